@@ -1,0 +1,1 @@
+"""The experiment: suites, runner, store, statistics and the command line."""

@@ -1,0 +1,70 @@
+"""What one measurement is: the replicate, the unit of work and the row."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+STATUSES = ("ok", "unreliable", "diverged", "timeout", "skipped", "failed")
+"""ok; unreliable: test error's relative standard error above 10 % at the largest test set;
+diverged: the optimisation failed (reason says how); timeout: wall clock; skipped: the learner
+does not apply (reason); failed: an exception (reason). Only ``ok`` rows enter n*."""
+
+REPLICATES_PER_BLOCK = 4
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Replicate:
+    """Which target, training sample and initialisation: three independent indices.
+
+    Replicate r of a plain suite is (r, r, r); a crossed cell asks for other triples.
+    """
+
+    target: int
+    sample: int
+    init: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One (curve, n). Field order is the column order of the store.
+
+    The first group says what was asked for, the second what was found, the third what it
+    cost (the only columns that may differ between two runs on one machine), the fourth where.
+    """
+
+    key: str  # hash of everything the numbers depend on
+    unit: str  # hash of the unit (block, stage) that it was computed in
+    suite: str
+    learner: str  # label, unique within a suite
+    learner_spec: dict[str, Any]  # path and all parameters as given to the constructor
+    target: str  # label, unique within a suite
+    target_spec: dict[str, Any]  # family and parameters (without d and seed)
+    d: int
+    block: int
+    stage: int
+    target_index: int
+    sample_index: int
+    init_index: int
+    n: int
+
+    status: str
+    reason: str
+    mse: float | None  # relative test MSE: mean squared error / certificate variance
+    mse_se: float | None  # its standard error
+    top10_share: float | None  # share of the test squared error in its ten largest points
+    n_test: int | None
+    train_mse: float | None
+    steps: int | None
+    flops: float | None
+    hyperparameters: dict[str, Any]
+    health: dict[str, float]
+
+    fit_seconds: float | None
+    predict_seconds: float | None
+    timing: str  # "standalone" or "amortised" (the unit's time split over its rows)
+    peak_memory_bytes: int | None
+
+    code: str  # fingerprint of the code of learner, target, engines and metric
+    versions: dict[str, str]
+    machine: dict[str, str]

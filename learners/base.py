@@ -1,0 +1,112 @@
+"""The contract of a learner.
+
+A learner is a scikit-learn regressor: ``fit(X, y)``, ``predict(X)``, parameters stored by the
+constructor and nothing else. Everything below is optional and never needed for correctness.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """One learning curve to be fitted: every prefix ``X[:n]``, n in ``sizes``.
+
+    X : (N, d) float64; y : (N,) float64; sizes : increasing, each at most N;
+    random_state : the initialisation seed. Fitting size n of a curve must give what
+    ``clone(learner).set_params(random_state=random_state).fit(X[:n], y[:n])`` gives.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    sizes: tuple[int, ...]
+    random_state: int
+
+
+@dataclasses.dataclass(frozen=True)
+class FitReport:
+    """What a fit says about itself, as ``fit_report_`` of the fitted estimator.
+
+    steps : optimiser steps or solver iterations, tuning included.
+    flops : floating-point operations of the whole fit, tuning included (None: unknown).
+    hyperparameters : what was chosen inside ``fit``.
+    status : ``"ok"`` or ``"diverged"`` (a failed optimisation must be told from too few samples).
+    reason : one line when the status is not ok.
+    health : numbers that help to judge the fit (last training loss, condition estimate, ...).
+    """
+
+    steps: int | None = None
+    flops: float | None = None
+    hyperparameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    status: str = "ok"
+    reason: str = ""
+    health: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+class FittedCurve:
+    """The fitted estimators of one curve, in the order of its sizes.
+
+    Learners that can predict all prefixes at once (kernels share one kernel matrix)
+    override ``predict``; it must agree with the estimators one by one.
+    """
+
+    def __init__(self, estimators: Sequence[Any]) -> None:
+        self.estimators = list(estimators)
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Predictions of every size, shape (len(sizes), n)."""
+        return np.stack([e.predict(X) for e in self.estimators])
+
+
+TraceCallback = Callable[[int, list[FittedCurve]], None]
+"""Called along training as ``callback(step, fitted_so_far)``, one FittedCurve a curve."""
+
+
+@runtime_checkable
+class FitsCurves(Protocol):
+    """Fast path: all prefixes of all curves of a block at once.
+
+    ``callback`` is passed only to learners whose descriptor declares ``traces``.
+    """
+
+    def fit_curves(
+        self, curves: Sequence[Curve], callback: TraceCallback | None = None
+    ) -> list[FittedCurve]: ...
+
+
+@runtime_checkable
+class HasLevelFeatures(Protocol):
+    """What each level has learned: ``level_features(X)`` lists arrays (n, width_l), l = 1..L."""
+
+    def level_features(self, X: np.ndarray) -> list[np.ndarray]: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Descriptor:
+    """What ``hierbench list`` shows of a learner without importing it.
+
+    path : ``"module:Class"``.
+    learns : ``"hierarchy"``, ``"adaptive features"`` or ``"fixed features"``.
+    capabilities : subset of ``{"fit_curves", "level_features", "traces", "sampler"}``.
+    cost : the fit's cost law, as text.
+    knows_degree : parameter that the suite fills with the target's degree (a learner may know
+        the degree and the depth L), or None; ``knows_depth`` likewise with L.
+    dtype : arithmetic of the fit (part of a row's key).
+    """
+
+    name: str
+    path: str
+    summary: str
+    learns: str
+    source: str
+    cost: str
+    capabilities: frozenset[str] = frozenset()
+    knows_degree: str | None = None
+    knows_depth: str | None = None
+    dtype: str = "float64"
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)

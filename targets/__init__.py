@@ -1,0 +1,1 @@
+"""What is to be learned: hierarchical target functions with known structure."""
