@@ -1,0 +1,134 @@
+"""Every learner by name, as static descriptors: importing this imports no torch and no jax."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from typing import Any
+
+from learners.base import Descriptor
+
+_ALLEN_ZHU_LI = "Allen-Zhu & Li, arXiv 2001.04413"
+_SGD = frozenset({"fit_curves", "level_features", "traces", "sampler"})
+_KERNEL = frozenset({"fit_curves"})
+
+_DESCRIPTORS = (
+    Descriptor(
+        name="densenet",
+        path="learners.densenet:DenseNetRegressor",
+        summary="deep quadratic DenseNet, all layers together from the first step",
+        learns="hierarchy",
+        source=_ALLEN_ZHU_LI,
+        cost="steps x batch x (d + L width) x width, for each net",
+        capabilities=_SGD,
+        knows_depth="depth",
+        dtype="float32",
+    ),
+    Descriptor(
+        name="layerwise",
+        path="learners.layerwise:LayerwiseDenseNetRegressor",
+        summary="the same net layer by layer: BFC-x, lower layers frozen at x = 0",
+        learns="hierarchy",
+        source="Belilovsky et al., arXiv 1812.11446; BFC-x after " + _ALLEN_ZHU_LI,
+        cost="L phases x steps x batch x (d + L width) x width, for each net",
+        capabilities=_SGD,
+        knows_depth="depth",
+        dtype="float32",
+    ),
+    Descriptor(
+        name="two_layer",
+        path="learners.two_layer:TwoLayerRegressor",
+        summary="two-layer net of generous width: quadratic, quartic, ... or ReLU activation",
+        learns="adaptive features",
+        source=_ALLEN_ZHU_LI + ", section on shallow nets",
+        cost="steps x batch x d x width, for each net and learning rate",
+        capabilities=_SGD,
+        dtype="float32",
+    ),
+    Descriptor(
+        name="krr_rbf",
+        path="learners.kernel_ridge:KernelRidgeRBF",
+        summary="kernel ridge regression, Gaussian kernel",
+        learns="fixed features",
+        source="Saunders, Gammerman & Vovk 1998",
+        cost="n^3 for each kernel and ridge tried",
+        capabilities=_KERNEL,
+    ),
+    Descriptor(
+        name="krr_laplace",
+        path="learners.kernel_ridge:KernelRidgeLaplace",
+        summary="kernel ridge regression, Laplace kernel exp(-|x - x'| / l)",
+        learns="fixed features",
+        source="Saunders, Gammerman & Vovk 1998",
+        cost="n^3 for each kernel and ridge tried",
+        capabilities=_KERNEL,
+    ),
+    Descriptor(
+        name="krr_polynomial",
+        path="learners.kernel_ridge:KernelRidgePolynomial",
+        summary="kernel ridge regression, polynomial kernel of the target's degree",
+        learns="fixed features",
+        source="Saunders, Gammerman & Vovk 1998",
+        cost="n^3 for each kernel and ridge tried",
+        capabilities=_KERNEL,
+        knows_degree="degree",
+    ),
+    Descriptor(
+        name="ntk",
+        path="learners.ntk:NTKRegressor",
+        summary="neural tangent kernel of deep ReLU nets of infinite width",
+        learns="fixed features",
+        source="Jacot, Gabriel & Hongler, arXiv 1806.07572; Novak et al., arXiv 1912.02803",
+        cost="n^3 for each kernel and ridge tried",
+        capabilities=_KERNEL,
+    ),
+)
+
+LEARNERS: dict[str, Descriptor] = {d.name: d for d in _DESCRIPTORS}
+
+
+def resolve(name: str) -> Descriptor:
+    """Descriptor of a registered name, or of any estimator by import path ``module:Class``.
+
+    Raises
+    ------
+    ValueError
+        Unknown name, with the nearest known one; nothing is imported to find out.
+    """
+    if name in LEARNERS:
+        return LEARNERS[name]
+    module, colon, attribute = name.partition(":")
+    if colon and module and attribute:
+        return Descriptor(
+            name=attribute,
+            path=name,
+            summary=f"{attribute} of {module}, by import path",
+            learns="unknown",
+            source=module,
+            cost="unknown",
+        )
+    nearest = difflib.get_close_matches(name, LEARNERS, n=1, cutoff=0.4)
+    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    raise ValueError(
+        f"unknown learner {name!r}: {hint}known are {', '.join(sorted(LEARNERS))}, "
+        "or the import path of any scikit-learn estimator, as in sklearn.linear_model:Ridge"
+    )
+
+
+def load(path: str) -> type[Any]:
+    """The estimator class at ``module:Class``.
+
+    Raises
+    ------
+    ValueError
+        The module or the class does not exist, or it has no ``fit`` and ``predict``.
+    """
+    module, _, attribute = path.partition(":")
+    try:
+        loaded = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"cannot import learner {path!r}: {error}") from error
+    if not (inspect.isclass(loaded) and hasattr(loaded, "fit") and hasattr(loaded, "predict")):
+        raise ValueError(f"{path!r} is no learner: a class with fit and predict is needed")
+    return loaded
