@@ -1,0 +1,294 @@
+"""n* and its exponent: intervals that hold the truth, on curves whose truth is known."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize, stats
+
+from benchmarks.interval_regression import fit_interval_regression, profile
+from benchmarks.rows import Replicate, Row
+from benchmarks.sample_complexity import (
+    EPSILONS,
+    Epsilon,
+    NStar,
+    crossing,
+    exponent,
+    exponents,
+    n_stars,
+    summarise,
+)
+from targets.base import Certificate, Estimate
+
+ABSOLUTE = Epsilon(0.1)
+
+
+def certificate(degree_share: dict[int, float]) -> Certificate:
+    one = Estimate(1.0)
+    shares = {p: Estimate(s) for p, s in degree_share.items()}
+    return Certificate(max(degree_share), 100, "exact", one, one, one, shares, {1: one}, ((1.0,),), {}, {})
+
+
+def row(n: int, mse: float | None, d: int = 8, r: int = 0, status: str = "ok", **other: object) -> Row:
+    fields: dict = dict.fromkeys(Row.__dataclass_fields__)
+    fields |= {"suite": "s", "learner": "net", "target": "t", "d": d, "n": n, "mse": mse, "status": status}
+    fields |= {"target_index": r, "sample_index": r, "init_index": r, "code": "c"}
+    return Row(**(fields | other))
+
+
+def simulated(
+    rng: np.random.Generator,
+    slope: float = 2.0,
+    sigma: float = 0.25,
+    dims: tuple[int, ...] = (8, 12, 16, 24, 32),
+    replicates: int = 4,
+    n_min: float = 1.0,
+    n_max: float = math.inf,
+    ratio: float = 2.0,
+) -> list[NStar]:
+    """n* = 3 d^slope exp(sigma z), seen through grids ``ratio^(k + frac(0.618 r))``."""
+    stars = []
+    for d, r in itertools.product(dims, range(replicates)):
+        truth = math.exp(math.log(3) + slope * math.log(d) + sigma * rng.normal())
+        shift = ratio ** (0.618 * r % 1)
+        grid = shift * ratio ** np.arange(-2.0, 40.0)
+        grid = grid[(grid >= n_min * shift) & (grid <= n_max * shift)]
+        errors = ABSOLUTE.value * (truth / grid) ** 1.5
+        stars.append(NStar("l", "t", d, Replicate(r, r, r), ABSOLUTE, *crossing(grid, errors, 0.1), 0.1, 2))
+    return stars
+
+
+def test_interval_lies_between_last_size_above_and_first_below() -> None:
+    assert crossing([100, 200, 400], [0.5, 0.2, 0.05], 0.1) == (200, 400, "bracketed")
+    assert crossing([100, 200, 400], [0.5, 0.2, 0.15], 0.1) == (400, math.inf, "right")
+    assert crossing([100, 200, 400], [0.05, 0.02, 0.01], 0.1) == (0, 100, "left")
+    assert crossing([], [], 0.1) == (0, math.inf, "missing")
+    assert crossing([100, 200], [0.5, 0.0], 0.1) == (100, 200, "bracketed")
+    assert crossing([100, 200], [0.5, 0.1], 0.1) == (100, 200, "bracketed"), "reached means <="
+
+
+def test_curve_is_made_monotone_before_it_is_read() -> None:
+    # 0.05 and 0.3 pool to 0.12: one lucky run does not count as reached
+    assert crossing([1, 2, 4, 8], [0.5, 0.05, 0.3, 0.01], 0.1) == (4, 8, "bracketed")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    errors=st.lists(st.floats(1e-6, 10), min_size=1, max_size=12),
+    thresholds=st.tuples(st.floats(1e-5, 5), st.floats(1e-5, 5)),
+)
+def test_width_is_never_zero_and_smaller_errors_need_more_samples(
+    errors: list[float], thresholds: tuple[float, float]
+) -> None:
+    sizes = 50 * 2 ** np.arange(len(errors))
+    harder = crossing(sizes, errors, min(thresholds))
+    easier = crossing(sizes, errors, max(thresholds))
+    assert harder[0] < harder[1] and easier[0] < easier[1]
+    assert easier[0] <= harder[0] and easier[1] <= harder[1]
+
+
+def test_only_ok_rows_enter() -> None:
+    rows = [
+        row(100, 0.5),
+        row(200, 0.01, status="unreliable"),
+        row(400, 0.05),
+        row(800, None, status="failed"),
+    ]
+    (star,) = n_stars(rows, {}, [ABSOLUTE])
+    assert (star.lower, star.upper, star.degree_needed) == (100, 400, None)
+    (star,) = n_stars([row(100, 0.01, status="diverged")], {}, [ABSOLUTE])
+    assert star.censoring == "missing"
+
+
+def test_eps_rel_divides_by_the_share_above_half_the_degree_of_that_replicate() -> None:
+    rows = [row(n, 100 * n**-2.0, r=r) for r in range(3) for n in (10, 20, 40, 80, 160, 320)]
+    known = {("t", 8, 0): certificate({2: 0.9, 4: 0.1}), ("t", 8, 1): certificate({2: 1.0, 4: 0.0})}
+    stars = {s.replicate.target: s for s in n_stars(rows, known, [Epsilon(0.1, relative=True)])}
+    assert stars[0].threshold == pytest.approx(0.01)
+    assert (stars[0].lower, stars[0].upper, stars[0].degree_needed) == (80, 160, 4)
+    assert stars[1].censoring == "undefined" and stars[1].threshold is None
+    assert stars[2].censoring == "undefined", "no certificate, no eps_rel"
+    (absolute, *_) = n_stars(rows, known, [ABSOLUTE])
+    assert absolute.degree_needed == 2 or absolute.degree_needed == 4
+    assert known["t", 8, 0].degree_needed(0.1) == absolute.degree_needed
+
+
+def test_summary_is_a_geometric_mean_or_a_bound_on_it() -> None:
+    def star(r: int, *interval: object) -> NStar:
+        return NStar("l", "t", 8, Replicate(r, r, r), ABSOLUTE, *interval, 0.1, 2)  # type: ignore[arg-type]
+
+    (whole,) = summarise([star(0, 100, 400, "bracketed"), star(1, 400, 1600, "bracketed")])
+    assert (whole.value, whole.low, whole.high) == (pytest.approx(400), 100, 1600)
+    (right,) = summarise([star(0, 100, 400, "bracketed"), star(1, 800, math.inf, "right")])
+    assert (right.value, right.censoring, right.high) == (pytest.approx(400), "right", math.inf)
+    assert right.n_censored == 1
+    (both,) = summarise([star(0, 0, 50, "left"), star(1, 800, math.inf, "right")])
+    assert both.value is None
+    (none,) = summarise([star(0, 0, math.inf, "missing")])
+    assert (none.value, none.censoring, none.n_replicates) == (None, "missing", 0)
+
+
+def likelihood(theta: np.ndarray, x: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
+    """The likelihood as written in a textbook, as a twin: no tails, no derivatives."""
+    a, b, log_sigma = theta
+    sigma = math.exp(log_sigma)
+    z = [(end - a - b * x) / sigma for end in (lower, upper)]
+    p = np.where(
+        z[0] > 0, stats.norm.sf(z[0]) - stats.norm.sf(z[1]), stats.norm.cdf(z[1]) - stats.norm.cdf(z[0])
+    )
+    return float(np.log(np.maximum(p, 1e-300)).sum())
+
+
+@pytest.mark.parametrize("n_max", [math.inf, 1500.0])
+def test_profile_interval_agrees_with_a_brute_force_likelihood_grid(n_max: float) -> None:
+    stars = simulated(np.random.default_rng(5), n_max=n_max, n_min=100)
+    assert {s.censoring for s in stars} >= ({"bracketed", "left"} | ({"right"} if n_max < 1e9 else set()))
+    x = np.log([s.d for s in stars])
+    with np.errstate(divide="ignore"):
+        lower, upper = np.log([s.lower for s in stars]), np.log([s.upper for s in stars])
+    drop = 2.0
+    fit = fit_interval_regression(x, lower, upper, drop)
+
+    def best(b: float) -> float:
+        """Grid over intercept (at the mean of x) and sigma, refined twice."""
+        low, high = np.array([3.0, -4.0]), np.array([10.0, 1.5])
+        for _ in range(5):
+            axes = [np.linspace(lo, hi, 21) for lo, hi in zip(low, high, strict=True)]
+            values = [
+                (likelihood(np.array([a - b * x.mean(), b, s]), x, lower, upper), a, s)
+                for a, s in itertools.product(*axes)
+            ]
+            top = max(values)
+            step = (high - low) / 20
+            low, high = np.array(top[1:]) - 3 * step, np.array(top[1:]) + 3 * step
+        return top[0]
+
+    assert best(fit.slope) == pytest.approx(fit.log_likelihood, abs=2e-3)
+    for b in (fit.slope - 0.02, fit.slope + 0.02):
+        assert best(b) <= fit.log_likelihood + 1e-6
+    for end in (fit.slope_low, fit.slope_high):
+        assert best(end) == pytest.approx(fit.log_likelihood - drop, abs=5e-3)
+
+
+def test_profile_likelihood_agrees_with_a_general_optimiser_far_from_the_top() -> None:
+    stars = simulated(np.random.default_rng(1), n_max=2000)
+    x = np.log([s.d for s in stars])
+    lower, upper = np.log([s.lower for s in stars]), np.log([s.upper for s in stars])
+    slopes = np.array([-1.0, 1.0, 2.0, 4.0])
+    found, _, _ = profile(slopes, x, lower, upper, 0.01)
+    for slope, value in zip(slopes, found, strict=True):
+        result = optimize.minimize(
+            lambda t, slope=slope: (
+                -likelihood(np.array([t[0], slope, max(t[1], math.log(0.01))]), x, lower, upper)
+            ),
+            [6.5 - slope * x.mean(), 0.3],
+            method="Nelder-Mead",
+            options={"xatol": 1e-8, "fatol": 1e-10, "maxiter": 4000},
+        )
+        assert value == pytest.approx(-result.fun, abs=1e-5)
+
+
+def test_interval_of_exact_observations_is_that_of_student() -> None:
+    rng = np.random.default_rng(0)
+    d = np.repeat([6, 8, 12], 2)
+    y = 1 + 2 * np.log(d) + 0.3 * rng.normal(size=6)
+    stars = [
+        NStar(
+            "l",
+            "t",
+            int(k),
+            Replicate(r, r, r),
+            ABSOLUTE,
+            math.exp(v - 5e-4),
+            math.exp(v + 5e-4),
+            "bracketed",
+            0.1,
+            2,
+        )
+        for r, (k, v) in enumerate(zip(d, y, strict=True))
+    ]
+    line = stats.linregress(np.log(d), y)
+    half = stats.t.ppf(0.975, 4) * line.stderr
+    found = exponent(stars)
+    assert found.value == pytest.approx(line.slope, abs=1e-3)
+    assert (found.low, found.high) == (
+        pytest.approx(line.slope - half, abs=2e-3),
+        pytest.approx(line.slope + half, abs=2e-3),
+    )
+    assert found.sigma == pytest.approx(
+        math.sqrt(np.sum((y - line.intercept - line.slope * np.log(d)) ** 2) / 4), rel=1e-2
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"sigma": 0.05},
+        {"sigma": 0.5, "ratio": 1.5},
+        {"n_max": 1500.0},
+        {"n_min": 300.0},
+        {"dims": (8, 16, 32), "replicates": 2},
+        {"slope": 4.0, "dims": (6, 8, 10, 12, 14, 16)},
+    ],
+    ids=lambda s: ",".join(f"{k}={v}" for k, v in s.items()) or "plain",
+)
+def test_exponent_interval_covers_the_truth(settings: dict) -> None:
+    rng = np.random.default_rng(3)
+    found = [exponent(simulated(rng, **settings)) for _ in range(63)]
+    found = [e for e in found if e.kind == "estimate"]
+    assert len(found) >= 60
+    truth = settings.get("slope", 2.0)
+    coverage = np.mean([e.low <= truth <= e.high for e in found])
+    assert coverage >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / len(found))
+    assert min(e.high - e.low for e in found) > 0.05, "an interval of width zero is grid aliasing"
+    estimates = np.array([e.value for e in found], dtype=float)
+    assert abs(np.median(estimates) - truth) < 0.2, "censored ends must not bias the exponent"
+
+
+def test_without_staggering_the_grid_still_leaves_a_width() -> None:
+    stars = [s for s in simulated(np.random.default_rng(0), sigma=0.0) if s.replicate.target == 0]
+    found = exponent(stars)
+    assert found.kind == "estimate" and found.high - found.low > 0.3
+    assert found.low <= 2 <= found.high
+
+
+def test_reached_at_small_d_only_is_a_lower_bound() -> None:
+    stars = simulated(np.random.default_rng(0), sigma=0.1, dims=(8, 32), n_max=600)
+    small = max(s.upper for s in stars if s.d == 8)
+    large = min(s.lower for s in stars if s.d == 32)
+    found = exponent(stars)
+    assert found.kind == "lower bound" and found.value is None
+    assert found.low == pytest.approx(math.log(large / small) / math.log(4))
+    assert found.low < 2
+
+
+def test_never_reached_is_unidentified() -> None:
+    found = exponent(simulated(np.random.default_rng(0), n_max=60))
+    assert (found.kind, found.value) == ("unidentified", None)
+    assert found.reason == "n* > n_max, exponent unidentified"
+    always = exponent(simulated(np.random.default_rng(0), n_min=1e5))
+    assert always.reason == "n* < n_min, exponent unidentified"
+    assert exponent([]).reason == "no data"
+    two = exponent(simulated(np.random.default_rng(0), dims=(8, 16)))
+    assert two.kind == "unidentified" and "2 of the 3 dimensions" in two.reason
+
+
+def test_exponents_come_for_every_group() -> None:
+    rows = [
+        row(n, (3 * d**2 / n) ** 2, d=d, r=r, learner=learner)
+        for learner in ("a", "b")
+        for d in (8, 12, 16)
+        for r in range(4)
+        for n in [round(100 * 2 ** (k + 0.618 * r % 1)) for k in range(6)]
+    ]
+    known = {("t", d, r): certificate({2: 0.5, 4: 0.5}) for d in (8, 12, 16) for r in range(4)}
+    found = exponents(n_stars(rows, known))
+    assert set(found) == {("t", learner, eps) for learner in ("a", "b") for eps in EPSILONS}
+    assert found["t", "a", ABSOLUTE].low <= 2 <= found["t", "a", ABSOLUTE].high
+    assert found["t", "a", ABSOLUTE] == found["t", "b", ABSOLUTE]
