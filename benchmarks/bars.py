@@ -1,0 +1,75 @@
+"""Acceptance bars: what was asked for beside what was measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from benchmarks.rows import Row
+from benchmarks.suite import Bar, Suite
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """A bar with the figure measured at its cell (None: nothing measured) and the others' figures."""
+
+    bar: Bar
+    figure: float | None
+    replicates: int
+    not_ok: int
+    others: tuple[tuple[str, float], ...]
+
+    @property
+    def met(self) -> bool:
+        return self.figure is not None and self.figure <= self.bar.max
+
+
+def median_mse(rows: Sequence[Row]) -> float:
+    """Median over replicates; a row that is not ok counts as infinite, never as missing."""
+    return statistics.median(r.mse if r.status == "ok" and r.mse is not None else math.inf for r in rows)
+
+
+def judge(suite: Suite, rows: Sequence[Row]) -> list[Verdict]:
+    """Every bar of the suite against its rows."""
+    verdicts = []
+    for bar in suite.bars:
+        cell = [r for r in rows if (r.target, r.d, r.n) == (bar.target, bar.d, bar.n)]
+        own = [r for r in cell if r.learner == bar.learner]
+        others = tuple(
+            (e.label, median_mse(theirs))
+            for e in suite.learners
+            if e.label != bar.learner and (theirs := [r for r in cell if r.learner == e.label])
+        )
+        verdicts.append(
+            Verdict(
+                bar,
+                median_mse(own) if own else None,
+                len(own),
+                sum(r.status != "ok" for r in own),
+                others,
+            )
+        )
+    return verdicts
+
+
+def _number(value: float | None) -> str:
+    return "nothing" if value is None else "not ok" if math.isinf(value) else f"{value:.2g}"
+
+
+def print_bars(verdicts: Sequence[Verdict], console: Console) -> None:
+    """One line a bar: verdict, bar, figure, and the other learners at the same cell."""
+    for v in verdicts:
+        bar = v.bar
+        word = "met" if v.met else "MISSED"
+        lost = f", {v.not_ok} not ok" if v.not_ok else ""
+        line = (
+            f"bar {word}: {bar.label}: {bar.learner} on {bar.target}, d = {bar.d}, n = {bar.n}: "
+            f"{bar.statistic} {_number(v.figure)} (at most {bar.max:g}; {v.replicates} replicates{lost})"
+        )
+        if v.others:
+            line += "; others: " + ", ".join(f"{label} {_number(x)}" for label, x in v.others)
+        console.print(line, style="" if v.met else "red", markup=False, highlight=False, soft_wrap=True)

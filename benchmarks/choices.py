@@ -1,0 +1,110 @@
+"""What the command line changes in a suite: learners added or chosen, parameters set."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from benchmarks.errors import UserError, unknown
+from benchmarks.plan import narrowed, with_learner
+from benchmarks.suite import LearnerEntry, Suite
+from benchmarks.suite_file import check_learner, check_target
+
+
+def choose(
+    suite: Suite,
+    learners: Sequence[str] = (),
+    targets: Sequence[str] = (),
+    d: Sequence[int] = (),
+    settings: Sequence[str] = (),
+) -> tuple[Suite, Suite]:
+    """Apply ``--learner``, ``--target``, ``--d`` and ``--set``.
+
+    Returns
+    -------
+    to_run : Suite
+        The chosen learners only.
+    to_show : Suite
+        Every learner of the suite, and those added, on the same targets and d: a new learner
+        is shown among the others.
+
+    Raises
+    ------
+    UserError, ValueError
+        Unknown names, with the nearest known one.
+    """
+    labels: list[str] = []
+    for name in learners:
+        suite, found = _select(suite, name)
+        labels += found
+    for setting in settings:
+        suite = _set(suite, setting)
+    known = [t.label for t in suite.targets]
+    for label in targets:
+        if label not in known:
+            raise unknown("target of the suite", label, known)
+    return narrowed(suite, labels, targets, d), narrowed(suite, (), targets, d)
+
+
+def _select(suite: Suite, name: str) -> tuple[Suite, list[str]]:
+    labels = [e.label for e in suite.learners]
+    if name in labels:
+        return suite, [name]
+    if found := [e.label for e in suite.learners if e.learner == name]:
+        return suite, found
+    from learners import registry
+
+    if ":" not in name and name not in registry.LEARNERS:
+        raise UserError(
+            f"{unknown('learner', name, {*labels, *registry.LEARNERS})}, or the import path of any "
+            "scikit-learn estimator, as in sklearn.linear_model:Ridge"
+        )
+    check_learner(name, {})
+    label = registry.resolve(name).name
+    entry = LearnerEntry(label if label not in labels else name, name, {})
+    return with_learner(suite, entry), [entry.label]
+
+
+def _set(suite: Suite, setting: str) -> Suite:
+    name, equals, text = setting.partition("=")
+    label, dot, parameter = name.strip().rpartition(".")
+    if not (equals and dot and label and parameter):
+        raise UserError(f"--set {setting}: learner.parameter=value or target.parameter=value needed")
+    value = parse_value(text.strip())
+    hit = False
+    learners = []
+    for entry in suite.learners:
+        if label in (entry.label, entry.learner):
+            hit = True
+            entry = dataclasses.replace(entry, params={**entry.params, parameter: value})
+            check_learner(entry.learner, entry.params)
+        learners.append(entry)
+    targets = []
+    for target in suite.targets:
+        if label == target.label:
+            hit = True
+            target = dataclasses.replace(target, params={**target.params, parameter: value})
+            for d in _dimensions(suite, label):
+                check_target(target.family, d, target.params)
+        targets.append(target)
+    if not hit:
+        names = {e.label for e in suite.learners} | {t.label for t in suite.targets}
+        raise UserError(f"--set {setting}: {unknown('learner or target', label, names)}")
+    return dataclasses.replace(suite, learners=tuple(learners), targets=tuple(targets))
+
+
+def _dimensions(suite: Suite, target: str) -> Iterable[int]:
+    return sorted({d for run in suite.runs if target in run.targets for d in run.d})
+
+
+def parse_value(text: str) -> Any:
+    """A TOML value (number, true, list, ...), ``none``, or else the text itself."""
+    if text.lower() in ("none", "null"):
+        return None
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if len(parsed) == 1 else text

@@ -1,0 +1,151 @@
+"""Where the source of a module is, found without importing it."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+OUR_PACKAGES = ("benchmarks", "learners", "plots", "targets")
+
+
+@functools.cache
+def _top(name: str) -> tuple[Path | None, tuple[Path, ...]]:
+    """Source file of a top-level module, and the folders in which its submodules are."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None, ()
+    if spec is None:
+        return None, ()
+    origin = Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+    return origin, tuple(Path(p) for p in spec.submodule_search_locations or ())
+
+
+@functools.cache
+def source_of(module: str) -> Path | None:
+    """Source file of ``module``; None for a module that is missing or not written in Python."""
+    top, *rest = module.split(".")
+    origin, folders = _top(top)
+    if not rest:
+        return origin
+    for folder in folders:
+        base = folder.joinpath(*rest)
+        for candidate in (base / "__init__.py", base.with_suffix(".py")):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    """Syntax tree of a source file."""
+    return ast.parse(path.read_bytes(), filename=str(path))
+
+
+def forget() -> None:
+    """Drop what was read, for sources that may have changed since."""
+    for cached in (_top, source_of, tree_of):
+        cached.cache_clear()
+
+
+def is_ours(module: str) -> bool:
+    """Whether no version number stands for this module's code.
+
+    That is the case for the four packages and for every module that belongs neither to the
+    standard library nor to an installed distribution (a researcher's own file).
+    """
+    top = module.partition(".")[0]
+    if top in OUR_PACKAGES:
+        return True
+    if top in sys.stdlib_module_names:
+        return False
+    origin, folders = _top(top)
+    places = ([origin] if origin else []) + list(folders)
+    installed = {Path(sysconfig.get_path(p)).resolve() for p in ("purelib", "platlib", "stdlib")}
+    return bool(places) and not any(
+        place.resolve().is_relative_to(root) for place in places for root in installed
+    )
+
+
+def absolute(module: str, node: ast.ImportFrom) -> str:
+    """Absolute name of the module that ``from ... import`` names inside ``module``."""
+    if not node.level:
+        return node.module or ""
+    source = source_of(module)
+    is_package = source is not None and source.name == "__init__.py"
+    parts = module.split(".")
+    parts = parts[: len(parts) - node.level + is_package]
+    return ".".join(parts + ([node.module] if node.module else []))
+
+
+def imported_by(module: str) -> Iterator[str]:
+    """Names of the modules that ``module`` imports anywhere in its source, functions included.
+
+    ``import_module("a.b")`` counts when its argument is a literal.
+    """
+    source = source_of(module)
+    if source is None:
+        return
+    for node in ast.walk(tree_of(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = absolute(module, node)
+            yield base
+            for alias in node.names:
+                if source_of(f"{base}.{alias.name}") is not None:
+                    yield f"{base}.{alias.name}"
+        elif isinstance(node, ast.Call) and node.args:
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            first = node.args[0]
+            if called == "import_module" and isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield first.value
+
+
+def find_class(module: str, name: str, depth: int = 0) -> tuple[str, ast.ClassDef] | None:
+    """Definition of a class and the module that it is in, re-exports followed; None if not found."""
+    source = source_of(module)
+    if source is None or depth > 8:
+        return None
+    for node in tree_of(source).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return module, node
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return find_class(absolute(module, node), alias.name, depth + 1)
+    return None
+
+
+def constructor_parameters(path: str) -> tuple[str, ...] | None:
+    """Parameters of the constructor of the class at ``module:Class``, from its source.
+
+    Returns
+    -------
+    tuple of str, or None
+        None when the source does not tell (no such class, a dataclass, ``**kwargs``).
+    """
+    module, _, name = path.partition(":")
+    found = find_class(module, name)
+    for _ in range(8):
+        if found is None:
+            return None
+        module, definition = found
+        for node in definition.body:
+            if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+                if node.args.kwarg or node.args.vararg:
+                    return None
+                return tuple(
+                    a.arg for a in (node.args.posonlyargs + node.args.args)[1:] + node.args.kwonlyargs
+                )
+        if definition.decorator_list:
+            return None
+        found = next(
+            (f for b in definition.bases if isinstance(b, ast.Name) and (f := find_class(module, b.id))), None
+        )
+    return None

@@ -1,0 +1,214 @@
+"""From a suite to its units of work, each under a key that covers all its numbers depend on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from benchmarks.errors import UserError
+from benchmarks.fingerprint import digest, fingerprint
+from benchmarks.suite import LearnerEntry, Run, Suite, TargetEntry
+from benchmarks.work import CertificateUnit, CurveUnit, Unit
+
+CURVE_CODE = "benchmarks.unit"
+EXECUTION = {"device": "cpu", "mode": "eager", "threads": 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All units of a suite, in the order of the suite."""
+
+    suite: Suite
+    curves: tuple[CurveUnit, ...]
+    certificates: tuple[CertificateUnit, ...]
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        return self.certificates + self.curves
+
+
+def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> dict[str, Any]:
+    """Path and constructor parameters, with what the learner may know of the target filled in."""
+    from learners import registry
+
+    descriptor = registry.resolve(entry.learner)
+    known: dict[str, Any] = {}
+    if descriptor.knows_degree or descriptor.knows_depth:
+        degree = target_degree(target.family, d, target.params)
+        if descriptor.knows_degree:
+            known[descriptor.knows_degree] = degree
+        if descriptor.knows_depth:
+            known[descriptor.knows_depth] = (degree - 1).bit_length()
+    return {"path": descriptor.path, "parameters": {**descriptor.parameters, **known, **entry.params}}
+
+
+_DEGREES: dict[str, int] = {}
+
+
+def target_degree(family: str, d: int, params: Mapping[str, Any]) -> int:
+    """Degree of the targets of this family, found on one of them."""
+    from targets import registry
+
+    key = digest([family, d, dict(params)])
+    if key not in _DEGREES:
+        _DEGREES[key] = registry.make_target(family, d, 0, **params).degree
+    return _DEGREES[key]
+
+
+def key_of(axes: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
+    """Key of a unit under the present code, with the code's fingerprint and library versions.
+
+    Raises
+    ------
+    ValueError
+        The learner or the target family no longer exists.
+    """
+    roots = [target_module(axes["target"]["family"])]
+    if "learner" in axes:
+        roots += [axes["learner"]["path"].partition(":")[0], CURVE_CODE]
+    code, versions = fingerprint(*roots)
+    return digest([axes, code, versions]), code, versions
+
+
+def target_module(family: str) -> str:
+    """Module that defines a target family."""
+    from targets import registry
+
+    if family not in registry.FAMILIES:
+        raise ValueError(f"no target family {family!r}")
+    return registry.FAMILIES[family].path.partition(":")[0]
+
+
+def make_plan(suite: Suite) -> Plan:
+    """Enumerate the units of a suite."""
+    try:
+        return Plan(suite, tuple(_curves(suite)), tuple(_certificates(suite)))
+    except ValueError as error:
+        raise UserError(f"suite {suite.name}: {error}") from error
+
+
+def _curves(suite: Suite) -> Iterable[CurveUnit]:
+    from learners import registry
+
+    for run in suite.runs:
+        for learner, target, d in run.cells():
+            entry, target_entry = suite.learner(learner), suite.target(target)
+            descriptor = registry.resolve(entry.learner)
+            spec = learner_spec(entry, target_entry, d)
+            traces = suite.traces and "traces" in descriptor.capabilities
+            for block, replicates in enumerate(run.blocks()):
+                for stage, plan in enumerate(run.stages):
+                    sizes = tuple(plan.sizes(d, r.sample) for r in replicates)
+                    axes = {
+                        "kind": "curves",
+                        "learner": spec,
+                        "target": target_entry.spec(),
+                        "d": d,
+                        "replicates": [dataclasses.astuple(r) for r in replicates],
+                        "sizes": sizes,
+                        "test": dataclasses.asdict(suite.test),
+                        "traces": traces,
+                        "dtype": descriptor.dtype,
+                        **EXECUTION,
+                    }
+                    key, code, versions = key_of(axes)
+                    yield CurveUnit(
+                        key=key,
+                        axes=axes,
+                        code=code,
+                        versions=versions,
+                        suite=suite.name,
+                        learner=learner,
+                        learner_spec=spec,
+                        target=target,
+                        target_spec=target_entry.spec(),
+                        d=d,
+                        block=block,
+                        stage=stage,
+                        replicates=replicates,
+                        sizes=sizes,
+                        test_min=suite.test.min,
+                        test_max=suite.test.max,
+                        traces=traces,
+                        cost=_cost(descriptor.cost, sizes, d),
+                    )
+
+
+def _certificates(suite: Suite) -> Iterable[CertificateUnit]:
+    seen = set()
+    for run in suite.runs:
+        for target in run.targets:
+            entry = suite.target(target)
+            for d in run.d:
+                for index in sorted({r.target for r in run.replicates}):
+                    if (target, d, index) in seen:
+                        continue
+                    seen.add((target, d, index))
+                    axes = {"kind": "certificate", "target": entry.spec(), "d": d, "index": index}
+                    key, code, versions = key_of(axes)
+                    yield CertificateUnit(
+                        key, axes, code, versions, suite.name, target, entry.spec(), d, index, cost=1.0
+                    )
+
+
+def _cost(law: str, sizes: Iterable[tuple[int, ...]], d: int) -> float:
+    """Seconds, to an order of magnitude: enough to start long units first."""
+    largest = [max(s) for s in sizes]
+    every = [n for s in sizes for n in s]
+    if "n^3" in law:
+        return 0.2 + 1e-10 * sum(float(n) ** 3 for n in largest)
+    if "steps" in law:
+        return 5.0 + 1e-5 * d * sum(every) ** 0.5 * len(every)
+    return 0.1 + 1e-6 * d * sum(every)
+
+
+def narrowed(
+    suite: Suite, learners: Iterable[str] = (), targets: Iterable[str] = (), d: Iterable[int] = ()
+) -> Suite:
+    """The part of a suite on these learners, targets and d (all of them where none is given).
+
+    Raises
+    ------
+    UserError
+        Nothing is left, with what the suite has.
+    """
+    learners, targets, d = set(learners), set(targets), set(d)
+
+    def keep(run: Run) -> Run:
+        return dataclasses.replace(
+            run,
+            learners=tuple(x for x in run.learners if not learners or x in learners),
+            targets=tuple(x for x in run.targets if not targets or x in targets),
+            d=tuple(x for x in run.d if not d or x in d),
+        )
+
+    runs = tuple(r for r in map(keep, suite.runs) if r.learners and r.targets and r.d)
+    available = {x for run in suite.runs for x in run.d}
+    if absent := sorted(d - available):
+        raise UserError(
+            f"suite {suite.name} has no d = {', '.join(map(str, absent))}: it has "
+            f"{', '.join(map(str, sorted(available)))}"
+        )
+    if not runs:
+        raise UserError(f"suite {suite.name} has no cell with these learners, targets and d together")
+    cells = {cell for run in runs for cell in run.cells()}
+    bars = tuple(b for b in suite.bars if (b.learner, b.target, b.d) in cells)
+    return dataclasses.replace(suite, runs=runs, bars=bars)
+
+
+def with_learner(suite: Suite, entry: LearnerEntry) -> Suite:
+    """The suite with one more learner, on every (target, d) that it has.
+
+    Where several runs hold a cell (cheap learners may go to larger sizes), the first one's
+    size plan is taken.
+    """
+    taken: set[tuple[str, int]] = set()
+    runs = list(suite.runs)
+    for run in suite.runs:
+        for target in run.targets:
+            free = tuple(x for x in run.d if (target, x) not in taken)
+            taken |= {(target, x) for x in free}
+            if free:
+                runs.append(dataclasses.replace(run, targets=(target,), learners=(entry.label,), d=free))
+    return dataclasses.replace(suite, learners=(*suite.learners, entry), runs=tuple(runs))

@@ -1,0 +1,184 @@
+"""Run the units of a plan that the store lacks, on a pool of spawned workers."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import itertools
+import multiprocessing
+import multiprocessing.resource_tracker
+import os
+import queue
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import pebble
+
+from benchmarks import machine, worker
+from benchmarks.plan import Plan
+from benchmarks.store import Store
+from benchmarks.work import CertificateUnit, Result, Unit, describe, empty_row
+
+
+class Progress(Protocol):
+    """Hears of the run as it goes (see benchmarks.progress)."""
+
+    def start(self, waiting: Sequence[Unit], present: int, workers: int) -> None: ...
+    def finished(self, unit: Unit, result: Result) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a run ended. ``failed``: units with status failed or timeout, and why."""
+
+    computed: int
+    present: int
+    waiting: int
+    failed: tuple[tuple[Unit, Result], ...]
+    interrupted: bool
+
+
+def missing(plan: Plan, store: Store) -> tuple[Unit, ...]:
+    """Units that have no finished result, longest first; failed ones are tried again."""
+    done = {key for key, status in store.statuses().items() if status == "done"}
+    units = {u.key: u for u in plan.units if u.key not in done}
+    return tuple(sorted(units.values(), key=lambda u: -u.cost))
+
+
+def run(
+    plan: Plan, store: Store, progress: Progress, workers: int | None = None, timeout: float | None = None
+) -> Outcome:
+    """Compute and store what is missing of ``plan``.
+
+    Every finished unit is committed at once, by this process alone. A unit that raises, runs past
+    the suite's time limit or takes its worker down is stored as failed or timeout, with the
+    reason, and does not stop the others.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Worker processes, one thread each; by default the cores available.
+    timeout : float, optional
+        Seconds a unit may take; by default the suite's.
+    """
+    todo = missing(plan, store)
+    workers = min(workers or machine.cores(), max(len(todo), 1))
+    limit = timeout or plan.suite.timeout_seconds
+    present = len({u.key for u in plan.units}) - len(todo)
+    failed: list[tuple[Unit, Result]] = []
+    computed = 0
+    interrupted = False
+    progress.start(todo, present, workers)
+    try:
+        if todo:
+            with _pool(workers) as pool:
+                for unit, result in _results(pool, todo, limit):
+                    store.commit(unit, result)
+                    computed += 1
+                    if result.status != "done":
+                        failed.append((unit, result))
+                    progress.finished(unit, result)
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        progress.close()
+    return Outcome(computed, present, len(todo) - computed, tuple(failed), interrupted)
+
+
+def _results(pool: pebble.ProcessPool, units: Sequence[Unit], limit: float) -> Iterator[tuple[Unit, Result]]:
+    """Units with their results, as they come; an exception is turned into a result."""
+    arrived: queue.SimpleQueue[tuple[Unit, Any]] = queue.SimpleQueue()
+    for unit in units:
+        future = pool.schedule(worker.compute, args=[unit], timeout=limit)
+        future.add_done_callback(lambda f, u=unit: arrived.put((u, f)))  # type: ignore[misc]
+    for _ in units:
+        unit, future = _get(arrived)
+        try:
+            result = future.result()
+        except concurrent.futures.TimeoutError:
+            result = without_numbers(unit, "timeout", f"not finished within {limit:g} s", limit)
+        except pebble.ProcessExpired as error:
+            result = without_numbers(unit, "failed", _death(error))
+        except Exception as error:
+            result = without_numbers(unit, "failed", describe(error))
+        yield unit, result
+
+
+def _get(arrived: queue.SimpleQueue[tuple[Unit, Any]]) -> tuple[Unit, Any]:
+    while True:
+        # With a time limit, so that an interrupt is noticed wherever signals do not wake a lock.
+        with contextlib.suppress(queue.Empty):
+            return arrived.get(timeout=0.5)
+
+
+def _death(error: pebble.ProcessExpired) -> str:
+    code = error.exitcode
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-code).name
+            hint = " (out of memory?)" if name == "SIGKILL" else ""
+            return f"worker process killed by {name}{hint}"
+    return f"worker process ended with exit status {code}"
+
+
+def without_numbers(unit: Unit, status: str, reason: str, seconds: float = 0.0) -> Result:
+    """Result of a unit that could not be computed: rows that say why."""
+    if isinstance(unit, CertificateUnit):
+        return Result(status, reason, seconds=seconds)
+    rows = itertools.chain.from_iterable(
+        [empty_row(unit, replicate, n, status, reason) for n in sizes]
+        for replicate, sizes in zip(unit.replicates, unit.sizes, strict=True)
+    )
+    return Result(status, reason, rows=tuple(rows), seconds=seconds)
+
+
+@contextlib.contextmanager
+def _pool(workers: int) -> Iterator[pebble.ProcessPool]:
+    """Spawned workers of one thread each, deaf to interrupts; stopped at once on any error."""
+    context = multiprocessing.get_context("spawn")
+    # The tracker would unblock SIGINT in this thread when it is started along with a worker.
+    multiprocessing.resource_tracker.ensure_running()
+    saved = {name: os.environ.get(name) for name in machine.ONE_THREAD}
+    os.environ.update(machine.ONE_THREAD)
+    if os.environ.get("XLA_FLAGS") and saved["XLA_FLAGS"]:
+        os.environ["XLA_FLAGS"] = f"{saved['XLA_FLAGS']} {machine.ONE_THREAD['XLA_FLAGS']}"
+    pool = pebble.ProcessPool(
+        max_workers=workers,
+        initializer=worker.start,
+        initargs=(os.getpid(), list(sys.path)),
+        context=context,
+    )
+    try:
+        with _interrupts_blocked():
+            # Starts the threads that start the workers: all of them inherit the signal mask, so
+            # that Ctrl-C at a terminal, which goes to every process, reaches this one only.
+            pool.schedule(time.time)
+        yield pool
+        pool.close()
+    except BaseException:
+        pool.stop()
+        raise
+    finally:
+        pool.join()
+        for name, value in saved.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

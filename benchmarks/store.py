@@ -1,0 +1,274 @@
+"""The store: one SQLite file in write-ahead mode, one writer, any number of readers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from benchmarks.errors import UserError
+from benchmarks.rows import Row
+from benchmarks.work import CertificateUnit, Result, Trace, Unit
+
+SCHEMA = 1
+NAME = "hierbench.sqlite"
+
+_ROW_TYPES = get_type_hints(Row)
+_JSON = tuple(f.name for f in dataclasses.fields(Row) if "dict" in str(_ROW_TYPES[f.name]))
+
+
+def _columns(record: type) -> str:
+    types = get_type_hints(record)
+    sql = {"int": "INTEGER", "float": "REAL"}
+    return ", ".join(
+        f"{f.name} {sql.get(str(getattr(types[f.name], '__args__', (types[f.name],))[0].__name__), 'TEXT')}"
+        for f in dataclasses.fields(record)
+    )
+
+
+_TABLES = f"""
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE units (
+    key TEXT PRIMARY KEY, axes TEXT, suite TEXT, title TEXT,
+    status TEXT, reason TEXT, finished TEXT, seconds REAL
+);
+CREATE TABLE rows ({_columns(Row)}, PRIMARY KEY (key, machine));
+CREATE INDEX rows_unit ON rows (unit);
+CREATE TABLE traces ({_columns(Trace)});
+CREATE INDEX traces_unit ON traces (unit);
+CREATE TABLE certificates (
+    key TEXT PRIMARY KEY, target TEXT, target_spec TEXT, d INTEGER, target_index INTEGER,
+    certificate TEXT, code TEXT, versions TEXT
+);
+INSERT INTO meta VALUES ('schema', '{SCHEMA}'), ('application', 'hierbench');
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class UnitRecord:
+    """What the store knows of a unit. ``status``: done, failed or timeout."""
+
+    key: str
+    axes: dict[str, Any]
+    suite: str
+    title: str
+    status: str
+    reason: str
+    finished: str
+    seconds: float
+
+
+class Store:
+    """Results of one folder.
+
+    A unit with all its rows is committed in one transaction, so that a reader, and the next run
+    after a crash, sees it whole or not at all. Writers hold ``benchmarks.lock.writer`` around it.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    @classmethod
+    def writable(cls, folder: Path) -> Store:
+        """Open, and create if missing.
+
+        Raises
+        ------
+        UserError
+            The folder cannot be written, the file is no store, or a newer version wrote it.
+        """
+        path = folder / NAME
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(path, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise UserError(f"results folder {folder} cannot be written: {error}") from error
+        try:
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.executescript(f"BEGIN; {_TABLES} COMMIT;")
+            _check(connection, path)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error as error:
+            connection.close()
+            raise _unusable(path, error) from error
+        except UserError:
+            connection.close()
+            raise
+        return cls(connection)
+
+    @classmethod
+    def readable(cls, folder: Path) -> Store:
+        """Open for reading, beside a writer or not.
+
+        Raises
+        ------
+        UserError
+            There is no store, the file is no store, or a newer version wrote it.
+        """
+        path = folder / NAME
+        if not path.is_file():
+            raise UserError(f"no results in {folder}: hierbench run SUITE makes them")
+        try:
+            connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        except sqlite3.Error as error:
+            raise _unusable(path, error) from error
+        try:
+            _check(connection, path)
+        except sqlite3.Error as error:
+            connection.close()
+            raise _unusable(path, error) from error
+        except UserError:
+            connection.close()
+            raise
+        return cls(connection)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def commit(self, unit: Unit, result: Result) -> None:
+        """Store a unit with everything it found, in place of what an earlier attempt left."""
+        if not isinstance(unit, CertificateUnit):
+            assert all(row.unit == unit.key for row in result.rows), "a row of another unit"
+        connection = self.connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._delete([unit.key])
+            _insert(connection, "rows", [_encoded(row) for row in result.rows])
+            _insert(connection, "traces", [dataclasses.astuple(t) for t in result.traces])
+            if isinstance(unit, CertificateUnit) and result.certificate is not None:
+                certificate = (
+                    unit.key,
+                    unit.target,
+                    _json(unit.target_spec),
+                    unit.d,
+                    unit.target_index,
+                    _json(result.certificate),
+                    unit.code,
+                    _json(unit.versions),
+                )
+                _insert(connection, "certificates", [certificate])
+            finished = time.strftime("%Y-%m-%d %H:%M:%S")
+            record = (unit.key, _json(unit.axes), unit.suite, unit.title(), result.status, result.reason)
+            _insert(connection, "units", [(*record, finished, result.seconds)])
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+    def prune(self, keys: Sequence[str]) -> None:
+        """Delete units with their rows, traces and certificates."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._delete(keys)
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        for table, column in (
+            ("rows", "unit"),
+            ("traces", "unit"),
+            ("certificates", "key"),
+            ("units", "key"),
+        ):
+            self.connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(k,) for k in keys])
+
+    def units(self) -> list[UnitRecord]:
+        """All units, in the order in which they were finished."""
+        found = self.connection.execute("SELECT * FROM units ORDER BY rowid").fetchall()
+        return [UnitRecord(u[0], json.loads(u[1]), *u[2:]) for u in found]
+
+    def statuses(self) -> dict[str, str]:
+        """Status of every unit by key."""
+        return dict(self.connection.execute("SELECT key, status FROM units").fetchall())
+
+    def rows(self, units: Iterable[str] | None = None) -> list[Row]:
+        """Rows of these units (of all units), ordered by what was asked for."""
+        order = "target, d, learner, target_index, sample_index, init_index, n, key, machine"
+        return [
+            Row(**_decoded(r, dataclasses.fields(Row), _JSON))
+            for r in self._select("rows", "unit", units, order)
+        ]
+
+    def traces(self, units: Iterable[str] | None = None) -> list[Trace]:
+        """Traces of these units (of all units), along training."""
+        return [Trace(*t) for t in self._select("traces", "unit", units, "rowid")]
+
+    def certificates(self, keys: Iterable[str] | None = None) -> list[dict[str, Any]]:
+        """Certificates: target, target_spec, d, target_index, certificate (see targets.base)."""
+        found = []
+        for row in self._select("certificates", "key", keys, "target, d, target_index"):
+            found.append(
+                {
+                    "key": row[0],
+                    "target": row[1],
+                    "target_spec": json.loads(row[2]),
+                    "d": row[3],
+                    "target_index": row[4],
+                    "certificate": json.loads(row[5]),
+                }
+            )
+        return found
+
+    def _select(
+        self, table: str, column: str, keys: Iterable[str] | None, order: str
+    ) -> list[tuple[Any, ...]]:
+        if keys is None:
+            return self.connection.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()
+        # One JSON parameter instead of one per key: SQLite limits the number of parameters.
+        wanted = "SELECT value FROM json_each(?)"
+        sql = f"SELECT * FROM {table} WHERE {column} IN ({wanted}) ORDER BY {order}"
+        return self.connection.execute(sql, (json.dumps(list(keys)),)).fetchall()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _encoded(row: Row) -> tuple[Any, ...]:
+    values = (getattr(row, f.name) for f in dataclasses.fields(Row))
+    return tuple(_json(v) if isinstance(v, dict) else v for v in values)
+
+
+def _decoded(values: Sequence[Any], fields: Sequence[Any], as_json: Sequence[str]) -> dict[str, Any]:
+    named = {f.name: v for f, v in zip(fields, values, strict=True)}
+    return {k: json.loads(v) if k in as_json else v for k, v in named.items()}
+
+
+def _insert(connection: sqlite3.Connection, table: str, records: Sequence[tuple[Any, ...]]) -> None:
+    if records:
+        marks = ", ".join("?" * len(records[0]))
+        connection.executemany(f"INSERT INTO {table} VALUES ({marks})", records)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    names = {r[0] for r in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if "meta" not in names:
+        raise UserError(f"{path} is no hierbench store: move it away or give another --results folder")
+    meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
+    if meta.get("application") != "hierbench" or not meta.get("schema", "").isdigit():
+        raise UserError(f"{path} is no hierbench store: move it away or give another --results folder")
+    if int(meta["schema"]) > SCHEMA:
+        raise UserError(
+            f"{path} was written by a newer hierbench (schema {meta['schema']}, known is {SCHEMA}): "
+            "update hierbench or give another --results folder"
+        )
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> UserError:
+    if "not a database" in str(error):
+        return UserError(f"{path} is no hierbench store: move it away or give another --results folder")
+    return UserError(f"{path} cannot be used: {error}")

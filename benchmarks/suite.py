@@ -1,0 +1,139 @@
+"""What a suite asks for, as plain typed data. ``suite_file`` reads it from TOML."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.rows import REPLICATES_PER_BLOCK, Replicate
+
+STATISTICS = ("median_mse",)
+"""What a bar may be set on."""
+
+_GOLDEN = 0.618
+
+
+@dataclasses.dataclass(frozen=True)
+class SizePlan:
+    """Geometric grid of training-set sizes, staggered from replicate to replicate.
+
+    n_i = scale d^power ratio^(i + u_r), i = 0..count-1, rounded, cut at ``max``, where
+    u_r = frac(0.618 r) and r is the replicate's sample index. Without the stagger the
+    bracket of n* would have the same two ends in every replicate, and width zero.
+    """
+
+    scale: float
+    power: float
+    ratio: float
+    count: int
+    max: int
+
+    def sizes(self, d: int, sample: int) -> tuple[int, ...]:
+        """Strictly increasing sizes of the replicate with this sample index."""
+        shift = math.modf(_GOLDEN * sample)[0]
+        wanted = (round(self.scale * d**self.power * self.ratio ** (i + shift)) for i in range(self.count))
+        return tuple(sorted({n for n in wanted if n <= self.max}))
+
+
+@dataclasses.dataclass(frozen=True)
+class TestPlan:
+    """Test sets start at ``min`` points and double, at most to ``max``, until the MSE is known to 10 %."""
+
+    __test__ = False  # not a test class, whatever pytest makes of the name
+
+    min: int
+    max: int
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetEntry:
+    """A target family with its parameters, under a label that is unique in the suite."""
+
+    label: str
+    family: str
+    params: dict[str, Any]
+
+    def spec(self) -> dict[str, Any]:
+        return {"family": self.family, "parameters": dict(self.params)}
+
+
+@dataclasses.dataclass(frozen=True)
+class LearnerEntry:
+    """A learner (registered name or import path) with its parameters, under a unique label."""
+
+    label: str
+    learner: str
+    params: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Cells of the suite: every learner on every target at every d, with one size plan.
+
+    ``stages`` are handed to the learner one after the other; a plain grid is one stage.
+    """
+
+    targets: tuple[str, ...]
+    learners: tuple[str, ...]
+    d: tuple[int, ...]
+    stages: tuple[SizePlan, ...]
+    replicates: tuple[Replicate, ...]
+
+    def cells(self) -> Iterator[tuple[str, str, int]]:
+        """(learner, target, d), in a fixed order."""
+        return itertools.product(self.learners, self.targets, self.d)
+
+    def blocks(self) -> list[tuple[Replicate, ...]]:
+        """The replicates four by four: a block is always computed whole."""
+        step = REPLICATES_PER_BLOCK
+        return [self.replicates[i : i + step] for i in range(0, len(self.replicates), step)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Bar:
+    """An acceptance bar: ``statistic`` of the replicates at exactly this cell may be at most ``max``."""
+
+    label: str
+    target: str
+    learner: str
+    d: int
+    n: int
+    statistic: str
+    max: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """A suite, checked: every name resolves and every cell can be computed."""
+
+    name: str
+    summary: str
+    test: TestPlan
+    timeout_seconds: float
+    epsilons: tuple[float, ...]
+    traces: bool
+    targets: tuple[TargetEntry, ...]
+    learners: tuple[LearnerEntry, ...]
+    runs: tuple[Run, ...]
+    bars: tuple[Bar, ...] = ()
+
+    def target(self, label: str) -> TargetEntry:
+        return next(t for t in self.targets if t.label == label)
+
+    def learner(self, label: str) -> LearnerEntry:
+        return next(e for e in self.learners if e.label == label)
+
+
+def plain_replicates(count: int) -> tuple[Replicate, ...]:
+    """Replicates (r, r, r)."""
+    return tuple(Replicate(r, r, r) for r in range(count))
+
+
+def crossed_replicates(targets: int, samples: int, inits: int) -> tuple[Replicate, ...]:
+    """All triples, the initialisation running fastest."""
+    return tuple(
+        Replicate(*triple) for triple in itertools.product(range(targets), range(samples), range(inits))
+    )

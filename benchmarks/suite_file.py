@@ -1,0 +1,281 @@
+"""Suite files: from TOML to a checked ``Suite``."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import UserError, unknown
+from benchmarks.modules import constructor_parameters, find_class
+from benchmarks.rows import REPLICATES_PER_BLOCK, Replicate
+from benchmarks.suite import (
+    STATISTICS,
+    Bar,
+    LearnerEntry,
+    Run,
+    SizePlan,
+    Suite,
+    TargetEntry,
+    TestPlan,
+    crossed_replicates,
+    plain_replicates,
+)
+from benchmarks.toml_lines import Document, Table
+
+SUITES = Path(__file__).parent / "suites"
+
+
+def known_suites() -> dict[str, Path]:
+    """The suites that come with hierbench, by name."""
+    return {path.stem: path for path in sorted(SUITES.glob("*.toml"))}
+
+
+def summaries() -> dict[str, str]:
+    """Summary of each suite, unchecked: for listing."""
+    found = {}
+    for name, path in known_suites().items():
+        try:
+            found[name] = str(tomllib.loads(path.read_text(encoding="utf-8")).get("summary", ""))
+        except (OSError, ValueError) as error:
+            found[name] = f"(cannot be read: {error})"
+    return found
+
+
+def load_suite(name: str) -> Suite:
+    """The suite called ``name``, or the one in the file of that path.
+
+    Raises
+    ------
+    UserError
+        Unknown suite, or an error in the file: file, line, key and what is allowed.
+    """
+    known = known_suites()
+    path = known.get(name, Path(name))
+    if name not in known and path.suffix != ".toml":
+        raise unknown("suite", name, known)
+    return _suite(Document(path).root)
+
+
+def check_learner(learner: str, params: Mapping[str, Any]) -> None:
+    """Refuse an unknown learner, or a parameter that its constructor does not have.
+
+    Raises
+    ------
+    ValueError
+        With the nearest known name.
+    """
+    from learners import registry
+
+    path = registry.resolve(learner).path
+    module, _, name = path.partition(":")
+    allowed = constructor_parameters(path)
+    if allowed is None and (params or find_class(module, name) is None):
+        # The source does not tell: a re-export under another name, a dataclass, a C module.
+        signature = inspect.signature(registry.load(path))
+        if any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+            return
+        allowed = tuple(signature.parameters)
+    for key in params:
+        if allowed is not None and key not in allowed:
+            raise ValueError(str(unknown(f"parameter of {name}", key, allowed)))
+
+
+def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
+    """Refuse an unknown family, a parameter it lacks, or a ``d`` that it cannot have.
+
+    Raises
+    ------
+    ValueError
+        With one clear line.
+    """
+    from targets import registry
+
+    if family not in registry.FAMILIES:
+        raise ValueError(str(unknown("target family", family, registry.FAMILIES)))
+    try:
+        registry.validate(family, d, dict(params))
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _suite(root: Table) -> Suite:
+    name, summary = root.text("name"), root.text("summary")
+    replicates = _replicates(root)
+    test_table = root.table("test")
+    test = TestPlan(test_table.whole("min", least=16), test_table.whole("max", least=16))
+    if test.max < test.min:
+        test_table.fail("max", f"{test.max} is below min = {test.min}")
+    test_table.done()
+    epsilons = tuple(float(e) for e in root.items("epsilons", (int, float), "numbers"))
+    if min(epsilons) <= 0:
+        root.fail("epsilons", "must be positive")
+    timeout = root.number("timeout_seconds")
+    traces = root.flag("traces", False)
+    target_tables, learner_tables = root.tables("target"), root.tables("learner")
+    run_tables, bar_tables = root.tables("run"), root.tables("bar", least=0)
+    root.done()
+    targets = tuple(_target(t) for t in target_tables)
+    learners = tuple(_learner(t) for t in learner_tables)
+    _unique(target_tables)
+    _unique(learner_tables)
+    runs = tuple(
+        _run(t, [e.label for e in targets], [e.label for e in learners], replicates) for t in run_tables
+    )
+    suite = Suite(name, summary, test, timeout, tuple(epsilons), traces, targets, learners, runs)
+    _check_cells(suite, run_tables, target_tables)
+    bars = tuple(_bar(t, suite) for t in bar_tables)
+    return Suite(name, summary, test, timeout, tuple(epsilons), traces, targets, learners, runs, bars)
+
+
+def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) -> tuple[Replicate, ...]:
+    if "crossed" in table.data:
+        if "replicates" in table.data:
+            table.fail("crossed", "give either replicates or crossed, not both")
+        inner = table.table("crossed")
+        table.asked.add("replicates")
+        found = crossed_replicates(*(inner.whole(k) for k in ("targets", "samples", "inits")))
+        inner.done()
+        key = "crossed"
+    elif inherited is not None and "replicates" not in table.data:
+        table.asked |= {"replicates", "crossed"}
+        return inherited
+    else:
+        table.asked.add("crossed")
+        found = plain_replicates(table.whole("replicates"))
+        key = "replicates"
+    if len(found) % REPLICATES_PER_BLOCK:
+        down = len(found) - len(found) % REPLICATES_PER_BLOCK
+        table.fail(
+            key,
+            f"{len(found)} replicates: a multiple of {REPLICATES_PER_BLOCK} is needed, because a block of "
+            f"replicates is always computed whole (nearest: {down or REPLICATES_PER_BLOCK})",
+        )
+    return found
+
+
+def _target(table: Table) -> TargetEntry:
+    entry = TargetEntry(table.text("label"), table.text("family"), table.plain("params"))
+    table.done()
+    return entry
+
+
+def _learner(table: Table) -> LearnerEntry:
+    learner = table.text("learner")
+    entry = LearnerEntry(table.text("label", learner), learner, table.plain("params"))
+    table.done()
+    from learners import registry
+
+    table.checked("learner", lambda: registry.resolve(learner))
+    table.checked("learner", lambda: check_learner(learner, {}))
+    table.checked("params", lambda: check_learner(learner, entry.params))
+    return entry
+
+
+def _unique(tables: list[Table]) -> None:
+    seen: set[str] = set()
+    for table in tables:
+        label = table.data.get("label", table.data.get("learner"))
+        if label in seen:
+            table.fail("label", f"{label!r} is used twice")
+        seen.add(label)
+
+
+def _sizes(table: Table) -> SizePlan:
+    plan = SizePlan(
+        scale=table.number("scale"),
+        power=table.number("power", above=-1e-9),
+        ratio=table.number("ratio"),
+        count=table.whole("count"),
+        max=table.whole("max", least=2),
+    )
+    table.done()
+    if plan.ratio < 1 or (plan.ratio == 1 and plan.count > 1):
+        table.fail("ratio", f"{plan.ratio:g}: sizes must grow (above 1, or 1 with count = 1)")
+    return plan
+
+
+def _run(table: Table, targets: list[str], learners: list[str], replicates: tuple[Replicate, ...]) -> Run:
+    run = Run(
+        targets=table.names("targets", "target", targets),
+        learners=table.names("learners", "learner", learners),
+        d=tuple(table.items("d", int, "whole numbers")),
+        stages=(_sizes(table.table("sizes")),),
+        replicates=_replicates(table, replicates),
+    )
+    table.done()
+    return run
+
+
+def _check_cells(suite: Suite, tables: list[Table], target_tables: list[Table]) -> None:
+    owner: dict[tuple[str, str, int], int] = {}
+    for run, table in zip(suite.runs, tables, strict=True):
+        for d in run.d:
+            if d < 1:
+                table.fail("d", f"{d} is too small: at least 1 needed")
+            for label in run.targets:
+                entry = suite.target(label)
+                at = target_tables[suite.targets.index(entry)]
+                try:
+                    at.checked("family", lambda e=entry: _known_family(e.family))  # type: ignore[misc]
+                    check_target(entry.family, d, entry.params)
+                except ValueError as error:
+                    table.fail("d", f"target {label!r} at d = {d}: {error}")
+            for replicate in run.replicates:
+                for plan in run.stages:
+                    sizes = plan.sizes(d, replicate.sample)
+                    if not sizes:
+                        table.fail(
+                            "sizes",
+                            f"no size up to max = {plan.max} at d = {d}, sample {replicate.sample}: raise "
+                            "max or lower scale",
+                        )
+                    if sizes[0] < 2:
+                        table.fail("sizes", f"n = {sizes[0]} at d = {d}: at least 2 needed, raise scale")
+        for cell in run.cells():
+            if cell in owner:
+                learner, target, d = cell
+                table.fail(
+                    "sizes",
+                    f"a second size plan for learner {learner!r}, target {target!r}, d = {d}: the first is "
+                    f"in the [[run]] at line {owner[cell]}",
+                )
+            owner[cell] = table.line()
+
+
+def _known_family(family: str) -> None:
+    from targets import registry
+
+    if family not in registry.FAMILIES:
+        raise unknown("target family", family, registry.FAMILIES)
+
+
+def _bar(table: Table, suite: Suite) -> Bar:
+    bar = Bar(
+        label=table.text("label"),
+        target=table.names("target", "target", [t.label for t in suite.targets])[0],
+        learner=table.names("learner", "learner", [e.label for e in suite.learners])[0],
+        d=table.whole("d"),
+        n=table.whole("n", least=2),
+        statistic=table.names("statistic", "statistic", STATISTICS)[0],
+        max=table.number("max"),
+    )
+    table.done()
+    for run in suite.runs:
+        if (bar.learner, bar.target, bar.d) in set(run.cells()):
+            per_replicate = [
+                {n for plan in run.stages for n in plan.sizes(bar.d, r.sample)} for r in run.replicates
+            ]
+            shared = set.intersection(*per_replicate)
+            if bar.n in shared:
+                return bar
+            known = ", ".join(str(n) for n in sorted(shared)) or (
+                "none (sizes are staggered; ratio = 1 and count = 1 give one common size)"
+            )
+            table.fail("n", f"{bar.n} is not measured by every replicate of that cell; common sizes: {known}")
+    table.fail("d", f"no [[run]] has learner {bar.learner!r} on target {bar.target!r} at d = {bar.d}")
+
+
+__all__ = ["UserError", "check_learner", "check_target", "known_suites", "load_suite", "summaries"]

@@ -1,0 +1,248 @@
+"""What a worker computes: the rows of one unit. Every number of the store is made here."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from benchmarks import machine, seeds
+from benchmarks.draw import TestSet, draw_sample, draw_target, random_state
+from benchmarks.metric import MseEstimate, plain_mse, relative_mse
+from benchmarks.rows import STATUSES, Replicate, Row
+from benchmarks.work import CertificateUnit, CurveUnit, Result, Trace, describe, empty_row, one_line, row_key
+from learners.base import Curve, FitReport, FittedCurve
+from learners.registry import load
+
+PREDICTED_ENTRIES = 2**25
+"""Inputs are predicted in slices, so that a kernel matrix (slice x n) stays below 256 MiB."""
+
+
+def run_certificate(unit: CertificateUnit) -> Result:
+    """Certificate of one target, as plain data."""
+    start = time.perf_counter()
+    certificate = draw_target(unit.target_spec, unit.d, unit.target_index).certificate().to_json()
+    return Result("done", certificate=certificate, seconds=time.perf_counter() - start)
+
+
+class _Block:
+    """Targets, samples and test sets of a unit's curves, shared where the indices agree."""
+
+    def __init__(self, unit: CurveUnit) -> None:
+        self.unit = unit
+        spec, d = unit.target_spec, unit.d
+        self.targets = {i: draw_target(spec, d, i) for i in sorted({r.target for r in unit.replicates})}
+        self.tests = {
+            i: TestSet(t, unit.test_min, seeds.generator("test", **spec, d=d, index=i))
+            for i, t in self.targets.items()
+        }
+        self.curves = []
+        for replicate, sizes in zip(unit.replicates, unit.sizes, strict=True):
+            X, y = draw_sample(self.targets[replicate.target], spec, replicate.sample, max(sizes))
+            self.curves.append(Curve(X, y, sizes, random_state(spec, d, replicate.init)))
+
+
+def run_curves(unit: CurveUnit) -> Result:
+    """All rows of a unit; what fails inside a learner is a row that says so."""
+    start = time.perf_counter()
+    machine.reset_peak_memory()
+    learner = load(unit.learner_spec["path"])(**unit.learner_spec["parameters"])
+    machine.one_thread()
+    block = _Block(unit)
+    if hasattr(learner, "fit_curves"):
+        rows, traces = _fast(unit, block, learner)
+    else:
+        rows, traces = _slow(unit, block, learner), []
+    failed = [r for r in rows if r.status == "failed"]
+    return Result(
+        status="failed" if failed else "done",
+        reason=failed[0].reason if failed else "",
+        rows=tuple(rows),
+        traces=tuple(traces),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _fast(unit: CurveUnit, block: _Block, learner: Any) -> tuple[list[Row], list[Trace]]:
+    recorder = _Recorder(unit, block)
+    keyword = {"callback": recorder} if unit.traces else {}
+    seed_global_generators(block.curves[0].random_state)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        start = time.perf_counter()
+        fitted = learner.fit_curves(block.curves, **keyword)
+        seconds = time.perf_counter() - start - recorder.seconds
+    n_rows = sum(len(c.sizes) for c in block.curves)
+    rows = []
+    for replicate, curve, one in zip(unit.replicates, block.curves, fitted, strict=True):
+        for row in _evaluate(unit, block, replicate, curve, one):
+            rows.append(replace(row, fit_seconds=seconds / n_rows, timing="amortised"))
+    return _finish(rows, caught), recorder.traces
+
+
+def _slow(unit: CurveUnit, block: _Block, learner: Any) -> list[Row]:
+    rows: list[Row] = []
+    for replicate, curve in zip(unit.replicates, block.curves, strict=True):
+        for n in curve.sizes:
+            one = clone(learner)
+            if "random_state" in one.get_params():
+                one.set_params(random_state=curve.random_state)
+            seed_global_generators(curve.random_state)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                start = time.perf_counter()
+                try:
+                    one.fit(curve.X[:n], curve.y[:n])
+                    seconds = time.perf_counter() - start
+                    only = Curve(curve.X[:n], curve.y[:n], (n,), curve.random_state)
+                    (row,) = _evaluate(unit, block, replicate, only, FittedCurve([one]))
+                    row = replace(row, fit_seconds=seconds)
+                except Exception as error:
+                    row = empty_row(unit, replicate, n, "failed", describe(error))
+            rows.extend(_finish([row], caught))
+    return rows
+
+
+def _finish(rows: Sequence[Row], caught: Sequence[Any]) -> list[Row]:
+    """Rows with the peak memory and, where they have no other reason, the first warning of the fit."""
+    peak = machine.peak_memory()
+    warned = one_line(f"{caught[0].category.__name__}: {caught[0].message}") if caught else ""
+    return [replace(row, peak_memory_bytes=peak, reason=row.reason or warned) for row in rows]
+
+
+def _evaluate(
+    unit: CurveUnit, block: _Block, replicate: Replicate, curve: Curve, fitted: FittedCurve
+) -> list[Row]:
+    """Row of every size of one curve. The test set grows until the whole curve is known to 10 %."""
+    tests = block.tests[replicate.target]
+    seconds = 0.0
+    residuals: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    estimates: list[MseEstimate | None] = []
+    piece = 0
+    while True:
+        X, y = tests.piece(piece)
+        start = time.perf_counter()
+        predicted = predict(fitted, X, curve.sizes[-1])
+        seconds += time.perf_counter() - start
+        residuals.append(predicted - y)
+        labels.append(y)
+        all_residuals, all_labels = np.concatenate(residuals, axis=1), np.concatenate(labels)
+        with np.errstate(over="ignore", invalid="ignore"):
+            estimates = [_finite(relative_mse(r, all_labels)) for r in all_residuals]
+        piece += 1
+        if tests.start(piece + 1) > unit.test_max or not any(e and e.unreliable for e in estimates):
+            break
+    on_training = predict(fitted, curve.X, curve.sizes[-1]) - curve.y
+    rows = []
+    for i, (n, estimate) in enumerate(zip(curve.sizes, estimates, strict=True)):
+        row = empty_row(unit, replicate, n, "ok", "")
+        report = getattr(fitted.estimators[i], "fit_report_", None) or FitReport()
+        status, reason = report.status, report.reason
+        if status not in STATUSES:
+            raise ValueError(f"fit_report_.status = {status!r}: known are {', '.join(STATUSES)}")
+        if estimate is None:
+            if status == "ok":
+                status, reason = "diverged", "predictions or their errors are not finite"
+        else:
+            if status == "ok" and estimate.unreliable:
+                status = "unreliable"
+                reason = f"standard error {estimate.standard_error / estimate.mse:.0%} of the MSE"
+            row = replace(
+                row, mse=estimate.mse, mse_se=estimate.standard_error, top10_share=estimate.top10_share
+            )
+        with np.errstate(over="ignore", invalid="ignore"):
+            train = plain_mse(on_training[i, :n])
+        row = replace(
+            row,
+            status=status,
+            reason=one_line(reason),
+            n_test=len(all_labels),
+            train_mse=train if math.isfinite(train) else None,
+            steps=report.steps,
+            flops=report.flops,
+            hyperparameters=plain_data(report.hyperparameters),
+            health={k: float(v) for k, v in report.health.items()},
+            predict_seconds=seconds / len(curve.sizes),
+        )
+        rows.append(row)
+    return rows
+
+
+def _finite(estimate: MseEstimate) -> MseEstimate | None:
+    return estimate if math.isfinite(estimate.mse) and math.isfinite(estimate.standard_error) else None
+
+
+def predict(fitted: FittedCurve, X: np.ndarray, n: int) -> np.ndarray:
+    """Predictions of every size, float64 of shape (sizes, len(X)), slice by slice."""
+    step = min(max(PREDICTED_ENTRIES // n, 1024), 16384)
+    slices = [np.asarray(fitted.predict(X[i : i + step]), dtype=float) for i in range(0, len(X), step)]
+    return np.concatenate([s.reshape(len(fitted.estimators), -1) for s in slices], axis=1)
+
+
+class _Recorder:
+    """Trace callback: test MSE of every curve and size on the smallest test set."""
+
+    def __init__(self, unit: CurveUnit, block: _Block) -> None:
+        self.unit = unit
+        self.block = block
+        self.traces: list[Trace] = []
+        self.seconds = 0.0
+
+    def __call__(self, step: int, fitted: list[FittedCurve]) -> None:
+        start = time.perf_counter()
+        unit = self.unit
+        for replicate, curve, one in zip(unit.replicates, self.block.curves, fitted, strict=True):
+            X, y = self.block.tests[replicate.target].piece(0)
+            with np.errstate(over="ignore", invalid="ignore"):
+                errors = [plain_mse(p - y) for p in predict(one, X, curve.sizes[-1])]
+            for n, mse in zip(curve.sizes, errors, strict=True):
+                self.traces.append(
+                    Trace(
+                        key=row_key(unit.key, replicate, n),
+                        unit=unit.key,
+                        learner=unit.learner,
+                        target=unit.target,
+                        d=unit.d,
+                        target_index=replicate.target,
+                        sample_index=replicate.sample,
+                        init_index=replicate.init,
+                        n=n,
+                        step=int(step),
+                        mse=mse if math.isfinite(mse) else None,
+                    )
+                )
+        self.seconds += time.perf_counter() - start
+
+
+def seed_global_generators(seed: int) -> None:
+    """Tie the global generators to the replicate.
+
+    Nothing of ours uses them, but a foreign estimator without ``random_state`` may, and its
+    numbers must not depend on what its worker did before.
+    """
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
+
+
+def plain_data(value: Any) -> Any:
+    """Numbers, texts, lists and dicts only, whatever a learner reports."""
+    if isinstance(value, Mapping):
+        return {str(k): plain_data(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain_data(value.tolist())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain_data(v) for v in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

@@ -1,0 +1,34 @@
+"""What a worker process does before and around a unit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+from benchmarks.work import CertificateUnit, Result, Unit
+
+
+def start(parent: int, path: list[str]) -> None:
+    """Set a fresh worker up: leave interrupts to the parent, and die with it."""
+    import sys
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.path[:] = path
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+
+
+def _die_with(parent: int) -> None:
+    # A killed parent cannot stop its workers, and an orphan would keep a core busy to the end
+    # of its unit; asking who the parent is works on every Unix.
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+
+def compute(unit: Unit) -> Result:
+    """Compute one unit. The imports are here, after the environment has been set."""
+    from benchmarks.unit import run_certificate, run_curves
+
+    return run_certificate(unit) if isinstance(unit, CertificateUnit) else run_curves(unit)
