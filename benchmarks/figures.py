@@ -1,0 +1,101 @@
+"""From stored rows to what figures show."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import plots
+from benchmarks.rows import Row
+from benchmarks.sample_complexity import EPSILONS, Certificates, Epsilon, exponents, n_stars, summarise
+from benchmarks.table import format_exponent
+from plots.data import (
+    CurvePoint,
+    EpsilonPanel,
+    ExponentLine,
+    FigureData,
+    NStarPoint,
+    ParameterCount,
+    Provenance,
+)
+
+
+def provenance_of(rows: Sequence[Row], store: str, version: str) -> Provenance:
+    """Provenance of ``rows`` from the store of that name, read by that version of hierbench."""
+    suites = ", ".join(sorted({row.suite for row in rows}))
+    return Provenance(suites, store, len(rows), tuple(sorted({row.code for row in rows})), version)
+
+
+def figure_data(
+    rows: Sequence[Row], certificates: Certificates, epsilons: Sequence[Epsilon], provenance: Provenance
+) -> FigureData:
+    """What the figures of ``rows`` show; learners and targets in the order of the rows."""
+    stars = n_stars(rows, certificates, epsilons)
+    degrees: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for star in stars:
+        if star.degree_needed is not None:
+            degrees[star.target, star.epsilon.label].add(star.degree_needed)
+    targets = tuple(dict.fromkeys(row.target for row in rows))
+    counts: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for (target, d, _), certificate in certificates.items():
+        counts[target, d].append(certificate.n_parameters)
+
+    return FigureData(
+        learners=tuple(dict.fromkeys(row.learner for row in rows)),
+        targets=targets,
+        curves=tuple(
+            CurvePoint(
+                row.learner,
+                row.target,
+                row.d,
+                (row.target_index, row.sample_index, row.init_index),
+                row.n,
+                row.mse,
+                row.status,
+            )
+            for row in rows
+            if row.status != "skipped"
+        ),
+        n_stars=tuple(
+            NStarPoint(s.learner, s.target, s.d, s.epsilon.label, s.value, s.low, s.high, s.censoring)
+            for s in summarise(stars)
+            if s.value is not None
+        ),
+        exponents=tuple(
+            ExponentLine(learner, target, eps.label, format_exponent(e), e.value, e.intercept)
+            for (target, learner, eps), e in exponents(stars).items()
+        ),
+        panels=tuple(
+            EpsilonPanel(target, epsilon.label, _asks_for(degrees[target, epsilon.label]))
+            for target in targets
+            for epsilon in epsilons
+        ),
+        parameter_counts=tuple(
+            ParameterCount(target, d, round(statistics.median(found)))
+            for (target, d), found in sorted(counts.items())
+            if target in targets
+        ),
+        provenance=provenance,
+    )
+
+
+def write(
+    rows: Sequence[Row],
+    certificates: Certificates,
+    epsilons: Sequence[Epsilon] = EPSILONS,
+    out_dir: Path = Path("results/figures"),
+    provenance: Provenance | None = None,
+) -> list[Path]:
+    """Write all figures of ``rows`` below ``out_dir`` and return their paths."""
+    if provenance is None:
+        provenance = provenance_of(rows, store="unnamed", version="unknown")
+    return plots.write_figures(figure_data(rows, certificates, epsilons, provenance), out_dir)
+
+
+def _asks_for(degrees: set[int]) -> str:
+    if not degrees:
+        return ""
+    low, high = min(degrees), max(degrees)
+    return f"degree {low}" if low == high else f"degree {low}-{high}"

@@ -1,0 +1,111 @@
+"""What figures are made of: plain values, filled in from stored rows by whoever has them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class CurvePoint:
+    """Test error of one replicate at one size; ``status`` as in the stored row."""
+
+    learner: str
+    target: str
+    d: int
+    replicate: tuple[int, int, int]
+    n: int
+    error: float | None
+    status: str
+
+
+@dataclasses.dataclass(frozen=True)
+class NStarPoint:
+    """n* of one learner at one d and epsilon, over replicates.
+
+    ``censoring`` is "bracketed", "right" (``value`` is a lower bound) or "left" (an upper
+    bound); ``low`` may be 0 and ``high`` infinite.
+    """
+
+    learner: str
+    target: str
+    d: int
+    epsilon: str
+    value: float
+    low: float
+    high: float
+    censoring: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ExponentLine:
+    """Exponent of n* in d as printed in a legend, and the fitted line where there is one."""
+
+    learner: str
+    target: str
+    epsilon: str
+    text: str
+    slope: float | None
+    intercept: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class EpsilonPanel:
+    """A panel of the n* figure: an epsilon and what it asks for ("degree 4")."""
+
+    target: str
+    epsilon: str
+    asks_for: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ParameterCount:
+    """Free parameters of a target function."""
+
+    target: str
+    d: int
+    count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Provenance:
+    """Where the rows of a figure came from; no date, so that equal rows give equal files.
+
+    Attributes
+    ----------
+    store : str
+        Name of the store.
+    code : tuple of str
+        Fingerprints of the code that computed the rows.
+    version : str
+        Of hierbench.
+    """
+
+    suite: str
+    store: str
+    n_rows: int
+    code: tuple[str, ...]
+    version: str
+
+    def sentence(self) -> str:
+        """All but the fingerprints in one line."""
+        return (
+            f"hierbench {self.version}; suite {self.suite}; store {self.store}; {self.n_rows} rows; "
+            f"{len(self.code)} code fingerprints"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class FigureData:
+    """Everything that the figures of one suite show.
+
+    ``learners`` fixes colours and markers: the same learner looks the same in all figures.
+    """
+
+    learners: tuple[str, ...]
+    targets: tuple[str, ...]
+    curves: tuple[CurvePoint, ...]
+    n_stars: tuple[NStarPoint, ...]
+    exponents: tuple[ExponentLine, ...]
+    panels: tuple[EpsilonPanel, ...]
+    parameter_counts: tuple[ParameterCount, ...]
+    provenance: Provenance

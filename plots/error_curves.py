@@ -1,0 +1,263 @@
+"""Test error against the number of samples, and against the dimension at a fixed number."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from plots.data import CurvePoint, FigureData
+from plots.style import PAGE_WIDTH, Look, dimension_axis, dodge, legend_entry, looks, n_columns, text
+
+_SHOWN = ("ok", "unreliable")
+_LOST = ("diverged", "failed", "timeout")
+_QUARTILES_FROM = 8  # replicates; with fewer, quartiles are hardly more than the range
+_HIGHEST_LIMIT = 10.0  # relative MSE: predicting the mean already gets 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Band:
+    """Median and spread over replicates on sizes that all of them cover."""
+
+    n: np.ndarray
+    median: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def _points(data: FigureData, target: str) -> list[CurvePoint]:
+    return [p for p in data.curves if p.target == target]
+
+
+def _drawable(point: CurvePoint) -> bool:
+    return point.error is not None and math.isfinite(point.error) and point.error > 0
+
+
+def replicates(points: Iterable[CurvePoint]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(log n, log error) of each replicate's ok points, sorted; for one learner and d."""
+    curves: dict[tuple[int, int, int], dict[int, float]] = defaultdict(dict)
+    for p in points:
+        if p.status == "ok" and _drawable(p):
+            curves[p.replicate][p.n] = math.log(p.error or 1.0)
+    return [
+        (np.log(sorted(curve)), np.array([curve[n] for n in sorted(curve)]))
+        for _, curve in sorted(curves.items())
+    ]
+
+
+def band(curves: Sequence[tuple[np.ndarray, np.ndarray]], n_grid: int = 25) -> Band | None:
+    """Interpolate staggered curves linearly in log-log, inside their overlap only.
+
+    None where no size is covered by all. Extremes up to seven replicates, quartiles from eight.
+    """
+    curves = [c for c in curves if len(c[0]) > 1]
+    if not curves:
+        return None
+    start, stop = max(c[0][0] for c in curves), min(c[0][-1] for c in curves)
+    if start >= stop:
+        return None
+    grid = np.linspace(start, stop, n_grid)
+    values = np.array([np.interp(grid, *c) for c in curves])
+    ends = (25, 75) if len(curves) >= _QUARTILES_FROM else (0, 100)
+    low, median, high = np.percentile(values, [ends[0], 50, ends[1]], axis=0)
+    return Band(*(np.exp(v) for v in (grid, median, low, high)))
+
+
+def error_limits(points: Iterable[CurvePoint]) -> tuple[float, float]:
+    """Limits that hold the ok errors; a diverged learner cannot flatten the others."""
+    errors = [p.error for p in points if p.status == "ok" and _drawable(p) and p.error is not None]
+    errors = errors or [0.1, 1.0]
+    top = min(max(float(np.quantile(errors, 0.99)), 1.0), _HIGHEST_LIMIT)
+    bottom = min(min(errors), 0.5 * top)
+    margin = (top / bottom) ** 0.04
+    return bottom / margin, top * margin * (top / bottom) ** 0.08  # room for what was lost
+
+
+def error_against_n(data: FigureData, target: str) -> Figure | None:
+    """One panel a dimension: medians, bands and, faintly, every replicate's points."""
+    points = _points(data, target)
+    dims = sorted({p.d for p in points})
+    if not any(_drawable(p) for p in points):
+        return None
+    style = looks(data.learners)
+    n_cols = min(3, len(dims))
+    n_rows = math.ceil(len(dims) / n_cols)
+    figure = Figure(figsize=(PAGE_WIDTH * (0.4 + 0.2 * n_cols), 1.75 * n_rows + 0.75))
+    axes = figure.subplots(n_rows, n_cols, squeeze=False, sharex=True, sharey=True).ravel()
+    limits = error_limits(points)
+    lost = False
+    for ax, d in zip(axes, dims, strict=False):
+        here = [p for p in points if p.d == d]
+        for learner, look in style.items():
+            _draw_curve(ax, [p for p in here if p.learner == learner], look, len(style), limits)
+        lost |= _draw_lost(ax, here, style, limits)
+        ax.set_title(f"d = {d}")
+    axes[0].set(xscale="log", yscale="log", ylim=limits)
+    axes[0].yaxis.set_major_locator(LogLocator(numticks=8))
+    axes[0].yaxis.set_minor_formatter(NullFormatter())
+    axes[0].xaxis.set_minor_formatter(NullFormatter())
+    for k, ax in enumerate(axes):
+        ax.set_visible(k < len(dims))
+        if k % n_cols == 0:
+            ax.set_ylabel("relative test MSE")
+        if k + n_cols >= len(dims):
+            ax.set_xlabel("samples n")
+            ax.tick_params(labelbottom=True)
+    _legend(figure, points, style, lost)
+    figure.suptitle(f"{text(target)}: error against samples (median, {_spread_text(points)})")
+    return figure
+
+
+def _draw_curve(
+    ax: Axes, points: Sequence[CurvePoint], look: Look, n_learners: int, limits: tuple[float, float]
+) -> None:
+    for status, fill in (("ok", look.color), ("unreliable", "none")):
+        chosen = [p for p in points if p.status == status and _drawable(p) and (p.error or 0) <= limits[1]]
+        if chosen:
+            ax.plot(
+                [p.n for p in chosen],
+                [p.error for p in chosen if p.error is not None],
+                linestyle="none",
+                marker=look.marker,
+                markersize=2.2,
+                color=look.color,
+                markerfacecolor=fill,
+                markeredgewidth=0 if status == "ok" else 0.5,
+                alpha=0.35 if status == "ok" else 0.8,
+            )
+    found = band(replicates(points))
+    if found is None:
+        return
+    ax.fill_between(found.n, found.low, found.high, color=look.color, alpha=0.13, linewidth=0)
+    # Every learner marks its line at places of its own, so that no marker hides another.
+    first = round(look.index * 7 / max(n_learners, 1))
+    ax.plot(
+        found.n,
+        found.median,
+        color=look.color,
+        marker=look.marker,
+        linestyle=look.linestyle,
+        markevery=(first, 8),
+        markeredgecolor="white",
+        markeredgewidth=0.4,
+    )
+
+
+def _draw_lost(
+    ax: Axes, points: Sequence[CurvePoint], style: Mapping[str, Look], limits: tuple[float, float]
+) -> bool:
+    """Crosses along the top for runs without a usable error, a line for each learner."""
+    lost = [p for p in points if p.status in _LOST or (_drawable(p) and (p.error or 0) > limits[1])]
+    for height, learner in enumerate(dict.fromkeys(p.learner for p in lost)):
+        ax.plot(
+            [p.n for p in lost if p.learner == learner],
+            [0.975 - 0.04 * height] * sum(p.learner == learner for p in lost),
+            transform=ax.get_xaxis_transform(),
+            linestyle="none",
+            marker="x",
+            markersize=3,
+            color=style[learner].color,
+            clip_on=False,
+        )
+    return bool(lost)
+
+
+def _spread_text(points: Sequence[CurvePoint]) -> str:
+    most = max(
+        len({p.replicate for p in points if (p.learner, p.d) == key})
+        for key in {(p.learner, p.d) for p in points}
+    )
+    return "quartiles" if most >= _QUARTILES_FROM else "range over replicates"
+
+
+def _legend(figure: Figure, points: Sequence[CurvePoint], style: Mapping[str, Look], lost: bool) -> None:
+    present = {p.learner for p in points}
+    handles = [
+        legend_entry(name, look.color, look.marker, look.linestyle)
+        for name, look in style.items()
+        if name in present
+    ]
+    if any(p.status == "unreliable" for p in points):
+        handles.append(legend_entry("unreliable", marker="o", hollow=True))
+    if lost:
+        handles.append(legend_entry("diverged, failed or off the scale", marker="x"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=n_columns(figure, handles))
+
+
+def fixed_budgets(curves: Mapping[tuple[str, int], Sequence[tuple[np.ndarray, np.ndarray]]]) -> list[float]:
+    """Sizes for the figure of error against d, in log n.
+
+    The largest that every learner covers at every d with all its replicates and, where at
+    least twice as large, the largest that half of the learners cover.
+    """
+    ends: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for (learner, _), replicated in curves.items():
+        usable = [c for c in replicated if len(c[0]) > 1]
+        if usable:
+            ends[learner].append((max(c[0][0] for c in usable), min(c[0][-1] for c in usable)))
+    if not ends:
+        return []
+    reached = sorted((min(stop for _, stop in e) for e in ends.values()), reverse=True)
+    start = max(begin for e in ends.values() for begin, _ in e)
+    common, half = reached[-1], reached[(len(reached) - 1) // 2]
+    budgets = [common] if common >= start else []
+    if half >= start and (not budgets or half >= common + math.log(2)):
+        budgets.append(half)
+    return budgets
+
+
+def error_against_d(data: FigureData, target: str) -> Figure | None:
+    """Test error at fixed n, one panel a budget; interpolated between sizes, never beyond."""
+    points = _points(data, target)
+    style = looks(data.learners)
+    dims = sorted({p.d for p in points})
+    curves = {
+        (learner, d): replicates(p for p in points if p.learner == learner and p.d == d)
+        for learner in data.learners
+        for d in dims
+    }
+    budgets = fixed_budgets(curves)
+    if not budgets:
+        return None
+    figure = Figure(figsize=(PAGE_WIDTH * (0.35 + 0.3 * len(budgets)), 3.0))
+    axes = figure.subplots(1, len(budgets), squeeze=False, sharey=True).ravel()
+    for ax, budget in zip(axes, budgets, strict=True):
+        shown = set()
+        for learner, look in style.items():
+            xs, rows = [], []
+            for d in dims:
+                covered = [c for c in curves[learner, d] if len(c[0]) > 1 and c[0][0] <= budget <= c[0][-1]]
+                if covered:
+                    values = np.exp([np.interp(budget, *c) for c in covered])
+                    ends = (25, 75) if len(covered) >= _QUARTILES_FROM else (0, 100)
+                    rows.append(np.percentile(values, [ends[0], 50, ends[1]]))
+                    xs.append(d * dodge(look, len(style), dims))
+            if rows:
+                shown.add(learner)
+                low, median, high = np.array(rows).T
+                ax.errorbar(
+                    xs,
+                    median,
+                    yerr=[median - low, high - median],
+                    color=look.color,
+                    marker=look.marker,
+                    linestyle=look.linestyle,
+                    linewidth=0.9,
+                    elinewidth=0.7,
+                    markeredgecolor="white",
+                    markeredgewidth=0.4,
+                )
+        dimension_axis(ax, dims)
+        n_known = len({p.learner for p in points})
+        ax.set_title(f"n = {math.exp(budget):,.0f}, reached by {len(shown)} of {n_known} learners")
+    axes[0].set(yscale="log", ylabel="relative test MSE", ylim=error_limits(points))
+    axes[0].yaxis.set_minor_formatter(NullFormatter())
+    _legend(figure, [p for p in points if p.status == "ok"], style, lost=False)
+    figure.suptitle(f"{text(target)}: error at a fixed number of samples, interpolated in log-log")
+    return figure

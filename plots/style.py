@@ -1,0 +1,131 @@
+"""What all figures share: the style, the look of a learner, and how a figure is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import itertools
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, ScalarFormatter
+
+from plots.data import Provenance
+
+PAGE_WIDTH = 6.9  # inches, two columns of a paper
+STYLE_FILE = Path(__file__).with_name("hierbench.mplstyle")
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """Colour, marker and dashes of one learner, and its place among all learners."""
+
+    color: str
+    marker: str
+    linestyle: str
+    index: int
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """The style file over matplotlib's own defaults, whatever the user has configured."""
+    with mpl.style.context(STYLE_FILE, after_reset=True):
+        yield
+
+
+def looks(learners: Sequence[str]) -> dict[str, Look]:
+    """One look a learner, in order; inside ``figure_style``."""
+    cycle = itertools.cycle(mpl.rcParams["axes.prop_cycle"])
+    return {
+        name: Look(
+            color=f"#{entry['color'].lstrip('#')}",
+            marker=entry["marker"],
+            linestyle=entry["linestyle"],
+            index=k,
+        )
+        for k, (name, entry) in enumerate(zip(learners, cycle, strict=False))
+    }
+
+
+def text(label: str) -> str:
+    """A label as it is: a dollar sign in it does not begin mathematics."""
+    return label.replace("$", r"\$")
+
+
+def legend_entry(
+    label: str, color: str = "0.35", marker: str = "", linestyle: Any = "none", hollow: bool = False
+) -> Line2D:
+    """A legend entry, by default grey: for what holds for all learners."""
+    fill = "white" if hollow else color
+    return Line2D(
+        [], [], color=color, marker=marker, linestyle=linestyle, markerfacecolor=fill, label=text(label)
+    )
+
+
+def n_columns(figure: Figure, handles: Sequence[Line2D]) -> int:
+    """As many legend columns as surely fit below a figure."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    return max(1, min(len(handles), int(figure.get_figwidth() * 72 / (longest * 3.7 + 28))))
+
+
+def dimension_axis(ax: Axes, dims: Sequence[int]) -> None:
+    """Logarithmic d axis with one tick a dimension and no others."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(FixedLocator(list(dims)))
+    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlim(min(dims) / 1.15, max(dims) * 1.15)
+    ax.set_xlabel("dimension d")
+
+
+def dodge(look: Look, n_learners: int, dims: Sequence[int]) -> float:
+    """Factor on d that sets the learners side by side, within a third of the closest gap."""
+    gaps = [b / a for a, b in itertools.pairwise(sorted(dims))]
+    width = min([1.4, *gaps]) ** (1 / 2.2)
+    return float(width ** ((look.index - (n_learners - 1) / 2) / max(n_learners - 1, 1)))
+
+
+@dataclasses.dataclass
+class FigureWriter:
+    """Writes figures as PDF and PNG with their provenance, and no date, inside."""
+
+    out_dir: Path
+    provenance: Provenance
+    paths: list[Path] = dataclasses.field(default_factory=list)
+
+    def write(self, figure: Figure | None, kind: str, target: str) -> None:
+        """Write one figure; ``None`` (nothing to show) writes nothing."""
+        if figure is None:
+            return
+        self.out_dir.mkdir(parents=True, exist_ok=True)
+        stem = self._stem(kind, target)
+        title = f"{kind.replace('_', ' ')}, target {target}"
+        source, code = self.provenance.sentence(), ", ".join(self.provenance.code)
+        program = f"hierbench {self.provenance.version}"
+        pdf = {"Title": title, "Subject": source, "Keywords": f"code: {code}", "Creator": program}
+        png = {"Title": title, "Source": source, "Comment": f"code: {code}", "Software": program}
+        for suffix, metadata in (("pdf", pdf | {"CreationDate": None}), ("png", png)):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=suffix, metadata=metadata)
+            path = self.out_dir / f"{stem}.{suffix}"
+            partial = path.with_name(f".{path.name}.partial")
+            partial.write_bytes(buffer.getvalue())
+            os.replace(partial, path)
+            self.paths.append(path)
+
+    def _stem(self, kind: str, target: str) -> str:
+        """A file name; labels that differ only in odd characters get a number."""
+        stem = f"{kind}_{re.sub(r'[^A-Za-z0-9.+-]+', '-', target).strip('-.') or 'target'}"
+        taken = {path.stem for path in self.paths}
+        candidates = itertools.chain([stem], (f"{stem}-{k}" for k in itertools.count(2)))
+        return next(name for name in candidates if name not in taken)
