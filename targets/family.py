@@ -90,6 +90,14 @@ class CascadeTarget(Target):
         """True pre-activations s_1, ..., s_L, each of shape (n, k_l)."""
         return self.cascade.hidden_features(self._rows(X))
 
+    def certificate(self) -> Certificate:
+        """Moments, shares and condition numbers; computed once."""
+        return self._certificate
+
+    @functools.cached_property
+    @abc.abstractmethod
+    def _certificate(self) -> Certificate: ...
+
     def _rows(self, X: np.ndarray) -> np.ndarray:
         X = np.asarray(X)
         if X.ndim != 2 or X.shape[1] != self.d:
@@ -188,11 +196,3 @@ class Hierarchy(CascadeTarget):
     def n_parameters(self) -> int:
         """Entries of the weight matrices, before any symmetry is divided out."""
         return sum(w.size for w in self.weight_matrices.values())
-
-    def certificate(self) -> Certificate:
-        """Moments, shares and condition numbers; computed once."""
-        return self._certificate
-
-    @functools.cached_property
-    @abc.abstractmethod
-    def _certificate(self) -> Certificate: ...

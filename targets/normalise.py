@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from targets.algebra import HermiteSeries, Polynomial, TooManyTermsError, mapped
 from targets.base import Estimate
 from targets.cascade import Cascade
+from targets.sampling import batches, jackknife
 from targets.spectrum import Spectrum, spectrum_of, stacked
 
 MONTE_CARLO_SAMPLES = 2**22
-BATCH = 2**14
-MONTE_CARLO_SEED = 20010441300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,24 +67,6 @@ class Blueprint:
     weights: Mapping[tuple[int, int], np.ndarray]
     first_output: int
     alpha: float
-
-
-def batches(samples: int, m: int, stream: int) -> Iterator[np.ndarray]:
-    """Fixed-seed standard Gaussian batches of shape (BATCH, m)."""
-    rng = np.random.Generator(np.random.PCG64([MONTE_CARLO_SEED, stream]))
-    for _ in range(samples // BATCH):
-        yield rng.standard_normal((BATCH, m))
-
-
-def jackknife(
-    moments: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Value of ``function`` at the mean of batch moments (batches, ...), and its standard error."""
-    n = len(moments)
-    total = moments.sum(axis=0)
-    value = np.asarray(function(total / n))
-    left_out = np.stack([function((total - batch) / (n - 1)) for batch in moments])
-    return value, np.sqrt((n - 1) / n * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
 
 
 def normalise(blueprint: Blueprint) -> Normalised:

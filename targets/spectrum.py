@@ -95,3 +95,12 @@ def spectrum_of(
         form_in_squares=y.form_in_squares()[0],
         polynomial=polynomial,
     )
+
+
+def spectrum_of_cascade(cascade: Cascade) -> Spectrum:
+    """Spectrum of a small folded target, from nothing but its weights."""
+    squares = list(cascade.squares())
+    outputs = [
+        mapped(squares[level - 1], a[None, :]).hermite() for level, a in sorted(cascade.outputs.items())
+    ]
+    return spectrum_of(cascade, stacked(outputs), np.ones(len(outputs)), squares)
