@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from targets.registry import make_target
 
 from benchmarks import seeds
 from targets.base import Target
+from targets.registry import make_target
 
 
 def draw_target(spec: Mapping[str, Any], d: int, index: int) -> Target:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.errors import UserError
 from benchmarks.plan import Plan
 from benchmarks.rows import Row
-from benchmarks.store import Store
+from benchmarks.store import NAME, Store
+from benchmarks.suite import Suite
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from benchmarks.sample_complexity import Certificates, Epsilon
 
 
 def suite_rows(plan: Plan, store: Store) -> list[Row]:
@@ -44,36 +48,47 @@ def suite_certificates(plan: Plan, store: Store) -> list[dict[str, Any]]:
     return [{**c, "target": labels[c["key"]]} for c in store.certificates(labels)]
 
 
-def show_table(
-    plan: Plan, rows: Sequence[Row], certificates: Sequence[dict[str, Any]], console: Console
-) -> None:
-    """Print n* and exponents."""
-    from benchmarks.sample_complexity import Epsilon
-    from benchmarks.table import print_table
+def _known(certificates: Sequence[dict[str, Any]]) -> Certificates:
     from targets.base import Certificate
 
-    known = {
+    return {
         (c["target"], c["d"], c["target_index"]): Certificate.from_json(c["certificate"])
         for c in certificates
     }
-    epsilons = [Epsilon(e) for e in plan.suite.epsilons] + [Epsilon(0.1, relative=True)]
-    print_table(list(rows), known, epsilons, console)
 
 
-def draw_figures(rows: Sequence[Row], certificates: Sequence[dict[str, Any]], folder: Path) -> list[Path]:
-    """Write the figures of these rows.
+def _epsilons(suite: Suite) -> list[Epsilon]:
+    """The suite's epsilons, and eps_rel = 0.1: what success means where the top degree is asked for."""
+    from benchmarks.sample_complexity import Epsilon
+
+    return [Epsilon(e) for e in suite.epsilons] + [Epsilon(0.1, relative=True)]
+
+
+def show_table(
+    suite: Suite, rows: Sequence[Row], certificates: Sequence[dict[str, Any]], console: Console
+) -> None:
+    """Print n* and exponents."""
+    from benchmarks.table import print_table
+
+    print_table(list(rows), _known(certificates), _epsilons(suite), console)
+
+
+def draw_figures(
+    suite: Suite, rows: Sequence[Row], certificates: Sequence[dict[str, Any]], results: Path
+) -> list[Path]:
+    """Write the figures of these rows to ``figures/SUITE`` in the results folder.
 
     Raises
     ------
     UserError
-        The plots package is not there, or the folder cannot be written.
+        The folder cannot be written.
     """
-    try:
-        from plots import write_figures
-    except ImportError as error:
-        raise UserError(f"figures cannot be drawn: {error}") from error
+    from benchmarks import figures
+
+    folder = results / "figures" / suite.name
+    provenance = figures.provenance_of(rows, NAME, importlib.metadata.version("hierbench"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return list(write_figures([dataclasses.asdict(r) for r in rows], list(certificates), folder))
+        return figures.write(rows, _known(certificates), _epsilons(suite), folder, provenance)
     except OSError as error:
         raise UserError(f"figures cannot be written to {folder}: {error}") from error

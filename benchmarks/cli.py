@@ -1,0 +1,156 @@
+"""The command line: ``hierbench``. Every error of the user is one line and exit status 2."""
+
+from __future__ import annotations
+
+import enum
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.errors import UserError
+
+app = typer.Typer(
+    name="hierbench",
+    help="How many samples does a learner need, as the dimension grows, when the target is hierarchical?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class Listed(enum.StrEnum):
+    learners = "learners"
+    targets = "targets"
+    suites = "suites"
+
+
+SuiteName = Annotated[str, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="SUITE")]
+SomeSuite = Annotated[
+    str | None, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="[SUITE]")
+]
+Results = Annotated[Path, typer.Option(help="Folder of the results.", metavar="DIR")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Refuse if another process is writing, do not wait.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="learner.parameter=value or target.parameter=value.", metavar="NAME=VALUE"),
+]
+
+
+@app.command("list")
+def list_command(
+    what: Annotated[Listed | None, typer.Argument(help="Only these.")] = None,
+) -> None:
+    """Learners, targets and suites."""
+    from benchmarks.listing import print_lists
+
+    print_lists([what.value] if what else [w.value for w in Listed])
+
+
+@app.command()
+def run(
+    suite: SuiteName,
+    learner: Annotated[
+        list[str] | None,
+        typer.Option(help="Run only this learner; a new one (name or import path) is added to the suite."),
+    ] = None,
+    target: Annotated[list[str] | None, typer.Option(help="Run only on this target of the suite.")] = None,
+    d: Annotated[list[int] | None, typer.Option("--d", help="Run only at this dimension.")] = None,
+    settings: Settings = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")
+    ] = None,
+    results: Results = Path("results"),
+    no_wait: NoWait = False,
+    no_figures: Annotated[bool, typer.Option("--no-figures", help="Do not draw figures.")] = False,
+) -> None:
+    """Compute what is missing of a suite, print the table, draw the figures."""
+    from benchmarks.choices import choose
+    from benchmarks.execute import execute
+    from benchmarks.suite_file import load_suite
+
+    chosen = choose(load_suite(suite), learner or [], target or [], d or [], settings or [])
+    raise typer.Exit(execute(*chosen, results, workers=workers, wait=not no_wait, figures=not no_figures))
+
+
+@app.command()
+def status(
+    suite: SomeSuite = None,
+    results: Results = Path("results"),
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete stale rows: those of code or versions gone by.")
+    ] = False,
+    no_wait: NoWait = False,
+) -> None:
+    """What the store holds: finished, missing, failed and stale units."""
+    from benchmarks.status import show_status
+
+    show_status(suite, results, prune, wait=not no_wait)
+
+
+@app.command()
+def figures(suite: SuiteName = "default", results: Results = Path("results")) -> None:
+    """Draw the figures of a suite from the rows in the store."""
+    from benchmarks.execute import figures_of
+    from benchmarks.suite_file import load_suite
+
+    figures_of(load_suite(suite), results)
+
+
+@app.command()
+def describe(
+    target: Annotated[str, typer.Argument(help="A target family.", metavar="TARGET")],
+    d: Annotated[int, typer.Option("--d", help="Dimension.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="parameter=value.", metavar="NAME=VALUE")
+    ] = None,
+    index: Annotated[int, typer.Option(min=0, help="Which of the targets that suites draw.")] = 0,
+) -> None:
+    """The certificate of a target: moments, variance by degree and level, condition numbers."""
+    from benchmarks.listing import print_certificate
+
+    print_certificate(target, d, settings or [], index)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point. Exit status: 0, 1 (failed units, a missed bar), 2 (an error of the user), 130."""
+    # As ``python -m`` does, so that a learner in the current folder has an import path; at the
+    # end, so that nothing there shadows an installed module.
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    sys.exit(_status(arguments))
+
+
+def _status(arguments: list[str] | None) -> int:
+    try:
+        return int(app(args=arguments, prog_name="hierbench", standalone_mode=False) or 0)
+    except (UserError, ValueError) as error:
+        return _complain(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        print("hierbench: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of the output has gone (hierbench list | head); nothing may be flushed to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        # Usage errors of the parser; its exception classes have moved between versions of typer.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(message())
+            return 2
+        return _complain(message())
+
+
+def _complain(text: str) -> int:
+    print(f"hierbench: error: {' '.join(text.split())}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""``hierbench run`` and ``hierbench figures``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import bars, lock, progress, report, runner
+from benchmarks.errors import UserError
+from benchmarks.plan import make_plan
+from benchmarks.store import Store
+from benchmarks.suite import Suite
+from benchmarks.work import describe
+
+
+def execute(
+    to_run: Suite, to_show: Suite, results: Path, workers: int | None, wait: bool, figures: bool
+) -> int:
+    """Compute what is missing, then show everything there is.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 1 (failed units, a bar missed, no figures), 130 (interrupted).
+    """
+    plan = make_plan(to_run)
+    shown = plan if to_show == to_run else make_plan(to_show)
+    with lock.writer(results, wait, say=_say), Store.writable(results) as store:
+        outcome = runner.run(plan, store, progress.make(), workers)
+        if outcome.interrupted:
+            again = shlex.join(["hierbench", *sys.argv[1:]])
+            _say(
+                f"interrupted: {outcome.computed} units finished now are kept, {outcome.waiting} are left; "
+                f"resume with: {again}"
+            )
+            return 130
+        rows = report.suite_rows(shown, store)
+        certificates = report.suite_certificates(shown, store)
+    console = Console()
+    report.show_table(to_show, rows, certificates, console)
+    verdicts = bars.judge(to_run, rows)
+    bars.print_bars(verdicts, console)
+    bad = any(not v.met for v in verdicts)
+    if figures and rows:
+        try:
+            drawn = report.draw_figures(to_show, rows, certificates, results)
+            console.print(f"{len(drawn)} figures in {drawn[0].parent}", soft_wrap=True, highlight=False)
+        except Exception as error:
+            # The rows are safe in the store; only the exit status says that something is missing.
+            _say(f"hierbench: no figures: {describe(error)}")
+            bad = True
+    if outcome.failed:
+        bad = True
+        _say(f"{len(outcome.failed)} units failed; the next run tries them again:")
+        for unit, result in outcome.failed:
+            _say(f"  {progress.complaint(unit, result)}")
+    return 1 if bad else 0
+
+
+def figures_of(suite: Suite, results: Path) -> None:
+    """Draw the figures of what the store has of a suite."""
+    plan = make_plan(suite)
+    with Store.readable(results) as store:
+        rows = report.suite_rows(plan, store)
+        certificates = report.suite_certificates(plan, store)
+    if not rows:
+        raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {suite.name} makes them")
+    for path in report.draw_figures(suite, rows, certificates, results):
+        print(path)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,77 @@
+"""``hierbench status``: what the store holds, and what of it is stale."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import lock
+from benchmarks.plan import key_of, make_plan
+from benchmarks.store import Store, UnitRecord
+from benchmarks.suite_file import load_suite
+
+
+def is_stale(unit: UnitRecord) -> bool:
+    """Whether the same axes have another key by now: code or a library version has changed."""
+    try:
+        return key_of(unit.axes)[0] != unit.key
+    except (KeyError, ValueError):
+        return True  # learner or target are gone
+
+
+def show_status(suite: str | None, results: Path, prune: bool, wait: bool) -> None:
+    """Print counts of units by state; with ``prune``, delete the stale ones first."""
+    if prune:
+        with lock.writer(results, wait, say=_say), Store.writable(results) as store:
+            stale = [u.key for u in store.units() if is_stale(u)]
+            store.prune(stale)
+        print(f"{len(stale)} stale units deleted")
+    with Store.readable(results) as store:
+        units = store.units()
+    stale_keys = {u.key for u in units if is_stale(u)}
+    if suite is None:
+        _by_suite(units, stale_keys)
+    else:
+        _one_suite(suite, units, stale_keys)
+    if stale_keys:
+        print(
+            f"{len(stale_keys)} units are stale (code or versions changed): "
+            "hierbench status --prune deletes them"
+        )
+    for unit in units:
+        if unit.status != "done" and unit.key not in stale_keys:
+            print(f"{unit.status}: {unit.suite}: {unit.title}: {unit.reason}")
+
+
+def _state(unit: UnitRecord, stale: set[str]) -> str:
+    return "stale" if unit.key in stale else unit.status
+
+
+def _by_suite(units: Sequence[UnitRecord], stale: set[str]) -> None:
+    counts = Counter((u.suite, _state(u, stale)) for u in units)
+    if not units:
+        print("the store is empty")
+    for suite in sorted({u.suite for u in units}):
+        found = {state: counts[suite, state] for state in ("done", "failed", "timeout", "stale")}
+        print(f"{suite}: " + ", ".join(f"{n} {state}" for state, n in found.items() if n))
+
+
+def _one_suite(name: str, units: Sequence[UnitRecord], stale: set[str]) -> None:
+    plan = make_plan(load_suite(name))
+    known = {u.key: u for u in units}
+    titles = Counter(u.title for u in units if u.key in stale)
+    lines: dict[str, Counter[str]] = {}
+    for unit in plan.units:
+        what = f"{getattr(unit, 'learner', 'certificate')} on {unit.target}, d = {unit.d}"
+        state = known[unit.key].status if unit.key in known else "missing"
+        lines.setdefault(what, Counter())[state] += 1
+        if state == "missing" and titles[unit.title()]:
+            lines[what]["stale"] += titles[unit.title()]
+    for what, counts in lines.items():
+        print(f"{what}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
