@@ -34,12 +34,16 @@ def relative_mse(residual: np.ndarray, y: np.ndarray) -> MseEstimate:
     mean(e^2) - b mean(c) with b the least-squares slope of e^2 on c: the points that carry
     most of e^2 are the large ones of y^2, and how many of them a test set happens to hold is
     what c knows (Lavenberg & Welch, Management Science 27, 1981; Owen, Monte Carlo theory,
-    methods and examples, section 8.9). The standard error is that of the intercept, taken
-    from the residuals of the regression with m - 2 degrees of freedom.
+    methods and examples, section 8.9). The estimate is a weighted sum of the e^2, and its
+    standard error is the HC3 one, sum w_i^2 r_i^2 / (1 - h_i)^2 with r the residuals of the
+    regression and h their leverages (MacKinnon & White, J. Econometrics 29, 1985): the residuals
+    grow with y^2, and one point of high leverage pulls the line through itself, which the
+    textbook formula would take for certainty.
 
-    Small samples: estimating b costs a bias of order 1/m, far below the standard error. With
-    heavy tails the standard error is itself too small as long as the test set has missed the
-    largest points, which is why the share of the ten largest is reported beside it. Where the
+    Small samples: estimating b costs a bias of order 1/m, far below the standard error, and HC3
+    errs on the large side. With heavy tails any standard error is too small as long as the test
+    set has missed the largest points, which is why the share of the ten largest is reported
+    beside it. Where the
     correction would leave an estimate that is not positive (possible only when the standard error
     is of the size of the estimate), the plain mean and its standard error are returned.
 
@@ -61,10 +65,14 @@ def relative_mse(residual: np.ndarray, y: np.ndarray) -> MseEstimate:
     centred = control - control.mean()
     power = float(centred @ centred)
     if power > 0:
+        mean = float(control.mean())
         slope = float(centred @ spread) / power
-        adjusted = plain - slope * float(control.mean())
+        adjusted = plain - slope * mean
         rest = spread - slope * centred
-        error = math.sqrt(float(rest @ rest) / (m - 2) / m)
+        weight = 1.0 / m - centred * (mean / power)
+        leverage = 1.0 / m + centred * centred / power
+        influence = weight * rest / np.maximum(1.0 - leverage, 1e-12)
+        error = math.sqrt(float(influence @ influence))
         if adjusted > 0:
             return MseEstimate(adjusted, error, share, m)
     return MseEstimate(plain, plain_error, share, m)

@@ -1,0 +1,80 @@
+"""The relative MSE: unbiased, with a standard error that is the spread it claims."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.metric import MseEstimate, relative_mse
+
+
+def heavy(rng, m):
+    """Labels of mean 0 and variance 1 with heavy tails, and errors that grow with them."""
+    y = (rng.standard_normal(m) ** 2 - 1) / np.sqrt(2)
+    return 0.3 * y + 0.05 * rng.standard_normal(m), y  # E e^2 = 0.09 + 0.0025
+
+
+def test_is_unbiased_and_its_standard_error_is_its_spread():
+    rng = np.random.default_rng(0)
+    found = [relative_mse(*heavy(rng, 4096)) for _ in range(400)]
+    values = np.array([f.mse for f in found])
+    spread = values.std(ddof=1)
+    assert abs(values.mean() - 0.0925) < 4 * spread / np.sqrt(len(values))
+    assert np.mean([f.standard_error for f in found]) == pytest.approx(spread, rel=0.2)
+
+
+def test_control_variate_beats_the_plain_mean():
+    rng = np.random.default_rng(1)
+    pairs = [heavy(rng, 1024) for _ in range(200)]
+    controlled = np.std([relative_mse(e, y).mse for e, y in pairs])
+    plain = np.std([np.mean(e * e) for e, _ in pairs])
+    assert controlled < 0.3 * plain
+
+
+def test_zero_predictor_has_relative_mse_one_exactly():
+    # e^2 = y^2, so the control variate knows the answer: 1, with no error at all.
+    _, y = heavy(np.random.default_rng(2), 1000)
+    found = relative_mse(-y, y)
+    assert found.mse == pytest.approx(1.0, abs=1e-12)
+    assert found.standard_error < 1e-12
+
+
+def test_labels_of_constant_square_fall_back_to_the_mean():
+    rng = np.random.default_rng(3)
+    e, y = rng.standard_normal(500), rng.choice([-1.0, 1.0], 500)
+    found = relative_mse(e, y)
+    assert found.mse == pytest.approx(np.mean(e * e))
+    assert found.standard_error == pytest.approx(np.std(e * e, ddof=1) / np.sqrt(500))
+
+
+def test_never_negative():
+    # e^2 is convex in y^2, so that the line is below zero at the known mean of y^2.
+    y = np.repeat([0.0, 5.0, 10.0], [80, 10, 10])
+    e = np.repeat([0.0, 0.0, 10.0], [80, 10, 10])
+    found = relative_mse(e, y)
+    assert found.mse == pytest.approx(10.0)
+    assert found.standard_error == pytest.approx(np.std(e * e, ddof=1) / np.sqrt(100))
+
+
+def test_one_point_of_high_leverage_gives_no_certainty():
+    # The line passes through the one huge label whatever its error was: nothing is known.
+    rng = np.random.default_rng(5)
+    y = rng.standard_normal(1000)
+    y[0] = 300.0
+    e = 0.01 * rng.standard_normal(1000)
+    e[0] = 30.0
+    assert relative_mse(e, y).unreliable
+
+
+def test_share_of_ten_points():
+    e, y = np.ones(100), np.random.default_rng(4).standard_normal(100)
+    assert relative_mse(e, y).top10_share == pytest.approx(0.1)
+    e[:10] = 1e4
+    assert relative_mse(e, y).top10_share == pytest.approx(1.0, abs=1e-6)
+    assert relative_mse(np.zeros(100), y).top10_share == 0.0
+
+
+def test_unreliable_above_ten_percent():
+    assert MseEstimate(1.0, 0.101, 0.0, 10).unreliable
+    assert not MseEstimate(1.0, 0.099, 0.0, 10).unreliable
+    assert not MseEstimate(0.0, 0.0, 0.0, 10).unreliable
