@@ -165,18 +165,16 @@ class Polynomial(Terms):
         sorted_keys = keys[order]
         coefficients = closed.coefficients.copy()
         weights = _hash_weights(self.n_variables, 0)
-        for i in range(self.n_variables):
-            e = exponents[:, i]
-            before, top = coefficients, int(e.max(initial=0))
-            if top < 2:
-                continue
-            coefficients = before.copy()
-            for j in range(1, top // 2 + 1):
-                rows = np.flatnonzero(e >= 2 * j)
-                reduced = keys[rows] - _shift(weights, i, j)
-                target = order[np.searchsorted(sorted_keys, reduced)]
-                # For one j the targets are distinct, so that += does not lose any.
-                coefficients[target] += _lowering(j)[e[rows], None] * before[rows]
+        for i, e in enumerate(np.ascontiguousarray(exponents.T)):
+            rows = np.flatnonzero(e >= 2)
+            e = e[rows]
+            # Upwards in the lowered exponent: what is added has not been added to yet.
+            for low in range(int(e.max(initial=1)) - 1):
+                for j in range(1, (int(e.max()) - low) // 2 + 1):
+                    source = rows[e == low + 2 * j]
+                    reduced = keys[source] - _shift(weights, i, j)
+                    target = order[np.searchsorted(sorted_keys, reduced)]
+                    coefficients[target] += _lowering(low + 2 * j, j) * coefficients[source]
         for i in range(self.n_variables):
             coefficients *= _ROOT_FACTORIAL[exponents[:, i], None]
         series = HermiteSeries(exponents, coefficients)
@@ -220,8 +218,8 @@ class HermiteSeries(Terms):
         u_i^2 = 1 + 2 sqrt(2) u_i + sqrt(6) He_4(z_i) / sqrt(24).
         """
         matrix = np.zeros((self.coefficients.shape[1], self.n_variables, self.n_variables))
-        even = (self.exponents % 2 == 0).all(axis=1)
-        for row in np.flatnonzero((self.degrees == 4) & even):
+        rows = np.flatnonzero(self.degrees == 4)
+        for row in rows[(self.exponents[rows] % 2 == 0).all(axis=1)]:
             i, j = _two_indices(self.exponents[row], 2)
             value = self.coefficients[row] / (math.sqrt(6.0) if i == j else 2.0)
             matrix[:, i, j] = matrix[:, j, i] = value
@@ -260,10 +258,10 @@ def _product(a: Polynomial, b: Polynomial, i: np.ndarray, j: np.ndarray, weight:
 def _closed(p: Polynomial) -> Polynomial:
     """``p`` with zero terms added, so that lowering an exponent by 2 stays in the support."""
     weights = _hash_weights(p.n_variables, 0)
+    known = np.sort(p.keys)
     for i in range(p.n_variables):
-        e = p.exponents[:, i]
-        missing = []
-        known = np.sort(p.keys)
+        e = np.ascontiguousarray(p.exponents[:, i])
+        missing = [np.empty((0, p.n_variables), dtype=np.int8)]
         for j in range(1, int(e.max(initial=0)) // 2 + 1):
             rows = np.flatnonzero(e >= 2 * j)
             reduced = p.keys[rows] - _shift(weights, i, j)
@@ -271,9 +269,10 @@ def _closed(p: Polynomial) -> Polynomial:
             lowered = p.exponents[rows[~found]]
             lowered[:, i] -= 2 * j
             missing.append(lowered)
-        if missing and any(len(x) for x in missing):
-            extra = np.concatenate(missing)
+        extra = np.concatenate(missing)
+        if len(extra):
             p = merged([p, Polynomial(extra, np.zeros((len(extra), p.coefficients.shape[1])))])
+            known = np.sort(p.keys)
     return p
 
 
@@ -293,11 +292,7 @@ def _shift(weights: np.ndarray, i: int, j: int) -> np.ndarray:
     return np.asarray(weights[i : i + 1] * np.uint64(2 * j))
 
 
-@functools.cache
-def _lowering(j: int) -> np.ndarray:
-    """Coefficient of He_{e-2j} in z^e for e = 0, 1, ... (0 where e < 2j)."""
+def _lowering(e: int, j: int) -> float:
+    """Coefficient of He_{e-2j} in z^e."""
     f = math.factorial
-    return np.array(
-        [f(e) // (2**j * f(j) * f(e - 2 * j)) if e >= 2 * j else 0 for e in range(MAX_EXPONENT + 1)],
-        dtype=float,
-    )
+    return float(f(e) // (2**j * f(j) * f(e - 2 * j)))

@@ -14,6 +14,8 @@ from targets.spectrum import Spectrum
 
 MOMENT_SAMPLES = 2**20
 STABILITY_SAMPLES = 2**18
+KURTOSIS_NUMBERS = 2**26
+"""Gaussian numbers drawn for a sampled kurtosis beside exact shares, at most."""
 _MOMENTS, _STABILITY, _STABILITY_NOISE = 101, 102, 103
 
 
@@ -140,7 +142,8 @@ def _kurtosis_of(moment: np.ndarray) -> np.ndarray:
 
 
 def _sampled_kurtosis(cascade: Cascade) -> Estimate:
-    rows = [_power_moments(_label(cascade, Z)) for Z in batches(MOMENT_SAMPLES, cascade.m, _MOMENTS)]
+    samples = min(MOMENT_SAMPLES, KURTOSIS_NUMBERS // cascade.m)
+    rows = [_power_moments(_label(cascade, Z)) for Z in batches(samples, cascade.m, _MOMENTS)]
     return _estimates(*jackknife(np.stack(rows), _kurtosis_of))[2]
 
 

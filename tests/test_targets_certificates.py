@@ -1,0 +1,253 @@
+"""Constants and certificates against quadrature, closed forms and Monte Carlo."""
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+
+from targets import algebra
+from targets.algebra import Polynomial, mapped, merged
+from targets.base import Certificate
+from targets.certify import certify, subspace_sine
+from targets.registry import make_target
+from targets.spectrum import spectrum_of_cascade
+
+EXACT = [
+    ("projected", 6, {"depth": 1}),
+    ("projected", 8, {}),
+    ("projected", 8, {"depth": 3, "width": 2, "kappa": 2.0}),
+    ("projected", 10, {"depth": 3, "skips": ((1,), (0, 2))}),
+    ("squares", 8, {}),
+    ("squares", 8, {"depth": 3, "alpha": 0.3}),
+    ("squares", 6, {"width": 2, "skips": ((0, 1),), "rotated": False}),
+    ("worked-example-1", 4, {}),
+    ("worked-example-2", 5, {"rotated": True}),
+]
+
+
+def quadrature(m, nodes):
+    """Tensor Gauss-Hermite rule for the standard Gaussian in m variables: points, weights."""
+    x, w = np.polynomial.hermite_e.hermegauss(nodes)
+    points = np.array(list(itertools.product(x, repeat=m)))
+    return points, np.prod(list(itertools.product(w / w.sum(), repeat=m)), axis=1)
+
+
+def in_inputs(target, points):
+    """Inputs x whose coordinates in the span of the target's rows are ``points``."""
+    basis = target.cascade.basis
+    return points if basis is None else points @ basis
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("params", [{}, {"rho": 0.0, "alpha": 1.5}, {"kappa": 3.0}, {"rho": 1.0}])
+def test_projected_constants_and_moments_agree_with_quadrature(seed, params):
+    target = make_target("projected", 9, seed, width=2, **params)
+    points, weights = quadrature(target.cascade.m, 9)
+    X = in_inputs(target, points)
+    s = target.hidden_features(X)
+    for level, constants in target.constants.levels.items():
+        square = s[level - 1] ** 2
+        mean = weights @ square
+        sd = np.sqrt(weights @ (square - mean) ** 2)
+        total = ((square - mean) / sd).sum(axis=1)
+        np.testing.assert_allclose([e.value for e in constants.mean], mean, rtol=1e-10)
+        np.testing.assert_allclose([e.value for e in constants.sd], sd, rtol=1e-10)
+        assert constants.sum_sd.value == pytest.approx(math.sqrt(weights @ total**2), rel=1e-10)
+        assert constants.method == "exact"
+    y, certificate = target.evaluate(X), target.certificate()
+    assert weights @ y == pytest.approx(0.0, abs=1e-10)
+    assert weights @ y**2 == pytest.approx(1.0, rel=1e-10)
+    assert certificate.kurtosis.exact
+    assert certificate.kurtosis.value == pytest.approx(weights @ y**4, rel=1e-9)
+
+
+def test_projected_contamination_agrees_with_quadrature():
+    target = make_target("projected", 9, 4, width=2)
+    points, weights = quadrature(target.cascade.m, 5)
+    y = target.evaluate(in_inputs(target, points))
+    form = np.einsum("n,n,ni,nj->ij", weights, y, points, points)
+    rows = target.weight_matrices[1, 0] @ target.cascade.basis.T
+    certificate = target.certificate()
+    assert certificate.contamination[1].value == pytest.approx(subspace_sine(form, rows), rel=1e-8)
+
+
+@pytest.mark.parametrize(("name", "d", "params"), EXACT)
+def test_exact_certificates_hold_on_a_sample(name, d, params):
+    """Mean, variance, kurtosis and level shares within 4 standard errors of fresh samples."""
+    target = make_target(name, d, 11, **params)
+    certificate = target.certificate()
+    assert certificate.method == "exact"
+    y = target.sample(2**18, np.random.default_rng(1))[1]
+
+    def close(values, expected):
+        stderr = values.std() / math.sqrt(len(values))
+        assert abs(values.mean() - expected) < 4 * stderr
+
+    close(y, 0.0)
+    close(y**2, 1.0)
+    # A few points carry the mean of y^4, so that its own standard error is no guide: a loose bound.
+    assert (y**4).mean() < 4 * certificate.kurtosis.value
+    assert (y**4).mean() > certificate.kurtosis.value / 4
+
+
+@pytest.mark.parametrize(("name", "d", "params"), EXACT)
+def test_shares_sum_to_one_and_moments_are_normalised(name, d, params):
+    certificate = make_target(name, d, 11, **params).certificate()
+    assert math.fsum(e.value for e in certificate.degree_share.values()) == pytest.approx(1.0, abs=1e-12)
+    assert math.fsum(e.value for e in certificate.level_share.values()) == pytest.approx(1.0, abs=1e-12)
+    assert certificate.mean.value == pytest.approx(0.0, abs=1e-12)
+    assert certificate.variance.value == pytest.approx(1.0, abs=1e-12)
+    assert max(certificate.degree_share) == certificate.degree
+    assert min(e.value for e in certificate.degree_share.values()) >= 0
+    correlation = np.array(certificate.level_covariance)
+    assert correlation.shape == (len(certificate.level_share),) * 2
+    assert np.linalg.eigvalsh(correlation).min() > -1e-12
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("alpha", [0.1, 0.5, 1.0])
+def test_without_obliqueness_projected_targets_are_not_contaminated(seed, alpha):
+    for depth in (2, 3):
+        clean = make_target("projected", 12, seed, depth=depth, alpha=alpha, rho=0.0).certificate()
+        assert clean.contamination[1].value < 1e-12
+
+
+def test_obliqueness_contaminates_in_proportion_to_alpha():
+    sines = [
+        make_target("projected", 12, 0, alpha=alpha).certificate().contamination[1].value
+        for alpha in (0.03, 0.3)
+    ]
+    assert 0.05 * 0.3 < sines[1] < 0.3 * 0.3
+    assert sines[1] / sines[0] == pytest.approx(10.0, rel=0.3)
+
+
+def test_squares_of_two_levels_have_nothing_to_correct():
+    """At L = 2, y = S_2 is a quadratic form in h_1 with the row space of W_{2,1}."""
+    one, other = (make_target("squares", 10, 3, alpha=a, rho=r) for a, r in ((0.5, 0.5), (0.1, 0.0)))
+    assert one.certificate().contamination[2].value < 1e-12
+    X = np.random.default_rng(0).standard_normal((100, 10))
+    np.testing.assert_array_equal(one.evaluate(X), other.evaluate(X))
+    assert make_target("squares", 10, 3, depth=3).certificate().contamination[2].value > 0.01
+
+
+def test_worked_example_two_has_the_degree_two_part_worked_out_by_hand():
+    """diag(1.6, 1.6, 0.1, 0.1) plus 0.2 x_3 + 0.2 x_4, without the cross term."""
+    target = make_target("worked-example-2", 4, 0, a=0.1)
+    spectrum = spectrum_of_cascade(target.raw)
+    np.testing.assert_allclose(spectrum.quadratic, np.diag([1.6, 1.6, 0.1, 0.1]), atol=1e-14)
+    np.testing.assert_allclose(spectrum.linear, [0, 0, 0.2, 0.2], atol=1e-14)
+    certificate = target.certificate()
+    variance = {1: 2 * 0.2**2, 2: 2 * 2 * (1.6**2 + 0.1**2), 3: 2 * 2 * 0.2**2, 4: 2 * 24 * 0.1**2}
+    total = sum(variance.values())
+    for p, v in variance.items():
+        assert certificate.degree_share[p].value == pytest.approx(v / total, rel=1e-12)
+    assert certificate.contamination[1].value < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("name", "d", "expected"),
+    [
+        ("projected", 10, 3 * 10 + 3 * 3 + 3 * 10),
+        ("squares", 10, 3 * 10 + 45),
+        ("worked-example-1", 10, 2 * 10 + 4),
+        ("worked-example-2", 10, 4 * 10 + 4),
+    ],
+)
+def test_parameters_are_counted(name, d, expected):
+    assert make_target(name, d, 0).certificate().n_parameters == expected
+
+
+def test_condition_numbers_are_those_of_the_blocks():
+    target = make_target("projected", 10, 2, kappa=3.0)
+    numbers = target.certificate().condition_numbers
+    assert set(numbers) == {"W_1,0", "W_2,0", "W_2,1"}
+    assert numbers["W_1,0"] == pytest.approx((9.0, 9.0))
+    assert numbers["W_2,1"][0] == pytest.approx(9.0)
+    w, c = target.weight_matrices[2, 1], target.weight_matrices[1, 0]
+    # s_1 is Gaussian with variances |rows of W_1|^2, whose squares have sd sqrt(2) times that.
+    after = w / (math.sqrt(2.0) * (c**2).sum(axis=1))
+    assert numbers["W_2,1"][1] == pytest.approx(np.linalg.cond(after))
+
+
+def test_certificates_survive_the_store():
+    for name, d, params in EXACT:
+        certificate = make_target(name, d, 0, **params).certificate()
+        assert Certificate.from_json(json.loads(json.dumps(certificate.to_json()))) == certificate
+
+
+def agree(estimate, truth):
+    assert estimate.stderr > 0
+    assert abs(estimate.value - truth.value) < 4 * estimate.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "d", "params"),
+    [("projected", 5, {"width": 2, "alpha": 1.0}), ("squares", 5, {"width": 2})],
+)
+def test_sampled_certificates_agree_with_exact_ones(name, d, params):
+    target = make_target(name, d, 7, **params)
+    exact = target.certificate()
+    level = min(exact.contamination)
+    # Rows that are not those of the target: its own angle is at, or near, the bound 0.
+    rows = np.eye(2, target.cascade.m)
+    common = {"degree": 4, "n_parameters": 1, "weights": {}, "sd": {}, "lower": (level, rows)}
+    sampled = certify(target.cascade, None, **common)
+    assert sampled.method == "monte-carlo"
+    reference = certify(target.cascade, target._normalised.spectrum, **common)
+    for key in ("mean", "variance", "kurtosis"):
+        agree(getattr(sampled, key), getattr(reference, key))
+    assert sampled.degree_share.keys() == reference.degree_share.keys()
+    for p, share in sampled.degree_share.items():
+        agree(share, reference.degree_share[p])
+    assert math.fsum(e.value for e in sampled.degree_share.values()) == pytest.approx(1.0)
+    if name == "projected":
+        for p, share in sampled.level_share.items():
+            agree(share, reference.level_share[p])
+    np.testing.assert_allclose(sampled.level_covariance, reference.level_covariance, atol=0.02)
+    agree(sampled.contamination[level], reference.contamination[level])
+
+
+def test_sampled_constants_agree_with_exact_ones(monkeypatch):
+    """Past the reach of the algebra: the same constants, with an honest standard error."""
+    params = {"width": 2, "depth": 2, "alpha": 1.0}
+    exact = make_target("projected", 4, 7, **params).constants
+    monkeypatch.setattr(algebra, "MAX_PAIRS", 3)  # level 1 needs 3, level 2 more
+    target = make_target("projected", 4, 7, **params)
+    sampled = target.constants
+    assert sampled.levels[1].method == "exact"
+    assert sampled.levels[2].method == "monte-carlo"
+    for quantity in ("mean", "sd"):
+        pairs = zip(getattr(sampled.levels[2], quantity), getattr(exact.levels[2], quantity), strict=True)
+        for estimate, truth in pairs:
+            agree(estimate, truth)
+            assert estimate.stderr < 0.01 * truth.value
+    agree(sampled.levels[2].sum_sd, exact.levels[2].sum_sd)
+    agree(sampled.scale, exact.scale)
+    assert target.certificate().method == "monte-carlo"
+
+
+def test_a_deep_certificate_agrees_with_one_from_the_dense_expansion():
+    """Degree 8 in three variables: y rebuilt from its level formulas, without the normaliser."""
+    target = make_target("projected", 4, 1, width=1, depth=3)
+    cascade = target.cascade
+    p = [Polynomial.linear(np.eye(cascade.m))]
+    for level in (1, 2, 3):
+        parts = [mapped(p[j], w) for (i, j), w in cascade.weights.items() if i == level]
+        if level in cascade.offsets:
+            parts.append(Polynomial.of_constant(cascade.offsets[level], cascade.m))
+        s = merged(parts)
+        p.append(s * s)
+    y = merged(
+        [mapped(p[i], a[None, :]) for i, a in cascade.outputs.items()]
+        + [Polynomial.of_constant(np.array([cascade.intercept]), cascade.m)]
+    )
+    points, weights = quadrature(cascade.m, 17)
+    values = y.evaluate(points)[:, 0]
+    np.testing.assert_allclose(values, target.evaluate(in_inputs(target, points)), rtol=1e-6, atol=1e-6)
+    certificate = target.certificate()
+    assert weights @ values**2 == pytest.approx(1.0, rel=1e-9)
+    assert certificate.kurtosis.value == pytest.approx(weights @ values**4, rel=1e-8)
+    linear = values @ (weights[:, None] * points)
+    assert certificate.degree_share[1].value == pytest.approx(float(linear @ linear), rel=1e-8)

@@ -1,0 +1,207 @@
+"""The families: parameters, weights, sampling and labels."""
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from targets.registry import make_target
+
+CASES = [
+    ("projected", 6, {"depth": 1}),
+    ("projected", 8, {}),
+    ("projected", 9, {"depth": 3, "width": "sqrt", "kappa": 3.0}),
+    ("projected", 8, {"depth": 3, "width": 2, "skips": ((1,), (0, 2))}),
+    ("projected", 3, {"rho": 1.0}),
+    ("squares", 8, {}),
+    ("squares", 8, {"depth": 3, "kappa": 2.0}),
+    ("squares", 8, {"depth": 3, "rotated": False, "width": "sqrt"}),
+    ("squares", 6, {"depth": 3, "width": 2, "skips": ((0, 1), (0, 2))}),
+    ("worked-example-1", 5, {"rotated": True}),
+    ("worked-example-2", 6, {"rotated": True, "a": 0.3}),
+]
+HIERARCHIES = [c for c in CASES if not c[0].startswith("worked")]
+
+
+def sample(target, n, seed=0):
+    return target.sample(n, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize(("name", "d", "params"), CASES)
+def test_samples_are_nested_to_the_bit(name, d, params):
+    target = make_target(name, d, 5, **params)
+    X, y = sample(target, 5000)
+    for m in (1, 100, 2048, 2049):
+        head, label = sample(target, m)
+        np.testing.assert_array_equal(head, X[:m])
+        np.testing.assert_array_equal(label, y[:m])
+    assert X.shape == (5000, d)
+    assert y.shape == (5000,)
+    assert X.dtype == y.dtype == np.float64
+
+
+@pytest.mark.parametrize(("name", "d", "params"), CASES)
+def test_a_target_is_determined_by_its_fields(name, d, params):
+    X, y = sample(make_target(name, d, 5, **params), 200)
+    again = make_target(name, d, 5, **params)
+    np.testing.assert_array_equal(again.evaluate(X), y)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(again)).evaluate(X), y)
+    assert again == make_target(name, d, 5, **params)
+    assert np.abs(make_target(name, d, 6, **params).evaluate(X) - y).max() > 1e-3
+
+
+def test_evaluating_leaves_the_inputs_alone_and_takes_no_rows():
+    target = make_target("squares", 8, 0, rotated=False)
+    X, _ = sample(target, 2048)
+    before = X.copy()
+    target.evaluate(X)
+    np.testing.assert_array_equal(X, before)
+    assert target.evaluate(X[:0]).shape == (0,)
+    assert [s.shape for s in target.hidden_features(X[:0])] == [(0, 8), (0, 3)]
+    with pytest.raises(ValueError, match=r"needs \(n, 8\)"):
+        target.evaluate(X[:, :7])
+
+
+@pytest.mark.parametrize(("name", "d", "params"), HIERARCHIES)
+def test_hidden_features_are_those_of_the_definition(name, d, params):
+    """s_l from W and the normalised h_j, then y from S_l: the formulas, without any folding."""
+    target = make_target(name, d, 3, **params)
+    X, y = sample(target, 300)
+    s = target.hidden_features(X)
+    h, total, first = [X], np.zeros(len(X)), 1 if name == "projected" else 2
+    for level in range(1, target.depth + 1):
+        w = {j: m for (i, j), m in target.weight_matrices.items() if i == level}
+        if w:
+            expected = sum(h[j] @ m.T for j, m in w.items())
+        else:
+            expected = X if target.rotation is None else X @ target.rotation.T
+        np.testing.assert_allclose(s[level - 1], expected, rtol=1e-9, atol=1e-9)
+        constants = target.constants.levels[level]
+        mean, sd = (np.array([e.value for e in c]) for c in (constants.mean, constants.sd))
+        h.append((s[level - 1] ** 2 - mean) / sd)
+        if level >= first:
+            total += target.alpha ** (level - first) * h[-1].sum(axis=1) / constants.sum_sd.value
+    np.testing.assert_allclose(total / target.constants.scale.value, y, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_worked_examples_are_their_formulas(rotated):
+    one = make_target("worked-example-1", 5, 2, rotated=rotated)
+    two = make_target("worked-example-2", 5, 2, rotated=rotated)
+    X, y = sample(one, 400)
+    x = (X @ one.directions.T).T
+    raw = x[0] ** 2 + x[1] ** 2 + 0.1 * (x[0] ** 4 + x[1] ** 4)
+    np.testing.assert_allclose(y, (raw - 2.6) / np.sqrt(2 * 2 * 1.6**2 + 2 * 24 * 0.1**2), rtol=1e-10)
+    x = (X @ two.directions.T).T
+    raw = x[0] ** 2 + x[1] ** 2 + 0.1 * ((x[0] ** 2 + x[2]) ** 2 + (x[1] ** 2 + x[3]) ** 2)
+    # Hermite parts of degree 1, 2 (two kinds), 3 and 4, each from one of two equal halves.
+    variance = 2 * (0.2**2 + 2 * 1.6**2 + 2 * 0.1**2 + 2 * 0.2**2 + 24 * 0.1**2)
+    np.testing.assert_allclose(two.evaluate(X), (raw - 2.8) / np.sqrt(variance), rtol=1e-10)
+    s = two.hidden_features(X)
+    np.testing.assert_allclose(s[1], np.column_stack([x[0] ** 2 + x[2], x[1] ** 2 + x[3]]), atol=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    name=st.sampled_from(["projected", "squares"]),
+    k=st.integers(1, 4),
+    kappa=st.floats(1.0, 10.0),
+    rho=st.floats(0.0, 1.0),
+    seed=st.integers(0, 2**62),
+)
+def test_weights_are_conditioned_and_oblique_as_stated(name, k, kappa, rho, seed):
+    target = make_target(name, 12, seed, depth=3, width=k, kappa=kappa, rho=rho)
+    base = target.weight_matrices[(1, 0) if name == "projected" else (2, 1)]
+    skips = [(2, 0), (3, 0)] if name == "projected" else [(3, 1)]
+    for w in target.weight_matrices.values():
+        s = np.linalg.svd(w, compute_uv=False)
+        assert s.min() >= 1 / kappa - 1e-9
+        assert s.max() <= kappa + 1e-9
+    onto_base = np.linalg.pinv(base) @ base
+    fresh = []
+    for key in skips:
+        inside = target.weight_matrices[key] @ onto_base
+        # The inside part is rho B W_1: B orthogonal leaves the Gram matrix's spectrum alone.
+        np.testing.assert_allclose(
+            np.linalg.svd(inside, compute_uv=False),
+            rho * np.linalg.svd(base, compute_uv=False),
+            atol=1e-9 * kappa,
+        )
+        f = target.weight_matrices[key] - inside
+        np.testing.assert_allclose(f @ base.T, 0, atol=1e-9 * kappa)
+        np.testing.assert_allclose(f @ f.T, (1 - rho**2) * np.eye(k), atol=1e-9)
+        fresh.append(f)
+    for a, b in itertools.pairwise(fresh):
+        np.testing.assert_allclose(a @ b.T, 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["projected", "squares"])
+def test_singular_values_are_even_in_log(name):
+    target = make_target(name, 8, 0, kappa=4.0)
+    s = np.linalg.svd(target.weight_matrices[2, 1], compute_uv=False)
+    np.testing.assert_allclose(s, [4.0, 1.0, 0.25])
+
+
+@pytest.mark.parametrize("name", ["projected", "squares"])
+def test_a_deeper_target_has_the_same_lower_levels(name):
+    shallow, deep = (make_target(name, 12, 4, depth=depth) for depth in (2, 4))
+    X, _ = sample(shallow, 50)
+    for a, b in zip(shallow.hidden_features(X), deep.hidden_features(X), strict=False):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
+
+
+def test_unrotated_squares_without_x_skips_are_constant_on_the_hypercube():
+    X = np.random.default_rng(0).choice([-1.0, 1.0], size=(50, 8))
+    for rotated, spread in ((False, 0.0), (True, 0.1)):
+        y = make_target("squares", 8, 0, depth=3, rotated=rotated).evaluate(X)
+        assert (np.ptp(y) > spread) == rotated
+
+
+def test_width_sqrt_is_the_ceiling_of_the_root():
+    widths = [make_target("projected", d, 0, width="sqrt").k for d in (4, 9, 10, 16, 17, 100)]
+    assert widths == [2, 3, 4, 4, 5, 10]
+
+
+@pytest.mark.parametrize(
+    ("name", "d", "params", "message"),
+    [
+        ("projected", 5, {}, "need d >= 6"),
+        ("projected", 2, {"rho": 1.0}, "width may be at most d"),
+        ("projected", 8, {"depth": 0}, "depth = 0: allowed are integers from 1"),
+        ("projected", 8, {"depth": 5}, "degree 32"),
+        ("projected", 8, {"depth": 2.0}, "depth = 2.0"),
+        ("projected", 8, {"depth": True}, "depth = True"),
+        ("projected", 8, {"width": "root"}, "'sqrt'"),
+        ("projected", 8, {"width": 2.5}, "width = 2.5"),
+        ("projected", 8, {"alpha": 0.0}, "alpha = 0.0: allowed is a number > 0"),
+        ("projected", 8, {"alpha": float("nan")}, "alpha = nan"),
+        ("projected", 8, {"alpha": "0.5"}, "alpha = '0.5'"),
+        ("projected", 8, {"rho": 1.1}, r"allowed is a number in \[0, 1\]"),
+        ("projected", 8, {"rho": -0.1}, "rho = -0.1"),
+        ("projected", 8, {"kappa": 0.9}, "kappa = 0.9: allowed is a number >= 1"),
+        ("projected", 8, {"skips": [[1], [2]]}, "skips has 2 sets: depth 2 needs 1"),
+        ("projected", 8, {"skips": [[0]]}, "add 1"),
+        ("projected", 8, {"skips": [[1, 2]]}, r"allowed are distinct levels of 0..1"),
+        ("projected", 8, {"skips": [[1, 1]]}, r"allowed are distinct levels of 0..1"),
+        ("projected", 8, {"skips": "01"}, "allowed is None or one list"),
+        ("squares", 8, {"depth": 1}, "depth = 1: allowed are integers from 2"),
+        ("squares", 2, {}, "width may be at most d"),
+        ("squares", 8, {"rotated": 1}, "rotated = 1: allowed are true and false"),
+        ("worked-example-1", 1, {}, "d = 1: allowed are integers from 2"),
+        ("worked-example-2", 3, {}, "d = 3: allowed are integers from 4"),
+        ("worked-example-2", 4, {"a": -1.0}, "a = -1.0"),
+    ],
+)
+def test_inconsistent_parameters_are_refused_in_one_line(name, d, params, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        make_target(name, d, 0, **params)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, None])
+def test_seeds_are_non_negative_integers(seed):
+    with pytest.raises(ValueError, match="seed"):
+        make_target("squares", 8, seed)
