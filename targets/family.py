@@ -43,14 +43,14 @@ def flag(name: str, value: Any) -> bool:
 
 
 def skip_sets(given: Any, depth: int, default_lowest: int) -> tuple[tuple[int, ...], ...]:
-    """J_2, ..., J_L: the default {lowest..l-1} for None, else ``given``, checked and sorted."""
+    """J_2, ..., J_L: the default {lowest..l-1} for None, else ``given``."""
     if given is None:
         return tuple(tuple(range(default_lowest, level)) for level in range(2, depth + 1))
-    return tuple(tuple(sorted(j)) for j in given)
+    return tuple(tuple(j) for j in given)
 
 
 def checked_skips(given: Any, depth: int) -> tuple[tuple[int, ...], ...] | None:
-    """``given`` as tuples (None stays None); ValueError on a set that no target can have."""
+    """``given`` as sorted tuples (None stays None); ValueError on a set that no target can have."""
     if given is None:
         return None
     if not isinstance(given, (tuple, list)) or not all(isinstance(j, (tuple, list)) for j in given):
@@ -67,7 +67,7 @@ def checked_skips(given: Any, depth: int) -> tuple[tuple[int, ...], ...] | None:
             )
         if level - 1 not in sources:
             raise ValueError(f"skips J_{level} = {list(sources)}: add {level - 1}, the level just below")
-    return tuple(tuple(int(j) for j in sources) for sources in given)
+    return tuple(tuple(sorted(int(j) for j in sources)) for sources in given)
 
 
 class CascadeTarget(Target):

@@ -153,6 +153,11 @@ def test_a_deeper_target_has_the_same_lower_levels(name):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
 
 
+def test_equal_skip_sets_make_equal_targets():
+    """However they are written: lists from a file, any order."""
+    assert make_target("projected", 8, 0, skips=[[1, 0]]) == make_target("projected", 8, 0, skips=((0, 1),))
+
+
 def test_unrotated_squares_without_x_skips_are_constant_on_the_hypercube():
     X = np.random.default_rng(0).choice([-1.0, 1.0], size=(50, 8))
     for rotated, spread in ((False, 0.0), (True, 0.1)):
