@@ -13,9 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from plots.data import CurvePoint, FigureData
-from plots.style import PAGE_WIDTH, Look, dimension_axis, dodge, legend_entry, looks, n_columns, text
+from plots.style import PAGE_WIDTH, Look, dimension_axis, dodges, legend_entry, looks, n_columns, text
 
-_SHOWN = ("ok", "unreliable")
 _LOST = ("diverged", "failed", "timeout")
 _QUARTILES_FROM = 8  # replicates; with fewer, quartiles are hardly more than the range
 _HIGHEST_LIMIT = 10.0  # relative MSE: predicting the mean already gets 1
@@ -51,6 +50,11 @@ def replicates(points: Iterable[CurvePoint]) -> list[tuple[np.ndarray, np.ndarra
     ]
 
 
+def _ends(n_replicates: int) -> tuple[int, int]:
+    """Percentiles that a band goes between."""
+    return (25, 75) if n_replicates >= _QUARTILES_FROM else (0, 100)
+
+
 def band(curves: Sequence[tuple[np.ndarray, np.ndarray]], n_grid: int = 25) -> Band | None:
     """Interpolate staggered curves linearly in log-log, inside their overlap only.
 
@@ -64,8 +68,7 @@ def band(curves: Sequence[tuple[np.ndarray, np.ndarray]], n_grid: int = 25) -> B
         return None
     grid = np.linspace(start, stop, n_grid)
     values = np.array([np.interp(grid, *c) for c in curves])
-    ends = (25, 75) if len(curves) >= _QUARTILES_FROM else (0, 100)
-    low, median, high = np.percentile(values, [ends[0], 50, ends[1]], axis=0)
+    low, high, median = np.percentile(values, [*_ends(len(curves)), 50], axis=0)
     return Band(*(np.exp(v) for v in (grid, median, low, high)))
 
 
@@ -75,7 +78,7 @@ def error_limits(points: Iterable[CurvePoint]) -> tuple[float, float]:
     errors = errors or [0.1, 1.0]
     top = min(max(float(np.quantile(errors, 0.99)), 1.0), _HIGHEST_LIMIT)
     bottom = min(min(errors), 0.5 * top)
-    margin = (top / bottom) ** 0.04
+    margin = max((top / bottom) ** 0.04, 1.3)
     return bottom / margin, top * margin * (top / bottom) ** 0.08  # room for what was lost
 
 
@@ -173,7 +176,7 @@ def _spread_text(points: Sequence[CurvePoint]) -> str:
         len({p.replicate for p in points if (p.learner, p.d) == key})
         for key in {(p.learner, p.d) for p in points}
     )
-    return "quartiles" if most >= _QUARTILES_FROM else "range over replicates"
+    return f"{'quartiles' if most >= _QUARTILES_FROM else 'range'} over replicates"
 
 
 def _legend(figure: Figure, points: Sequence[CurvePoint], style: Mapping[str, Look], lost: bool) -> None:
@@ -212,6 +215,21 @@ def fixed_budgets(curves: Mapping[tuple[str, int], Sequence[tuple[np.ndarray, np
     return budgets
 
 
+def at_budget(
+    curves: Sequence[tuple[np.ndarray, np.ndarray]], budget: float
+) -> tuple[float, float, float] | None:
+    """Lower end, median and upper end of the error at log n = ``budget``.
+
+    None unless all replicates cover it: a median over those that got there would flatter.
+    """
+    curves = [c for c in curves if len(c[0]) > 1]
+    if not curves or not all(c[0][0] - 1e-9 <= budget <= c[0][-1] + 1e-9 for c in curves):
+        return None
+    values = np.exp([np.interp(budget, *c) for c in curves])
+    low, median, high = np.percentile(values, [*_ends(len(curves)), 50])[[0, 2, 1]]
+    return float(low), float(median), float(high)
+
+
 def error_against_d(data: FigureData, target: str) -> Figure | None:
     """Test error at fixed n, one panel a budget; interpolated between sizes, never beyond."""
     points = _points(data, target)
@@ -225,39 +243,64 @@ def error_against_d(data: FigureData, target: str) -> Figure | None:
     budgets = fixed_budgets(curves)
     if not budgets:
         return None
+    spread = {
+        (budget, learner, d): values
+        for budget in budgets
+        for (learner, d), found in curves.items()
+        if (values := at_budget(found, budget)) is not None
+    }
+    bottom = min(low for low, _, _ in spread.values())
+    top = max(min(max(high for _, _, high in spread.values()), _HIGHEST_LIMIT), 2 * bottom)
+    margin = max((top / bottom) ** 0.06, 1.3)
+    limits = (bottom / margin, top * margin)
+
     figure = Figure(figsize=(PAGE_WIDTH * (0.35 + 0.3 * len(budgets)), 3.0))
     axes = figure.subplots(1, len(budgets), squeeze=False, sharey=True).ravel()
+    present = [name for name in style if any(p.learner == name for p in points)]
+    shifts = dodges(present, dims)
+    lost = False
     for ax, budget in zip(axes, budgets, strict=True):
-        shown = set()
-        for learner, look in style.items():
-            xs, rows = [], []
-            for d in dims:
-                covered = [c for c in curves[learner, d] if len(c[0]) > 1 and c[0][0] <= budget <= c[0][-1]]
-                if covered:
-                    values = np.exp([np.interp(budget, *c) for c in covered])
-                    ends = (25, 75) if len(covered) >= _QUARTILES_FROM else (0, 100)
-                    rows.append(np.percentile(values, [ends[0], 50, ends[1]]))
-                    xs.append(d * dodge(look, len(style), dims))
-            if rows:
-                shown.add(learner)
-                low, median, high = np.array(rows).T
-                ax.errorbar(
-                    xs,
-                    median,
-                    yerr=[median - low, high - median],
-                    color=look.color,
-                    marker=look.marker,
-                    linestyle=look.linestyle,
-                    linewidth=0.9,
-                    elinewidth=0.7,
-                    markeredgecolor="white",
-                    markeredgewidth=0.4,
-                )
+        n_reached = 0
+        for learner in present:
+            covered = {d: spread[budget, learner, d] for d in dims if (budget, learner, d) in spread}
+            n_reached += len(covered) == len(dims)
+            x = [d * shifts[learner] for d in covered]
+            lost |= _draw_spread(ax, x, list(covered.values()), style[learner], limits)
         dimension_axis(ax, dims)
-        n_known = len({p.learner for p in points})
-        ax.set_title(f"n = {math.exp(budget):,.0f}, reached by {len(shown)} of {n_known} learners")
-    axes[0].set(yscale="log", ylabel="relative test MSE", ylim=error_limits(points))
+        ax.set_title(
+            f"n = {math.exp(budget):,.0f}, reached at every d by {n_reached} of {len(present)} learners"
+        )
+    axes[0].set(yscale="log", ylabel="relative test MSE", ylim=limits)
     axes[0].yaxis.set_minor_formatter(NullFormatter())
-    _legend(figure, [p for p in points if p.status == "ok"], style, lost=False)
+    _legend(figure, [p for p in points if p.status == "ok"], style, lost)
     figure.suptitle(f"{text(target)}: error at a fixed number of samples, interpolated in log-log")
     return figure
+
+
+def _draw_spread(
+    ax: Axes,
+    x: Sequence[float],
+    values: Sequence[tuple[float, float, float]],
+    look: Look,
+    limits: tuple[float, float],
+) -> bool:
+    """Medians with their range; a cross at the top for each that is off the scale."""
+    if not values:
+        return False
+    low, median, high = np.array(values).T
+    ax.errorbar(
+        x,
+        median,
+        yerr=[median - low, high - median],
+        color=look.color,
+        marker=look.marker,
+        linestyle=look.linestyle,
+        linewidth=0.9,
+        elinewidth=0.7,
+        markeredgecolor="white",
+        markeredgewidth=0.4,
+    )
+    off = np.asarray(x)[median > limits[1]]
+    top = ax.get_xaxis_transform()
+    ax.plot(off, np.full(off.shape, 0.975), "x", transform=top, markersize=3, color=look.color)
+    return off.size > 0

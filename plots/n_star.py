@@ -8,12 +8,23 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.path import Path as MarkerPath
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from plots.data import EpsilonPanel, FigureData, NStarPoint
-from plots.style import PAGE_WIDTH, Look, dimension_axis, dodge, legend_entry, looks, n_columns, text
+from plots.style import PAGE_WIDTH, Look, dimension_axis, dodges, legend_entry, looks, n_columns, text
 
 _REFERENCE_SLOPES = (1, 2, 4)
+
+
+def _arrow(side: float) -> MarkerPath:
+    """A marker of half its size, from the point upwards (1) or downwards (-1)."""
+    points = [(0, 0), (0, 1), (-0.13, 0.72), (0, 1), (0.13, 0.72)]
+    move, draw = MarkerPath.MOVETO, MarkerPath.LINETO
+    return MarkerPath([(x, side * y) for x, y in points], [move, draw, move, draw, draw])
+
+
+_ARROWS = {"right": _arrow(1), "left": _arrow(-1)}
 
 
 def epsilon_title(label: str) -> str:
@@ -34,27 +45,31 @@ def n_star_against_d(data: FigureData, target: str) -> Figure | None:
     panels = [p for p in data.panels if p.target == target and any(s.epsilon == p.epsilon for s in stars)]
     if not panels:
         return None
-    style = looks(data.learners)
+    present = {s.learner for s in stars}
+    style = {name: look for name, look in looks(data.learners).items() if name in present}
     dims = sorted({s.d for s in stars})
     counts = {c.d: c.count for c in data.parameter_counts if c.target == target}
     limits = _limits(stars, list(counts.values()))
     n_cols = min(2, len(panels))
     n_rows = math.ceil(len(panels) / n_cols)
-    figure = Figure(figsize=(PAGE_WIDTH * (0.55 if n_cols == 1 else 1.0), 1.8 * n_rows + 0.6))
+    # The legend beside a panel has two lines for each learner.
+    row_height = max(1.9, 0.65 + 0.195 * len(style))
+    figure = Figure(figsize=(PAGE_WIDTH * (0.55 if n_cols == 1 else 1.0), row_height * n_rows + 0.6))
     axes = figure.subplots(n_rows, n_cols, squeeze=False).ravel()
     for k, ax in enumerate(axes):
         ax.set_visible(k < len(panels))
     for ax, panel in zip(axes, panels, strict=False):
         ax.set(yscale="log", ylim=limits)
         dimension_axis(ax, dims)
+        ax.set_xlim(right=max(dims) * 1.3)  # room for the names of the slopes
         _draw_references(ax, dims, counts, limits)
         _draw_panel(ax, data, panel, style, dims)
         ax.set_ylabel("samples n*")
         ax.yaxis.set_major_locator(LogLocator(numticks=8))
         ax.yaxis.set_minor_formatter(NullFormatter())
-        asks = f" ({panel.asks_for})" if panel.asks_for else ""
+        asks = f" (asks for {panel.asks_for})" if panel.asks_for else ""
         ax.set_title(epsilon_title(panel.epsilon) + asks)
-    _legend(figure, stars, bool(counts))
+    _legend(figure, stars, bool(counts), len(dims) > 1)
     figure.suptitle(f"{text(target)}: samples needed against dimension")
     return figure
 
@@ -72,22 +87,22 @@ def _draw_references(
     ax: Axes, dims: Sequence[int], counts: dict[int, int], limits: tuple[float, float]
 ) -> None:
     known = [d for d in dims if d in counts]
-    ax.plot(known, [counts[d] for d in known], color="0.25", linestyle=(0, (4, 2)), linewidth=0.9, zorder=1.5)
-    if len(dims) < 2:
-        return
+    ax.plot(known, [counts[d] for d in known], color="0.25", linestyle=(0, (4, 2)), marker="", zorder=1.5)
     start, anchor = min(dims), limits[0] * 1.4
-    for slope in _REFERENCE_SLOPES:
-        stop = min(max(dims) * 1.06, start * (limits[1] / 1.6 / anchor) ** (1 / slope))
+    middle = anchor * (limits[1] / anchor) ** 0.55  # above it is where censored points crowd
+    for slope in _REFERENCE_SLOPES if len(dims) > 1 else ():
+        stop = min(max(dims) * 1.1, start * (middle / anchor) ** (1 / slope))
         x = np.array([start, stop])
         y = anchor * (x / start) ** slope
-        ax.plot(x, y, color="0.72", linewidth=0.7, linestyle=":", zorder=1.2)
+        ax.plot(x, y, color="0.7", linewidth=0.7, linestyle=":", marker="", zorder=1.2)
         ax.annotate(
             f"$d^{slope}$",
             (x[1], y[1]),
-            xytext=(1.5, 1),
+            xytext=(1.5, 0),
             textcoords="offset points",
-            color="0.5",
-            fontsize=6,
+            va="center",
+            color="0.45",
+            fontsize=5.8,
             zorder=1.2,
         )
 
@@ -96,69 +111,68 @@ def _draw_panel(
     ax: Axes, data: FigureData, panel: EpsilonPanel, style: dict[str, Look], dims: Sequence[int]
 ) -> None:
     handles = []
+    shifts = dodges(list(style), dims)
     here = [s for s in data.n_stars if s.target == panel.target and s.epsilon == panel.epsilon]
     lines = {e.learner: e for e in data.exponents if e.target == panel.target and e.epsilon == panel.epsilon}
     for learner, look in style.items():
-        shift = dodge(look, len(style), dims)
+        shift = shifts[learner]
         own = sorted((s for s in here if s.learner == learner), key=lambda s: s.d)
-        for star in own:
-            _draw_star(ax, star, star.d * shift, look)
+        _draw_stars(ax, own, shift, look)
         line = lines.get(learner)
         if line is None:
             continue
-        if line.slope is not None and line.intercept is not None and own:
-            x = np.array([own[0].d, max(s.d for s in own if s.censoring == "bracketed" or s.high < math.inf)])
-            y = np.exp(line.intercept) * x**line.slope
-            ax.plot(x * shift, y, color=look.color, linestyle=look.linestyle, linewidth=0.8, alpha=0.7)
-        handles.append(legend_entry(f"{learner}  {line.text}", look.color, look.marker))
+        reached = [s.d for s in own if s.high < math.inf]
+        if line.slope is not None and line.intercept is not None and len(reached) > 1:
+            x = np.array([min(reached), max(reached)])
+            y = math.exp(line.intercept) * x**line.slope
+            ax.plot(
+                x * shift, y, color=look.color, linestyle=look.linestyle, linewidth=0.8, marker="", alpha=0.6
+            )
+        label = f"{learner}\n{line.text.replace('>= ', '≥ ')}"
+        handles.append(legend_entry(label, look.color, look.marker))
     ax.legend(
         handles=handles,
         loc="upper left",
-        bbox_to_anchor=(1.0, 1.02),
+        bbox_to_anchor=(1.0, 1.04),
         borderaxespad=0.2,
-        handlelength=1.0,
+        handlelength=0.9,
         handletextpad=0.4,
-        fontsize=5.8,
+        fontsize=5.6,
         title="exponent of n* in d",
-        title_fontsize=5.8,
+        title_fontsize=5.6,
         alignment="left",
     )
 
 
-def _draw_star(ax: Axes, star: NStarPoint, x: float, look: Look) -> None:
+def _draw_stars(ax: Axes, stars: Sequence[NStarPoint], shift: float, look: Look) -> None:
     """Filled with its bracket; hollow with an arrow where the value is only a bound."""
-    low, high = (v if 0 < v < math.inf else star.value for v in (star.low, star.high))
-    ax.plot([x, x], [low, high], color=look.color, linewidth=0.8, solid_capstyle="butt")
-    bounded = star.censoring != "bracketed"
-    ax.plot(
-        [x],
-        [star.value],
-        linestyle="none",
-        marker=look.marker,
-        markersize=3.4,
-        color=look.color,
-        markerfacecolor="white" if bounded else look.color,
-        zorder=3,
-    )
-    if bounded:
-        ax.annotate(
-            "",
-            (x, star.value),
-            xytext=(0, 9 if star.censoring == "right" else -9),
-            textcoords="offset points",
-            arrowprops={
-                "arrowstyle": "<-",
-                "color": look.color,
-                "linewidth": 0.7,
-                "shrinkA": 0,
-                "shrinkB": 1.8,
-                "mutation_scale": 5,
-            },
-            zorder=2.5,
-        )
+
+    def ends(star: NStarPoint) -> tuple[float, float]:
+        low, high = (v if 0 < v < math.inf else star.value for v in (star.low, star.high))
+        return low, high
+
+    x = [s.d * shift for s in stars]
+    ax.vlines(x, [ends(s)[0] for s in stars], [ends(s)[1] for s in stars], color=look.color, linewidth=0.8)
+    for kind, fill in (("bracketed", look.color), ("right", "white"), ("left", "white")):
+        chosen = [s for s in stars if s.censoring == kind]
+        where = [s.d * shift for s in chosen], [s.value for s in chosen]
+        if chosen and kind in _ARROWS:
+            arrow = _ARROWS[kind]
+            ax.plot(*where, color=look.color, linestyle="none", marker=arrow, markersize=18, fillstyle="none")
+        if chosen:
+            ax.plot(
+                *where,
+                color=look.color,
+                linestyle="none",
+                marker=look.marker,
+                markersize=3.0,
+                markerfacecolor=fill,
+                markeredgewidth=0.6,
+                zorder=3,
+            )
 
 
-def _legend(figure: Figure, stars: Sequence[NStarPoint], counts: bool) -> None:
+def _legend(figure: Figure, stars: Sequence[NStarPoint], counts: bool, references: bool) -> None:
     kinds = {s.censoring for s in stars}
     handles = [legend_entry("n* (geometric mean, bracket)", marker="o", linestyle="-")]
     if "right" in kinds:
@@ -167,5 +181,6 @@ def _legend(figure: Figure, stars: Sequence[NStarPoint], counts: bool) -> None:
         handles.append(legend_entry("arrow down: n* is below", marker="o", hollow=True))
     if counts:
         handles.append(legend_entry("parameters of the target", "0.25", linestyle=(0, (4, 2))))
-    handles.append(legend_entry("reference slopes", "0.6", linestyle=":"))
+    if references:
+        handles.append(legend_entry("reference slopes", "0.6", linestyle=":"))
     figure.legend(handles=handles, loc="outside lower center", ncols=n_columns(figure, handles))

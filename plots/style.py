@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import itertools
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, ScalarFormatter
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from plots.data import Provenance
 
@@ -78,21 +79,26 @@ def n_columns(figure: Figure, handles: Sequence[Line2D]) -> int:
 
 
 def dimension_axis(ax: Axes, dims: Sequence[int]) -> None:
-    """Logarithmic d axis with one tick a dimension and no others."""
+    """Logarithmic d axis with one tick a dimension, named where there is room."""
     ax.set_xscale("log")
+    named: list[int] = []
+    room = 0.085 * math.log(1.4 * max(dims) / min(dims))
+    for d in dims:
+        if not named or math.log(d / named[-1]) >= room:
+            named.append(d)
     ax.xaxis.set_major_locator(FixedLocator(list(dims)))
-    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_major_formatter(FixedFormatter([f"{d}" if d in named else "" for d in dims]))
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlim(min(dims) / 1.15, max(dims) * 1.15)
     ax.set_xlabel("dimension d")
 
 
-def dodge(look: Look, n_learners: int, dims: Sequence[int]) -> float:
-    """Factor on d that sets the learners side by side, within a third of the closest gap."""
+def dodges(learners: Sequence[str], dims: Sequence[int]) -> dict[str, float]:
+    """Factors on d that set learners side by side, within two thirds of the closest gap."""
     gaps = [b / a for a, b in itertools.pairwise(sorted(dims))]
-    width = min([1.4, *gaps]) ** (1 / 2.2)
-    return float(width ** ((look.index - (n_learners - 1) / 2) / max(n_learners - 1, 1)))
+    width = min([1.4, *gaps]) ** 0.62
+    middle = (len(learners) - 1) / 2
+    return {name: width ** ((k - middle) / max(2 * middle, 1)) for k, name in enumerate(learners)}
 
 
 @dataclasses.dataclass
@@ -109,6 +115,11 @@ class FigureWriter:
             return
         self.out_dir.mkdir(parents=True, exist_ok=True)
         stem = self._stem(kind, target)
+        # Laid out once: both files look alike, and the layout costs more than the drawing.
+        layout = figure.get_layout_engine()
+        if layout is not None:
+            layout.execute(figure)
+            figure.set_layout_engine("none")
         title = f"{kind.replace('_', ' ')}, target {target}"
         source, code = self.provenance.sentence(), ", ".join(self.provenance.code)
         program = f"hierbench {self.provenance.version}"
