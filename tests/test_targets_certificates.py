@@ -10,8 +10,9 @@ import pytest
 from targets import algebra
 from targets.algebra import Polynomial, mapped, merged
 from targets.base import Certificate
-from targets.certify import certify, subspace_sine
+from targets.certify import _sampled_form, certify, subspace_sine
 from targets.registry import make_target
+from targets.sampling import batches
 from targets.spectrum import spectrum_of_cascade
 
 EXACT = [
@@ -207,6 +208,29 @@ def test_sampled_certificates_agree_with_exact_ones(name, d, params):
             agree(share, reference.level_share[p])
     np.testing.assert_allclose(sampled.level_covariance, reference.level_covariance, atol=0.02)
     agree(sampled.contamination[level], reference.contamination[level])
+
+
+@pytest.mark.parametrize(("name", "level"), [("projected", 1), ("squares", 2)])
+def test_sampled_quadratic_forms_agree_with_exact_ones(name, level):
+    """Every entry, the diagonal in squares included, which has a formula of its own."""
+    target = make_target(name, 4, 7, width=2)
+    spectrum = target._normalised.spectrum
+    exact = spectrum.quadratic if level == 1 else spectrum.form_in_squares
+    forms = [
+        _sampled_form(level, Z, target.cascade.level_outputs(Z).sum(axis=1) + target.cascade.intercept)
+        for Z in batches(2**20, target.cascade.m, 5)
+    ]
+    stderr = np.std(forms, axis=0) / math.sqrt(len(forms))
+    assert stderr.max() < 0.05 * np.abs(np.diag(exact)).max()
+    assert (np.abs(np.mean(forms, axis=0) - exact) < 4.5 * stderr).all()
+
+
+def test_leading_eigenspace_is_by_absolute_eigenvalue():
+    form = np.diag([-3.0, 1.0, 0.5])
+    assert subspace_sine(form, np.eye(3)[:1]) == pytest.approx(0.0, abs=1e-15)
+    assert subspace_sine(form, np.eye(3)[1:2]) == pytest.approx(1.0)
+    tilted = np.array([[math.cos(0.3), math.sin(0.3), 0.0]])
+    assert subspace_sine(form, 5 * tilted) == pytest.approx(math.sin(0.3))
 
 
 def test_sampled_constants_agree_with_exact_ones(monkeypatch):
