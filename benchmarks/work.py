@@ -145,4 +145,4 @@ def one_line(text: str) -> str:
 
 def describe(error: BaseException) -> str:
     """One line for an exception."""
-    return one_line(f"{type(error).__name__}: {error}")
+    return one_line(f"{type(error).__name__}: {error}").removesuffix(":")

@@ -42,10 +42,7 @@ class FastMean(Mean):
     def fit_curves(self, curves, callback=None):
         fitted = [
             FittedCurve(
-                [
-                    type(self)(self.seconds, self.offset, c.random_state).fit(c.X[:n], c.y[:n])
-                    for n in c.sizes
-                ]
+                [type(self)(self.seconds, self.offset, c.random_state).fit(c.X[:n], c.y[:n]) for n in c.sizes]
             )
             for c in curves
         ]
