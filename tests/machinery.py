@@ -20,7 +20,7 @@ HEAD = """\
 name = "stub"
 summary = "stub learners"
 replicates = {replicates}
-test = {{min = 64, max = 256}}
+test = {{min = 64, max = {test_max}}}
 timeout_seconds = {timeout}
 epsilons = [0.3, 0.1]
 traces = {traces}
@@ -49,10 +49,11 @@ def suite_file(
     traces=False,
     ratio=2,
     count=2,
+    test_max=256,
     extra="",
 ) -> str:
     """Path of a suite of these stub learners (label -> params)."""
-    text = HEAD.format(replicates=replicates, timeout=timeout, traces=str(traces).lower())
+    text = HEAD.format(replicates=replicates, timeout=timeout, traces=str(traces).lower(), test_max=test_max)
     text += "".join(LEARNER.format(label=label, params=params) for label, params in learners.items())
     quoted = ", ".join(f'"{label}"' for label in learners)
     text += RUN.format(learners=quoted, d=list(d), ratio=ratio, count=count) + extra

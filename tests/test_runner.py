@@ -192,3 +192,25 @@ def test_plain_lines_name_failures(tmp_path, capsys):
     text = capsys.readouterr().err
     assert "1 units to compute (2 present) on 1 workers" in text
     assert "failed: Mean on sq, d = 4, block 0: no luck" in text and "1/1 units" in text
+
+
+def test_traces_of_a_learner_that_declares_them(tmp_path, monkeypatch):
+    from learners import registry
+    from learners.base import Descriptor
+
+    tracer = Descriptor(
+        "tracer", "stub_learners:FastMean", "", "", "", "", frozenset({"fit_curves", "traces"})
+    )
+    monkeypatch.setitem(registry.LEARNERS, "tracer", tracer)
+    path = suite_file(tmp_path, {"Mean": ""}, traces=True)
+    text = (tmp_path / "stub.toml").read_text().replace("stub_learners:Mean", "tracer")
+    (tmp_path / "stub.toml").write_text(text)
+    run(path, tmp_path)
+    rows = {r.key: r for r in stored(tmp_path)}
+    with Store.readable(tmp_path) as store:
+        traces = store.traces()
+    assert len(traces) == 2 * len(rows) and {t.step for t in traces} == {0, 10}
+    for trace in traces:
+        row = rows[trace.key]
+        assert (trace.n, trace.sample_index) == (row.n, row.sample_index)
+        assert trace.mse == pytest.approx(row.mse, rel=1.0)

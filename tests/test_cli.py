@@ -1,0 +1,226 @@
+"""The command line: every error is one line and status 2; what failed is said, with status 1."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+from machinery import ROOT, environment, hierbench, stored, suite_file
+from typer.testing import CliRunner
+
+from benchmarks import cli
+from benchmarks.bars import judge, median_mse
+from benchmarks.choices import parse_value
+from benchmarks.suite_file import load_suite
+
+
+@pytest.fixture
+def status(capsys):
+    """Run the command line in this process: (exit status, stdout, stderr)."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as end:
+            cli.main([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return end.value.code, captured.out, captured.err
+
+    return call
+
+
+def test_list_imports_nothing_heavy():
+    code = (
+        "import json, sys\nfrom benchmarks import cli\n"
+        "try:\n    cli.main(['list'])\nexcept SystemExit:\n    pass\n"
+        "print(json.dumps([m for m in ('torch', 'jax', 'sklearn', 'scipy', 'matplotlib', 'pandas') "
+        "if m in sys.modules]))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True, check=True
+    )
+    assert json.loads(found.stdout.splitlines()[-1]) == []
+
+
+def test_list_shows_everything(status):
+    code, out, _ = status("list")
+    assert code == 0
+    for name in ("densenet", "krr_rbf", "squares", "projected", "smoke", "acceptance"):
+        assert re.search(rf"^  {name} ", out, re.MULTILINE), name
+    assert "squares" not in status("list", "suites")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["rnu", "smoke"], "Did you mean 'run'"),
+        (["run"], "Missing argument"),
+        (["run", "smok"], "did you mean 'smoke'"),
+        (["run", "smoke", "--lerner", "x"], "--learner"),
+        (["run", "smoke", "--workers", "0"], "workers"),
+        (["run", "smoke", "--learner", "krr_rfb"], "did you mean 'krr_rbf'"),
+        (["run", "smoke", "--learner", "sklearn.linear_model:Rigde"], "cannot import"),
+        (["run", "smoke", "--learner", "no.such:Thing"], "cannot import"),
+        (["run", "smoke", "--target", "squares"], "did you mean 'squares-L2'"),
+        (["run", "smoke", "--d", "5"], "has no d = 5: it has 4, 6"),
+        (["run", "smoke", "--set", "alpha"], "value needed"),
+        (["run", "smoke", "--set", "krr_rfb.alpha=1"], "did you mean 'krr_rbf'"),
+        (["run", "smoke", "--set", "ridge.alhpa=1"], "did you mean 'alpha'"),
+        (["run", "smoke", "--set", "squares-L2.width=9"], "width"),
+        (["run", "no/such/file.toml"], "cannot be read"),
+        (["list", "learner"], "learners"),
+        (["status", "--results", "no/such/folder"], "no results in"),
+        (["figures", "smoke", "--results", "no/such/folder"], "no results in"),
+        (["describe", "sqares", "--d", "4"], "did you mean 'squares'"),
+        (["describe", "squares", "--d", "1"], "d = 1"),
+        (["describe", "squares", "--d", "6", "--set", "dept=3"], "did you mean 'depth'"),
+        (["describe", "squares"], "--d"),
+    ],
+)
+def test_an_error_is_one_line_and_status_two(status, arguments, says):
+    code, out, err = status(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("hierbench: error: ") and err.count("\n") == 1
+    assert says in err, err
+
+
+def test_describe_prints_the_certificate(status):
+    code, out, _ = status("describe", "squares", "--d", "4", "--set", "width=2")
+    assert code == 0
+    assert re.search(r"^degree +4$", out, re.MULTILINE)
+    shares = [
+        float(x) for x in re.findall(r"^share of variance at degree \d+ +([\d.e-]+)", out, re.MULTILINE)
+    ]
+    assert sum(shares) == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1", 1),
+        ("0.5", 0.5),
+        ("true", True),
+        ("[1, 2]", [1, 2]),
+        ("none", None),
+        ("rbf", "rbf"),
+        ("'1'", "1"),
+    ],
+)
+def test_values_on_the_command_line(text, value):
+    assert parse_value(text) == value
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run with one learner that fails, and a second run of the same."""
+    folder = tmp_path_factory.mktemp("cli")
+    path = suite_file(folder, {"Mean": "", "Raises": ""})
+    first = hierbench("run", path, "--results", folder, "--workers", 1)
+    return folder, path, first
+
+
+def test_a_run_prints_the_table_draws_figures_and_lists_what_failed(finished):
+    folder, _, first = finished
+    assert first.returncode == 1
+    assert "target sq" in first.stdout and "Traceback" not in first.stderr
+    assert "1 units failed" in first.stderr
+    assert "failed: Raises on sq, d = 4, block 0: RuntimeError: out of luck" in first.stderr
+    assert list((folder / "figures" / "stub").rglob("*.pdf"))
+    assert "figures in" in first.stdout
+
+
+def test_a_rerun_of_finished_units_computes_nothing(finished):
+    folder, path, _ = finished
+    start = time.monotonic()
+    again = hierbench("run", path, "--results", folder, "--learner", "Mean", "--no-figures")
+    assert again.returncode == 0, again.stderr
+    assert "nothing to compute: all 5 units are present" in again.stderr
+    assert "Raises" in again.stdout  # shown beside the chosen one, and not tried
+    assert time.monotonic() - start < 15
+
+
+def test_a_new_learner_is_added_to_the_suite(finished):
+    folder, path, _ = finished
+    learner = "sklearn.linear_model:Ridge"
+    added = hierbench(
+        "run", path, "--results", folder, "--learner", learner, "--set", "Ridge.alpha=2.5", "--no-figures"
+    )
+    assert added.returncode == 0, added.stderr
+    rows = [r for r in stored(folder) if r.learner == "Ridge"]
+    assert {r.learner_spec["parameters"]["alpha"] for r in rows} == {2.5}
+    sizes = {r.n for r in stored(folder) if r.learner == "Mean"}
+    assert {r.n for r in rows} == sizes
+    assert "Ridge" in added.stdout and "Mean" in added.stdout
+
+
+def test_status_and_figures_read_the_store(finished, status, monkeypatch):
+    folder, path, _ = finished
+    monkeypatch.syspath_prepend(str(ROOT / "tests"))
+    code, out, _ = status("status", "--results", folder)
+    assert code == 0 and "1 failed" in out and "RuntimeError: out of luck" in out
+    code, out, _ = status("status", path, "--results", folder)
+    assert "Mean on sq, d = 4: 1 done" in out and "Raises on sq, d = 4: 1 failed" in out
+    assert "certificate on sq, d = 4: 4 done" in out
+
+
+def test_stale_units_are_shown_and_pruned_on_request(tmp_path, status, monkeypatch):
+    (tmp_path / "mylearner.py").write_text((ROOT / "tests" / "stub_learners.py").read_text())
+    path = suite_file(tmp_path, {"Mean": ""})
+    (tmp_path / "stub.toml").write_text(
+        (tmp_path / "stub.toml").read_text().replace("stub_learners:", "mylearner:")
+    )
+    assert hierbench("run", path, "--results", tmp_path, "--no-figures", cwd=tmp_path).returncode == 0
+    with (tmp_path / "mylearner.py").open("a") as file:
+        file.write("\nEDITED = True\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    from benchmarks import fingerprint
+
+    fingerprint.forget()
+    out = status("status", path, "--results", tmp_path)[1]
+    assert "Mean on sq, d = 4: 1 missing, 1 stale" in out and "1 units are stale" in out
+    assert len(stored(tmp_path)) == 8
+    out = status("status", "--prune", "--results", tmp_path)[1]
+    assert "1 stale units deleted" in out
+    assert stored(tmp_path) == []
+    fingerprint.forget()
+
+
+BAR = """
+[[bar]]
+label = "{label}"
+target = "sq"
+learner = "Mean"
+d = 4
+n = 32
+statistic = "median_mse"
+max = {max}
+"""
+
+
+def test_bars(tmp_path):
+    bars = BAR.format(label="easy", max=5.0) + BAR.format(label="hard", max=1e-3)
+    learners = {"Mean": "", "FastMean": "offset = 1.0"}
+    path = suite_file(tmp_path, learners, ratio=1, count=1, test_max=65536, extra=bars)
+    run = hierbench("run", path, "--results", tmp_path, "--no-figures")
+    rows = stored(tmp_path)
+    verdicts = judge(load_suite(path), rows)
+    assert {r.status for r in rows} == {"ok"}
+    assert verdicts[0].met and verdicts[0].figure == median_mse([r for r in rows if r.learner == "Mean"])
+    assert verdicts[1].bar.label == "hard" and not verdicts[1].met
+    assert run.returncode == 1
+    assert re.search(r"bar met: easy: Mean on sq, d = 4, n = 32: median_mse ", run.stdout)
+    assert re.search(r"bar MISSED: hard: .*at most 0\.001; 4 replicates.*; others: FastMean ", run.stdout)
+
+
+def test_a_row_that_is_not_ok_counts_as_infinite(finished):
+    rows = [r for r in stored(finished[0]) if r.learner == "Raises"]
+    assert median_mse(rows) == float("inf")
+
+
+def test_help_needs_no_suite():
+    result = CliRunner().invoke(cli.app, ["--help"])
+    assert result.exit_code == 0
+    for name in ("list", "run", "status", "figures", "describe"):
+        assert name in result.output
