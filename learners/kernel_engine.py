@@ -1,24 +1,25 @@
 """Kernel ridge regression for whole learning curves: one factorisation serves every prefix.
 
 For a kernel K and a ridge, factor K + ridge I = L L^T once, at the largest n. The leading block of L is
-the factor of the prefix, so that with Linv = L^-1 (LAPACK dtrtri) and z = Linv y, of which the first n
-entries do not know what comes after them,
+the factor of the prefix, so that with z = L^-1 y, of which the first n entries do not know what follows,
 
-    dual coefficients of prefix n           alpha = Linv[:n, :n]^T z[:n]
-    diagonal of the prefix's inverse        c_i   = sum_{j < n} Linv[j, i]^2
-    leave-one-out residuals of prefix n     y_i - f^{(-i)}(x_i) = alpha_i / c_i
+    dual coefficients of prefix n          alpha = L[:n, :n]^-T z[:n]         (all prefixes in one solve)
+    leave-one-out residual of its point i  y_i - f^{(-i)}(x_i) = alpha_i / c_i,   c = diag (K + ridge I)^-1
 
-(Rasmussen & Williams, *Gaussian Processes for Machine Learning*, 2006, eq. 5.10-5.12). Every prefix costs
-O(n^2) on top of the 2 n^3 / 3 of the longest one, tuning by leave-one-out included.
+(Rasmussen & Williams, *Gaussian Processes for Machine Learning*, 2006, eq. 5.10-5.12). The trailing block
+of the inverse is (T T^T)^-1 with T the trailing block of L, so the c_i of the last m points of a prefix
+cost m^3 / 3 (LAPACK dtrtri, then column sums of squares). ``tail`` takes all points of short prefixes and
+the last half of long ones: exact residuals of half the points, for an eighth of the price.
 
 Nothing may depend on a prefix that another prefix does not see: ridges are absolute (not multiples of n),
 and the intercept is a constant added to the kernel, not the mean of the prefix. A constant c is a prior
 of variance c on the intercept; with c n well above the ridge it is not shrunk.
 
 Tuning. The hyperparameters live on a lattice (``Axis`` by ``Axis``, the ridge last). A fit at size n
-scans the coarse lattice on a short prefix, walks from the winner to its neighbours on half of the data,
-and lets the best few of those compete at n. What is looked at depends on n and the data alone: a fit at n
-and the prefix n of a curve take the same decisions.
+scans the coarse lattice on a short prefix, walks from there to the best neighbours on a longer one, and
+lets the best few kernels compete at n. Where the winner has moved between the two, it is followed: the
+error falls steeply with n near a phase transition, and the best kernel changes with it. What is looked
+at depends on n and the data alone: a fit at n and the prefix n of a curve take the same decisions.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -39,6 +40,8 @@ Point = tuple[int, ...]
 
 TIE = 1e-10
 """Leave-one-out errors closer than this, relatively, are a tie (more where rounding is worse)."""
+WHOLE = 1024
+"""Prefixes up to this size average over all leave-one-out residuals."""
 CHUNK = 1 << 22
 """Entries of a block of the test kernel matrix: 32 MiB in float64."""
 
@@ -46,7 +49,9 @@ CHUNK = 1 << 22
 class Kernel(Protocol):
     """A positive definite kernel with shape parameters, intercept included."""
 
-    def gram(self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor) -> None:
+    def gram(
+        self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
+    ) -> None:
         """Write k(A, B) to ``out``, shape (len(A), len(B)); B None: k(A, A), its diagonal exact."""
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
@@ -86,22 +91,27 @@ class Axis:
 class Budget:
     """How much tuning a fit may do.
 
-    scan, walk : shares of the data for the first scan and for the walk (at least ``floor`` points).
-    walk_points : most lattice points that the walk evaluates.
-    finalists : points that compete at the full size; each costs 2 n^3 / 3.
+    scan, walk : (share, floor): prefix lengths max(floor, share n) of the two first stages.
+    starts : kernels from which the walk starts, each with its best ridge, besides all at the smallest ridge.
+    walk_points : a bound on the lattice points that the walk evaluates after that.
+    worth : the walk goes on while it gains this much, relatively.
+    finalists : kernels that compete at n, each with its best ridge.
+    hopeless : no finalist is this many times worse than the best of the walk.
+    drift : most steps after a winner that moves.
     """
 
-    scan: float = 1 / 8
-    walk: float = 1 / 2
-    floor: int = 128
-    walk_points: int = 16
+    scan: tuple[float, int] = (1 / 8, 512)
+    walk: tuple[float, int] = (1 / 3, 1024)
+    starts: int = 2
+    walk_points: int = 20
+    worth: float = 2e-3
     finalists: int = 3
-
-    def length(self, n: int, share: float) -> int:
-        return min(n, max(self.floor, math.ceil(n * share)))
+    hopeless: float = 10.0
+    drift: int = 3
 
     def lengths(self, n: int) -> tuple[int, int, int]:
-        return self.length(n, self.scan), self.length(n, self.walk), n
+        scan, walk = (min(n, max(floor, math.ceil(n * share))) for share, floor in (self.scan, self.walk))
+        return scan, walk, n
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +119,8 @@ class Solution:
     """Kernel ridge regression at one lattice point on one prefix.
 
     alpha : (n,) dual coefficients; loo_mse : mean squared leave-one-out residual;
-    train_mse : mean squared training residual; condition : upper bound on the condition number.
+    train_mse : mean squared training residual; condition : estimate of the condition number, trace over
+    smallest pivot.
     """
 
     alpha: np.ndarray
@@ -148,8 +159,8 @@ class PrefixSolver:
     ) -> None:
         self.kernel = kernel
         self.axes = tuple(axes)
-        self.X = torch.from_numpy(np.ascontiguousarray(X))
-        self.y = torch.from_numpy(np.ascontiguousarray(y))
+        self.X = _tensor(X)
+        self.y = _tensor(y)
         self.lengths = sorted(set(lengths))
         self._solutions: dict[tuple[Point, int], Solution | None] = {}
         self._buffers: dict[str, torch.Tensor] = {}
@@ -205,35 +216,48 @@ class PrefixSolver:
             if sound and (point, sound[-1]) not in self._solutions:
                 self._factor(point, sound[-1])
             return
-        pivots = L.diagonal().square()
-        inverse, _ = lapack.dtrtri(L.numpy(), lower=1, overwrite_c=1)
-        self._read_prefixes(point, length, plain, pivots, torch.from_numpy(inverse))
+        self._read_prefixes(point, length, plain, L)
 
-    def _read_prefixes(
-        self, point: Point, length: int, plain: torch.Tensor, pivots: torch.Tensor, Linv: torch.Tensor
-    ) -> None:
+    def _read_prefixes(self, point: Point, length: int, plain: torch.Tensor, L: torch.Tensor) -> None:
         ridge = self.ridge(point)
-        z = torch.empty(length, dtype=torch.float64)
-        alpha = torch.zeros(length, dtype=torch.float64)
-        inverse_diagonal = torch.zeros(length, dtype=torch.float64)
+        lengths = [n for n in self.lengths if n <= length]
+        pivots = L.diagonal().square()
+        z = torch.linalg.solve_triangular(L, self.y[:length, None], upper=False)
+        Z = z.expand(length, len(lengths)).clone()
+        for column, n in enumerate(lengths):
+            Z[n:, column] = 0
+        alphas = torch.linalg.solve_triangular(L.mT, Z, upper=True)
+        whole = [n for n in lengths if tail(n) == n]
+        # Short prefixes read theirs from one inverse, in segments: c is a sum over the rows seen so far.
+        head = _inverse(L, 0, whole[-1]) if whole else torch.empty((0, 0))
+        c = torch.zeros(len(head), dtype=torch.float64)
         start = 0
-        for n in [n for n in self.lengths if n <= length]:
-            for a in range(start, n, 512):  # in strips: the squares need no matrix of their own
-                b = min(a + 512, n)
-                rows = Linv[a:b, :b].tril(a)
-                z[a:b] = rows @ self.y[:b]
-                alpha[:b] += z[a:b] @ rows
-                inverse_diagonal[:b] += rows.square().sum(0)
-            start = n
+        for column, n in enumerate(lengths):
+            if tail(n) == n:
+                c[:n] += head[start:n, :n].square().sum(0)
+                start = n
             if (point, n) in self._solutions:
                 continue
-            loo = alpha[:n] / inverse_diagonal[:n]
+            m = tail(n)
+            diagonal = c[:n] if m == n else _inverse(L, n - m, n).square().sum(0)
+            alpha = alphas[:n, column]
             self._solutions[point, n] = Solution(
-                alpha=alpha[:n].numpy().copy(),
-                loo_mse=float(loo.square().mean()),
-                train_mse=float((ridge * alpha[:n]).square().mean()),
+                alpha=alpha.numpy().copy(),
+                loo_mse=float((alpha[n - m :] / diagonal).square().mean()),
+                train_mse=float((ridge * alpha).square().mean()),
                 condition=float((plain[:n].sum() + n * ridge) / pivots[:n].min()),
             )
+
+
+def tail(n: int) -> int:
+    """How many of the last points of a prefix its leave-one-out error is averaged over."""
+    return min(n, max(WHOLE, n // 2))
+
+
+def _inverse(L: torch.Tensor, start: int, stop: int) -> torch.Tensor:
+    """Inverse of a diagonal block of a lower triangular matrix."""
+    inverse, _ = lapack.dtrtri(L[start:stop, start:stop].numpy().copy(order="F"), lower=1, overwrite_c=1)
+    return torch.from_numpy(inverse)
 
 
 def tune(solver: PrefixSolver, n: int, budget: Budget) -> Fit:
@@ -257,32 +281,48 @@ def tune(solver: PrefixSolver, n: int, budget: Budget) -> Fit:
             f"{solver.axes[-1].values[-1]:g}: scale the features to unit variance, or allow a larger ridge"
         )
 
-    seen = cost.solve(_ranked(scanned)[: budget.finalists], walk)
-    spent = len(seen)
-    while seen:
+    # Without noise the smallest ridge wins once n is past the transition to the next degree, which no
+    # shorter prefix foretells: it stays in the running until the end.
+    smallest = min(p[-1] for p in scanned)
+    seen = cost.solve(
+        [*_best_kernels(scanned, budget.starts), *(p for p in scanned if p[-1] == smallest)], walk
+    )
+    evaluated = 0
+    while seen and evaluated < budget.walk_points:
         best = _ranked(seen)[0]
-        fresh = [p for p in _neighbours(best, solver.axes) if p not in seen][: budget.walk_points - spent]
-        if not fresh:
-            break
-        spent += len(fresh)
+        fresh = [p for p in _neighbours(best, solver.axes) if p not in seen]
+        evaluated += len(fresh)
         seen |= cost.solve(fresh, walk)
-        if _ranked(seen)[0] == best:
+        if seen[_ranked(seen)[0]].loo_mse > (1 - budget.worth) * seen[best].loo_mse:
             break
+    seen = seen or scanned
 
-    finalists = _ranked(seen)[: budget.finalists] or _ranked(scanned)[:1]
-    final = cost.solve(finalists, n)
-    rank = finalists
-    while not final:  # rounding may spoil at n what was sound on half of it
+    expected = _ranked(seen)[0]
+    promising = {p: s for p, s in seen.items() if s.loo_mse <= budget.hopeless * seen[expected].loo_mse}
+    rank = _best_kernels(promising, budget.finalists)
+    if all(p[-1] > smallest for p in rank):
+        rank += [p for p in _ranked(promising) if p[-1] <= smallest][:1]
+    final = cost.solve(rank, n)
+    while not final:  # rounding may spoil at n what was sound on a part of it
         rank = [p[:-1] + (p[-1] + 1,) for p in rank if p[-1] + 1 < len(solver.axes[-1].values)]
         if not rank:
-            raise ValueError(f"the kernel matrix of {n} points is not positive definite: allow a larger ridge")
+            raise ValueError(
+                f"the kernel matrix of {n} points is not positive definite: allow a larger ridge"
+            )
         final = cost.solve(rank, n)
     chosen = _ranked(final)[0]
+    for _ in range(budget.drift):
+        onward = tuple(2 * c - e for c, e in zip(chosen, expected, strict=True))
+        if chosen == expected or not _inside(onward, solver.axes) or onward in final:
+            break
+        final |= cost.solve([onward], n)
+        expected, chosen = chosen, _ranked(final)[0]
     solution = final[chosen]
     shape, ridge = solver.shape(chosen), solver.ridge(chosen)
     names = [axis.name for axis in solver.axes]
     edges = sum(
-        len(axis.values) > 1 and i in (0, len(axis.values) - 1) for axis, i in zip(solver.axes, chosen, strict=True)
+        len(axis.values) > 1 and i in (0, len(axis.values) - 1)
+        for axis, i in zip(solver.axes, chosen, strict=True)
     )
     report = FitReport(
         steps=cost.factorisations,
@@ -314,7 +354,7 @@ def predict(kernel: Kernel, X_train: np.ndarray, fits: Sequence[Fit], X: np.ndar
 
     Fits of one kernel share its test matrix; memory is bounded by blocks of ``CHUNK`` entries.
     """
-    train, test = torch.from_numpy(np.ascontiguousarray(X_train)), torch.from_numpy(np.ascontiguousarray(X))
+    train, test = _tensor(X_train), _tensor(X)
     result = torch.empty((len(fits), len(test)), dtype=torch.float64)
     for shape in dict.fromkeys(fit.shape for fit in fits):
         members = [i for i, fit in enumerate(fits) if fit.shape == shape]
@@ -329,6 +369,11 @@ def predict(kernel: Kernel, X_train: np.ndarray, fits: Sequence[Fit], X: np.ndar
             kernel.gram(test[a:b], train[:n], shape, block[: b - a])
             result[members, a:b] = (block[: b - a] @ coefficients).T
     return result.numpy()
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    # torch has no read-only tensors and warns of read-only memory: only that is copied.
+    return torch.from_numpy(np.require(array, dtype=np.float64, requirements=["C", "W"]))
 
 
 class _Cost:
@@ -349,7 +394,7 @@ class _Cost:
             if (point, length) not in self._done:
                 self._done.add((point, length))
                 entry = self.solver.kernel.flops(d, self.solver.shape(point))
-                self.flops += 2 / 3 * length**3 + (entry + 6) * length**2
+                self.flops += (length**3 + tail(length) ** 3) / 3 + (entry + 4) * length**2
         return self.solver.solve(points, length)
 
 
@@ -364,13 +409,25 @@ def _ranked(solutions: dict[Point, Solution]) -> list[Point]:
     return [first, *(p for p in order if p != first)]
 
 
+def _best_kernels(solutions: dict[Point, Solution], count: int) -> list[Point]:
+    """The best points, at most one a kernel."""
+    best: dict[Point, Point] = {}
+    for point in _ranked(solutions):
+        best.setdefault(point[:-1], point)
+    return list(best.values())[:count]
+
+
 def _neighbours(point: Point, axes: Sequence[Axis]) -> list[Point]:
-    steps = []
-    for i, axis in enumerate(axes):
-        for step in (1, -1):
-            if 0 <= point[i] + step < len(axis.values):
-                steps.append(point[:i] + (point[i] + step,) + point[i + 1 :])
-    return steps
+    """One step along each axis, and along the valleys where a kernel's scale and the ridge trade off."""
+    last = len(axes) - 1
+    moves = [{i: step} for i in range(len(axes)) for step in (1, -1)]
+    moves += [{i: step, last: -step} for i in range(last) for step in (1, -1)]
+    steps = [tuple(v + move.get(i, 0) for i, v in enumerate(point)) for move in moves]
+    return [p for p in steps if _inside(p, axes)]
+
+
+def _inside(point: Point, axes: Sequence[Axis]) -> bool:
+    return all(0 <= i < len(axis.values) for i, axis in zip(point, axes, strict=True))
 
 
 def _product(ranges: Sequence[Sequence[int]]) -> list[Point]:
@@ -378,8 +435,3 @@ def _product(ranges: Sequence[Sequence[int]]) -> list[Point]:
     for values in ranges:
         points = [p + (v,) for p in points for v in values]
     return points
-
-
-def describe(fits: Sequence[Fit]) -> list[dict[str, Any]]:
-    """Hyperparameters of fits, for people."""
-    return [dict(fit.report.hyperparameters) for fit in fits]

@@ -17,9 +17,12 @@ from learners import kernel_engine
 from learners.base import Curve, FittedCurve
 from learners.kernel_engine import Axis, Budget, Fit, Kernel
 
-RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-7, 1e1), every=2)
-LENGTH_SCALES = Axis.geometric("length_scale", 0.1, 100.0, per_decade=8, scan=(0.4, 10.0), every=2)
-OFFSETS = Axis.geometric("offset", 1e-3, 1e3, per_decade=4, scan=(0.1, 10.0), every=2)
+RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-9, 1e1), every=4)
+LENGTH_SCALES = {
+    "rbf": Axis.geometric("length_scale", 0.1, 100.0, per_decade=8, scan=(0.42, 8.0), every=2),
+    "laplace": Axis.geometric("length_scale", 0.1, 100.0, per_decade=4, scan=(0.5, 20.0), every=2),
+}
+OFFSETS = Axis.geometric("offset", 1e-3, 1e3, per_decade=4, scan=(0.03, 10.0), every=2)
 
 
 def _squared_distances(A: torch.Tensor, B: torch.Tensor, scale: float, out: torch.Tensor) -> None:
@@ -38,7 +41,9 @@ class RBFKernel:
 
     intercept: float
 
-    def gram(self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor) -> None:
+    def gram(
+        self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
+    ) -> None:
         _squared_distances(A, A if B is None else B, 2 * A.shape[1] * shape[0] ** 2, out)
         out.exp_().add_(self.intercept)
         if B is None:
@@ -54,7 +59,9 @@ class LaplaceKernel:
 
     intercept: float
 
-    def gram(self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor) -> None:
+    def gram(
+        self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
+    ) -> None:
         _squared_distances(A, A if B is None else B, A.shape[1] * shape[0] ** 2, out)
         out.neg_().sqrt_().neg_().exp_().add_(self.intercept)
         if B is None:
@@ -70,7 +77,9 @@ class PolynomialKernel:
 
     degree: int
 
-    def gram(self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor) -> None:
+    def gram(
+        self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
+    ) -> None:
         offset = shape[0]
         torch.matmul(A / (A.shape[1] * (1 + offset)), (A if B is None else B).T, out=out)
         out.add_(offset / (1 + offset)).pow_(self.degree)
@@ -211,7 +220,11 @@ class KernelRidge(KernelRegressor):
         if self.kernel == "polynomial":
             shape = OFFSETS if self.offset is None else Axis.listed("offset", self.offset)
         else:
-            shape = LENGTH_SCALES if self.length_scale is None else Axis.listed("length_scale", self.length_scale)
+            shape = (
+                LENGTH_SCALES[self.kernel]
+                if self.length_scale is None
+                else Axis.listed("length_scale", self.length_scale)
+            )
             if shape.values[0] <= 0:
                 raise ValueError(f"length_scale must be positive; got {self.length_scale!r}")
         ridge = RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)

@@ -50,7 +50,11 @@ def check_versions(jax_version: str | None = None, nt_version: str | None = None
         release = tuple(int(part) for part in jax_version.split(".")[:2])
     except ValueError:
         release = (-1, -1)
-    if nt_version != SUPPORTED_NEURAL_TANGENTS or not low <= release < high or jax_version in WRONG_NUMBERS_JAX:
+    if (
+        nt_version != SUPPORTED_NEURAL_TANGENTS
+        or not low <= release < high
+        or jax_version in WRONG_NUMBERS_JAX
+    ):
         excluded = ", ".join(sorted(WRONG_NUMBERS_JAX))
         raise ImportError(
             f"found neural-tangents {nt_version} and jax {jax_version}; the NTK learners need neural-tangents "
