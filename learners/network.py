@@ -1,0 +1,206 @@
+"""The network that the SGD learners share: many independent nets as one batched model.
+
+Forward and backward passes are written out (they are short, and twice as fast on a CPU as
+recording them); a test holds them to automatic differentiation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+POWERS = {
+    # power, mean and standard deviation of z^power for z ~ N(0, 1)
+    "quadratic": (2, 1.0, math.sqrt(2.0)),
+    "cubic": (3, 0.0, math.sqrt(15.0)),
+    "quartic": (4, 3.0, math.sqrt(96.0)),
+    "octic": (8, 105.0, math.sqrt(2016000.0)),
+}
+
+ACTIVATIONS = (*POWERS, "relu")
+
+
+@dataclasses.dataclass(frozen=True)
+class DenseNetwork:
+    r"""Densely connected network with one read-out over all levels.
+
+    .. math::
+        z_l = b_l + x W_{l,0} + \sum_{1 \le j < l} h_j W_{l,j}, \qquad h_l = \phi(z_l), \qquad
+        f = c + x a_0 + \sum_l h_l a_l
+
+    With ``phi`` the centred square this is the plain form of the quadratic DenseNet of
+    Allen-Zhu & Li (arXiv 2001.04413); depth 1 is a two-layer net.
+
+    Parameters
+    ----------
+    d, depth, width : int
+    activation : one of ``ACTIVATIONS``. Powers are centred and scaled to unit variance on a
+        standard Gaussian, then continued linearly where \|z\| > ``truncation``.
+    truncation : float
+        Where the power's tangent takes over: the smooth truncation of the paper, far out.
+    """
+
+    d: int
+    depth: int
+    width: int
+    activation: str = "quadratic"
+    truncation: float = 10.0
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the parameters of one net, in the order they are stored."""
+        shapes: list[tuple[int, ...]] = []
+        for level in range(1, self.depth + 1):
+            shapes.append((self.d, self.width))
+            shapes.extend((self.width, self.width) for _ in range(1, level))
+            shapes.append((1, self.width))
+        shapes.append((self.d, 1))
+        shapes.extend((self.width, 1) for _ in range(self.depth))
+        shapes.append((1, 1))
+        return shapes
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(math.prod(s) for s in self.shapes())
+
+    def flops_per_sample(self) -> float:
+        """Multiply-adds of one forward pass, times two."""
+        return 2.0 * self.n_parameters
+
+    # growth, level by level --------------------------------------------------------------
+
+    def first_levels(self, depth: int) -> DenseNetwork:
+        """The network of the lowest ``depth`` levels."""
+        return dataclasses.replace(self, depth=depth)
+
+    def _sizes(self) -> tuple[int, list[int]]:
+        """Number of parameters that feed the levels, and of each read-out x, 1, ..., L, c."""
+        sizes = [math.prod(s) for s in self.shapes()]
+        readouts = self.depth + 2
+        return sum(sizes[:-readouts]), sizes[-readouts:]
+
+    def restrict(self, flat: np.ndarray, depth: int) -> np.ndarray:
+        """Of parameters (n_nets, n_parameters) those of the first ``depth`` levels."""
+        own, readouts = self._sizes()
+        lower, _ = self.first_levels(depth)._sizes()
+        kept = sum(readouts[: depth + 1])
+        return np.concatenate([flat[:, :lower], flat[:, own : own + kept], flat[:, -1:]], axis=1)
+
+    def grow(self, lower: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+        """Parameters with the lower levels taken from ``lower`` and the top one from ``fresh``.
+
+        lower : of ``first_levels(depth - 1)``; fresh : of this network.
+        """
+        below = self.first_levels(self.depth - 1)
+        inner, readouts = below._sizes()
+        own, _ = self._sizes()
+        kept = sum(readouts[:-1])
+        grown = fresh.copy()
+        grown[:, :inner] = lower[:, :inner]
+        grown[:, own : own + kept] = lower[:, inner : inner + kept]
+        grown[:, -1] = lower[:, -1]
+        return grown
+
+    def trainable(self, lowest: int, all_readouts: bool) -> np.ndarray:
+        """Which parameters move when the levels below ``lowest`` are frozen, (n_parameters,) bool.
+
+        The read-outs of x and of frozen levels move only if ``all_readouts``; c always does.
+        """
+        flags: list[bool] = []
+        for level in range(1, self.depth + 1):
+            flags.extend([level >= lowest] * (level + 1))
+        flags.extend(all_readouts or level >= lowest for level in range(self.depth + 1))
+        flags.append(True)
+        return np.concatenate(
+            [np.full(math.prod(s), flag) for s, flag in zip(self.shapes(), flags, strict=True)]
+        )
+
+    # passes ------------------------------------------------------------------------------
+
+    def initial(self, rng: np.random.Generator) -> np.ndarray:
+        """Flat float64 parameters of one net: weights N(0, 1/fan-in), read-outs small."""
+        parts = []
+        for level in range(1, self.depth + 1):
+            fan_in = self.d + (level - 1) * self.width
+            for rows in [self.d] + [self.width] * (level - 1):
+                parts.append(rng.standard_normal(rows * self.width) / math.sqrt(fan_in))
+            bias = 0.1 if self.activation == "relu" else 0.0
+            parts.append(bias * rng.standard_normal(self.width))
+        features = self.d + self.depth * self.width
+        parts.append(rng.standard_normal(features) * (0.1 / math.sqrt(features)))
+        parts.append(np.zeros(1))
+        return np.concatenate(parts)
+
+    def views(self, flat: Tensor) -> list[Tensor]:
+        """The parameters as views of ``flat``, shape (n_nets, n_parameters)."""
+        views, start = [], 0
+        for shape in self.shapes():
+            stop = start + math.prod(shape)
+            views.append(flat[:, start:stop].unflatten(1, shape))
+            start = stop
+        return views
+
+    def _activate(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """phi(z) and phi'(z)."""
+        if self.activation == "relu":
+            # centred and scaled like the powers, so that depth and width mean the same
+            gate = (z > 0).to(z.dtype)
+            scale = 1.0 / math.sqrt(0.5 - 0.5 / math.pi)
+            return (z * gate - 1.0 / math.sqrt(2.0 * math.pi)).mul_(scale), gate.mul_(scale)
+        power, mean, sd = POWERS[self.activation]
+        inner = z.clamp(-self.truncation, self.truncation)
+        if power == 2:
+            h = torch.sub(z, inner, alpha=0.5).mul_(inner).mul_(2.0 / sd).sub_(mean / sd)
+            return h, inner.mul_(2.0 / sd)
+        slope = inner.pow(power - 1)
+        # the power inside, its tangent outside
+        h = torch.addcmul(slope * inner, z - inner, slope, value=power).sub_(mean).div_(sd)
+        return h, slope.mul_(power / sd)
+
+    def forward(self, views: Sequence[Tensor], X: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Outputs (n_nets, n, 1), features h_0..h_L and slopes phi'(z_1)..phi'(z_L)."""
+        features, slopes, position = [X], [], 0
+        for level in range(1, self.depth + 1):
+            z = torch.baddbmm(views[position + level], X, views[position])
+            for j in range(1, level):
+                z.baddbmm_(features[j], views[position + j])
+            h, slope = self._activate(z)
+            features.append(h)
+            slopes.append(slope)
+            position += level + 1
+        out = torch.baddbmm(views[-1], X, views[position])
+        for level in range(1, self.depth + 1):
+            out.baddbmm_(features[level], views[position + level])
+        return out, features, slopes
+
+    def backward(
+        self,
+        views: Sequence[Tensor],
+        gradients: Sequence[Tensor],
+        error: Tensor,
+        features: Sequence[Tensor],
+        slopes: Sequence[Tensor],
+        lowest: int = 1,
+    ) -> None:
+        """Write d(sum of outputs * error)/d(parameters) into ``gradients``.
+
+        Levels below ``lowest`` are frozen: their gradients are left as they are.
+        """
+        readout = len(views) - self.depth - 2
+        torch.sum(error, dim=1, keepdim=True, out=gradients[-1])
+        for level in range(self.depth + 1):
+            torch.bmm(features[level].mT, error, out=gradients[readout + level])
+        inner = {level: error * views[readout + level].mT for level in range(lowest, self.depth + 1)}
+        for level in range(self.depth, lowest - 1, -1):
+            position = (level - 1) * (level + 2) // 2
+            dz = inner.pop(level).mul_(slopes[level - 1])
+            torch.bmm(features[0].mT, dz, out=gradients[position])
+            for j in range(1, level):
+                torch.bmm(features[j].mT, dz, out=gradients[position + j])
+                if j >= lowest:
+                    inner[j].baddbmm_(dz, views[position + j].mT)
+            torch.sum(dz, dim=1, keepdim=True, out=gradients[position + level])

@@ -1,0 +1,84 @@
+"""Two-layer nets: the shallow baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from learners.network import ACTIVATIONS, DenseNetwork
+from learners.sgd_estimator import SGDRegressorBase
+
+
+class TwoLayerRegressor(SGDRegressorBase):
+    r"""Two-layer net :math:`f = c + x a_0 + a^T \phi(b + W x)`, both layers trained by SGD.
+
+    The shallow counterpart of the DenseNet: with ``phi`` a power of the target's degree it can
+    represent the target, and Allen-Zhu & Li (arXiv 2001.04413) argue that it needs about
+    d^(2^L) neurons or samples to do so. The direct linear term is a skip connection that the
+    deep net has as well.
+
+    Parameters
+    ----------
+    activation : {"quadratic", "cubic", "quartic", "octic", "relu"}
+        Powers are centred and scaled to unit variance on a standard Gaussian.
+    width : int
+    truncation : float
+        Where a power is continued by its tangent, in units of the pre-activation.
+
+    learning_rate, weight_decay : float, sequence of float or None
+        None means the grid that does best for the activation: rate 0.02 with decays 0, 0.3, 1
+        for powers; rates 0.03 and 0.1 with decays 0 and 0.3 for ReLU.
+
+    The other parameters are those of DenseNetRegressor.
+    """
+
+    def __init__(
+        self,
+        activation: str = "quartic",
+        width: int = 256,
+        *,
+        truncation: float = 5.0,
+        steps: int = 3000,
+        batch_size: int = 256,
+        learning_rate: float | Sequence[float] | None = None,
+        weight_decay: float | Sequence[float] | None = None,
+        optimizer: str = "adam",
+        tuning_share: float = 0.5,
+        random_state: int | np.random.RandomState | None = None,
+        dtype: str = "float32",
+        device: str = "cpu",
+    ) -> None:
+        self.activation = activation
+        self.width = width
+        self.truncation = truncation
+        self.steps = steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.optimizer = optimizer
+        self.tuning_share = tuning_share
+        self.random_state = random_state
+        self.dtype = dtype
+        self.device = device
+
+    def _learning_rate(self) -> float | Sequence[float]:
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return (0.03, 0.1) if self.activation == "relu" else 0.02
+
+    def _weight_decay(self) -> float | Sequence[float]:
+        if self.weight_decay is not None:
+            return self.weight_decay
+        return (0.0, 0.3) if self.activation == "relu" else (0.0, 0.3, 1.0)
+
+    def _network(self, d: int) -> DenseNetwork:
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation is {self.activation!r}: one of {', '.join(ACTIVATIONS)} is needed")
+        if not (isinstance(self.width, (int, np.integer)) and self.width >= 1):
+            raise ValueError(f"width is {self.width!r}: an integer >= 1 is needed")
+        if not self.truncation > 0:
+            raise ValueError(f"truncation is {self.truncation!r}: a number > 0 is needed")
+        return DenseNetwork(
+            d=d, depth=1, width=self.width, activation=self.activation, truncation=self.truncation
+        )
