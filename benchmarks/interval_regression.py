@@ -70,23 +70,26 @@ def profile(
     tau = np.clip(1 / (middle.std(axis=1) + sigma_min), tau_min, tau_max)
     c = middle.mean(axis=1) * tau
 
-    def derivatives(c: np.ndarray, tau: np.ndarray) -> tuple[np.ndarray, ...]:
+    def derivatives(c: np.ndarray, tau: np.ndarray) -> np.ndarray:
         a, b = tau[:, None] * low - c[:, None], tau[:, None] * high - c[:, None]
         log_p, ra, rb = log_probability(a, b)
         a, b = np.where(np.isfinite(a), a, 0.0), np.where(np.isfinite(b), b, 0.0)
         # second derivatives of log p in its two ends
         aa, bb, ab = a * ra - ra * ra, -b * rb - rb * rb, ra * rb
-        return (
-            log_p.sum(1),
-            (ra - rb).sum(1),
-            (rb * high_0 - ra * low_0).sum(1),
-            (aa + bb + 2 * ab).sum(1),
-            -(aa * low_0 + bb * high_0 + ab * (low_0 + high_0)).sum(1),
-            (aa * low_0**2 + bb * high_0**2 + 2 * ab * low_0 * high_0).sum(1),
+        return np.array(
+            [
+                log_p.sum(1),
+                (ra - rb).sum(1),
+                (rb * high_0 - ra * low_0).sum(1),
+                (aa + bb + 2 * ab).sum(1),
+                -(aa * low_0 + bb * high_0 + ab * (low_0 + high_0)).sum(1),
+                (aa * low_0**2 + bb * high_0**2 + 2 * ab * low_0 * high_0).sum(1),
+            ]
         )
 
-    value, g_c, g_t, h_cc, h_ct, h_tt = derivatives(c, tau)
+    state = derivatives(c, tau)
     for _ in range(60):
+        value, g_c, g_t, h_cc, h_ct, h_tt = state
         # A sigma at an end of its range, pushed further out, stays; only c moves then.
         held = ((tau >= tau_max) & (g_t > 0)) | ((tau <= tau_min) & (g_t < 0))
         h_cc = np.minimum(h_cc, -1e-12)
@@ -108,12 +111,10 @@ def profile(
                 break
             length = np.where(worse, length / 2, length)
         gain = float(np.max(new[0] - value, initial=0.0))
-        c = np.where(worse, c, new_c)
-        tau = np.where(worse, tau, new_tau)
-        value, g_c, g_t, h_cc, h_ct, h_tt = derivatives(c, tau)
+        c, tau, state = np.where(worse, c, new_c), np.where(worse, tau, new_tau), np.where(worse, state, new)
         if gain < 1e-10:
             break
-    return value, c / tau, 1 / tau
+    return state[0], c / tau, 1 / tau
 
 
 def fit_interval_regression(x: np.ndarray, lower: np.ndarray, upper: np.ndarray, drop: float) -> IntervalFit:

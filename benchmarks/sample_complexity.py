@@ -259,10 +259,11 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
     function of Student's t, so the interval is then the usual t interval at every N; with
     large N the threshold tends to that of Wilks (1938).
 
-    Where fewer than three dimensions have a bracketed replicate, there is no estimate: all-censored data fit any slope, and two dimensions do not show a law. If some
-    dimension d1 is then out of reach for all its replicates while all those of a smaller d0
-    get there, the exponent is at least log(A(d1) / U(d0)) / log(d1 / d0), with U(d0) the
-    largest upper end and A(d1) the smallest censoring point; the best pair is printed.
+    Where fewer than three dimensions have a bracketed replicate, there is no estimate:
+    all-censored data fit any slope, and two dimensions do not show a law. If some dimension
+    d1 is then out of reach for all its replicates while all those of a smaller d0 get there,
+    the exponent is at least log(A(d1) / U(d0)) / log(d1 / d0), with U(d0) the largest upper
+    end and A(d1) the smallest censoring point; the best pair is printed.
 
     Small samples: at N = 4 the threshold is 4.7 (asymptotically 1.9), intervals are wide and
     may be unbounded. Where one line meets every interval the likelihood is flat at its

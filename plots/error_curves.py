@@ -94,6 +94,7 @@ def error_against_n(data: FigureData, target: str) -> Figure | None:
     figure = Figure(figsize=(PAGE_WIDTH * (0.4 + 0.2 * n_cols), 1.75 * n_rows + 0.75))
     axes = figure.subplots(n_rows, n_cols, squeeze=False, sharex=True, sharey=True).ravel()
     limits = error_limits(points)
+    axes[0].set(xscale="log", yscale="log", ylim=limits)
     lost = False
     for ax, d in zip(axes, dims, strict=False):
         here = [p for p in points if p.d == d]
@@ -101,7 +102,6 @@ def error_against_n(data: FigureData, target: str) -> Figure | None:
             _draw_curve(ax, [p for p in here if p.learner == learner], look, len(style), limits)
         lost |= _draw_lost(ax, here, style, limits)
         ax.set_title(f"d = {d}")
-    axes[0].set(xscale="log", yscale="log", ylim=limits)
     axes[0].yaxis.set_major_locator(LogLocator(numticks=8))
     axes[0].yaxis.set_minor_formatter(NullFormatter())
     axes[0].xaxis.set_minor_formatter(NullFormatter())
@@ -256,6 +256,9 @@ def error_against_d(data: FigureData, target: str) -> Figure | None:
 
     figure = Figure(figsize=(PAGE_WIDTH * (0.35 + 0.3 * len(budgets)), 3.0))
     axes = figure.subplots(1, len(budgets), squeeze=False, sharey=True).ravel()
+    # Before anything is drawn: matplotlib cannot scale itself to errors near rounding.
+    axes[0].set(yscale="log", ylabel="relative test MSE", ylim=limits)
+    axes[0].yaxis.set_minor_formatter(NullFormatter())
     present = [name for name in style if any(p.learner == name for p in points)]
     shifts = dodges(present, dims)
     lost = False
@@ -270,8 +273,6 @@ def error_against_d(data: FigureData, target: str) -> Figure | None:
         ax.set_title(
             f"n = {math.exp(budget):,.0f}, reached at every d by {n_reached} of {len(present)} learners"
         )
-    axes[0].set(yscale="log", ylabel="relative test MSE", ylim=limits)
-    axes[0].yaxis.set_minor_formatter(NullFormatter())
     _legend(figure, [p for p in points if p.status == "ok"], style, lost)
     figure.suptitle(f"{text(target)}: error at a fixed number of samples, interpolated in log-log")
     return figure

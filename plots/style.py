@@ -136,7 +136,7 @@ class FigureWriter:
 
     def _stem(self, kind: str, target: str) -> str:
         """A file name; labels that differ only in odd characters get a number."""
-        stem = f"{kind}_{re.sub(r'[^A-Za-z0-9.+-]+', '-', target).strip('-.') or 'target'}"
+        stem = f"{kind}_{re.sub(r'[^A-Za-z0-9_.+-]+', '-', target).strip('-.') or 'target'}"
         taken = {path.stem for path in self.paths}
         candidates = itertools.chain([stem], (f"{stem}-{k}" for k in itertools.count(2)))
         return next(name for name in candidates if name not in taken)

@@ -230,9 +230,8 @@ def test_interval_of_exact_observations_is_that_of_student() -> None:
     [
         {},
         {"sigma": 0.05},
-        {"sigma": 0.5, "ratio": 1.5},
-        {"n_max": 1500.0},
-        {"n_min": 300.0},
+        {"sigma": 0.5, "ratio": 1.5, "dims": (8, 16, 32)},
+        {"n_min": 100.0, "n_max": 3000.0},
         {"dims": (8, 16, 32), "replicates": 2},
         {"slope": 4.0, "dims": (6, 8, 10, 12, 14, 16)},
     ],
