@@ -15,7 +15,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from learners.base import Curve, FitReport, FittedCurve, TraceCallback
 from learners.network import DenseNetwork
-from learners.sgd_engine import FreshSamples, Job, Sampler, Schedule, ShuffledEpochs, Trained
+from learners.sgd_engine import (
+    FreshSamples,
+    Job,
+    Sampler,
+    Schedule,
+    ShuffledEpochs,
+    Trained,
+    TrainHook,
+    train,
+)
 
 _PREDICT_ROWS = 8192
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}

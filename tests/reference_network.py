@@ -1,0 +1,37 @@
+"""The network straight from its definition, one net at a time, for automatic differentiation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from learners.network import POWERS, DenseNetwork
+
+
+def split(network: DenseNetwork, flat: torch.Tensor) -> list[torch.Tensor]:
+    """The parameters of one net from its flat vector."""
+    sizes = [math.prod(s) for s in network.shapes()]
+    parts = torch.split(flat, sizes)
+    return [p.reshape(s) for p, s in zip(parts, network.shapes(), strict=True)]
+
+
+def activation(network: DenseNetwork, z: torch.Tensor) -> torch.Tensor:
+    if network.activation == "relu":
+        return (torch.relu(z) - 1 / math.sqrt(2 * math.pi)) / math.sqrt(0.5 - 0.5 / math.pi)
+    power, mean, sd = POWERS[network.activation]
+    edge = torch.sign(z) * network.truncation
+    tangent = edge**power + power * edge ** (power - 1) * (z - edge)
+    return (torch.where(z.abs() <= network.truncation, z**power, tangent) - mean) / sd
+
+
+def outputs(network: DenseNetwork, parameters: Sequence[torch.Tensor], X: torch.Tensor) -> torch.Tensor:
+    """f(X), shape (n,)."""
+    left = iter(parameters)
+    levels = [X]
+    for _ in range(network.depth):
+        terms = [h @ next(left) for h in levels]
+        levels.append(activation(network, sum(terms) + next(left)))
+    terms = [h @ next(left) for h in levels]
+    return (sum(terms) + next(left))[:, 0]
