@@ -1,0 +1,39 @@
+# Everything runs from this checkout, in a .venv built from constraints.txt on first use.
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: bench test figures acceptance lint speed clean
+
+bench: .venv/.ready
+	$(BIN)/hierbench run default
+
+figures: .venv/.ready
+	$(BIN)/hierbench figures default
+
+acceptance: .venv/.ready
+	$(BIN)/hierbench run acceptance
+
+# one thread a process: two processes then share two cores without treading on one another
+test: .venv/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+lint: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+speed: .venv/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks/speed --benchmark-enable --benchmark-only
+
+# neural-tangents goes in without its requirements: they pull in tensorflow (see pyproject.toml)
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "make: Python 3.11 to 3.13 is needed and $(PYTHON) is another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt --no-deps neural-tangents
+	@touch $@
+
+clean:
+	rm -rf .venv *.egg-info build .pytest_cache .mypy_cache .ruff_cache
