@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from learners import kernel_engine
 from learners.base import Curve, FittedCurve
-from learners.kernel_engine import Axis, Budget, Fit, Kernel
+from learners.kernel_engine import Axis, Kernel
+from learners.kernel_tuning import Budget, Fit, fit_prefixes
 
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-9, 1e1), every=4)
 LENGTH_SCALES = {
@@ -73,7 +74,7 @@ class LaplaceKernel:
 
 @dataclasses.dataclass(frozen=True)
 class PolynomialKernel:
-    """((x.x' / d + c) / (1 + c))^p: 1 where |x|^2 = d. The offset c tilts it to low degrees; no other intercept."""
+    """((x.x' / d + c) / (1 + c))^p: 1 where |x|^2 = d. The offset c contains the intercept."""
 
     degree: int
 
@@ -94,7 +95,9 @@ class KernelRegressor(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     hyperparameters_ : dict, what was chosen.
+    shape_ : the kernel's shape parameters, of all hyperparameters but the ridge.
     dual_coef_ : (n,) float64.
+    X_fit_ : (n, d), the training inputs.
     fit_report_ : FitReport.
     """
 
@@ -114,23 +117,27 @@ class KernelRegressor(RegressorMixin, BaseEstimator):
         """
         X, y = self._validated(X, y)
         kernel = self._kernel()
-        [fit] = kernel_engine.fit_prefixes(kernel, self._axes(), X, y, [len(y)], self._budget())
+        [fit] = fit_prefixes(kernel, self._axes(), X, y, [len(y)], self._budget())
         return self._store(kernel, X, fit)
 
     def fit_curves(self, curves: Sequence[Curve], callback: None = None) -> list[FittedCurve]:
-        """Fit all prefixes of each curve from shared factorisations: the same fits as ``fit`` gives one by one."""
+        """Fit all prefixes of each curve from shared factorisations.
+
+        The same fits as ``fit`` gives one by one: the same hyperparameters, and predictions equal to 1e-8
+        or, where that is more, to rounding times the condition number of K + ridge I.
+        """
         return [self._fit_curve(curve) for curve in curves]
 
     def predict(self, X: Any) -> np.ndarray:
         """Predictions, shape (len(X),)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        return kernel_engine.predict(self._fitted_kernel, self.X_fit_, [self._fit], X)[0]
+        return kernel_engine.predict(self._fitted_kernel, self.X_fit_, [(self.shape_, self.dual_coef_)], X)[0]
 
     def _fit_curve(self, curve: Curve) -> FittedCurve:
         kernel, n = self._kernel(), max(curve.sizes)
         X, y = clone(self)._validated(curve.X[:n], curve.y[:n])
-        fits = kernel_engine.fit_prefixes(kernel, self._axes(), X, y, curve.sizes, self._budget())
+        fits = fit_prefixes(kernel, self._axes(), X, y, curve.sizes, self._budget())
         estimators = []
         for size, fit in zip(curve.sizes, fits, strict=True):
             estimator = clone(self)
@@ -146,11 +153,11 @@ class KernelRegressor(RegressorMixin, BaseEstimator):
 
     def _store(self, kernel: Kernel, X: np.ndarray, fit: Fit) -> KernelRegressor:
         self.X_fit_ = X
+        self.shape_ = fit.shape
         self.dual_coef_ = fit.alpha
         self.hyperparameters_ = dict(fit.report.hyperparameters)
         self.fit_report_ = fit.report
         self._fitted_kernel = kernel
-        self._fit = fit
         return self
 
 
@@ -160,9 +167,8 @@ class FittedKernelCurve(FittedCurve):
     def predict(self, X: np.ndarray) -> np.ndarray:
         largest = max(self.estimators, key=lambda e: len(e.X_fit_))
         X = validate_data(largest, X, dtype=np.float64, reset=False)
-        return kernel_engine.predict(
-            largest._fitted_kernel, largest.X_fit_, [e._fit for e in self.estimators], X
-        )
+        fits = [(e.shape_, e.dual_coef_) for e in self.estimators]
+        return kernel_engine.predict(largest._fitted_kernel, largest.X_fit_, fits, X)
 
 
 class KernelRidge(KernelRegressor):

@@ -57,8 +57,9 @@ def check_versions(jax_version: str | None = None, nt_version: str | None = None
     ):
         excluded = ", ".join(sorted(WRONG_NUMBERS_JAX))
         raise ImportError(
-            f"found neural-tangents {nt_version} and jax {jax_version}; the NTK learners need neural-tangents "
-            f"{SUPPORTED_NEURAL_TANGENTS} (pip install --no-deps neural-tangents=={SUPPORTED_NEURAL_TANGENTS}) "
+            f"found neural-tangents {nt_version} and jax {jax_version}; the NTK learner needs "
+            f"neural-tangents {SUPPORTED_NEURAL_TANGENTS} "
+            f"(pip install --no-deps neural-tangents=={SUPPORTED_NEURAL_TANGENTS}) "
             f"and jax >= {low[0]}.{low[1]}, < {high[0]}.{high[1]}, except {excluded} (tested: jax 0.10.1)"
         )
 
@@ -79,7 +80,7 @@ def load() -> types.ModuleType:
     sys.modules["neural_tangents.experimental"] = types.ModuleType("neural_tangents.experimental")
     try:
         with _moved_names(), warnings.catch_warnings():
-            # An archived package: its docstrings have invalid escapes, and its use of jax is deprecated in places.
+            # An archived package: invalid escapes in docstrings, deprecated uses of jax.
             warnings.filterwarnings("ignore", category=SyntaxWarning)
             warnings.filterwarnings("ignore", category=DeprecationWarning)
             module = importlib.import_module("neural_tangents")

@@ -5,9 +5,9 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from learners import kernel_engine
+from learners import kernel_tuning
 from learners.base import Curve
-from learners.kernel_engine import Axis, Budget, PrefixSolver, fit_prefixes, tail
+from learners.kernel_engine import Axis, PrefixSolver, Solution, tail
 from learners.kernel_ridge import (
     KernelRidgeLaplace,
     KernelRidgePolynomial,
@@ -16,6 +16,7 @@ from learners.kernel_ridge import (
     PolynomialKernel,
     RBFKernel,
 )
+from learners.kernel_tuning import Budget, fit_prefixes
 
 KERNELS = [(RBFKernel(1.0), 1.5), (LaplaceKernel(0.5), 2.0), (PolynomialKernel(3), 0.7)]
 
@@ -160,10 +161,10 @@ def test_a_bad_pivot_spoils_only_the_prefixes_that_contain_it():
 
 
 def test_ties_go_to_the_larger_ridge():
-    solution = kernel_engine.Solution(np.zeros(1), 1.0, 0.0, 10.0)
-    close = kernel_engine.Solution(np.zeros(1), 1.0 + 1e-12, 0.0, 10.0)
-    far = kernel_engine.Solution(np.zeros(1), 1.0 + 1e-6, 0.0, 10.0)
-    assert kernel_engine._ranked({(0, 0): solution, (0, 1): close, (0, 2): far}) == [(0, 1), (0, 0), (0, 2)]
+    solution = Solution(np.zeros(1), 1.0, 0.0, 10.0)
+    close = Solution(np.zeros(1), 1.0 + 1e-12, 0.0, 10.0)
+    far = Solution(np.zeros(1), 1.0 + 1e-6, 0.0, 10.0)
+    assert kernel_tuning._ranked({(0, 0): solution, (0, 1): close, (0, 2): far}) == [(0, 1), (0, 0), (0, 2)]
 
 
 def test_axes():
