@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
+import sys
 import threading
 import time
 
@@ -11,10 +11,7 @@ from benchmarks.work import CertificateUnit, Result, Unit
 
 
 def start(parent: int, path: list[str]) -> None:
-    """Set a fresh worker up: leave interrupts to the parent, and die with it."""
-    import sys
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Set a fresh worker up: find what the parent finds, and die with it."""
     sys.path[:] = path
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -90,3 +91,37 @@ def test_interrupt_keeps_what_is_finished_and_says_how_to_resume(tmp_path):
     assert "Traceback" not in said
     assert gone(children)
     assert units_done(tmp_path) >= 3
+
+
+@POSIX
+def test_a_worker_in_the_middle_of_a_unit_dies_with_its_parent(tmp_path):
+    path = suite_file(tmp_path, {"Mean": "seconds = 60"}, timeout=600)
+    process = start(path, tmp_path)
+    wait_for_units(process, tmp_path, 4)  # the certificates: now only the long unit is left
+    time.sleep(0.5)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    process.stderr.close()
+    all_gone = gone(children, seconds=5)
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    assert children and all_gone
+
+
+@POSIX
+def test_workers_leave_interrupts_to_their_parent(tmp_path):
+    path = suite_file(tmp_path, {"Mean": "seconds = 0.3"}, d=(4, 6))
+    process = start(path, tmp_path)
+    # From their first moment on, when they import and have set up nothing themselves.
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "failed" not in said and "KeyboardInterrupt" not in said
