@@ -14,15 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-POWERS = {
-    # power, mean and standard deviation of z^power for z ~ N(0, 1)
-    "quadratic": (2, 1.0, math.sqrt(2.0)),
-    "cubic": (3, 0.0, math.sqrt(15.0)),
-    "quartic": (4, 3.0, math.sqrt(96.0)),
-    "octic": (8, 105.0, math.sqrt(2016000.0)),
-}
+ACTIVATIONS = ("power", "relu")
 
-ACTIVATIONS = (*POWERS, "relu")
+
+def gaussian_moment(power: int) -> float:
+    """E z^power for z ~ N(0, 1): (power - 1)!! for even powers, 0 for odd ones."""
+    return float(math.prod(range(power - 1, 0, -2))) if power % 2 == 0 else 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +36,9 @@ class DenseNetwork:
     Parameters
     ----------
     d, depth, width : int
-    activation : one of ``ACTIVATIONS``. Powers are centred and scaled to unit variance on a
-        standard Gaussian, then continued linearly where \|z\| > ``truncation``.
+    activation : one of ``ACTIVATIONS``, centred and scaled to unit variance on a standard Gaussian
+    power : int
+        Exponent of the activation ``"power"``, continued linearly where \|z\| > ``truncation``.
     truncation : float
         Where the power's tangent takes over: the smooth truncation of the paper, far out.
     """
@@ -48,7 +46,8 @@ class DenseNetwork:
     d: int
     depth: int
     width: int
-    activation: str = "quadratic"
+    activation: str = "power"
+    power: int = 2
     truncation: float = 10.0
 
     def shapes(self) -> list[tuple[int, ...]]:
@@ -151,7 +150,9 @@ class DenseNetwork:
             gate = (z > 0).to(z.dtype)
             scale = 1.0 / math.sqrt(0.5 - 0.5 / math.pi)
             return (z * gate - 1.0 / math.sqrt(2.0 * math.pi)).mul_(scale), gate.mul_(scale)
-        power, mean, sd = POWERS[self.activation]
+        power = self.power
+        mean = gaussian_moment(power)
+        sd = math.sqrt(gaussian_moment(2 * power) - mean**2)
         inner = z.clamp(-self.truncation, self.truncation)
         if power == 2:
             h = torch.sub(z, inner, alpha=0.5).mul_(inner).mul_(2.0 / sd).sub_(mean / sd)

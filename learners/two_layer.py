@@ -20,9 +20,11 @@ class TwoLayerRegressor(SGDRegressorBase):
 
     Parameters
     ----------
-    activation : {"quadratic", "cubic", "quartic", "octic", "relu"}
-        Powers are centred and scaled to unit variance on a standard Gaussian.
+    activation : {"power", "relu"}
+        Centred and scaled to unit variance on a standard Gaussian.
     width : int
+    degree : int, 2 to 16
+        Exponent of the activation "power"; a suite sets it to the target's degree.
     truncation : float
         Where a power is continued by its tangent, in units of the pre-activation.
 
@@ -35,9 +37,10 @@ class TwoLayerRegressor(SGDRegressorBase):
 
     def __init__(
         self,
-        activation: str = "quartic",
+        activation: str = "power",
         width: int = 256,
         *,
+        degree: int = 4,
         truncation: float = 5.0,
         steps: int = 3000,
         batch_size: int = 256,
@@ -51,6 +54,7 @@ class TwoLayerRegressor(SGDRegressorBase):
     ) -> None:
         self.activation = activation
         self.width = width
+        self.degree = degree
         self.truncation = truncation
         self.steps = steps
         self.batch_size = batch_size
@@ -77,8 +81,15 @@ class TwoLayerRegressor(SGDRegressorBase):
             raise ValueError(f"activation is {self.activation!r}: one of {', '.join(ACTIVATIONS)} is needed")
         if not (isinstance(self.width, (int, np.integer)) and self.width >= 1):
             raise ValueError(f"width is {self.width!r}: an integer >= 1 is needed")
+        if not (isinstance(self.degree, (int, np.integer)) and 2 <= self.degree <= 16):
+            raise ValueError(f"degree is {self.degree!r}: an integer from 2 to 16 is needed")
         if not self.truncation > 0:
             raise ValueError(f"truncation is {self.truncation!r}: a number > 0 is needed")
         return DenseNetwork(
-            d=d, depth=1, width=self.width, activation=self.activation, truncation=self.truncation
+            d=d,
+            depth=1,
+            width=self.width,
+            activation=self.activation,
+            power=self.degree,
+            truncation=self.truncation,
         )

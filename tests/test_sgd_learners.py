@@ -23,7 +23,7 @@ LEARNERS = {
     "bfc-1": LayerwiseDenseNetRegressor(
         depth=3, width=6, correction=1, steps=20, batch_size=32, dtype="float64"
     ),
-    "two-layer": TwoLayerRegressor("quartic", width=16, steps=50, batch_size=32, dtype="float64"),
+    "two-layer": TwoLayerRegressor("power", width=16, steps=50, batch_size=32, dtype="float64"),
     "two-layer-relu": TwoLayerRegressor("relu", width=16, steps=50, batch_size=32, dtype="float64"),
 }
 
@@ -203,6 +203,7 @@ def test_fresh_samples_are_learned_in_one_pass():
         (DenseNetRegressor(dtype="float16"), "dtype is 'float16'"),
         (LayerwiseDenseNetRegressor(correction=-1), "correction is -1"),
         (TwoLayerRegressor("cosine"), "activation is 'cosine'"),
+        (TwoLayerRegressor(degree=1), "degree is 1"),
         (TwoLayerRegressor(truncation=0.0), "truncation is 0.0"),
     ],
 )
@@ -215,7 +216,7 @@ def test_bad_parameters_are_refused_with_what_is_allowed(learner, message):
     [
         DenseNetRegressor(steps=300, batch_size=32),
         LayerwiseDenseNetRegressor(steps=300, batch_size=32, width=24),
-        TwoLayerRegressor("quartic", width=32, steps=300, batch_size=32),
+        TwoLayerRegressor("power", width=32, steps=300, batch_size=32),
         TwoLayerRegressor("relu", width=32, steps=300, batch_size=32),
     ]
 )
