@@ -32,15 +32,18 @@ def choose(
 
     Raises
     ------
-    UserError, ValueError
+    UserError
         Unknown names, with the nearest known one.
     """
     labels: list[str] = []
-    for name in learners:
-        suite, found = _select(suite, name)
-        labels += found
-    for setting in settings:
-        suite = _set(suite, setting)
+    try:
+        for name in learners:
+            suite, found = _select(suite, name)
+            labels += found
+        for setting in settings:
+            suite = _set(suite, setting)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     known = [t.label for t in suite.targets]
     for label in targets:
         if label not in known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -127,8 +128,10 @@ def main(arguments: list[str] | None = None) -> None:
 def _status(arguments: list[str] | None) -> int:
     try:
         return int(app(args=arguments, prog_name="hierbench", standalone_mode=False) or 0)
-    except (UserError, ValueError) as error:
+    except UserError as error:
         return _complain(str(error))
+    except sqlite3.OperationalError as error:  # the disk is full, the file went away, ...
+        return _complain(f"the store cannot be used: {error}; what was finished before is safe")
     except (KeyboardInterrupt, typer.Abort):
         print("hierbench: interrupted", file=sys.stderr)
         return 130

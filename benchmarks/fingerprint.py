@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 import functools
 import hashlib
 import importlib.metadata
@@ -11,6 +10,7 @@ import json
 import platform
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from benchmarks import modules
@@ -41,9 +41,10 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def without_docstrings(tree: ast.Module) -> str:
-    """Canonical text of a syntax tree: comments, layout and free-standing strings do not show."""
-    bare = copy.deepcopy(tree)
+@functools.cache
+def without_docstrings(source: Path) -> str:
+    """Canonical text of a module's syntax tree: comments, layout, free-standing strings do not show."""
+    bare = ast.parse(source.read_bytes())  # a tree of its own, since it is changed
     for node in ast.walk(bare):
         body = getattr(node, "body", None)
         if isinstance(body, list):
@@ -88,7 +89,7 @@ def closure(roots: Iterable[str]) -> tuple[dict[str, str], set[str]]:
             waiting.append(parent)
         source = modules.source_of(name)
         if source is not None:
-            code[name] = without_docstrings(modules.tree_of(source))
+            code[name] = without_docstrings(source)
             waiting.extend(modules.imported_by(name))
     return code, foreign
 
@@ -130,4 +131,5 @@ def fingerprint(*roots: str) -> tuple[str, dict[str, str]]:
 def forget() -> None:
     """Forget what was read: sources on disk may have changed."""
     fingerprint.cache_clear()
+    without_docstrings.cache_clear()
     modules.forget()

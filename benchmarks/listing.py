@@ -55,7 +55,10 @@ def print_certificate(family: str, d: int, settings: Sequence[str], index: int) 
         if not equals:
             raise UserError(f"--set {setting}: parameter=value needed")
         params[name.strip()] = parse_value(value.strip())
-    check_target(family, d, params)
+    try:
+        check_target(family, d, params)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
     from benchmarks.draw import draw_target
     from targets.base import Estimate

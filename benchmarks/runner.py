@@ -12,8 +12,9 @@ import os
 import queue
 import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Protocol
 
 import pebble
@@ -76,8 +77,8 @@ def run(
     progress.start(todo, present, workers)
     try:
         if todo:
-            with _pool(workers) as pool:
-                for unit, result in _results(pool, todo, limit):
+            with _pool(workers) as pool, contextlib.closing(_results(pool, todo, limit)) as results:
+                for unit, result in results:
                     store.commit(unit, result)
                     computed += 1
                     if result.status != "done":
@@ -90,26 +91,61 @@ def run(
     return Outcome(computed, present, len(todo) - computed, tuple(failed), interrupted)
 
 
-def _results(pool: pebble.ProcessPool, units: Sequence[Unit], limit: float) -> Iterator[tuple[Unit, Result]]:
-    """Units with their results, as they come; an exception is turned into a result."""
-    arrived: queue.SimpleQueue[tuple[Unit, Any]] = queue.SimpleQueue()
-    for unit in units:
-        future = pool.schedule(worker.compute, args=[unit], timeout=limit)
-        future.add_done_callback(lambda f, u=unit: arrived.put((u, f)))  # type: ignore[misc]
-    for _ in units:
-        unit, future = _get(arrived)
-        try:
-            result = future.result()
-        except concurrent.futures.TimeoutError:
-            result = without_numbers(unit, "timeout", f"not finished within {limit:g} s", limit)
-        except pebble.ProcessExpired as error:
-            result = without_numbers(unit, "failed", _death(error))
-        except Exception as error:
-            result = without_numbers(unit, "failed", describe(error))
-        yield unit, result
+def _results(
+    pool: pebble.ProcessPool, units: Sequence[Unit], limit: float
+) -> Generator[tuple[Unit, Result], None, None]:
+    """Units with their results, as they come; an exception is turned into a result.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Between two units, never inside a commit; what had arrived before it is yielded first.
+    """
+    arrived: queue.SimpleQueue[tuple[Unit, Any] | None] = queue.SimpleQueue()
+    with _interrupts_to(arrived):
+        for unit in units:
+            future = pool.schedule(worker.compute, args=[unit], timeout=limit)
+            future.add_done_callback(lambda f, u=unit: arrived.put((u, f)))  # type: ignore[misc]
+        for _ in units:
+            found = _get(arrived)
+            if found is None:
+                raise KeyboardInterrupt
+            unit, future = found
+            yield unit, _result(unit, future, limit)
 
 
-def _get(arrived: queue.SimpleQueue[tuple[Unit, Any]]) -> tuple[Unit, Any]:
+def _result(unit: Unit, future: Any, limit: float) -> Result:
+    try:
+        result: Result = future.result()
+        return result
+    except concurrent.futures.TimeoutError:
+        return without_numbers(unit, "timeout", f"not finished within {limit:g} s", limit)
+    except pebble.ProcessExpired as error:
+        return without_numbers(unit, "failed", _death(error))
+    except Exception as error:
+        return without_numbers(unit, "failed", describe(error))
+
+
+@contextlib.contextmanager
+def _interrupts_to(arrived: queue.SimpleQueue[Any]) -> Iterator[None]:
+    """Let the first SIGINT stand in the queue as None; a second one interrupts at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, before)
+        arrived.put(None)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _get(arrived: queue.SimpleQueue[Any]) -> Any:
     while True:
         # With a time limit, so that an interrupt is noticed wherever signals do not wake a lock.
         with contextlib.suppress(queue.Empty):

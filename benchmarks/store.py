@@ -164,7 +164,8 @@ class Store:
             _insert(connection, "units", [(*record, finished, result.seconds)])
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # not so if what failed came after the commit
+                connection.execute("ROLLBACK")
             raise
 
     def prune(self, keys: Sequence[str]) -> None:
@@ -174,7 +175,8 @@ class Store:
             self._delete(keys)
             self.connection.execute("COMMIT")
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
             raise
 
     def _delete(self, keys: Sequence[str]) -> None:

@@ -86,7 +86,7 @@ def test_interrupt_keeps_what_is_finished_and_says_how_to_resume(tmp_path):
     for one in [psutil.Process(process.pid), *children]:
         one.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert "units finished now are kept" in said and "resume with: hierbench run" in said
     assert "Traceback" not in said
     assert gone(children)
