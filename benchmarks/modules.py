@@ -53,6 +53,11 @@ def forget() -> None:
         cached.cache_clear()
 
 
+def can_be_found(module: str) -> bool:
+    """Whether the package or file of a module is on the path."""
+    return _top(module.partition(".")[0]) != (None, ())
+
+
 def is_ours(module: str) -> bool:
     """Whether no version number stands for this module's code.
 

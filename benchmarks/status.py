@@ -7,23 +7,30 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import lock
+from benchmarks import lock, modules
 from benchmarks.plan import key_of, make_plan
 from benchmarks.store import Store, UnitRecord
 from benchmarks.suite_file import load_suite
 
 
 def is_stale(unit: UnitRecord) -> bool:
-    """Whether the same axes have another key by now: code or a library version has changed."""
+    """Whether the same axes have another key by now: code or a library version has changed.
+
+    A learner from elsewhere that cannot be found from here, now, is no sign of that.
+    """
+    module = unit.axes.get("learner", {}).get("path", "").partition(":")[0]
+    if module and not modules.is_ours(module) and not modules.can_be_found(module):
+        return False
     try:
         return key_of(unit.axes)[0] != unit.key
     except (KeyError, ValueError):
-        return True  # learner or target are gone
+        return True  # the target family is gone
 
 
 def show_status(suite: str | None, results: Path, prune: bool, wait: bool) -> None:
     """Print counts of units by state; with ``prune``, delete the stale ones first."""
     if prune:
+        Store.readable(results).close()  # there must be one: pruning creates nothing
         with lock.writer(results, wait, say=_say), Store.writable(results) as store:
             stale = [u.key for u in store.units() if is_stale(u)]
             store.prune(stale)

@@ -12,7 +12,7 @@ import pytest
 from machinery import ROOT, environment, hierbench, stored, suite_file
 from typer.testing import CliRunner
 
-from benchmarks import cli
+from benchmarks import cli, lock
 from benchmarks.bars import judge, median_mse
 from benchmarks.choices import parse_value
 from benchmarks.suite_file import load_suite
@@ -84,6 +84,14 @@ def test_an_error_is_one_line_and_status_two(status, arguments, says):
     assert (code, out) == (2, "")
     assert err.startswith("hierbench: error: ") and err.count("\n") == 1
     assert says in err, err
+
+
+def test_no_wait_refuses_a_folder_that_is_being_written(status, tmp_path):
+    with lock.writer(tmp_path, False, print):
+        code, out, err = status("run", "smoke", "--results", tmp_path, "--no-wait")
+    assert (code, out) == (2, "") and "is being written by process" in err
+    code, _, err = status("status", "--prune", "--results", tmp_path)
+    assert code == 2 and "no results in" in err
 
 
 def test_describe_prints_the_certificate(status):
@@ -181,6 +189,12 @@ def test_stale_units_are_shown_and_pruned_on_request(tmp_path, status, monkeypat
     out = status("status", path, "--results", tmp_path)[1]
     assert "Mean on sq, d = 4: 1 missing, 1 stale" in out and "1 units are stale" in out
     assert len(stored(tmp_path)) == 8
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(sys, "path", [p for p in sys.path if p != str(tmp_path)])
+        fingerprint.forget()
+        # A learner that cannot be found from here may be as it was: nothing to prune.
+        assert "stale" not in status("status", "--results", tmp_path)[1]
+    fingerprint.forget()
     out = status("status", "--prune", "--results", tmp_path)[1]
     assert "1 stale units deleted" in out
     assert stored(tmp_path) == []
