@@ -10,15 +10,20 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from benchmarks.rows import Row
+from benchmarks.sample_complexity import Certificates
 from benchmarks.suite import Bar, Suite
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """A bar with the figure measured at its cell (None: nothing measured) and the others' figures."""
+    """A bar with the figure measured at its cell (None: nothing measured) and the others' figures.
+
+    eps_rel : the median of MSE over the share of variance above half the top degree, where defined.
+    """
 
     bar: Bar
     figure: float | None
+    eps_rel: float | None
     replicates: int
     not_ok: int
     others: tuple[tuple[str, float], ...]
@@ -29,11 +34,32 @@ class Verdict:
 
 
 def median_mse(rows: Sequence[Row]) -> float:
-    """Median over replicates; a row that is not ok counts as infinite, never as missing."""
-    return statistics.median(r.mse if r.status == "ok" and r.mse is not None else math.inf for r in rows)
+    """Median over replicates; a run that failed counts as infinite, never as missing.
+
+    An unreliable row counts with its MSE: the median over replicates does not hang on one of
+    them, and its number is printed beside.
+    """
+    return statistics.median(_mse(row) for row in rows)
 
 
-def judge(suite: Suite, rows: Sequence[Row]) -> list[Verdict]:
+def _mse(row: Row) -> float:
+    known = row.status in ("ok", "unreliable") and row.mse is not None
+    return row.mse if known and row.mse is not None else math.inf
+
+
+def median_eps_rel(rows: Sequence[Row], certificates: Certificates) -> float | None:
+    """Median of MSE / (share of variance above half the top degree); None where undefined."""
+    relative = []
+    for row in rows:
+        certificate = certificates.get((row.target, row.d, row.target_index))
+        share = None if certificate is None else certificate.top_half_share()
+        if share is None:
+            return None
+        relative.append(_mse(row) / share)
+    return statistics.median(relative) if relative else None
+
+
+def judge(suite: Suite, rows: Sequence[Row], certificates: Certificates) -> list[Verdict]:
     """Every bar of the suite against its rows."""
     verdicts = []
     for bar in suite.bars:
@@ -48,6 +74,7 @@ def judge(suite: Suite, rows: Sequence[Row]) -> list[Verdict]:
             Verdict(
                 bar,
                 median_mse(own) if own else None,
+                median_eps_rel(own, certificates),
                 len(own),
                 sum(r.status != "ok" for r in own),
                 others,
@@ -70,6 +97,8 @@ def print_bars(verdicts: Sequence[Verdict], console: Console) -> None:
             f"bar {word}: {bar.label}: {bar.learner} on {bar.target}, d = {bar.d}, n = {bar.n}: "
             f"{bar.statistic} {_number(v.figure)} (at most {bar.max:g}; {v.replicates} replicates{lost})"
         )
+        if v.eps_rel is not None:
+            line += f"; eps_rel {_number(v.eps_rel)}"
         if v.others:
             line += "; others: " + ", ".join(f"{label} {_number(x)}" for label, x in v.others)
         console.print(line, style="" if v.met else "red", markup=False, highlight=False, soft_wrap=True)

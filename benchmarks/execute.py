@@ -41,13 +41,14 @@ def execute(
         certificates = report.suite_certificates(shown, store)
     console = Console()
     report.show_table(to_show, rows, certificates, console)
-    verdicts = bars.judge(to_run, rows)
+    verdicts = bars.judge(to_run, rows, certificates)
     bars.print_bars(verdicts, console)
     bad = any(not v.met for v in verdicts)
     if figures and rows:
         try:
             drawn = report.draw_figures(to_show, rows, certificates, results)
-            console.print(f"{len(drawn)} figures in {drawn[0].parent}", soft_wrap=True, highlight=False)
+            where = f" in {drawn[0].parent}" if drawn else ": no row has an error to draw"
+            console.print(f"{len(drawn)} figures{where}", soft_wrap=True, highlight=False)
         except Exception as error:
             # The rows are safe in the store; only the exit status says that something is missing.
             _say(f"hierbench: no figures: {describe(error)}")

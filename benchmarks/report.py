@@ -6,7 +6,7 @@ import dataclasses
 import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.errors import UserError
 from benchmarks.plan import Plan
@@ -42,18 +42,17 @@ def suite_rows(plan: Plan, store: Store) -> list[Row]:
     return [row for key in units for row in by_unit.get(key, [])]
 
 
-def suite_certificates(plan: Plan, store: Store) -> list[dict[str, Any]]:
+def suite_certificates(plan: Plan, store: Store) -> Certificates:
     """The plan's certificates that the store has, under its labels."""
-    labels = {u.key: u.target for u in plan.certificates}
-    return [{**c, "target": labels[c["key"]]} for c in store.certificates(labels)]
-
-
-def _known(certificates: Sequence[dict[str, Any]]) -> Certificates:
     from targets.base import Certificate
 
+    labels: dict[str, list[str]] = {}
+    for unit in plan.certificates:
+        labels.setdefault(unit.key, []).append(unit.target)  # two labels may mean one target
     return {
-        (c["target"], c["d"], c["target_index"]): Certificate.from_json(c["certificate"])
-        for c in certificates
+        (label, c["d"], c["target_index"]): Certificate.from_json(c["certificate"])
+        for c in store.certificates(labels)
+        for label in labels[c["key"]]
     }
 
 
@@ -64,18 +63,14 @@ def _epsilons(suite: Suite) -> list[Epsilon]:
     return [Epsilon(e) for e in suite.epsilons] + [Epsilon(0.1, relative=True)]
 
 
-def show_table(
-    suite: Suite, rows: Sequence[Row], certificates: Sequence[dict[str, Any]], console: Console
-) -> None:
+def show_table(suite: Suite, rows: Sequence[Row], certificates: Certificates, console: Console) -> None:
     """Print n* and exponents."""
     from benchmarks.table import print_table
 
-    print_table(list(rows), _known(certificates), _epsilons(suite), console)
+    print_table(list(rows), certificates, _epsilons(suite), console)
 
 
-def draw_figures(
-    suite: Suite, rows: Sequence[Row], certificates: Sequence[dict[str, Any]], results: Path
-) -> list[Path]:
+def draw_figures(suite: Suite, rows: Sequence[Row], certificates: Certificates, results: Path) -> list[Path]:
     """Write the figures of these rows to ``figures/SUITE`` in the results folder.
 
     Raises
@@ -89,6 +84,6 @@ def draw_figures(
     provenance = figures.provenance_of(rows, NAME, importlib.metadata.version("hierbench"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return figures.write(rows, _known(certificates), _epsilons(suite), folder, provenance)
+        return figures.write(rows, certificates, _epsilons(suite), folder, provenance)
     except OSError as error:
         raise UserError(f"figures cannot be written to {folder}: {error}") from error

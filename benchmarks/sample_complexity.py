@@ -29,6 +29,9 @@ two carry the interval (0, inf), which is what they say about n*."""
 Certificates = Mapping[tuple[str, int, int], Certificate]
 """By target label, d and target index."""
 
+DOUBT = 3.0
+"""Standard errors that an unreliable row must be away from epsilon to count for it."""
+
 _SMALLEST_ERROR = 1e-300  # an exact fit may print an error of 0, which has no logarithm
 
 
@@ -173,13 +176,25 @@ def crossing(
     return float(grid[first_below - 1]), float(grid[first_below]), "bracketed"
 
 
+def _decides(row: Row, threshold: float) -> bool:
+    """Whether a row's test error says on which side of ``threshold`` it lies."""
+    if row.mse is None or not math.isfinite(row.mse):
+        return False
+    if row.status == "unreliable":
+        return row.mse_se is not None and abs(row.mse - threshold) > DOUBT * row.mse_se
+    return row.status == "ok"
+
+
 def n_stars(
     rows: Iterable[Row], certificates: Certificates, epsilons: Sequence[Epsilon] = EPSILONS
 ) -> list[NStar]:
     """n* of every curve in ``rows`` at every epsilon; one curve is one replicate.
 
-    Only ``ok`` rows enter (see ``crossing``). Sizes left out widen the interval, or
-    censor it earlier; a curve without any ok row is "missing". Leaving out diverged rows
+    ``ok`` rows enter (see ``crossing``), and those ``unreliable`` rows of which it is beyond
+    doubt on which side of epsilon they lie: leaving them out as well would censor the curve of
+    a good learner just where it has become good, since the smaller the error, the larger the
+    share that a few points carry. Sizes left out widen the interval, or censor it
+    earlier; a curve without any such row is "missing". Leaving out diverged rows
     is *not* harmless censoring: a learner that often diverges looks better here than it
     is, so whoever prints n* prints the counts beside it.
 
@@ -195,17 +210,14 @@ def n_stars(
 
     found = []
     for target, learner, d, replicate in sorted(curves):
-        points = [
-            (row.n, row.mse)
-            for row in curves[target, learner, d, replicate]
-            if row.status == "ok" and row.mse is not None and math.isfinite(row.mse)
-        ]
+        curve = curves[target, learner, d, replicate]
         certificate = certificates.get((target, d, replicate.target))
         for epsilon in epsilons:
             threshold = epsilon.threshold(certificate)
             interval: tuple[float, float, Censoring] = (0.0, math.inf, "undefined")
             if threshold is not None:
-                interval = crossing([n for n, _ in points], [mse for _, mse in points], threshold)
+                points = [(row.n, row.mse) for row in curve if _decides(row, threshold)]
+                interval = crossing([n for n, _ in points], [mse or 0.0 for _, mse in points], threshold)
             degree = None
             if certificate is not None and threshold is not None:
                 degree = certificate.degree_needed(threshold)

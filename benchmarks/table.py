@@ -58,7 +58,9 @@ def format_count(n: float) -> str:
 
 def format_summary(summary: Summary | None) -> str:
     """n* as an interval, or the bound that is known."""
-    if summary is None or summary.censoring == "missing":
+    if summary is None:
+        return "-"
+    if summary.censoring == "missing":
         return "no data"
     if summary.censoring == "undefined":
         return "undefined"
@@ -194,7 +196,10 @@ def print_table(
                     line(text)
         notes = left_out([row for row in rows if row.target == target])
         if notes:
-            line("not in n*:", "yellow")
+            line(
+                "rows that are not ok; of these an unreliable one counts where it is 3 standard errors off:",
+                "yellow",
+            )
         for note in notes:
             line(f"  {note}", "yellow")
         line()

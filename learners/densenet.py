@@ -49,7 +49,7 @@ class DenseNetRegressor(SGDRegressorBase):
         *,
         steps: int = 3000,
         batch_size: int = 256,
-        learning_rate: float | Sequence[float] = 0.02,
+        learning_rate: float | Sequence[float] = (0.01, 0.03),
         weight_decay: float | Sequence[float] = (0.03, 0.3),
         optimizer: str = "adam",
         tuning_share: float = 0.5,

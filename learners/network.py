@@ -48,7 +48,7 @@ class DenseNetwork:
     width: int
     activation: str = "power"
     power: int = 2
-    truncation: float = 10.0
+    truncation: float = 30.0
 
     def shapes(self) -> list[tuple[int, ...]]:
         """Shapes of the parameters of one net, in the order they are stored."""

@@ -79,7 +79,7 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
     steps: int
     batch_size: int
     learning_rate: float | Sequence[float] | None
-    weight_decay: float | Sequence[float] | None
+    weight_decay: float | Sequence[float]
     optimizer: str
     tuning_share: float
     random_state: Any
@@ -195,11 +195,8 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         """What the grid takes: a subclass may resolve a default that depends on its parameters."""
         return self.learning_rate
 
-    def _weight_decay(self) -> Any:
-        return self.weight_decay
-
     def _grid(self) -> list[tuple[float, float]]:
-        rates, decays = np.atleast_1d(self._learning_rate()), np.atleast_1d(self._weight_decay())
+        rates, decays = np.atleast_1d(self._learning_rate()), np.atleast_1d(self.weight_decay)
         return [(float(r), float(w)) for r, w in itertools.product(rates, decays)]
 
     def _tune(
@@ -269,7 +266,7 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
             value = getattr(self, name)
             if not (isinstance(value, (int, np.integer)) and value >= 1):
                 raise ValueError(f"{name} is {value!r}: an integer >= 1 is needed")
-        for name, given in (("learning_rate", self._learning_rate()), ("weight_decay", self._weight_decay())):
+        for name, given in (("learning_rate", self._learning_rate()), ("weight_decay", self.weight_decay)):
             values = np.atleast_1d(np.asarray(given, dtype=np.float64))
             bound = values > 0 if name == "learning_rate" else values >= 0
             if not (values.size and np.isfinite(values).all() and bound.all()):

@@ -219,7 +219,7 @@ def test_bars(tmp_path):
     path = suite_file(tmp_path, learners, ratio=1, count=1, test_max=65536, extra=bars)
     run = hierbench("run", path, "--results", tmp_path, "--no-figures")
     rows = stored(tmp_path)
-    verdicts = judge(load_suite(path), rows)
+    verdicts = judge(load_suite(path), rows, {})
     assert {r.status for r in rows} == {"ok"}
     assert verdicts[0].met and verdicts[0].figure == median_mse([r for r in rows if r.learner == "Mean"])
     assert verdicts[1].bar.label == "hard" and not verdicts[1].met
@@ -228,7 +228,7 @@ def test_bars(tmp_path):
     assert re.search(r"bar MISSED: hard: .*at most 0\.001; 4 replicates.*; others: FastMean ", run.stdout)
 
 
-def test_a_row_that_is_not_ok_counts_as_infinite(finished):
+def test_a_row_that_failed_counts_as_infinite(finished):
     rows = [r for r in stored(finished[0]) if r.learner == "Raises"]
     assert median_mse(rows) == float("inf")
 

@@ -92,10 +92,10 @@ def test_width_is_never_zero_and_smaller_errors_need_more_samples(
     assert easier[0] <= harder[0] and easier[1] <= harder[1]
 
 
-def test_only_ok_rows_enter() -> None:
+def test_rows_that_do_not_decide_are_left_out() -> None:
     rows = [
         row(100, 0.5),
-        row(200, 0.01, status="unreliable"),
+        row(200, 0.09, status="unreliable", mse_se=0.02),
         row(400, 0.05),
         row(800, None, status="failed"),
     ]
@@ -103,6 +103,14 @@ def test_only_ok_rows_enter() -> None:
     assert (star.lower, star.upper, star.degree_needed) == (100, 400, None)
     (star,) = n_stars([row(100, 0.01, status="diverged")], {}, [ABSOLUTE])
     assert star.censoring == "missing"
+
+
+def test_an_unreliable_row_counts_where_it_is_beyond_doubt() -> None:
+    good = row(200, 0.01, status="unreliable", mse_se=0.005)
+    (star,) = n_stars([row(100, 0.5), good], {}, [ABSOLUTE])
+    assert (star.lower, star.upper) == (100, 200)
+    (star,) = n_stars([row(100, 0.5), row(200, 0.01, status="unreliable", mse_se=0.05)], {}, [ABSOLUTE])
+    assert star.censoring == "right" and star.lower == 100
 
 
 def test_eps_rel_divides_by_the_share_above_half_the_degree_of_that_replicate() -> None:
