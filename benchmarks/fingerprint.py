@@ -44,7 +44,7 @@ def digest(value: Any) -> str:
 @functools.cache
 def without_docstrings(source: Path) -> str:
     """Canonical text of a module's syntax tree: comments, layout, free-standing strings do not show."""
-    bare = ast.parse(source.read_bytes())  # a tree of its own, since it is changed
+    bare = modules.parse(source)  # a tree of its own, since it is changed
     for node in ast.walk(bare):
         body = getattr(node, "body", None)
         if isinstance(body, list):

@@ -13,6 +13,10 @@ from pathlib import Path
 OUR_PACKAGES = ("benchmarks", "learners", "plots", "targets")
 
 
+class UnreadableSourceError(ValueError):
+    """A source file that is not Python: where and why, in one line."""
+
+
 @functools.cache
 def _top(name: str) -> tuple[Path | None, tuple[Path, ...]]:
     """Source file of a top-level module, and the folders in which its submodules are."""
@@ -41,10 +45,23 @@ def source_of(module: str) -> Path | None:
     return None
 
 
+def parse(path: Path) -> ast.Module:
+    """Syntax tree of a source file, of the caller's own.
+
+    Raises
+    ------
+    UnreadableSourceError
+    """
+    try:
+        return ast.parse(path.read_bytes(), filename=str(path))
+    except SyntaxError as error:
+        raise UnreadableSourceError(f"{path}:{error.lineno}: not valid Python: {error.msg}") from error
+
+
 @functools.cache
 def tree_of(path: Path) -> ast.Module:
-    """Syntax tree of a source file."""
-    return ast.parse(path.read_bytes(), filename=str(path))
+    """Syntax tree of a source file, shared."""
+    return parse(path)
 
 
 def forget() -> None:

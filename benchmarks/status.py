@@ -16,13 +16,16 @@ from benchmarks.suite_file import load_suite
 def is_stale(unit: UnitRecord) -> bool:
     """Whether the same axes have another key by now: code or a library version has changed.
 
-    A learner from elsewhere that cannot be found from here, now, is no sign of that.
+    A learner from elsewhere that cannot be found from here, now, is no sign of that, nor is one
+    in the middle of an edit, which cannot be read.
     """
     module = unit.axes.get("learner", {}).get("path", "").partition(":")[0]
     if module and not modules.is_ours(module) and not modules.can_be_found(module):
         return False
     try:
         return key_of(unit.axes)[0] != unit.key
+    except modules.UnreadableSourceError:
+        return False
     except (KeyError, ValueError):
         return True  # the target family is gone
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+from pathlib import PurePath
 from typing import Any
 
 from learners.base import Descriptor
@@ -102,6 +103,11 @@ def resolve(name: str) -> Descriptor:
     if name in LEARNERS:
         return LEARNERS[name]
     module, colon, attribute = name.partition(":")
+    if module.endswith(".py"):
+        raise ValueError(
+            f"learner {name!r}: a file in the current folder is named without folder and .py, "
+            f"as in {PurePath(module).stem}:{attribute or 'MyRegressor'}"
+        )
     if colon and module and attribute:
         return Descriptor(
             name=attribute,
@@ -125,13 +131,20 @@ def load(path: str) -> type[Any]:
     Raises
     ------
     ValueError
-        The module or the class does not exist, or it has no ``fit`` and ``predict``.
+        The module cannot be imported, whatever it raises; the class does not exist, with the
+        nearest name that the module has; or it has no ``fit`` and ``predict``.
     """
     module, _, attribute = path.partition(":")
     try:
-        loaded = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"cannot import learner {path!r}: {error}") from error
+        found = importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # anything may happen in a researcher's own module
+        kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+        raise ValueError(f"cannot import learner {path!r}: {kind}{error}") from error
+    if not hasattr(found, attribute):
+        nearest = difflib.get_close_matches(attribute, dir(found), n=1, cutoff=0.6)
+        hint = f", did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(f"cannot import learner {path!r}: {module} has no {attribute!r}{hint}")
+    loaded = getattr(found, attribute)
     if not (inspect.isclass(loaded) and hasattr(loaded, "fit") and hasattr(loaded, "predict")):
         raise ValueError(f"{path!r} is no learner: a class with fit and predict is needed")
     return loaded

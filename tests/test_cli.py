@@ -12,7 +12,7 @@ import pytest
 from machinery import ROOT, environment, hierbench, stored, suite_file
 from typer.testing import CliRunner
 
-from benchmarks import cli, lock
+from benchmarks import cli, fingerprint, lock
 from benchmarks.bars import judge, median_mse
 from benchmarks.choices import parse_value
 from benchmarks.suite_file import load_suite
@@ -61,7 +61,8 @@ def test_list_shows_everything(status):
         (["run", "smoke", "--lerner", "x"], "--learner"),
         (["run", "smoke", "--workers", "0"], "workers"),
         (["run", "smoke", "--learner", "krr_rfb"], "did you mean 'krr_rbf'"),
-        (["run", "smoke", "--learner", "sklearn.linear_model:Rigde"], "cannot import"),
+        (["run", "smoke", "--learner", "sklearn.linear_model:Rigde"], "did you mean 'Ridge'"),
+        (["run", "smoke", "--learner", "mine.py:Mine"], "as in mine:Mine"),
         (["run", "smoke", "--learner", "no.such:Thing"], "cannot import"),
         (["run", "smoke", "--target", "squares"], "did you mean 'squares-L2'"),
         (["run", "smoke", "--d", "5"], "has no d = 5: it has 4, 6"),
@@ -84,6 +85,23 @@ def test_an_error_is_one_line_and_status_two(status, arguments, says):
     assert (code, out) == (2, "")
     assert err.startswith("hierbench: error: ") and err.count("\n") == 1
     assert says in err, err
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("class Mine(:\n", "unsound.py:1: not valid Python"),
+        ("raise RuntimeError('no such card')\n", "RuntimeError: no such card"),
+        ("import sys\nsys.exit(3)\n", "SystemExit: 3"),
+    ],
+)
+def test_a_learner_whose_file_is_unsound(tmp_path, status, monkeypatch, source, says):
+    (tmp_path / "unsound.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    fingerprint.forget()
+    code, _, err = status("run", "smoke", "--learner", "unsound:Mine", "--results", tmp_path / "r")
+    fingerprint.forget()
+    assert code == 2 and err.count("\n") == 1 and says in err, err
 
 
 def test_no_wait_refuses_a_folder_that_is_being_written(status, tmp_path):
@@ -183,8 +201,6 @@ def test_stale_units_are_shown_and_pruned_on_request(tmp_path, status, monkeypat
     with (tmp_path / "mylearner.py").open("a") as file:
         file.write("\nEDITED = True\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    from benchmarks import fingerprint
-
     fingerprint.forget()
     out = status("status", path, "--results", tmp_path)[1]
     assert "Mean on sq, d = 4: 1 missing, 1 stale" in out and "1 units are stale" in out
@@ -194,6 +210,12 @@ def test_stale_units_are_shown_and_pruned_on_request(tmp_path, status, monkeypat
         fingerprint.forget()
         # A learner that cannot be found from here may be as it was: nothing to prune.
         assert "stale" not in status("status", "--results", tmp_path)[1]
+    source = (tmp_path / "mylearner.py").read_text()
+    (tmp_path / "mylearner.py").write_text(source + "\ndef half(an edit\n")
+    fingerprint.forget()
+    code, out, _ = status("status", "--prune", "--results", tmp_path)
+    assert code == 0 and "0 stale units deleted" in out and len(stored(tmp_path)) == 8
+    (tmp_path / "mylearner.py").write_text(source)
     fingerprint.forget()
     out = status("status", "--prune", "--results", tmp_path)[1]
     assert "1 stale units deleted" in out
