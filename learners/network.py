@@ -173,10 +173,11 @@ class DenseNetwork:
             features.append(h)
             slopes.append(slope)
             position += level + 1
-        out = torch.baddbmm(views[-1], X, views[position])
+        # as a row times a matrix: torch multiplies a matrix by one column net by net
+        row = torch.baddbmm(views[-1], views[position].mT, X.mT)
         for level in range(1, self.depth + 1):
-            out.baddbmm_(features[level], views[position + level])
-        return out, features, slopes
+            row.baddbmm_(views[position + level].mT, features[level].mT)
+        return row.mT.contiguous(), features, slopes
 
     def backward(
         self,
@@ -194,7 +195,7 @@ class DenseNetwork:
         readout = len(views) - self.depth - 2
         torch.sum(error, dim=1, keepdim=True, out=gradients[-1])
         for level in range(self.depth + 1):
-            torch.bmm(features[level].mT, error, out=gradients[readout + level])
+            gradients[readout + level].mT.copy_(torch.bmm(error.mT, features[level]))
         inner = {level: error * views[readout + level].mT for level in range(lowest, self.depth + 1)}
         for level in range(self.depth, lowest - 1, -1):
             position = (level - 1) * (level + 2) // 2

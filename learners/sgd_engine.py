@@ -36,10 +36,13 @@ class Source(Protocol):
 
 
 class ShuffledEpochs:
-    """Rows of a fixed training set, in one random order an epoch, epochs laid end to end."""
+    """Rows of a fixed training set, in one random order an epoch, epochs laid end to end.
 
-    def __init__(self, X: np.ndarray, y: np.ndarray) -> None:
-        self.X, self.y = X, y
+    Kept in the dtype of the training, so that a minibatch is gathered without a conversion.
+    """
+
+    def __init__(self, X: np.ndarray, y: np.ndarray, dtype: str = "float64") -> None:
+        self.X, self.y = X.astype(dtype), y.astype(dtype)
         self._order = np.empty(0, dtype=np.int64)
 
     def take(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

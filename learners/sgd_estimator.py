@@ -143,7 +143,7 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         chosen, tuning_steps = self._tune(network, data, seeds)
 
         jobs = [
-            Job(ShuffledEpochs(*scaling.both(X, y)), _rng(seed, _MINIBATCHES), rate, decay)
+            Job(ShuffledEpochs(*scaling.both(X, y), self.dtype), _rng(seed, _MINIBATCHES), rate, decay)
             for (X, y), scaling, seed, (rate, decay) in zip(data, scalings, seeds, chosen, strict=True)
         ]
         initial = np.stack([network.initial(_rng(seed, _INITIALISATION)) for seed in seeds])
@@ -215,7 +215,7 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
             splits.append(scaling.both(X[held], y[held]))
             start = network.initial(_rng(seed, _INITIALISATION))
             for rate, decay in grid:
-                source = ShuffledEpochs(*scaling.both(X[kept], y[kept]))
+                source = ShuffledEpochs(*scaling.both(X[kept], y[kept]), self.dtype)
                 jobs.append(Job(source, _rng(seed, _TUNING), rate, decay))
                 initial.append(start)
         steps = max(1, round(self.tuning_share * self.steps))

@@ -29,7 +29,7 @@ class TwoLayerRegressor(SGDRegressorBase):
         Where a power is continued by its tangent, in units of the pre-activation.
 
     learning_rate : float, sequence of float or None
-        None means what does best for the activation: 0.02 for powers, 0.03 and 0.1 tuned for ReLU.
+        None means what does best for the activation: 0.01 and 0.03 for powers, 0.1 and 0.3 for ReLU.
 
     The other parameters are those of DenseNetRegressor.
     """
@@ -44,7 +44,7 @@ class TwoLayerRegressor(SGDRegressorBase):
         steps: int = 3000,
         batch_size: int = 256,
         learning_rate: float | Sequence[float] | None = None,
-        weight_decay: float | Sequence[float] = (0.0, 0.3),
+        weight_decay: float | Sequence[float] = (0.0, 0.1),
         optimizer: str = "adam",
         tuning_share: float = 0.5,
         random_state: int | np.random.RandomState | None = None,
@@ -68,7 +68,7 @@ class TwoLayerRegressor(SGDRegressorBase):
     def _learning_rate(self) -> float | Sequence[float]:
         if self.learning_rate is not None:
             return self.learning_rate
-        return (0.03, 0.1) if self.activation == "relu" else 0.02
+        return (0.1, 0.3) if self.activation == "relu" else (0.01, 0.03)
 
     def _network(self, d: int) -> DenseNetwork:
         if self.activation not in ACTIVATIONS:

@@ -183,7 +183,8 @@ def test_fresh_samples_are_learned_in_one_pass():
         X = rng.standard_normal((n, 5))
         return X, X[:, 0] * X[:, 1]
 
-    learner = DenseNetRegressor(depth=1, width=16, steps=800, batch_size=64, weight_decay=0.0, random_state=0)
+    learner = DenseNetRegressor(depth=1, width=16, steps=1500, batch_size=64, learning_rate=0.02)
+    learner.set_params(weight_decay=0.0, random_state=0)
     learner.fit_sampler(sampler, d=5)
     X, y = sampler(2000, np.random.default_rng(5))
     assert np.mean((learner.predict(X) - y) ** 2) < 0.02
