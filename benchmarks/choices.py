@@ -11,6 +11,7 @@ from benchmarks.errors import UserError, unknown
 from benchmarks.plan import narrowed, with_learner
 from benchmarks.suite import LearnerEntry, Suite
 from benchmarks.suite_file import check_learner, check_target
+from benchmarks.toml_lines import is_plain
 
 
 def choose(
@@ -103,11 +104,11 @@ def _dimensions(suite: Suite, target: str) -> Iterable[int]:
 
 
 def parse_value(text: str) -> Any:
-    """A TOML value (number, true, list, ...), ``none``, or else the text itself."""
+    """A TOML value (number, true, list, ...) but no date, ``none``, or else the text itself."""
     if text.lower() in ("none", "null"):
         return None
     try:
         parsed = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
-    return parsed["value"] if len(parsed) == 1 else text
+    return parsed["value"] if len(parsed) == 1 and is_plain(parsed["value"]) else text

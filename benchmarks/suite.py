@@ -34,8 +34,16 @@ class SizePlan:
     def sizes(self, d: int, sample: int) -> tuple[int, ...]:
         """Strictly increasing sizes of the replicate with this sample index."""
         shift = math.modf(_GOLDEN * sample)[0]
-        wanted = (round(self.scale * d**self.power * self.ratio ** (i + shift)) for i in range(self.count))
-        return tuple(sorted({n for n in wanted if n <= self.max}))
+        found = set()
+        for i in range(self.count):
+            try:
+                wanted = self.scale * d**self.power * self.ratio ** (i + shift)
+            except OverflowError:
+                break
+            if wanted > self.max + 1:  # as will be all that follow
+                break
+            found.add(round(wanted))
+        return tuple(sorted(n for n in found if n <= self.max))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -103,6 +104,8 @@ def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
 
 def _suite(root: Table) -> Suite:
     name, summary = root.text("name"), root.text("summary")
+    if name in (".", "..") or "/" in name or "\\" in name:
+        root.fail("name", f"{name!r} cannot be the name of a folder, which the figures go to")
     replicates = _replicates(root)
     test_table = root.table("test")
     test = TestPlan(test_table.whole("min", least=16), test_table.whole("max", least=16))
@@ -110,8 +113,9 @@ def _suite(root: Table) -> Suite:
         test_table.fail("max", f"{test.max} is below min = {test.min}")
     test_table.done()
     epsilons = tuple(float(e) for e in root.items("epsilons", (int, float), "numbers"))
-    if min(epsilons) <= 0:
-        root.fail("epsilons", "must be positive")
+    for epsilon in epsilons:
+        if not 0 < epsilon < math.inf:
+            root.fail("epsilons", f"{epsilon}: positive finite numbers needed")
     timeout = root.number("timeout_seconds")
     traces = root.flag("traces", False)
     target_tables, learner_tables = root.tables("target"), root.tables("learner")

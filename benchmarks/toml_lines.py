@@ -139,6 +139,11 @@ class Table:
         value = self.get(key, "a table", {})
         if not isinstance(value, dict):
             self.fail(key, f"{value!r} is no table")
+        for name, one in value.items():
+            if not is_plain(one):
+                self.fail(
+                    key, f"{name} is a date or time: numbers, texts, true, false, lists and tables needed"
+                )
         return value
 
     def table(self, key: str) -> Table:
@@ -178,6 +183,13 @@ class Document:
             raise UserError(f"{path}:{line}: not valid TOML: {what}") from error
         self.lines = key_lines(text)
         self.root = Table(self, data)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a TOML value can stand in a key of the store: anything but dates and times."""
+    if isinstance(value, (list, dict)):
+        return all(map(is_plain, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, (bool, int, float, str))
 
 
 def _raise(error: Exception) -> NoReturn:

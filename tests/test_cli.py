@@ -132,6 +132,7 @@ def test_describe_prints_the_certificate(status):
         ("none", None),
         ("rbf", "rbf"),
         ("'1'", "1"),
+        ("2020-01-01", "2020-01-01"),
     ],
 )
 def test_values_on_the_command_line(text, value):
