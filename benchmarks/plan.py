@@ -12,6 +12,7 @@ from benchmarks.suite import LearnerEntry, Run, Suite, TargetEntry
 from benchmarks.work import CertificateUnit, CurveUnit, Unit
 
 CURVE_CODE = "benchmarks.unit"
+CERTIFICATE_CODE = "benchmarks.draw"  # which target an index stands for
 EXECUTION = {"device": "cpu", "mode": "eager", "threads": 1}
 
 
@@ -67,6 +68,8 @@ def key_of(axes: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
     roots = [target_module(axes["target"]["family"])]
     if "learner" in axes:
         roots += [axes["learner"]["path"].partition(":")[0], CURVE_CODE]
+    else:
+        roots.append(CERTIFICATE_CODE)
     code, versions = fingerprint(*roots)
     return digest([axes, code, versions]), code, versions
 

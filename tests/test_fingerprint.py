@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import fingerprint as fp
 from benchmarks import modules
+from benchmarks.plan import key_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -91,6 +92,23 @@ def test_registries_do_not_count():
     names, _ = fp.closure(["benchmarks.unit"])
     assert "benchmarks.metric" in names and "targets.base" in names
     assert not {"learners.registry", "targets.registry"} & set(names)
+
+
+@pytest.mark.parametrize("kind", ["curves", "certificate"])
+@pytest.mark.parametrize("module", ["seeds", "draw"])
+def test_the_code_that_draws_counts_for_curves_and_certificates(monkeypatch, kind, module):
+    # Other seeds are other targets: a certificate of the old ones must not stand beside the new rows.
+    axes = {"kind": kind, "target": {"family": "squares", "parameters": {}}, "d": 8, "index": 0}
+    if kind == "curves":
+        axes["learner"] = {"path": "stub_learners:Mean", "parameters": {}}
+    fp.forget()
+    before = key_of(axes)[0]
+    edited = ROOT / "benchmarks" / f"{module}.py"
+    read = fp.without_docstrings
+    monkeypatch.setattr(fp, "without_docstrings", lambda path: read(path) + "x" * (path == edited))
+    fp.fingerprint.cache_clear()
+    assert key_of(axes)[0] != before
+    fp.fingerprint.cache_clear()
 
 
 def test_other_families_do_not_count():
