@@ -88,9 +88,17 @@ def is_ours(module: str) -> bool:
         return False
     origin, folders = _top(top)
     places = ([origin] if origin else []) + list(folders)
-    installed = {Path(sysconfig.get_path(p)).resolve() for p in ("purelib", "platlib", "stdlib")}
-    return bool(places) and not any(
-        place.resolve().is_relative_to(root) for place in places for root in installed
+    return bool(places) and not any(map(_is_installed, places))
+
+
+def _is_installed(place: Path) -> bool:
+    # By name besides: a user's own packages, and those of a system below a virtual environment, are
+    # in folders that sysconfig does not tell of.
+    real = place.resolve()
+    if not {"site-packages", "dist-packages"}.isdisjoint(real.parts):
+        return True
+    return any(
+        real.is_relative_to(Path(sysconfig.get_path(p)).resolve()) for p in ("purelib", "platlib", "stdlib")
     )
 
 

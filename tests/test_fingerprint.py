@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,17 @@ def test_sklearn_learner_is_covered_by_its_version():
     digest, versions = fp.fingerprint("sklearn.linear_model")
     assert "scikit-learn" in versions
     assert digest == fp.digest([])
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_what_is_installed_for_a_user_or_a_system_is_not_ours(tmp_path, monkeypatch, folder):
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "installed_there.py").write_text("x = 1\n")
+    (tmp_path / "researchers_own.py").write_text("x = 1\n")
+    monkeypatch.setattr("sys.path", [*sys.path, str(tmp_path / folder), str(tmp_path)])
+    fp.forget()
+    assert not modules.is_ours("installed_there") and modules.is_ours("researchers_own")
+    fp.forget()
 
 
 def test_registries_do_not_count():
