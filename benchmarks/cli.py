@@ -132,6 +132,10 @@ def _status(arguments: list[str] | None) -> int:
         return _complain(str(error))
     except sqlite3.OperationalError as error:  # the disk is full, the file went away, ...
         return _complain(f"the store cannot be used: {error}; what was finished before is safe")
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:  # a defect of ours
+            raise
+        return _complain(f"the store is damaged: {error}; restore it, or give another --results folder")
     except (KeyboardInterrupt, typer.Abort):
         print("hierbench: interrupted", file=sys.stderr)
         return 130

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def suite_rows(plan: Plan, store: Store) -> list[Row]:
     """The plan's rows that the store has, in the order of the plan and under its labels.
 
-    A unit that another suite computed is the same unit: its numbers are shared, and only its
-    labels are this suite's.
+    A unit that another suite computed, or this one under two labels, is the same unit: its
+    numbers are shared, and only its labels are those of the plan.
     """
-    units = {u.key: u for u in plan.curves}
     by_unit: dict[str, list[Row]] = {}
-    for row in store.rows(units):
-        unit = units[row.unit]
-        labelled = dataclasses.replace(
+    for row in store.rows({u.key for u in plan.curves}):
+        by_unit.setdefault(row.unit, []).append(row)
+    return [
+        dataclasses.replace(
             row,
             suite=unit.suite,
             learner=unit.learner,
@@ -38,8 +38,9 @@ def suite_rows(plan: Plan, store: Store) -> list[Row]:
             block=unit.block,
             stage=unit.stage,
         )
-        by_unit.setdefault(row.unit, []).append(labelled)
-    return [row for key in units for row in by_unit.get(key, [])]
+        for unit in plan.curves
+        for row in by_unit.get(unit.key, [])
+    ]
 
 
 def suite_certificates(plan: Plan, store: Store) -> Certificates:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import numbers
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
@@ -241,8 +242,16 @@ def _json(value: Any) -> str:
 
 
 def _encoded(row: Row) -> tuple[Any, ...]:
-    values = (getattr(row, f.name) for f in dataclasses.fields(Row))
-    return tuple(_json(v) if isinstance(v, dict) else v for v in values)
+    return tuple(_plain(getattr(row, f.name)) for f in dataclasses.fields(Row))
+
+
+def _plain(value: Any) -> Any:
+    # A learner may report numpy's numbers, which SQLite would take for a string of bytes.
+    if isinstance(value, dict):
+        return _json(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
 
 
 def _decoded(values: Sequence[Any], fields: Sequence[Any], as_json: Sequence[str]) -> dict[str, Any]:

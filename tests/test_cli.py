@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +18,9 @@ from typer.testing import CliRunner
 from benchmarks import cli, fingerprint, lock
 from benchmarks.bars import judge, median_mse
 from benchmarks.choices import parse_value
+from benchmarks.plan import make_plan, with_learner
+from benchmarks.report import suite_rows
+from benchmarks.store import NAME, Store
 from benchmarks.suite_file import load_suite
 
 
@@ -192,6 +198,19 @@ def test_status_and_figures_read_the_store(finished, status, monkeypatch):
     assert "certificate on sq, d = 4: 4 done" in out
 
 
+def test_a_damaged_store_is_an_error_and_is_left_alone(finished, tmp_path, status):
+    folder, path, _ = finished
+    with contextlib.closing(sqlite3.connect(folder / NAME)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = (folder / NAME).read_bytes()
+    damaged = whole[: 3 * 4096] + b"\x7f" * (len(whole) - 3 * 4096)
+    (tmp_path / NAME).write_bytes(damaged)
+    for arguments in (["status"], ["run", path, "--no-figures"]):
+        code, _, err = status(*arguments, "--results", tmp_path)
+        assert code == 2 and "the store is damaged" in err.splitlines()[-1], err
+    assert (tmp_path / NAME).read_bytes() == damaged
+
+
 def test_stale_units_are_shown_and_pruned_on_request(tmp_path, status, monkeypatch):
     (tmp_path / "mylearner.py").write_text((ROOT / "tests" / "stub_learners.py").read_text())
     path = suite_file(tmp_path, {"Mean": ""})
@@ -249,6 +268,17 @@ def test_bars(tmp_path):
     assert run.returncode == 1
     assert re.search(r"bar met: easy: Mean on sq, d = 4, n = 32: median_mse ", run.stdout)
     assert re.search(r"bar MISSED: hard: .*at most 0\.001; 4 replicates.*; others: FastMean ", run.stdout)
+
+
+def test_one_unit_under_two_labels_is_shown_under_both(finished):
+    folder, _, _ = finished
+    suite = load_suite(finished[1])
+    twin = dataclasses.replace(suite.learner("Mean"), label="twin")
+    plan = make_plan(with_learner(suite, twin))
+    with Store.readable(folder) as store:
+        rows = suite_rows(plan, store)
+    shown = {label: [(r.n, r.mse) for r in rows if r.learner == label] for label in ("Mean", "twin")}
+    assert len(shown["Mean"]) == 8 and shown["Mean"] == shown["twin"]
 
 
 def test_a_row_that_failed_counts_as_infinite(finished):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 from machinery import environment, plan_of, suite_file
 
@@ -45,6 +46,15 @@ def test_rows_come_back_as_they_went_in(tmp_path, plan):
         assert store.rows(["no such unit"]) == []
         (record,) = store.units()
         assert record.axes == json.loads(json.dumps(unit.axes)) and record.status == "done"
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path, plan):
+    unit = plan.curves[0]
+    rows = finished(unit).rows
+    given = [dataclasses.replace(r, steps=np.int64(7), flops=np.float32(2.5)) for r in rows]
+    with Store.writable(tmp_path) as store:
+        store.commit(unit, Result("done", rows=tuple(given)))
+        assert {(r.steps, r.flops) for r in store.rows()} == {(7, 2.5)}
 
 
 def test_columns_are_the_fields_of_a_row(tmp_path):
