@@ -18,6 +18,7 @@ from plots.style import PAGE_WIDTH, Look, dimension_axis, dodges, legend_entry, 
 _LOST = ("diverged", "failed", "timeout")
 _QUARTILES_FROM = 8  # replicates; with fewer, quartiles are hardly more than the range
 _HIGHEST_LIMIT = 10.0  # relative MSE: predicting the mean already gets 1
+_LOWEST_LIMIT = 1e-7  # below is exact recovery; a scale down to rounding would flatten the rest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +78,7 @@ def error_limits(points: Iterable[CurvePoint]) -> tuple[float, float]:
     errors = [p.error for p in points if p.status == "ok" and _drawable(p) and p.error is not None]
     errors = errors or [0.1, 1.0]
     top = min(max(float(np.quantile(errors, 0.99)), 1.0), _HIGHEST_LIMIT)
-    bottom = min(min(errors), 0.5 * top)
+    bottom = min(max(min(errors), _LOWEST_LIMIT), 0.5 * top)
     margin = max((top / bottom) ** 0.04, 1.3)
     return bottom / margin, top * margin * (top / bottom) ** 0.08  # room for what was lost
 
@@ -249,7 +250,7 @@ def error_against_d(data: FigureData, target: str) -> Figure | None:
         for (learner, d), found in curves.items()
         if (values := at_budget(found, budget)) is not None
     }
-    bottom = min(low for low, _, _ in spread.values())
+    bottom = max(min(low for low, _, _ in spread.values()), _LOWEST_LIMIT)
     top = max(min(max(high for _, _, high in spread.values()), _HIGHEST_LIMIT), 2 * bottom)
     margin = max((top / bottom) ** 0.06, 1.3)
     limits = (bottom / margin, top * margin)
