@@ -78,7 +78,9 @@ def _fast(unit: CurveUnit, block: _Block, learner: Any) -> tuple[list[Row], list
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         start = time.perf_counter()
-        fitted = learner.fit_curves(block.curves, **keyword)
+        # copies: a learner that works in place must not reach the data that scores it
+        given = [replace(c, X=c.X.copy(), y=c.y.copy()) for c in block.curves]
+        fitted = learner.fit_curves(given, **keyword)
         seconds = time.perf_counter() - start - recorder.seconds
     n_rows = sum(len(c.sizes) for c in block.curves)
     rows = []
@@ -100,7 +102,8 @@ def _slow(unit: CurveUnit, block: _Block, learner: Any) -> list[Row]:
                 warnings.simplefilter("always")
                 start = time.perf_counter()
                 try:
-                    one.fit(curve.X[:n], curve.y[:n])
+                    # a copy: a learner that works in place must not reach the other sizes
+                    one.fit(curve.X[:n].copy(), curve.y[:n].copy())
                     seconds = time.perf_counter() - start
                     only = Curve(curve.X[:n], curve.y[:n], (n,), curve.random_state)
                     (row,) = _evaluate(unit, block, replicate, only, FittedCurve([one]))
@@ -167,8 +170,8 @@ def _evaluate(
             reason=one_line(reason),
             n_test=len(all_labels),
             train_mse=train if math.isfinite(train) else None,
-            steps=report.steps,
-            flops=report.flops,
+            steps=None if report.steps is None else int(report.steps),
+            flops=None if report.flops is None else float(report.flops),
             hyperparameters=plain_data(report.hyperparameters),
             health={k: float(v) for k, v in report.health.items()},
             predict_seconds=seconds / len(curve.sizes),
@@ -241,7 +244,9 @@ def plain_data(value: Any) -> Any:
         return {str(k): plain_data(v) for k, v in value.items()}
     if isinstance(value, np.ndarray):
         return plain_data(value.tolist())
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain_data(v) for v in value), key=repr)  # hash order differs by process
+    if isinstance(value, (list, tuple)):
         return [plain_data(v) for v in value]
     if isinstance(value, np.generic):
         return value.item()

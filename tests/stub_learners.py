@@ -109,3 +109,13 @@ class Threads(Mean):
 
 
 NOT_A_LEARNER = 3
+
+
+class InPlace(Mean):
+    """Spoils the arrays that it was given, after learning from them."""
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        X[:] = 0.0
+        y[:] = 1e6
+        return self

@@ -121,6 +121,15 @@ def test_fast_path_gives_the_numbers_of_the_slow_one(ill_behaved):
     assert {r.timing for r in rows_of(ill_behaved, "Mean")} == {"standalone"}
 
 
+def test_a_learner_that_works_in_place_spoils_nothing(tmp_path):
+    path = suite_file(tmp_path, {"Mean": "", "InPlace": ""})
+    run(path, tmp_path)
+    found = {}
+    for row in stored(tmp_path):
+        found.setdefault(row.learner, []).append((row.d, row.target_index, row.n, row.mse, row.train_mse))
+    assert sorted(found["InPlace"]) == sorted(found["Mean"])
+
+
 def test_failed_units_are_tried_again_and_others_are_not(ill_behaved, tmp_path):
     path, folder, *_ = ill_behaved
     before = stored(folder)
