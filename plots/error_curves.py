@@ -40,10 +40,14 @@ def _drawable(point: CurvePoint) -> bool:
 
 
 def replicates(points: Iterable[CurvePoint]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(log n, log error) of each replicate's ok points, sorted; for one learner and d."""
+    """(log n, log error) of each replicate's points, sorted; for one learner and d.
+
+    Unreliable points belong to the curve, hollow as they are: a median without them would end
+    where the learner becomes good.
+    """
     curves: dict[tuple[int, int, int], dict[int, float]] = defaultdict(dict)
     for p in points:
-        if p.status == "ok" and _drawable(p):
+        if p.status in ("ok", "unreliable") and _drawable(p):
             curves[p.replicate][p.n] = math.log(p.error or 1.0)
     return [
         (np.log(sorted(curve)), np.array([curve[n] for n in sorted(curve)]))
@@ -197,23 +201,25 @@ def _legend(figure: Figure, points: Sequence[CurvePoint], style: Mapping[str, Lo
 def fixed_budgets(curves: Mapping[tuple[str, int], Sequence[tuple[np.ndarray, np.ndarray]]]) -> list[float]:
     """Sizes for the figure of error against d, in log n.
 
-    The largest that every learner covers at every d with all its replicates and, where at
-    least twice as large, the largest that half of the learners cover.
+    The size that the most (learner, d) cells cover with all their replicates, the larger of
+    equals; and, at least three times off, the next best, if it covers more than half as many.
     """
-    ends: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for (learner, _), replicated in curves.items():
-        usable = [c for c in replicated if len(c[0]) > 1]
-        if usable:
-            ends[learner].append((max(c[0][0] for c in usable), min(c[0][-1] for c in usable)))
+    spans = [
+        (max(c[0][0] for c in usable), min(c[0][-1] for c in usable))
+        for replicated in curves.values()
+        if (usable := [c for c in replicated if len(c[0]) > 1])
+    ]
+
+    def covered(budget: float) -> int:
+        return sum(start <= budget <= stop for start, stop in spans)
+
+    ends = sorted({stop for start, stop in spans if start <= stop})
     if not ends:
         return []
-    reached = sorted((min(stop for _, stop in e) for e in ends.values()), reverse=True)
-    start = max(begin for e in ends.values() for begin, _ in e)
-    common, half = reached[-1], reached[(len(reached) - 1) // 2]
-    budgets = [common] if common >= start else []
-    if half >= start and (not budgets or half >= common + math.log(2)):
-        budgets.append(half)
-    return budgets
+    best = max(ends, key=lambda n: (covered(n), n))
+    apart = [n for n in ends if abs(n - best) >= math.log(3) and covered(n) > covered(best) / 2]
+    second = [max(apart, key=lambda n: (covered(n), n))] if apart else []
+    return sorted([best, *second])
 
 
 def at_budget(
@@ -264,16 +270,12 @@ def error_against_d(data: FigureData, target: str) -> Figure | None:
     shifts = dodges(present, dims)
     lost = False
     for ax, budget in zip(axes, budgets, strict=True):
-        n_reached = 0
         for learner in present:
             covered = {d: spread[budget, learner, d] for d in dims if (budget, learner, d) in spread}
-            n_reached += len(covered) == len(dims)
             x = [d * shifts[learner] for d in covered]
             lost |= _draw_spread(ax, x, list(covered.values()), style[learner], limits)
         dimension_axis(ax, dims)
-        ax.set_title(
-            f"n = {math.exp(budget):,.0f}, reached at every d by {n_reached} of {len(present)} learners"
-        )
+        ax.set_title(f"n = {math.exp(budget):,.0f}")
     _legend(figure, [p for p in points if p.status == "ok"], style, lost)
     figure.suptitle(f"{text(target)}: error at a fixed number of samples, interpolated in log-log")
     return figure

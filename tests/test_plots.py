@@ -127,7 +127,7 @@ def test_band_interpolates_power_laws_exactly_and_only_inside_the_overlap() -> N
     assert band([]) is None
 
 
-def test_budget_is_the_largest_size_that_everyone_reached() -> None:
+def test_budgets_are_the_sizes_that_most_curves_cover() -> None:
     def curve(*sizes: float) -> list[tuple[np.ndarray, np.ndarray]]:
         return [(np.log(sizes), np.zeros(len(sizes)))]
 
@@ -143,6 +143,9 @@ def test_budget_is_the_largest_size_that_everyone_reached() -> None:
     assert np.exp(fixed_budgets(curves)) == pytest.approx([100, 1000])
     assert np.exp(fixed_budgets({("a", 8): long})) == pytest.approx([1000])
     assert fixed_budgets({("a", 8): []}) == []
+    # sizes that grow with d: nothing is covered everywhere, and most still is somewhere
+    growing = {("a", d): curve(d, 10 * d) for d in (8, 16, 200)}
+    assert np.exp(fixed_budgets(growing)) == pytest.approx([80])
     assert at_budget(short, math.log(1000)) is None, "never beyond the data"
     assert at_budget([*long, *short], math.log(1000)) is None, "nor from those alone that got there"
 
