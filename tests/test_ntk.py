@@ -7,11 +7,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+from fair_grid import best_on_the_test_set
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from learners.base import Curve
 from learners.ntk import BLOCK, NeuralTangentKernel, NTKRegressor
+from targets.registry import make_target
 
 
 @parametrize_with_checks([NTKRegressor()])
@@ -166,3 +168,18 @@ def test_importing_is_cheap_and_two_processes_give_the_same_bits():
     assert runs[0][0] == []
     assert runs[0][1] is False
     assert runs[0][2] == runs[1][2]
+
+
+def test_tuning_is_within_a_tenth_of_the_best_of_a_ten_times_larger_grid():
+    """A check of ours, never used for fitting; see test_kernel_ridge.py for its twin."""
+    n, ridges, ratios = 300, np.geomspace(1e-10, 1e2, 25), []
+    shapes = [(depth, bias) for depth in range(1, 7) for bias in (0.0, 0.03, 0.1, 0.3, 0.6, 1.0, 1.7, 3.0)]
+    for seed in range(3):
+        target = make_target("squares", d=6, seed=seed, depth=2, width=3)
+        X, y = target.sample(n + 1200, np.random.default_rng(seed))
+        tuned = NTKRegressor().fit(X[:n], y[:n])
+        assert len(shapes) * len(ridges) >= 10 * tuned.fit_report_.steps
+        mse = np.mean((tuned.predict(X[n:]) - y[n:]) ** 2)
+        best = best_on_the_test_set(tuned._kernel(), shapes, ridges, X[:n], y[:n], X[n:], y[n:])
+        ratios.append(mse / best)
+    assert np.exp(np.mean(np.log(ratios))) <= 1.1, ratios
