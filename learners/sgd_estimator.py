@@ -121,10 +121,11 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         seed = self._seed()
-        fitted = self.fit_curves([Curve(X, y, (len(X),), seed)])[0].estimators[0]
-        for name, value in vars(fitted).items():
-            if name.endswith("_"):
-                setattr(self, name, value)
+        return self._become(self.fit_curves([Curve(X, y, (len(X),), seed)])[0].estimators[0])
+
+    def _become(self, fitted: Any) -> Self:
+        """Take over everything that ``fitted`` has learned."""
+        self.__dict__.update({k: v for k, v in vars(fitted).items() if k.endswith("_")})
         return self
 
     def _seed(self) -> int:
@@ -148,12 +149,11 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         ]
         initial = np.stack([network.initial(_rng(seed, _INITIALISATION)) for seed in seeds])
         steps = self._total_steps(self.steps) + tuning_steps
-        flops = 3.0 * network.flops_per_sample() * self.batch_size * steps
 
         def curves_of(trained: Trained, net: DenseNetwork, final: bool) -> list[FittedCurve]:
             fitted: list[list[Any]] = [[] for _ in curves]
             for k, (i, _) in enumerate(cells):
-                fitted[i].append(self._fitted(net, trained, k, scalings[k], chosen[k], steps, flops, final))
+                fitted[i].append(self._fitted(net, trained, k, scalings[k], chosen[k], steps, final))
             return [FittedCurve(f) for f in fitted]
 
         def trace(step: int, net: DenseNetwork, flat: np.ndarray) -> None:
@@ -183,10 +183,7 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         initial = network.initial(_rng(seed, _INITIALISATION))[None]
         trained = self._train(network, jobs, initial, self._schedule(self.steps), None)
         steps = self._total_steps(self.steps)
-        flops = 3.0 * network.flops_per_sample() * self.batch_size * steps
-        fitted = self._fitted(network, trained, 0, scaling, grid[0], steps, flops, True)
-        self.__dict__.update({k: v for k, v in vars(fitted).items() if k.endswith("_")})
-        return self
+        return self._become(self._fitted(network, trained, 0, scaling, grid[0], steps, True))
 
     def _schedule(self, steps: int) -> Schedule:
         return Schedule(steps=steps, batch_size=self.batch_size, optimizer=self.optimizer)
@@ -237,7 +234,6 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         scaling: Scaling,
         chosen: tuple[float, float],
         steps: int,
-        flops: float,
         final: bool,
     ) -> Any:
         fitted = clone(self)
@@ -248,7 +244,8 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         finite = bool(np.isfinite(trained.flat[k]).all() and np.isfinite(trained.loss[k]))
         fitted.fit_report_ = FitReport(
             steps=steps,
-            flops=flops,
+            # a backward pass costs twice a forward one
+            flops=3.0 * network.flops_per_sample() * self.batch_size * steps,
             hyperparameters={"learning_rate": chosen[0], "weight_decay": chosen[1]},
             status="ok" if finite else "diverged",
             reason="" if finite else "the training loss became infinite or NaN",
