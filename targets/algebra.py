@@ -1,8 +1,9 @@
-"""Exact polynomial algebra under standard Gaussian inputs, sparse in the monomials.
+"""Exact polynomial algebra, sparse in the monomials.
 
-A ``Polynomial`` is q polynomials in m variables on one support, a ``HermiteSeries`` the same
-in the orthonormal basis prod_i He_{e_i}(z_i) / sqrt(e_i!). Sparsity does the rest: targets
-that are even in every variable never carry an odd exponent.
+A ``Polynomial`` is q polynomials in m variables on one support. A ``Series`` is the same sorted
+by degree under a law of the inputs: the degree of P_{<=p} f - P_{<=p-1} f, P_{<=p} the
+projection on polynomials of degree p. Sparsity does the rest: targets that are even in every
+variable never carry an odd exponent.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
+
+from targets.orthogonal import MAX_DEGREE, Univariate
 
 MAX_PAIRS = 4_500_000
 """Largest number of pairs of terms that a product may form (about 2 s and 0.3 GB)."""
@@ -95,7 +98,8 @@ AnyTerms = TypeVar("AnyTerms", bound=Terms)
 
 def mapped(terms: AnyTerms, matrix: np.ndarray) -> AnyTerms:
     """Linear combinations ``matrix @ f`` of the q functions; matrix of shape (q', q)."""
-    result = type(terms)(terms.exponents, terms.coefficients @ np.asarray(matrix, dtype=float).T)
+    coefficients = terms.coefficients @ np.asarray(matrix, dtype=float).T
+    result = dataclasses.replace(terms, coefficients=coefficients)
     result.__dict__["keys"] = terms.keys  # same support: the hash is not worth recomputing
     return result
 
@@ -105,7 +109,8 @@ def merged(parts: Sequence[AnyTerms]) -> AnyTerms:
     exponents = np.concatenate([p.exponents for p in parts])
     coefficients = np.concatenate([p.coefficients for p in parts])
     order, starts = _groups(np.concatenate([p.keys for p in parts]), _keys(exponents, 1))
-    return type(parts[0])(exponents[order[starts]], np.add.reduceat(coefficients[order], starts, axis=0))
+    summed = np.add.reduceat(coefficients[order], starts, axis=0) if len(order) else coefficients
+    return dataclasses.replace(parts[0], exponents=exponents[order[starts]], coefficients=summed)
 
 
 class Polynomial(Terms):
@@ -154,67 +159,93 @@ class Polynomial(Terms):
             monomials *= Z[:, i : i + 1] ** self.exponents[:, i]
         return monomials @ self.coefficients
 
-    def hermite(self) -> HermiteSeries:
-        """Expansion in orthonormal Hermite polynomials, one variable after the other.
 
-        z^e = sum_j e! / (2^j j! (e - 2j)!) He_{e-2j}(z).
-        """
-        closed = _closed(self)
+class Series(Terms):
+    """q functions by degree under a law. Linear combinations (``mapped``, ``merged``) keep it."""
+
+    def gram(self, degree: int | None = None) -> np.ndarray:
+        """Inner products E f_a f_b of the parts of one degree (of all degrees >= 1), shape (q, q)."""
+        raise NotImplementedError
+
+    def grams(self) -> dict[int, np.ndarray]:
+        """Covariances by degree: degree >= 1 -> array of shape (q, q)."""
+        return {int(p): self.gram(int(p)) for p in np.unique(self.degrees) if p > 0}
+
+    def linear_form(self) -> np.ndarray:
+        """v with degree-1 part v . (w - E w); shape (q, m)."""
+        raise NotImplementedError
+
+    def quadratic_form(self) -> np.ndarray:
+        """A, symmetric, such that the degree-2 part is w^T A w and lower terms; shape (q, m, m)."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ProductSeries(Series):
+    """Coefficients in the orthonormal basis prod_i pi_{e_i}(w_i) of independent coordinates."""
+
+    factors: tuple[Univariate, ...]
+
+    @classmethod
+    def of(cls, polynomial: Polynomial, factors: Sequence[Univariate]) -> ProductSeries:
+        """Expand one variable after the other: w^e = sum_k T[e, k] pi_k(w)."""
+        steps = [2 if f.symmetric else 1 for f in factors]
+        closed = _closed(polynomial, steps)
         exponents, keys = closed.exponents, closed.keys
         order = np.argsort(keys)
         sorted_keys = keys[order]
         coefficients = closed.coefficients.copy()
-        weights = _hash_weights(self.n_variables, 0)
-        for i, e in enumerate(np.ascontiguousarray(exponents.T)):
-            rows = np.flatnonzero(e >= 2)
+        weights = _hash_weights(polynomial.n_variables, 0)
+        for i, (e, factor, step) in enumerate(
+            zip(np.ascontiguousarray(exponents.T), factors, steps, strict=True)
+        ):
+            rows = np.flatnonzero(e >= step)
             e = e[rows]
+            top = int(e.max(initial=0))
+            if top > MAX_DEGREE:
+                raise TooManyTermsError(f"degree {top} in one variable is past the limit of {MAX_DEGREE}")
             # Upwards in the lowered exponent: what is added has not been added to yet.
-            for low in range(int(e.max(initial=1)) - 1):
-                for j in range(1, (int(e.max()) - low) // 2 + 1):
-                    source = rows[e == low + 2 * j]
-                    reduced = keys[source] - _shift(weights, i, j)
+            for low in range(top - step + 1):
+                for drop in range(step, top - low + 1, step):
+                    value = factor.powers[low + drop, low]
+                    source = rows[e == low + drop]
+                    if value == 0.0 or not len(source):
+                        continue
+                    reduced = keys[source] - _shift(weights, i, drop)
                     target = order[np.searchsorted(sorted_keys, reduced)]
-                    coefficients[target] += _lowering(low + 2 * j, j) * coefficients[source]
-        for i in range(self.n_variables):
-            coefficients *= _ROOT_FACTORIAL[exponents[:, i], None]
-        series = HermiteSeries(exponents, coefficients)
+                    coefficients[target] += value * coefficients[source]
+        for i, factor in enumerate(factors):
+            coefficients *= factor.norms[exponents[:, i], None]
+        series = cls(exponents, coefficients, tuple(factors))
         series.__dict__["keys"] = keys
         return series
 
-
-class HermiteSeries(Terms):
-    """q functions in the orthonormal Hermite basis, in which inner products are dot products."""
-
     def gram(self, degree: int | None = None) -> np.ndarray:
-        """Inner products E f_a f_b of the parts of one degree (of all degrees >= 1), shape (q, q)."""
         rows = self.degrees > 0 if degree is None else self.degrees == degree
         part = self.coefficients[rows]
         return np.asarray(part.T @ part)
 
-    def grams(self) -> dict[int, np.ndarray]:
-        """Covariances by Hermite degree: degree >= 1 -> array of shape (q, q)."""
-        return {int(p): self.gram(int(p)) for p in np.unique(self.degrees) if p > 0}
-
-    def quadratic_form(self) -> np.ndarray:
-        """A with degree-2 part z^T A z - tr A; shape (q, m, m)."""
-        a = np.zeros((self.coefficients.shape[1], self.n_variables, self.n_variables))
-        for row in np.flatnonzero(self.degrees == 2):
-            i, j = _two_indices(self.exponents[row], 1)
-            value = self.coefficients[row] / (math.sqrt(2.0) if i == j else 2.0)
-            a[:, i, j] = a[:, j, i] = value
-        return a
-
     def linear_form(self) -> np.ndarray:
-        """v with degree-1 part v . z; shape (q, m)."""
         rows = np.flatnonzero(self.degrees == 1)
         v = np.zeros((self.coefficients.shape[1], self.n_variables))
         v[:, self.exponents[rows].argmax(axis=1)] = self.coefficients[rows].T
         return v
 
+    def quadratic_form(self) -> np.ndarray:
+        a = np.zeros((self.coefficients.shape[1], self.n_variables, self.n_variables))
+        for row in np.flatnonzero(self.degrees == 2):
+            i, j = _two_indices(self.exponents[row], 1)
+            if i == j:
+                norm = self.factors[i].norms[2]
+                a[:, i, i] = self.coefficients[row] / norm if norm > 0 else 0.0
+            else:
+                a[:, i, j] = a[:, j, i] = self.coefficients[row] / 2.0
+        return a
+
     def form_in_squares(self) -> np.ndarray:
         """M of the best approximation b + v . u + u^T M u, u_i = (z_i^2 - 1) / sqrt(2); shape (q, m, m).
 
-        From u_i u_j = He_2(z_i) He_2(z_j) / 2, i != j, and
+        For Gaussian coordinates, from u_i u_j = He_2(z_i) He_2(z_j) / 2, i != j, and
         u_i^2 = 1 + 2 sqrt(2) u_i + sqrt(6) He_4(z_i) / sqrt(24).
         """
         matrix = np.zeros((self.coefficients.shape[1], self.n_variables, self.n_variables))
@@ -224,6 +255,95 @@ class HermiteSeries(Terms):
             value = self.coefficients[row] / (math.sqrt(6.0) if i == j else 2.0)
             matrix[:, i, j] = matrix[:, j, i] = value
         return matrix
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SphereSeries(Series):
+    """Harmonic components on the sphere of radius sqrt(d) in R^d, in some of its coordinates.
+
+    The terms of total degree l are a homogeneous q_l whose harmonic projection H q_l, a
+    polynomial in w because |x|^2 = d, is the component of degree l:
+
+        f_k = sum_j |x|^(2j) H(c_{k,j} Laplacian^j f_k) for homogeneous f_k,
+        c_{k,j} = Gamma(d/2 + k - 2j) / (4^j j! Gamma(d/2 + k - j)),
+        H q = sum_i (-1)^i |x|^(2i) Laplacian^i q / (4^i i! (d/2 + l - 2)(d/2 + l - 3)...)  (i factors)
+
+    (Axler, Bourdon & Ramey, Harmonic Function Theory, ch. 5.) Inner products are Fischer's,
+    <w^a, w^b> = a! where a = b, else 0, in which |x|^2 is the adjoint of the Laplacian:
+    E (H q)(H q') = d^l / (d (d+2) ... (d+2l-2)) <H q, q'>.
+    """
+
+    d: int
+
+    @classmethod
+    def of(cls, polynomial: Polynomial, d: int) -> SphereSeries:
+        parts = []
+        lowered, j = polynomial, 0
+        while lowered.n_terms:
+            scale = [_lift(d, int(k) + 2 * j, j) for k in lowered.degrees]
+            parts.append(Polynomial(lowered.exponents, lowered.coefficients * np.array(scale)[:, None]))
+            lowered, j = _laplacian(lowered), j + 1
+        q = merged(parts) if parts else polynomial
+        return cls(q.exponents, q.coefficients, d)
+
+    def _component(self, degree: int) -> Polynomial:
+        rows = self.degrees == degree
+        return Polynomial(self.exponents[rows], self.coefficients[rows])
+
+    def gram(self, degree: int | None = None) -> np.ndarray:
+        q = self.coefficients.shape[1]
+        if degree is None:
+            return np.asarray(sum(self.grams().values(), np.zeros((q, q))))
+        d, half = self.d, self.d / 2.0
+        lowered, factor = self._component(degree), 1.0
+        for s in range(degree):
+            factor *= d / (d + 2.0 * s)
+        total = np.zeros((q, q))
+        i = 0
+        while lowered.n_terms:
+            total += factor * _fischer(lowered)
+            lowered, i = _laplacian(lowered), i + 1
+            # Where nothing is left of the Laplacian, the factor (zero for d = 2) is not used.
+            factor *= -1.0 / (4.0 * i * (half + degree - 1.0 - i)) if lowered.n_terms else 0.0
+        return total
+
+    def linear_form(self) -> np.ndarray:
+        first = self._component(1)
+        v = np.zeros((self.coefficients.shape[1], self.n_variables))
+        v[:, first.exponents.argmax(axis=1)] = first.coefficients.T
+        return v
+
+    def quadratic_form(self) -> np.ndarray:
+        second = self._component(2)
+        a = np.zeros((self.coefficients.shape[1], self.n_variables, self.n_variables))
+        for exponents, coefficients in zip(second.exponents, second.coefficients, strict=True):
+            i, j = _two_indices(exponents, 1)
+            a[:, i, j] = a[:, j, i] = coefficients / (1.0 if i == j else 2.0)
+        return a
+
+
+def _lift(d: int, k: int, j: int) -> float:
+    """d^j c_{k,j}: the weight of Laplacian^j f_k in the component of degree k - 2j."""
+    value = 1.0
+    for s in range(1, j + 1):
+        value *= d / (4.0 * s * (d / 2.0 + k - j - s))
+    return value
+
+
+def _laplacian(p: Polynomial) -> Polynomial:
+    parts = []
+    for i in range(p.n_variables):
+        rows = p.exponents[:, i] >= 2
+        e = p.exponents[rows, i].astype(float)
+        lowered = p.exponents[rows].copy()
+        lowered[:, i] -= 2
+        parts.append(Polynomial(lowered, p.coefficients[rows] * (e * (e - 1.0))[:, None]))
+    return merged(parts)
+
+
+def _fischer(p: Polynomial) -> np.ndarray:
+    weights = _FACTORIAL[p.exponents].prod(axis=1)
+    return np.asarray(p.coefficients.T @ (weights[:, None] * p.coefficients))
 
 
 def pairs_of_square(n_terms: int) -> int:
@@ -255,19 +375,19 @@ def _product(a: Polynomial, b: Polynomial, i: np.ndarray, j: np.ndarray, weight:
     return product
 
 
-def _closed(p: Polynomial) -> Polynomial:
-    """``p`` with zero terms added, so that lowering an exponent by 2 stays in the support."""
+def _closed(p: Polynomial, steps: Sequence[int]) -> Polynomial:
+    """``p`` with zero terms added, so that lowering an exponent by its step stays in the support."""
     weights = _hash_weights(p.n_variables, 0)
     known = np.sort(p.keys)
-    for i in range(p.n_variables):
+    for i, step in enumerate(steps):
         e = np.ascontiguousarray(p.exponents[:, i])
         missing = [np.empty((0, p.n_variables), dtype=np.int8)]
-        for j in range(1, int(e.max(initial=0)) // 2 + 1):
-            rows = np.flatnonzero(e >= 2 * j)
-            reduced = p.keys[rows] - _shift(weights, i, j)
+        for drop in range(step, int(e.max(initial=0)) + 1, step):
+            rows = np.flatnonzero(e >= drop)
+            reduced = p.keys[rows] - _shift(weights, i, drop)
             found = known[np.minimum(np.searchsorted(known, reduced), len(known) - 1)] == reduced
             lowered = p.exponents[rows[~found]]
-            lowered[:, i] -= 2 * j
+            lowered[:, i] -= drop
             missing.append(lowered)
         extra = np.concatenate(missing)
         if len(extra):
@@ -284,15 +404,9 @@ def _two_indices(exponents: np.ndarray, unit: int) -> tuple[int, int]:
     return int(used[0]), int(used[-1])
 
 
-_ROOT_FACTORIAL = np.array([math.sqrt(math.factorial(e)) for e in range(MAX_EXPONENT + 1)])
+_FACTORIAL = np.array([math.factorial(e) for e in range(MAX_DEGREE + 1)], dtype=float)
 
 
-def _shift(weights: np.ndarray, i: int, j: int) -> np.ndarray:
-    """Key of z_i^(2j), shape (1,): as an array it wraps without a warning."""
-    return np.asarray(weights[i : i + 1] * np.uint64(2 * j))
-
-
-def _lowering(e: int, j: int) -> float:
-    """Coefficient of He_{e-2j} in z^e."""
-    f = math.factorial
-    return float(f(e) // (2**j * f(j) * f(e - 2 * j)))
+def _shift(weights: np.ndarray, i: int, drop: int) -> np.ndarray:
+    """Key of w_i^drop, shape (1,): as an array it wraps without a warning."""
+    return np.asarray(weights[i : i + 1] * np.uint64(drop))

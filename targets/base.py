@@ -30,12 +30,15 @@ class Estimate:
 class Certificate:
     """What is known about one target, independent of any learner.
 
-    All shares refer to the noise-free label, normalised to variance 1.
+    All shares refer to the noise-free label, normalised to variance 1; of a classification
+    target to the real function under the sign. The part of degree p of f is
+    P_{<=p} f - P_{<=p-1} f, with P_{<=p} the projection on polynomials of degree p under the law
+    of the inputs: its Hermite part for Gaussian inputs, a spherical harmonic on the sphere.
 
     Attributes
     ----------
     degree : int
-        Degree of the polynomial.
+        Degree of the hierarchy, which a learner may know. An agnostic remainder lies above it.
     n_parameters : int
         Free parameters of the target function: the entries of its weight matrices and
         of the rotation (d(d-1)/2), before any symmetry is divided out.
@@ -44,7 +47,9 @@ class Certificate:
     mean, variance, kurtosis : Estimate
         Of the label. Kurtosis is E y^4 / (E y^2)^2 (3 for a Gaussian).
     degree_share : mapping int -> Estimate
-        Share of Var y carried by each Hermite degree >= 1; sums to 1.
+        Share of Var y carried by each degree >= 1; sums to 1. Empty where the label is no
+        polynomial of low degree and nothing is known (the Random Hierarchy Model past
+        enumeration).
     level_share : mapping int -> Estimate
         Cov(alpha^(l-l0) S_l / c, y) for each level; sums to 1, may be negative.
     level_covariance : tuple of tuples of float
@@ -54,6 +59,15 @@ class Certificate:
         best, in the population, for y alone (root mean square over principal angles).
     condition_numbers : mapping str -> tuple (before, after)
         Of every weight matrix, before and after the normalisation of its inputs.
+    inputs : str
+        Law of the inputs, as the parameter of the family.
+    rotation_invariant : bool
+        Whether that law is invariant under rotations, so that the kernel floor is a theorem.
+    bayes_error : Estimate
+        Smallest error that any predictor can have on noisy labels: relative MSE, or the rate of
+        misclassification. Errors of rows are measured against noise-free labels.
+    classes : tuple of float
+        Values of the label of a classification target, increasing; empty for regression.
     """
 
     degree: int
@@ -67,22 +81,54 @@ class Certificate:
     level_covariance: tuple[tuple[float, ...], ...]
     contamination: Mapping[int, Estimate]
     condition_numbers: Mapping[str, tuple[float, float]]
+    inputs: str = "gaussian"
+    rotation_invariant: bool = True
+    bayes_error: Estimate = Estimate(0.0)
+    classes: tuple[float, ...] = ()
 
     def share_above(self, degree: int) -> float:
-        """Share of variance in Hermite degrees strictly above ``degree``."""
+        """Share of variance in degrees strictly above ``degree``; ValueError where unknown."""
+        if not self.degree_share:
+            raise ValueError("this certificate has no shares of variance by degree")
         return math.fsum(e.value for p, e in self.degree_share.items() if p > degree)
 
     def top_half_share(self) -> float | None:
         """Share of variance above half the top degree: what eps_rel divides the MSE by.
 
-        None where it is under ``EPS_REL_MINIMUM_SHARE``.
+        None where it is under ``EPS_REL_MINIMUM_SHARE``, or unknown.
         """
+        if not self.degree_share:
+            return None
         share = self.share_above(self.degree // 2)
         return share if share >= EPS_REL_MINIMUM_SHARE else None
 
-    def degree_needed(self, epsilon: float) -> int:
-        """Smallest p such that the best degree-p approximation has relative MSE <= epsilon."""
-        return next(p for p in range(self.degree + 1) if self.share_above(p) <= epsilon)
+    def degree_needed(self, epsilon: float) -> int | None:
+        """Smallest p such that the best degree-p approximation has relative MSE <= epsilon.
+
+        None where the shares are unknown.
+        """
+        if not self.degree_share:
+            return None
+        return next(p for p in range(max(self.degree_share) + 1) if self.share_above(p) <= epsilon)
+
+    def kernel_floor(self, d: int) -> tuple[tuple[float, float], ...]:
+        """Predicted error of a rotation-invariant kernel: the degree staircase.
+
+        With d^k << n << d^(k+1) samples kernel ridge regression learns the part of degree <= k
+        and nothing above (Ghorbani, Mei, Misiakiewicz & Montanari, Ann. Statist. 49, 2021;
+        Mei, Misiakiewicz & Montanari, ACHA 59, 2022). Asymptotic in d: at finite d the steps are
+        smooth, and sit near the dimension of the polynomials.
+
+        Returns
+        -------
+        steps : tuple of (n, floor)
+            From n = C(d + k, k) samples on, k = 0, 1, ..., the error is at least the share of
+            variance above degree k, up to the next step. Empty where the shares are unknown.
+        """
+        if not self.degree_share:
+            return ()
+        top = max(self.degree_share)
+        return tuple((float(math.comb(d + k, k)), self.share_above(k)) for k in range(top + 1))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for the store; ``from_json`` is its inverse."""
@@ -94,22 +140,23 @@ class Certificate:
             return {int(k): Estimate(**v) for k, v in m.items()}
 
         plain = dict(data)
-        for name in ("mean", "variance", "kurtosis"):
+        for name in ("mean", "variance", "kurtosis", "bayes_error"):
             plain[name] = Estimate(**plain[name])
         for name in ("degree_share", "level_share", "contamination"):
             plain[name] = estimates(plain[name])
         plain["level_covariance"] = tuple(tuple(row) for row in plain["level_covariance"])
         plain["condition_numbers"] = {k: (v[0], v[1]) for k, v in plain["condition_numbers"].items()}
+        plain["classes"] = tuple(plain["classes"])
         return cls(**plain)
 
 
 class Target(abc.ABC):
-    """One drawn target function of a family: mean 0, variance 1 under its input law.
+    """One drawn target function: mean 0, variance 1 under its law of inputs.
 
     A family is a frozen dataclass deriving from this, whose fields after ``d`` and ``seed``
     are the family's parameters; its ``__post_init__`` raises ``ValueError`` with one clear
     line (what was given, what is allowed) on inconsistent parameters. Building a target is
-    deterministic in its fields.
+    deterministic in its fields, and cheap: constants are computed at first use.
     """
 
     d: int
@@ -118,7 +165,12 @@ class Target(abc.ABC):
     @property
     @abc.abstractmethod
     def degree(self) -> int:
-        """Polynomial degree."""
+        """Polynomial degree of the hierarchy, which a learner may know."""
+
+    @property
+    def classes(self) -> tuple[float, ...]:
+        """Values of the label, increasing, of a classification target; empty for regression."""
+        return ()
 
     @abc.abstractmethod
     def sample_inputs(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -129,17 +181,23 @@ class Target(abc.ABC):
         """Noise-free label of each row, float64 of shape (n,)."""
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw ``(X, y)`` of shapes (n, d) and (n,).
+        """Draw a training sample ``(X, y)`` of shapes (n, d) and (n,).
 
         Rows are independent and drawn in order: the first m rows of a longer sample from an
-        equal generator are the sample of length m (training sets are nested).
+        equal generator are the sample of length m (training sets are nested). What needs more
+        than one stream takes them from ``rng.spawn``.
         """
+        X = self.sample_inputs(n, rng)
+        return X, self.evaluate(X)
+
+    def sample_test(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw ``(X, y)`` to measure errors on: inputs of the same law, labels without noise."""
         X = self.sample_inputs(n, rng)
         return X, self.evaluate(X)
 
     @abc.abstractmethod
     def hidden_features(self, X: np.ndarray) -> list[np.ndarray]:
-        """True pre-activations s_1, ..., s_L, each of shape (n, k_l)."""
+        """True features level by level (of hierarchies s_1, ..., s_L), each of shape (n, k_l)."""
 
     @abc.abstractmethod
     def certificate(self) -> Certificate:

@@ -13,33 +13,10 @@ import numpy as np
 
 from targets.base import Certificate, Target
 from targets.cascade import Cascade
+from targets.checks import integer, is_real, real
 from targets.normalise import Blueprint, Constants, Normalised, normalise
 
 MAX_DEGREE = 16
-
-
-def integer(name: str, value: Any, minimum: int) -> int:
-    """``value`` as an int; ValueError unless it is an integer of at least ``minimum``."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
-        raise ValueError(f"{name} = {value!r}: allowed are integers from {minimum}")
-    return int(value)
-
-
-def real(name: str, value: Any, allowed: str, ok: bool) -> float:
-    """``value`` as a float; ValueError naming what is ``allowed`` unless it is finite and ``ok``."""
-    if not is_real(value) or not ok:
-        raise ValueError(f"{name} = {value!r}: allowed is {allowed}")
-    return float(value)
-
-
-def is_real(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} = {value!r}: allowed are true and false")
-    return value
 
 
 def skip_sets(given: Any, depth: int, default_lowest: int) -> tuple[tuple[int, ...], ...]:

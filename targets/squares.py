@@ -9,7 +9,8 @@ import numpy as np
 
 from targets.base import Certificate
 from targets.certify import certify
-from targets.family import Hierarchy, flag, skip_sets
+from targets.checks import flag
+from targets.family import Hierarchy, skip_sets
 from targets.normalise import Blueprint
 from targets.weights import conditioned, haar, oblique, stream
 

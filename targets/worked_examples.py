@@ -11,7 +11,8 @@ import numpy as np
 from targets.base import Certificate
 from targets.cascade import Cascade
 from targets.certify import certify
-from targets.family import CascadeTarget, flag, integer, is_real, real
+from targets.checks import flag, integer, is_real, real
+from targets.family import CascadeTarget
 from targets.spectrum import Spectrum, spectrum_of_cascade
 from targets.weights import haar, stream
 

@@ -1,0 +1,7 @@
+"""Boolean and discrete targets, as static descriptors."""
+
+from __future__ import annotations
+
+from targets.spec import FamilySpec
+
+SPECS: tuple[FamilySpec, ...] = ()

@@ -1,0 +1,78 @@
+"""Laws of a few coordinates, under which polynomials are expanded degree by degree."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+import math
+
+import numpy as np
+
+from targets.algebra import Polynomial, ProductSeries, Series, SphereSeries
+from targets.orthogonal import HERMITE, Univariate
+
+
+class Measure(abc.ABC):
+    """Law of the coordinates w in which a target is a polynomial.
+
+    Degrees refer to the polynomials in all inputs: the part of degree p of f is
+    P_{<=p} f - P_{<=p-1} f, P_{<=p} the projection on polynomials of degree p in x.
+    """
+
+    m: int
+
+    @abc.abstractmethod
+    def expand(self, polynomial: Polynomial) -> Series:
+        """Parts by degree of q polynomials in w."""
+
+    @abc.abstractmethod
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw w, float64 of shape (n, m)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Product(Measure):
+    """Independent coordinates, each with mean 0 and variance 1.
+
+    Attributes
+    ----------
+    factors : tuple of Univariate, one a coordinate
+    """
+
+    factors: tuple[Univariate, ...]
+
+    @property
+    def m(self) -> int:  # type: ignore[override]
+        return len(self.factors)
+
+    @functools.cached_property
+    def gaussian(self) -> bool:
+        return all(f is HERMITE for f in self.factors)
+
+    def expand(self, polynomial: Polynomial) -> ProductSeries:
+        return ProductSeries.of(polynomial, self.factors)
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        if self.gaussian:
+            return rng.standard_normal((n, self.m))
+        return np.stack([f.sample(n, rng) for f in self.factors], axis=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sphere(Measure):
+    """m orthonormal coordinates of a uniform point on the sphere of radius sqrt(d) in R^d."""
+
+    m: int
+    d: int
+
+    def expand(self, polynomial: Polynomial) -> SphereSeries:
+        return SphereSeries.of(polynomial, self.d)
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        g = rng.standard_normal((n, self.m))
+        square = np.einsum("ni,ni->n", g, g)
+        if self.d > self.m:
+            square += rng.chisquare(self.d - self.m, n)
+        g *= math.sqrt(self.d) / np.sqrt(square)[:, None]
+        return g
