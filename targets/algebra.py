@@ -113,6 +113,14 @@ def merged(parts: Sequence[AnyTerms]) -> AnyTerms:
     return dataclasses.replace(parts[0], exponents=exponents[order[starts]], coefficients=summed)
 
 
+def trimmed(terms: AnyTerms) -> AnyTerms:
+    """Without the terms whose coefficients are all zero."""
+    kept = terms.coefficients.any(axis=1)
+    if kept.all():
+        return terms
+    return dataclasses.replace(terms, exponents=terms.exponents[kept], coefficients=terms.coefficients[kept])
+
+
 class Polynomial(Terms):
     """q polynomials in the monomials of m variables."""
 
@@ -129,11 +137,6 @@ class Polynomial(Terms):
     def of_constant(cls, values: np.ndarray, m: int) -> Polynomial:
         """q constants, shape (q,), as polynomials in m variables."""
         return cls(np.zeros((1, m), dtype=np.int8), np.asarray(values, dtype=float)[None, :])
-
-    @classmethod
-    def squared_coordinates(cls, m: int) -> Polynomial:
-        """The m polynomials z_i^2."""
-        return cls(2 * np.eye(m, dtype=np.int8), np.eye(m))
 
     def __add__(self, other: Polynomial) -> Polynomial:
         return merged([self, other])

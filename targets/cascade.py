@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from targets.algebra import Polynomial, mapped, merged
+from targets.algebra import Polynomial, mapped, merged, trimmed
 
 CHUNK = 2048
 """Rows evaluated at a time. The last chunk is padded to this size, so that BLAS treats a row
@@ -84,31 +84,31 @@ class Cascade:
         ]
         return [np.concatenate(level) for level in zip(*parts, strict=True)]
 
-    def squares(self) -> Iterator[Polynomial]:
-        """p_1, ..., p_L as polynomials in z.
+    def squares(self, z: Polynomial) -> Iterator[Polynomial]:
+        """p_1, ..., p_L as polynomials in the variables of ``z``, the coordinates p_0.
 
         Raises
         ------
         TooManyTermsError
             At the first level past the reach of the algebra.
         """
-        polynomials = [Polynomial.linear(np.eye(self.m))]
+        polynomials = [z]
         for level in range(1, self.depth + 1):
             polynomials.append(self.next_square(level, polynomials))
             yield polynomials[-1]
 
-    def next_square(self, level: int, below: list[Polynomial]) -> Polynomial:
+    def next_square(self, level: int, below: Sequence[Polynomial]) -> Polynomial:
         """p_level from ``below`` = [z, p_1, ..., p_{level-1}]."""
-        terms = [
-            Polynomial.linear(w) if j == 0 else mapped(below[j], w)
-            for (i, j), w in self.weights.items()
-            if i == level
-        ]
+        return self.pre_activation(level, below).square()
+
+    def pre_activation(self, level: int, below: Sequence[Polynomial]) -> Polynomial:
+        """s_level from ``below`` = [z, p_1, ..., p_{level-1}]."""
+        terms = [mapped(below[j], w) for (i, j), w in self.weights.items() if i == level]
         if not terms:
-            return Polynomial.squared_coordinates(self.m)
+            return below[0]
         if level in self.offsets:
-            terms.append(Polynomial.of_constant(self.offsets[level], self.m))
-        return merged(terms).square()
+            terms.append(Polynomial.of_constant(self.offsets[level], below[0].n_variables))
+        return trimmed(merged(terms))
 
 
 def _chunks(X: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:

@@ -1,58 +1,67 @@
-"""Certificates of folded targets: exact from the spectrum, else by Monte Carlo."""
+"""Certificates: exact from the spectrum, else by Monte Carlo with its standard error."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from targets.base import Certificate, Estimate
-from targets.cascade import Cascade
+from targets.inputs import InputLaw
+from targets.measures import Measure
 from targets.sampling import batches, jackknife
 from targets.spectrum import Spectrum
+from targets.stability import sampled_shares
 
 MOMENT_SAMPLES = 2**20
-STABILITY_SAMPLES = 2**18
+SCALE_SAMPLES = 2**22
 KURTOSIS_NUMBERS = 2**26
-"""Gaussian numbers drawn for a sampled kurtosis beside exact shares, at most."""
-_MOMENTS, _STABILITY, _STABILITY_NOISE = 101, 102, 103
+"""Numbers drawn for a sampled kurtosis beside exact shares, at most."""
+_MOMENTS, _SCALE = 101, 104
 
 
-def certify(
-    cascade: Cascade,
-    spectrum: Spectrum | None,
-    *,
-    degree: int,
-    n_parameters: int,
-    weights: Mapping[tuple[int, int], np.ndarray],
-    sd: Mapping[int, np.ndarray],
-    lower: tuple[int, np.ndarray],
-) -> Certificate:
-    """Certificate of a folded target.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Model:
+    """y = intercept + the sum of its level outputs, in the coordinates w of ``measure``.
 
-    Parameters
+    Attributes
     ----------
-    cascade : Cascade
-    spectrum : Spectrum or None
-        Where None, everything is estimated from fixed-seed samples.
-    degree, n_parameters : int
-    weights : mapping (l, j) -> W_{l,j}
-        As they act on h_j.
-    sd : mapping l -> array of shape (k_l,)
-        Standard deviations of s_l^2.
-    lower : (level, rows)
-        The lowest learned level, 1 or 2, and its rows, in z for level 1 and in h_1 for level 2.
+    measure : Measure
+    outputs : callable (n, m) -> (n, levels)
+    intercept : float
+    degree : int
+    levels : tuple of int
+    even : bool
+        Whether y is an even function of w, so that odd degrees carry nothing.
+    """
+
+    measure: Measure
+    outputs: Callable[[np.ndarray], np.ndarray]
+    intercept: float
+    degree: int
+    levels: tuple[int, ...]
+    even: bool = False
+
+    def label(self, W: np.ndarray) -> np.ndarray:
+        """y at the rows of W."""
+        return np.asarray(self.outputs(W).sum(axis=1) + self.intercept)
+
+
+def certify(model: Model, spectrum: Spectrum | None, *, n_parameters: int, law: InputLaw) -> Certificate:
+    """Certificate of a target, without contamination and condition numbers.
+
+    Where ``spectrum`` is None, everything is estimated from fixed-seed samples.
     """
     if spectrum is None:
-        shares = _sampled_degree_shares(cascade, degree)
-        moments = _sampled_moments(cascade, lower)
+        shares = sampled_shares(model.measure, model.label, model.degree, model.even)
+        mean, variance, kurtosis, level_share, correlation = _sampled_moments(model)
     else:
-        shares = _exact_degree_shares(spectrum)
-        moments = _exact_moments(cascade, spectrum, lower)
-    mean, variance, kurtosis, level_share, correlation, contamination = moments
+        total = float(spectrum.covariance.sum())
+        shares = {p: Estimate(float(gram.sum()) / total) for p, gram in sorted(spectrum.grams.items())}
+        mean, variance, kurtosis, level_share, correlation = _exact_moments(model, spectrum)
     return Certificate(
-        degree=degree,
+        degree=model.degree,
         n_parameters=n_parameters,
         method="monte-carlo" if spectrum is None else "exact",
         mean=mean,
@@ -61,12 +70,14 @@ def certify(
         degree_share=shares,
         level_share=level_share,
         level_covariance=correlation,
-        contamination={lower[0]: contamination},
-        condition_numbers=condition_numbers(weights, sd),
+        contamination={},
+        condition_numbers={},
+        inputs=law.text,
+        rotation_invariant=law.rotation_invariant,
     )
 
 
-_Moments = tuple[Estimate, Estimate, Estimate, dict[int, Estimate], tuple[tuple[float, ...], ...], Estimate]
+_Moments = tuple[Estimate, Estimate, Estimate, dict[int, Estimate], tuple[tuple[float, ...], ...]]
 
 
 def condition_numbers(
@@ -82,39 +93,26 @@ def condition_numbers(
     }
 
 
-def subspace_sine(form: np.ndarray, rows: np.ndarray) -> float:
-    """Root mean square sine between span(rows) and the leading eigenspace of ``form``.
-
-    Parameters
-    ----------
-    form : array of shape (m, m), symmetric
-        Its k eigenvectors of largest absolute eigenvalue span the other space.
-    rows : array of shape (k, m)
-    """
-    values, vectors = np.linalg.eigh(form)
-    top = vectors[:, np.argsort(-np.abs(values))[: len(rows)]]
-    q = np.linalg.qr(rows.T)[0]
-    # The residual keeps digits that 1 - cos^2 would lose near zero.
-    return float(np.linalg.norm(q - top @ (top.T @ q)) / math.sqrt(len(rows)))
+def sampled_scale(model: Model) -> tuple[Estimate, Estimate]:
+    """Mean and standard deviation of a label that is not normalised yet."""
+    rows = []
+    for W in batches(SCALE_SAMPLES, model.measure, _SCALE):
+        y = model.label(W)
+        rows.append([y.mean(), (y * y).mean()])
+    mean, sd = estimates(*jackknife(np.array(rows), lambda m: np.array([m[0], np.sqrt(m[1] - m[0] ** 2)])))
+    return mean, sd
 
 
-def _exact_degree_shares(spectrum: Spectrum) -> dict[int, Estimate]:
-    total = float(spectrum.covariance.sum())
-    return {p: Estimate(float(gram.sum()) / total) for p, gram in sorted(spectrum.grams.items())}
-
-
-def _exact_moments(cascade: Cascade, spectrum: Spectrum, lower: tuple[int, np.ndarray]) -> _Moments:
+def _exact_moments(model: Model, spectrum: Spectrum) -> _Moments:
     covariance = spectrum.covariance
     total = float(covariance.sum())
     kurtosis = spectrum.kurtosis()
-    form = spectrum.quadratic if lower[0] == 1 else spectrum.form_in_squares
     return (
         Estimate(spectrum.mean),
         Estimate(total),
-        _sampled_kurtosis(cascade) if kurtosis is None else Estimate(kurtosis),
+        sampled_kurtosis(model) if kurtosis is None else Estimate(kurtosis),
         {i: Estimate(float(row.sum()) / total) for i, row in zip(spectrum.levels, covariance, strict=True)},
         _correlation(covariance),
-        Estimate(subspace_sine(form, lower[1])),
     )
 
 
@@ -125,7 +123,8 @@ def _correlation(covariance: np.ndarray) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(c) for c in row) for row in correlation)
 
 
-def _estimates(value: np.ndarray, stderr: np.ndarray) -> list[Estimate]:
+def estimates(value: np.ndarray, stderr: np.ndarray) -> list[Estimate]:
+    """Estimates from arrays of values and standard errors."""
     return [Estimate(float(v), float(e)) for v, e in zip(value, stderr, strict=True)]
 
 
@@ -141,26 +140,20 @@ def _kurtosis_of(moment: np.ndarray) -> np.ndarray:
     return np.array([m1, variance, (m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4) / variance**2])
 
 
-def _sampled_kurtosis(cascade: Cascade) -> Estimate:
-    samples = min(MOMENT_SAMPLES, KURTOSIS_NUMBERS // cascade.m)
-    rows = [_power_moments(_label(cascade, Z)) for Z in batches(samples, cascade.m, _MOMENTS)]
-    return _estimates(*jackknife(np.stack(rows), _kurtosis_of))[2]
+def sampled_kurtosis(model: Model) -> Estimate:
+    """Kurtosis of the label from samples."""
+    samples = min(MOMENT_SAMPLES, KURTOSIS_NUMBERS // model.measure.m)
+    rows = [_power_moments(model.label(W)) for W in batches(samples, model.measure, _MOMENTS)]
+    return estimates(*jackknife(np.stack(rows), _kurtosis_of))[2]
 
 
-def _label(cascade: Cascade, Z: np.ndarray) -> np.ndarray:
-    return np.asarray(cascade.level_outputs(Z).sum(axis=1) + cascade.intercept)
-
-
-def _sampled_moments(cascade: Cascade, lower: tuple[int, np.ndarray]) -> _Moments:
-    levels = sorted(cascade.outputs)
-    powers, seconds, forms = [], [], []
-    for Z in batches(MOMENT_SAMPLES, cascade.m, _MOMENTS):
-        outputs = cascade.level_outputs(Z)
-        y = outputs.sum(axis=1) + cascade.intercept
-        powers.append(_power_moments(y))
-        outputs = np.concatenate([np.ones((len(Z), 1)), outputs], axis=1)
-        seconds.append(outputs.T @ outputs / len(Z))
-        forms.append(_sampled_form(lower[0], Z, y))
+def _sampled_moments(model: Model) -> _Moments:
+    powers, seconds = [], []
+    for W in batches(MOMENT_SAMPLES, model.measure, _MOMENTS):
+        outputs = model.outputs(W)
+        powers.append(_power_moments(outputs.sum(axis=1) + model.intercept))
+        outputs = np.concatenate([np.ones((len(W), 1)), outputs], axis=1)
+        seconds.append(outputs.T @ outputs / len(W))
 
     def covariance(second: np.ndarray) -> np.ndarray:
         return np.asarray(second[1:, 1:] - np.outer(second[0, 1:], second[0, 1:]))
@@ -169,65 +162,12 @@ def _sampled_moments(cascade: Cascade, lower: tuple[int, np.ndarray]) -> _Moment
         c = covariance(second)
         return np.asarray(c.sum(axis=1) / c.sum())
 
-    mean, variance, kurtosis = _estimates(*jackknife(np.stack(powers), _kurtosis_of))
-    level_share = _estimates(*jackknife(np.stack(seconds), level_shares))
-    sine = jackknife(np.stack(forms), lambda form: np.array([subspace_sine(form, lower[1])]))
+    mean, variance, kurtosis = estimates(*jackknife(np.stack(powers), _kurtosis_of))
+    level_share = estimates(*jackknife(np.stack(seconds), level_shares))
     return (
         mean,
         variance,
         kurtosis,
-        dict(zip(levels, level_share, strict=True)),
+        dict(zip(model.levels, level_share, strict=True)),
         _correlation(covariance(np.mean(seconds, axis=0))),
-        _estimates(*sine)[0],
-    )
-
-
-def _sampled_form(level: int, Z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Batch estimate of the form that ``Spectrum`` holds for this level; shape (m, m)."""
-    if level == 1:
-        return (Z.T @ (y[:, None] * Z) / len(Z) - y.mean() * np.eye(Z.shape[1])) / 2.0
-    u = (np.square(Z) - 1.0) / math.sqrt(2.0)
-    form = u.T @ (y[:, None] * u) / len(Z)
-    # u^2 - 2 sqrt(2) u - 1 = sqrt(6) He_4 / sqrt(24): see HermiteSeries.form_in_squares.
-    diagonal = (np.diag(form) - 2.0 * math.sqrt(2.0) * (y @ u) / len(Z) - y.mean()) / 6.0
-    form = form / 2.0
-    np.fill_diagonal(form, diagonal)
-    return np.asarray(form)
-
-
-def _sampled_degree_shares(cascade: Cascade, degree: int) -> dict[int, Estimate]:
-    """Shares from Mehler's formula, E f(z) f(t z + sqrt(1 - t^2) z') = sum_p t^p share_p.
-
-    Averaged over the sign of z', the product is for every single pair (z, z') a polynomial of
-    the target's degree in t: solving for its coefficients amplifies no sampling error.
-    """
-    even = all(level == 1 or j > 0 for level, j in cascade.weights)
-    degrees = np.arange(0, degree + 1, 2 if even else 1)
-    nodes = np.cos(np.pi * np.arange(len(degrees)) / (len(degrees) - 1))
-    t = np.sqrt((1.0 + nodes) / 2.0) if even else nodes
-    s = np.sqrt(1.0 - t**2)
-    inverse = np.linalg.inv(t[:, None] ** degrees)
-    pairs = zip(
-        batches(STABILITY_SAMPLES, cascade.m, _STABILITY),
-        batches(STABILITY_SAMPLES, cascade.m, _STABILITY_NOISE),
-        strict=True,
-    )
-    rows = []
-    for Z, noise in pairs:
-        y = _label(cascade, Z)
-        rows.append(inverse @ [_stability(cascade, y, Z, noise, a, b) for a, b in zip(t, s, strict=True)])
-
-    def shares(coefficients: np.ndarray) -> np.ndarray:
-        return np.asarray(coefficients[1:] / coefficients[1:].sum())
-
-    values = _estimates(*jackknife(np.stack(rows), shares))
-    return {int(p): value for p, value in zip(degrees[1:], values, strict=True)}
-
-
-def _stability(
-    cascade: Cascade, y: np.ndarray, Z: np.ndarray, noise: np.ndarray, t: float, s: float
-) -> float:
-    signs: Sequence[float] = (1.0, -1.0) if s > 0 else (1.0,)
-    return math.fsum(float(y @ _label(cascade, t * Z + sign * s * noise)) for sign in signs) / (
-        len(signs) * len(y)
     )

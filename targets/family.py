@@ -7,16 +7,26 @@ import dataclasses
 import functools
 import math
 import numbers
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
-from targets.base import Certificate, Target
+from targets.base import Certificate
 from targets.cascade import Cascade
-from targets.checks import integer, is_real, real
+from targets.certify import Model, certify, condition_numbers
+from targets.checks import integer, is_real, one_of, real
+from targets.level_contamination import contaminations
 from targets.normalise import Blueprint, Constants, Normalised, normalise
+from targets.polynomial import InputTarget
 
 MAX_DEGREE = 16
+MAX_KAPPA = 1e6
+WIRINGS = ("densenet", "resnet")
+DEGREE_PRESERVING = {
+    "hypercube": "x_i^2 = 1 there, so that squaring does not preserve degrees, which the class requires"
+}
+"""The law that the quadratic class refuses, and why."""
 
 
 def skip_sets(given: Any, depth: int, default_lowest: int) -> tuple[tuple[int, ...], ...]:
@@ -47,17 +57,15 @@ def checked_skips(given: Any, depth: int) -> tuple[tuple[int, ...], ...] | None:
     return tuple(tuple(sorted(int(j) for j in sources)) for sources in given)
 
 
-class CascadeTarget(Target):
+class CascadeTarget(InputTarget):
     """A target that is a folded cascade; families say how it is built."""
+
+    refused_inputs: ClassVar[Mapping[str, str]] = DEGREE_PRESERVING
 
     @property
     @abc.abstractmethod
     def cascade(self) -> Cascade:
         """The target with all constants folded in; built once, at first use."""
-
-    def sample_inputs(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Standard Gaussian inputs, shape (n, d), drawn row by row."""
-        return rng.standard_normal((n, self.d))
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
         """Noise-free label of each row, shapes (n, d) -> (n,)."""
@@ -75,11 +83,19 @@ class CascadeTarget(Target):
     @abc.abstractmethod
     def _certificate(self) -> Certificate: ...
 
-    def _rows(self, X: np.ndarray) -> np.ndarray:
-        X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.d:
-            raise ValueError(f"inputs of shape {X.shape}: this target needs (n, {self.d})")
-        return X
+
+def cascade_model(cascade: Cascade, blueprint: Blueprint, degree: int) -> Model:
+    """The label as a function of the coordinates whose law is known."""
+    matrix = blueprint.reduction.matrix
+    plain = matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix)))
+
+    def outputs(W: np.ndarray) -> np.ndarray:
+        return cascade.level_outputs(W if plain else W @ matrix.T)
+
+    even = all(level == 1 or j > 0 for level, j in cascade.weights)
+    return Model(
+        blueprint.reduction.measure, outputs, cascade.intercept, degree, tuple(sorted(cascade.outputs)), even
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,27 +106,41 @@ class Hierarchy(CascadeTarget):
     seed: int
     depth: int = 2
     width: int | str = 3
-    alpha: float = 0.5
+    alpha: float | tuple[float, ...] = 0.5
     rho: float = 0.5
     kappa: float = 1.0
     skips: tuple[tuple[int, ...], ...] | None = None
+    wiring: str = "densenet"
+    inputs: str = "gaussian"
+
+    first_output: ClassVar[int]
+    """l0, the lowest level that reaches y."""
 
     def __post_init__(self) -> None:
         set_ = functools.partial(object.__setattr__, self)
         set_("d", integer("d", self.d, 1))
         set_("seed", integer("seed", self.seed, 0))
-        lowest = self._minimum_depth()
+        lowest = self.first_output
         set_("depth", integer("depth", self.depth, lowest))
         if self.degree > MAX_DEGREE:
-            raise ValueError(f"depth = {self.depth} (degree {self.degree}): allowed are depths {lowest} to 4")
+            raise ValueError(
+                f"depth = {self.depth} (degree {self.degree}): allowed are depths {lowest} to 4, past which "
+                f"powers of the input leave float64"
+            )
         if self.width != "sqrt":
             if isinstance(self.width, str):
                 raise ValueError(f"width = {self.width!r}: allowed are integers from 1 and 'sqrt'")
             set_("width", integer("width", self.width, 1))
-        set_("alpha", real("alpha", self.alpha, "a number > 0", is_real(self.alpha) and self.alpha > 0))
+        set_("alpha", self._checked_alpha())
         set_("rho", real("rho", self.rho, "a number in [0, 1]", is_real(self.rho) and 0 <= self.rho <= 1))
-        set_("kappa", real("kappa", self.kappa, "a number >= 1", is_real(self.kappa) and self.kappa >= 1))
+        good = is_real(self.kappa) and 1 <= self.kappa <= MAX_KAPPA
+        set_("kappa", real("kappa", self.kappa, f"a number from 1 to {MAX_KAPPA:g}", good))
         set_("skips", checked_skips(self.skips, self.depth))
+        one_of("wiring", self.wiring, WIRINGS)
+        if self.wiring == "resnet" and self.skips is not None:
+            raise ValueError(
+                "skips with wiring = 'resnet': the residual stream has no skip sets; leave them out"
+            )
         k = self.k
         if k > self.d:
             raise ValueError(f"width = {k} with d = {self.d}: width may be at most d; raise d or lower width")
@@ -119,6 +149,29 @@ class Hierarchy(CascadeTarget):
                 f"d = {self.d} with width {k}: skips at rho < 1 need d >= {2 * k} (twice the width); "
                 f"raise d, lower width or set rho = 1"
             )
+        self.law  # noqa: B018  refuses an unsuitable law at once
+
+    def _checked_alpha(self) -> float | tuple[float, ...]:
+        def positive(value: Any) -> float:
+            return real("alpha", value, "a number > 0", is_real(value) and value > 0)
+
+        if not isinstance(self.alpha, (tuple, list)):
+            return positive(self.alpha)
+        wanted = self.depth - self.first_output
+        if len(self.alpha) != wanted:
+            raise ValueError(
+                f"alpha has {len(self.alpha)} values: depth {self.depth} needs {wanted}, one for each of the "
+                f"levels above {self.first_output}, or one number for its powers"
+            )
+        return tuple(positive(value) for value in self.alpha)
+
+    @property
+    def alphas(self) -> dict[int, float]:
+        """Weight of S_l in y before normalisation, by level; 1 for the lowest."""
+        levels = range(self.first_output, self.depth + 1)
+        if isinstance(self.alpha, tuple):
+            return dict(zip(levels, (1.0, *self.alpha), strict=True))
+        return {level: self.alpha ** (level - self.first_output) for level in levels}
 
     @property
     def k(self) -> int:
@@ -128,9 +181,6 @@ class Hierarchy(CascadeTarget):
     @property
     def degree(self) -> int:
         return int(2**self.depth)
-
-    @abc.abstractmethod
-    def _minimum_depth(self) -> int: ...
 
     @abc.abstractmethod
     def _has_oblique_skips(self) -> bool: ...
@@ -148,12 +198,19 @@ class Hierarchy(CascadeTarget):
         W_{l,0} acts on x.
         """
 
+    @property
     @abc.abstractmethod
-    def _blueprint(self) -> Blueprint: ...
+    def n_parameters(self) -> int:
+        """Entries of the weight matrices, before any symmetry is divided out."""
+
+    @functools.cached_property
+    @abc.abstractmethod
+    def blueprint(self) -> Blueprint:
+        """The target before its constants are known."""
 
     @functools.cached_property
     def _normalised(self) -> Normalised:
-        return normalise(self._blueprint())
+        return normalise(self.blueprint)
 
     @property
     def cascade(self) -> Cascade:
@@ -169,7 +226,18 @@ class Hierarchy(CascadeTarget):
         """sd(s_l^2) of the nodes of each level, by level."""
         return {level: np.array([e.value for e in c.sd]) for level, c in self.constants.levels.items()}
 
-    @property
-    def n_parameters(self) -> int:
-        """Entries of the weight matrices, before any symmetry is divided out."""
-        return sum(w.size for w in self.weight_matrices.values())
+    @functools.cached_property
+    def _certificate(self) -> Certificate:
+        model = cascade_model(self.cascade, self.blueprint, self.degree)
+        found = certify(model, self._normalised.spectrum, n_parameters=self.n_parameters, law=self.law)
+        return dataclasses.replace(
+            found,
+            contamination=contaminations(self.blueprint, self._normalised),
+            condition_numbers=condition_numbers(self.weight_matrices, self.sd),
+        )
+
+    def rerandomised(self) -> CascadeTarget:
+        """The negative control in which every level stands on lower levels of its own."""
+        from targets.rerandomised import Rerandomised
+
+        return Rerandomised(self)

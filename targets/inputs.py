@@ -49,9 +49,19 @@ class InputLaw(abc.ABC):
         """One of ``LAWS``."""
 
     @property
+    def text(self) -> str:
+        """The law as the parameter ``inputs`` of a family names it."""
+        return self.name
+
+    @property
     def isotropic(self) -> bool:
         """Whether the covariance is I."""
         return True
+
+    @property
+    def rotation_invariant(self) -> bool:
+        """Whether rotating x leaves the law as it is."""
+        return False
 
     @abc.abstractmethod
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -77,8 +87,16 @@ class Gaussian(InputLaw):
         return "gaussian"
 
     @property
+    def text(self) -> str:
+        return "gaussian" if self.isotropic else f"gaussian:condition={self.condition:g}"
+
+    @property
     def isotropic(self) -> bool:
         return self.condition == 1.0
+
+    @property
+    def rotation_invariant(self) -> bool:
+        return self.isotropic
 
     @functools.cached_property
     def eigen(self) -> tuple[np.ndarray, np.ndarray]:
@@ -123,6 +141,10 @@ class Mixture(InputLaw):
     @property
     def name(self) -> str:
         return "mixture"
+
+    @property
+    def text(self) -> str:
+        return f"mixture:separation={self.separation:g},weight={self.weight:g}"
 
     @functools.cached_property
     def direction(self) -> np.ndarray:
@@ -179,6 +201,10 @@ class UniformSphere(InputLaw):
     @property
     def name(self) -> str:
         return "sphere"
+
+    @property
+    def rotation_invariant(self) -> bool:
+        return True
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         X = rng.standard_normal((n, self.d))
@@ -283,7 +309,9 @@ def input_law(text: str, d: int, seed: int, refused: Mapping[str, str] | None = 
         if not 0.01 <= weight <= 0.99:
             raise ValueError(f"inputs = {text!r}: weight is allowed in [0.01, 0.99]")
         return Mixture(d, separation, weight, seed)
-    return {"cube": Cube, "sphere": UniformSphere, "hypercube": Hypercube}[name](d)
+    if name == "cube":
+        return Cube(d)
+    return UniformSphere(d) if name == "sphere" else Hypercube(d)
 
 
 _ROWS = 2048

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from targets.algebra import Polynomial, TooManyTermsError, mapped, merged
+from targets.algebra import Polynomial, TooManyTermsError
 from targets.base import Certificate, Estimate, Target
 from targets.certify import Model, certify, sampled_scale
 from targets.checks import integer
@@ -64,6 +64,11 @@ class PolynomialTarget(InputTarget):
         self.law  # noqa: B018  refuses an unsuitable law at once
 
     @property
+    def term_levels(self) -> tuple[int, ...]:
+        """The level that each term belongs to."""
+        return (1,)
+
+    @property
     @abc.abstractmethod
     def directions(self) -> np.ndarray:
         """Rows of the linear forms t, shape (q, d)."""
@@ -99,7 +104,8 @@ class PolynomialTarget(InputTarget):
         for start in range(0, len(X), CHUNK):
             part = self._forms(X[start : start + CHUNK])
             stop = min(start + CHUNK, len(X))
-            y[start:stop] = (intercept + scale * sum(self.terms(part)))[: stop - start]
+            total = np.sum(self.terms(part), axis=0)
+            y[start:stop] = intercept + scale * total[: stop - start]
         return y
 
     def hidden_features(self, X: np.ndarray) -> list[np.ndarray]:
@@ -128,7 +134,7 @@ class PolynomialTarget(InputTarget):
         reduction = self._reduction
         try:
             terms = self.term_polynomials(Polynomial.linear(reduction.matrix))
-            return spectrum_of(tuple(range(1, len(terms) + 1)), terms, reduction.measure)
+            return spectrum_of(self.term_levels, terms, reduction.measure)
         except TooManyTermsError:
             return None
 
@@ -150,7 +156,7 @@ class PolynomialTarget(InputTarget):
         def outputs(W: np.ndarray) -> np.ndarray:
             return scale * np.stack(self.terms(W @ reduction.matrix.T), axis=1)
 
-        return Model(reduction.measure, outputs, intercept, self.degree)
+        return Model(reduction.measure, outputs, intercept, self.degree, self.term_levels)
 
     @functools.cached_property
     def _certificate(self) -> Certificate:
@@ -163,6 +169,3 @@ class PolynomialTarget(InputTarget):
     def condition_numbers(self) -> Mapping[str, tuple[float, float]]:
         """Of the weight matrices, where the family has any."""
         return {}
-
-
-__all__ = ["CHUNK", "InputTarget", "PolynomialTarget", "mapped", "merged"]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import ClassVar
 
 import numpy as np
 
-from targets.base import Certificate
-from targets.certify import certify
 from targets.family import Hierarchy, skip_sets
 from targets.normalise import Blueprint
 from targets.weights import conditioned, extend, oblique, row_space, stream
@@ -24,10 +23,17 @@ class Projected(Hierarchy):
         h_l = (s_l^2 - E s_l^2) / sd(s_l^2),   S_l = Sum(h_l) / sd(Sum(h_l))
         y   = (1/c) sum_{l=1..L} alpha^(l-1) S_l,   Var y = 1,   degree 2^L
 
-    Inputs are standard Gaussian. Blocks are W = U diag(s) V^T with U, V Haar and s even in
+    Blocks are W = U diag(s) V^T with U, V Haar and s even in
     log between 1/kappa and kappa. Skips from x overlap the first level by the dial rho:
     W_{l,0} = rho B W_1 + sqrt(1 - rho^2) F, B Haar orthogonal, F orthonormal rows orthogonal
-    to W_1. At rho = 0 the first level is not contaminated by the levels above it.
+    to W_1. At rho = 0 and on Gaussian inputs the first level is not contaminated by the levels
+    above it. As a ResNet the levels read one residual stream,
+
+    ::
+
+        a_0 = E x,   a_l = a_{l-1} + h_l,   s_l = W_l a_{l-1} for l >= 2,
+
+    the DenseNet with W_{l,j} = W_l and W_{l,0} = W_l E, the embedding E oblique to W_1 as above.
 
     Source: Allen-Zhu & Li, "Backward Feature Correction", arXiv 2001.04413, in the form of
     the authors' talk; normalised here, because raw levels differ widely in variance.
@@ -42,14 +48,18 @@ class Projected(Hierarchy):
         L, 1 to 4.
     width : int or "sqrt"
         k, the nodes of each level; "sqrt" is ceil(sqrt(d)).
-    alpha : float
-        Information gap between a level and the one below it, > 0.
+    alpha : float or tuple of float
+        Information gap between a level and the one below it, > 0; or the weights of levels
+        2, ..., L relative to level 1.
     rho : float
         Obliqueness of the skips, in [0, 1].
     kappa : float
         Conditioning of the blocks, >= 1.
     skips : tuple of tuples of int, optional
         J_2, ..., J_L, each containing l-1.
+    wiring : {"densenet", "resnet"}
+    inputs : str
+        Law of the inputs, see ``targets.inputs.input_law``; not the hypercube.
 
     Raises
     ------
@@ -57,8 +67,7 @@ class Projected(Hierarchy):
         On inconsistent parameters.
     """
 
-    def _minimum_depth(self) -> int:
-        return 1
+    first_output: ClassVar[int] = 1
 
     @property
     def skip_sets(self) -> tuple[tuple[int, ...], ...]:
@@ -71,6 +80,8 @@ class Projected(Hierarchy):
     def weight_matrices(self) -> dict[tuple[int, int], np.ndarray]:
         k = self.k
         weights = {(1, 0): conditioned(k, self.d, self.kappa, stream(self.seed, 1, 0))}
+        if self.wiring == "resnet":
+            return weights | self._residual_blocks(weights[1, 0])
         fresh: list[np.ndarray] = []
         for level, sources in enumerate(self.skip_sets, start=2):
             for j in sources:
@@ -82,6 +93,22 @@ class Projected(Hierarchy):
                     weights[level, j] = conditioned(k, k, self.kappa, rng)
         return weights
 
+    def _residual_blocks(self, first: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
+        weights = {}
+        embedding, _ = oblique(first, [], self.rho, stream(self.seed, 2, 0))
+        for level in range(2, self.depth + 1):
+            w = conditioned(self.k, self.k, self.kappa, stream(self.seed, level, level - 1))
+            weights[level, 0] = w @ embedding
+            weights.update({(level, j): w for j in range(1, level)})
+        return weights
+
+    @property
+    def n_parameters(self) -> int:
+        """Entries of the weight matrices; of a ResNet W_1, E and W_2, ..., W_L."""
+        if self.wiring == "resnet" and self.depth > 1:
+            return 2 * self.k * self.d + (self.depth - 1) * self.k**2
+        return sum(w.size for w in self.weight_matrices.values())
+
     @functools.cached_property
     def _basis(self) -> np.ndarray:
         """Orthonormal rows for all that y depends on: W_1 first, then level by level."""
@@ -92,7 +119,8 @@ class Projected(Hierarchy):
                 basis = extend(basis, weights[level, 0])
         return basis
 
-    def _blueprint(self) -> Blueprint:
+    @functools.cached_property
+    def blueprint(self) -> Blueprint:
         basis = self._basis
         weights = dict(self.weight_matrices)
         for (level, j), w in weights.items():
@@ -100,16 +128,4 @@ class Projected(Hierarchy):
                 coordinates = w @ basis.T
                 # Exact zeros keep the polynomials sparse: W_1 uses the first k coordinates only.
                 weights[level, j] = np.where(np.abs(coordinates) < 1e-13, 0.0, coordinates)
-        return Blueprint(len(basis), self.depth, basis, weights, 1, self.alpha)
-
-    @functools.cached_property
-    def _certificate(self) -> Certificate:
-        return certify(
-            self.cascade,
-            self._normalised.spectrum,
-            degree=self.degree,
-            n_parameters=self.n_parameters,
-            weights=self.weight_matrices,
-            sd=self.sd,
-            lower=(1, self._blueprint().weights[1, 0]),
-        )
+        return Blueprint(basis, self.law.reduce(basis), self.depth, weights, self.alphas)

@@ -1,4 +1,4 @@
-"""Fixed-seed Gaussian batches and the jackknife over them."""
+"""Fixed-seed batches and the jackknife over them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from targets.measures import Measure
+
 BATCH = 2**14
 """Rows in a batch; batches are also the groups of the jackknife."""
 
 _SEED = 20010441300
 
 
-def batches(samples: int, m: int, stream: int) -> Iterator[np.ndarray]:
-    """Standard Gaussian batches of shape (BATCH, m), the same at every call.
+def generator(stream: int) -> np.random.Generator:
+    """The generator behind ``batches`` of the same stream."""
+    return np.random.Generator(np.random.PCG64([_SEED, stream]))
+
+
+def batches(samples: int, measure: Measure, stream: int) -> Iterator[np.ndarray]:
+    """Batches of the law, shape (BATCH, m), the same at every call.
 
     ``stream`` tells apart uses that must be independent of one another.
     """
-    rng = np.random.Generator(np.random.PCG64([_SEED, stream]))
+    rng = generator(stream)
     for _ in range(max(samples // BATCH, 2)):
-        yield rng.standard_normal((BATCH, m))
+        yield measure.sample(BATCH, rng)
 
 
 def jackknife(

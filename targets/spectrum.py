@@ -1,4 +1,4 @@
-"""Exact second-order description of a target: covariance of its levels by Hermite degree."""
+"""Exact second-order description of a target: covariance of its levels by degree."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from targets.algebra import HermiteSeries, Polynomial, mapped, merged, pairs_of_square
-from targets.cascade import Cascade
+from targets.algebra import Polynomial, Series, mapped, merged, pairs_of_square
+from targets.measures import Measure
 
 MAX_PAIRS_KURTOSIS = 2_000_000
 """Largest number of pairs of terms in the square of y for an exact kurtosis (about 2 s)."""
@@ -16,7 +16,7 @@ MAX_PAIRS_KURTOSIS = 2_000_000
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Spectrum:
-    """What the Hermite expansion of y says, without the expansion.
+    """What the expansion of y by degree says, without the expansion.
 
     Attributes
     ----------
@@ -27,80 +27,62 @@ class Spectrum:
     grams : mapping degree -> array of shape (levels, levels)
         Covariance of the degree's parts of the level outputs.
     quadratic : array of shape (m, m)
-        A with degree-2 part z^T A z - tr A of y.
-    linear : array of shape (m,)
-        Degree-1 part of y.
-    form_in_squares : array of shape (m, m)
-        Quadratic form of the best approximation of y by one in u_i = (z_i^2 - 1) / sqrt(2).
+        A such that the degree-2 part of y is w^T A w and lower terms.
+    measure : Measure
+        Law of the coordinates w.
     polynomial : Polynomial or None
-        y itself, where its square is within reach (for the kurtosis).
+        y - E y up to a factor, where its square is within reach (for the kurtosis).
     """
 
     levels: tuple[int, ...]
     mean: float
     grams: Mapping[int, np.ndarray]
     quadratic: np.ndarray
-    linear: np.ndarray
-    form_in_squares: np.ndarray
+    measure: Measure
     polynomial: Polynomial | None
 
     @property
     def covariance(self) -> np.ndarray:
         """Covariance of the level outputs, shape (levels, levels)."""
-        return np.asarray(sum(self.grams.values()))
+        return np.asarray(sum(self.grams.values(), np.zeros((len(self.levels),) * 2)))
+
+    def scaled(self, scale: float, intercept: float) -> Spectrum:
+        """Spectrum of intercept + scale y."""
+        return dataclasses.replace(
+            self,
+            mean=intercept + scale * self.mean,
+            grams={p: scale**2 * g for p, g in self.grams.items()},
+            quadratic=scale * self.quadratic,
+        )
 
     def kurtosis(self) -> float | None:
         """E y^4 / (E y^2)^2 of the centred y, None where y^2 is out of reach."""
         if self.polynomial is None:
             return None
-        square = self.polynomial.square().hermite()
+        square = self.measure.expand(self.polynomial.square())
         second = float(square.constant[0])
         return (second**2 + float(square.gram()[0, 0])) / second**2
 
 
-def stacked(series: Sequence[HermiteSeries]) -> HermiteSeries:
-    """Single functions side by side on one support."""
-    eye = np.eye(len(series))
-    return merged([mapped(s, eye[:, [i]]) for i, s in enumerate(series)])
+def side_by_side(polynomials: Sequence[Polynomial]) -> Polynomial:
+    """Single polynomials as one of several functions, on one support."""
+    eye = np.eye(len(polynomials))
+    return merged([mapped(p, eye[:, [i]]) for i, p in enumerate(polynomials)])
 
 
-def spectrum_of(
-    cascade: Cascade, outputs: HermiteSeries, scales: np.ndarray, squares: Sequence[Polynomial]
-) -> Spectrum:
-    """Spectrum of y = intercept + sum_i scales_i outputs_i.
+def spectrum_of(levels: tuple[int, ...], outputs: Sequence[Polynomial], measure: Measure) -> Spectrum:
+    """Spectrum of y = sum of ``outputs``, one polynomial (one function) a level."""
+    stack = side_by_side(outputs)
+    return spectrum_from(levels, measure.expand(stack), stack, measure)
 
-    Parameters
-    ----------
-    cascade : Cascade
-        The same y, folded.
-    outputs : HermiteSeries
-        One function for each level that reaches y, in level order.
-    scales : array of shape (levels,)
-    squares : sequence of Polynomial
-        p_1, ..., p_L.
-    """
-    levels = sorted(cascade.outputs)
-    scaled = mapped(outputs, np.diag(scales))
-    y = mapped(scaled, np.ones((1, len(scales))))
+
+def spectrum_from(levels: tuple[int, ...], series: Series, stack: Polynomial, measure: Measure) -> Spectrum:
+    """The same from ``stack``, one function a level, and its expansion ``series``."""
+    ones = np.ones((1, len(levels)))
+    y = mapped(series, ones)
+    mean = float(y.constant[0])
     polynomial = None
-    if pairs_of_square(y.n_terms) <= MAX_PAIRS_KURTOSIS:
-        parts = [mapped(squares[level - 1], cascade.outputs[level][None, :]) for level in levels]
-        polynomial = merged([*parts, Polynomial.of_constant(np.array([cascade.intercept]), cascade.m)])
-    return Spectrum(
-        levels=tuple(levels),
-        mean=float(y.constant[0]) + cascade.intercept,
-        grams=scaled.grams(),
-        quadratic=y.quadratic_form()[0],
-        linear=y.linear_form()[0],
-        form_in_squares=y.form_in_squares()[0],
-        polynomial=polynomial,
-    )
-
-
-def spectrum_of_cascade(cascade: Cascade) -> Spectrum:
-    """Spectrum of a small folded target, from nothing but its weights."""
-    squares = list(cascade.squares())
-    outputs = [
-        mapped(squares[level - 1], a[None, :]).hermite() for level, a in sorted(cascade.outputs.items())
-    ]
-    return spectrum_of(cascade, stacked(outputs), np.ones(len(outputs)), squares)
+    if pairs_of_square(stack.n_terms) <= MAX_PAIRS_KURTOSIS:
+        constant = Polynomial.of_constant(np.array([-mean]), stack.n_variables)
+        polynomial = merged([mapped(stack, ones), constant])
+    return Spectrum(levels, mean, series.grams(), y.quadratic_form()[0], measure, polynomial)

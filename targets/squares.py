@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import ClassVar
 
 import numpy as np
 
-from targets.base import Certificate
-from targets.certify import certify
 from targets.checks import flag
 from targets.family import Hierarchy, skip_sets
 from targets.normalise import Blueprint
@@ -25,11 +24,18 @@ class Squares(Hierarchy):
         h_l = (s_l^2 - E s_l^2) / sd(s_l^2),   S_l = Sum(h_l) / sd(Sum(h_l))
         y   = (1/c) sum_{l=2..L} alpha^(l-2) S_l,   Var y = 1,   degree 2^L
 
-    Inputs are standard Gaussian, Q is Haar orthogonal, s_1 has d nodes and the others k.
+    Q is Haar orthogonal, s_1 has d nodes and the others k.
     Blocks are W = U diag(s) V^T with U, V Haar and s even in log between 1/kappa and kappa.
     Skips from h_1 overlap the second level by the dial rho: for l >= 3,
     W_{l,1} = rho B W_{2,1} + sqrt(1 - rho^2) F, B Haar orthogonal, F orthonormal rows
-    orthogonal to W_{2,1}. At L = 2, y = S_2, and alpha and rho do nothing.
+    orthogonal to W_{2,1}. At L = 2, y = S_2, and alpha and rho do nothing. As a ResNet the levels
+    read one residual stream,
+
+    ::
+
+        s_2 = W_2 h_1,   a_2 = E h_1 + h_2,   a_l = a_{l-1} + h_l,   s_l = W_l a_{l-1} for l >= 3,
+
+    the DenseNet with W_{l,j} = W_l and W_{l,1} = W_l E, the embedding E oblique to W_2 as above.
 
     Source: Allen-Zhu & Li, "Backward Feature Correction", arXiv 2001.04413; normalised here,
     because raw levels differ widely in variance.
@@ -44,14 +50,18 @@ class Squares(Hierarchy):
         L, 2 to 4.
     width : int or "sqrt"
         k, the nodes of each level above the first; "sqrt" is ceil(sqrt(d)).
-    alpha : float
-        Information gap between a level and the one below it, > 0.
+    alpha : float or tuple of float
+        Information gap between a level and the one below it, > 0; or the weights of levels
+        3, ..., L relative to level 2.
     rho : float
         Obliqueness of the skips, in [0, 1].
     kappa : float
         Conditioning of the blocks, >= 1.
     skips : tuple of tuples of int, optional
         J_2, ..., J_L, each containing l-1.
+    wiring : {"densenet", "resnet"}
+    inputs : str
+        Law of the inputs, see ``targets.inputs.input_law``; not the hypercube.
     rotated : bool
         Whether the squared coordinates are those of Q x, which then has to be learned too.
 
@@ -63,12 +73,11 @@ class Squares(Hierarchy):
 
     rotated: bool = True
 
+    first_output: ClassVar[int] = 2
+
     def __post_init__(self) -> None:
         flag("rotated", self.rotated)
         super().__post_init__()
-
-    def _minimum_depth(self) -> int:
-        return 2
 
     @property
     def skip_sets(self) -> tuple[tuple[int, ...], ...]:
@@ -86,6 +95,9 @@ class Squares(Hierarchy):
     def weight_matrices(self) -> dict[tuple[int, int], np.ndarray]:
         k = self.k
         weights: dict[tuple[int, int], np.ndarray] = {}
+        if self.wiring == "resnet":
+            weights[2, 1] = conditioned(k, self.d, self.kappa, stream(self.seed, 2, 1))
+            return weights | self._residual_blocks(weights[2, 1])
         fresh: list[np.ndarray] = []
         for level, sources in enumerate(self.skip_sets, start=2):
             for j in sources:
@@ -97,27 +109,30 @@ class Squares(Hierarchy):
                     weights[level, j] = conditioned(k, self.d if j < 2 else k, self.kappa, rng)
         return weights
 
+    def _residual_blocks(self, first: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
+        weights = {}
+        if self.depth > 2:
+            embedding, _ = oblique(first, [], self.rho, stream(self.seed, 3, 1))
+        for level in range(3, self.depth + 1):
+            w = conditioned(self.k, self.k, self.kappa, stream(self.seed, level, level - 1))
+            weights[level, 1] = w @ embedding
+            weights.update({(level, j): w for j in range(2, level)})
+        return weights
+
     @property
     def n_parameters(self) -> int:
-        """Entries of the weight matrices, and d(d-1)/2 of the rotation."""
-        return super().n_parameters + (self.d * (self.d - 1) // 2 if self.rotated else 0)
+        """Entries of the weight matrices (of a ResNet W_2, E and W_3, ..., W_L), and d(d-1)/2 of Q."""
+        rotation = self.d * (self.d - 1) // 2 if self.rotated else 0
+        if self.wiring == "resnet" and self.depth > 2:
+            return 2 * self.k * self.d + (self.depth - 2) * self.k**2 + rotation
+        return sum(w.size for w in self.weight_matrices.values()) + rotation
 
-    def _blueprint(self) -> Blueprint:
+    @functools.cached_property
+    def blueprint(self) -> Blueprint:
         q = self.rotation
         weights = {
             (level, j): w @ q.T if j == 0 and q is not None else w
             for (level, j), w in self.weight_matrices.items()
         }
-        return Blueprint(self.d, self.depth, q, weights, 2, self.alpha)
-
-    @functools.cached_property
-    def _certificate(self) -> Certificate:
-        return certify(
-            self.cascade,
-            self._normalised.spectrum,
-            degree=self.degree,
-            n_parameters=self.n_parameters,
-            weights=self.weight_matrices,
-            sd=self.sd,
-            lower=(2, self.weight_matrices[2, 1]),
-        )
+        reduction = self.law.reduce(np.eye(self.d) if q is None else q)
+        return Blueprint(q, reduction, self.depth, weights, self.alphas)

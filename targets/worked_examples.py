@@ -8,12 +8,15 @@ import functools
 
 import numpy as np
 
-from targets.base import Certificate
+from targets.algebra import Polynomial, TooManyTermsError, mapped
+from targets.base import Certificate, Estimate
 from targets.cascade import Cascade
-from targets.certify import certify
+from targets.certify import certify, condition_numbers, sampled_scale
 from targets.checks import flag, integer, is_real, real
-from targets.family import CascadeTarget
-from targets.spectrum import Spectrum, spectrum_of_cascade
+from targets.contamination import subspace_sine
+from targets.family import CascadeTarget, cascade_model
+from targets.normalise import Blueprint
+from targets.spectrum import Spectrum, spectrum_of
 from targets.weights import haar, stream
 
 
@@ -23,6 +26,7 @@ class _WorkedExample(CascadeTarget):
     seed: int
     a: float = 0.1
     rotated: bool = False
+    inputs: str = "gaussian"
 
     def __post_init__(self) -> None:
         set_ = functools.partial(object.__setattr__, self)
@@ -30,6 +34,7 @@ class _WorkedExample(CascadeTarget):
         set_("seed", integer("seed", self.seed, 0))
         set_("a", real("a", self.a, "a number > 0", is_real(self.a) and self.a > 0))
         flag("rotated", self.rotated)
+        self.law  # noqa: B018  refuses an unsuitable law at once
 
     @property
     def degree(self) -> int:
@@ -60,28 +65,62 @@ class _WorkedExample(CascadeTarget):
         return Cascade(self._minimum_d(), 2, self.directions, weights, {}, outputs, 0.0)
 
     @functools.cached_property
+    def blueprint(self) -> Blueprint:
+        """Weights and law, for what certificates ask; the levels are not normalised here."""
+        alphas = {1: 1.0, 2: self.a}
+        return Blueprint(self.directions, self.law.reduce(self.directions), 2, self.raw.weights, alphas)
+
+    @functools.cached_property
+    def _polynomials(self) -> tuple[Polynomial, ...]:
+        z = Polynomial.linear(self.blueprint.reduction.matrix)
+        return (z, *self.raw.squares(z))
+
+    @functools.cached_property
+    def _raw_spectrum(self) -> Spectrum | None:
+        try:
+            outputs = [mapped(self._polynomials[i], a[None, :]) for i, a in self.raw.outputs.items()]
+            return spectrum_of((1, 2), outputs, self.blueprint.reduction.measure)
+        except TooManyTermsError:
+            return None
+
+    @functools.cached_property
+    def _affine(self) -> tuple[float, float]:
+        """Mean and standard deviation of G."""
+        if self._raw_spectrum is not None:
+            return self._raw_spectrum.mean, float(np.sqrt(self._raw_spectrum.covariance.sum()))
+        mean, sd = sampled_scale(cascade_model(self.raw, self.blueprint, 4))
+        return mean.value, sd.value
+
+    @functools.cached_property
     def cascade(self) -> Cascade:
-        spectrum = spectrum_of_cascade(self.raw)
-        sd = float(np.sqrt(spectrum.covariance.sum()))
+        mean, sd = self._affine
         outputs = {level: output / sd for level, output in self.raw.outputs.items()}
-        return dataclasses.replace(self.raw, outputs=outputs, intercept=-spectrum.mean / sd)
+        return dataclasses.replace(self.raw, outputs=outputs, intercept=-mean / sd)
 
     @functools.cached_property
     def _certificate(self) -> Certificate:
-        # Rows of W_1 are orthonormal: s_1^2 is chi-squared, with standard deviation sqrt(2).
-        return certify(
-            self.cascade,
-            self._spectrum,
-            degree=self.degree,
-            n_parameters=sum(w.size for w in self.weight_matrices.values()),
-            weights=self.weight_matrices,
-            sd={1: np.full(2, np.sqrt(2.0))},
-            lower=(1, self.raw.weights[1, 0]),
+        mean, sd = self._affine
+        model = cascade_model(self.cascade, self.blueprint, 4)
+        spectrum = None if self._raw_spectrum is None else self._raw_spectrum.scaled(1 / sd, -mean / sd)
+        n_parameters = sum(w.size for w in self.weight_matrices.values())
+        found = certify(model, spectrum, n_parameters=n_parameters, law=self.law)
+        contamination = {}
+        if spectrum is not None:
+            coordinates = self.blueprint.reduction.coordinates
+            form = coordinates.T @ spectrum.quadratic @ coordinates
+            contamination[1] = Estimate(subspace_sine(form, self.directions[:2]))
+        squares = self._square_sd()
+        return dataclasses.replace(
+            found,
+            contamination=contamination,
+            condition_numbers=condition_numbers(self.weight_matrices, {1: squares}),
         )
 
-    @property
-    def _spectrum(self) -> Spectrum:
-        return spectrum_of_cascade(self.cascade)
+    def _square_sd(self) -> np.ndarray:
+        """Standard deviations of the squares of the first level, which W_{2,1} acts on."""
+        z = Polynomial.linear(self.blueprint.reduction.matrix[:2])
+        series = self.blueprint.reduction.measure.expand(z.square())
+        return np.sqrt(np.diag(series.gram()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +135,7 @@ class WorkedExample1(_WorkedExample):
     rebuild x_1^4 + x_2^4: cured by over-parameterisation with Gaussian initialisation.
     Hidden features are s_1 = (x_1, x_2) and s_2 = s_1^2.
 
-    Source: talk on Allen-Zhu & Li, arXiv 2001.04413. Inputs are standard Gaussian.
+    Source: talk on Allen-Zhu & Li, arXiv 2001.04413.
 
     Parameters
     ----------
@@ -108,6 +147,8 @@ class WorkedExample1(_WorkedExample):
         Weight of the second level, > 0.
     rotated : bool
         Whether a Haar orthogonal matrix is applied to x first.
+    inputs : str
+        Law of the inputs, see ``targets.inputs.input_law``; not the hypercube.
     """
 
     def _minimum_d(self) -> int:
@@ -130,7 +171,7 @@ class WorkedExample2(_WorkedExample):
     part of G is diagonal (1.6, 1.6, 0.1, 0.1 at a = 0.1), so that the first level is in fact
     not contaminated here. Hidden features are s_1 = (x_1, x_2) and s_2 = s_1^2 + (x_3, x_4).
 
-    Source: talk on Allen-Zhu & Li, arXiv 2001.04413. Inputs are standard Gaussian.
+    Source: talk on Allen-Zhu & Li, arXiv 2001.04413.
 
     Parameters
     ----------
@@ -142,6 +183,8 @@ class WorkedExample2(_WorkedExample):
         Weight of the second level, > 0.
     rotated : bool
         Whether a Haar orthogonal matrix is applied to x first.
+    inputs : str
+        Law of the inputs, see ``targets.inputs.input_law``; not the hypercube.
     """
 
     def _minimum_d(self) -> int:

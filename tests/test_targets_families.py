@@ -186,7 +186,7 @@ def test_width_sqrt_is_the_ceiling_of_the_root():
         ("projected", 8, {"alpha": "0.5"}, "alpha = '0.5'"),
         ("projected", 8, {"rho": 1.1}, r"allowed is a number in \[0, 1\]"),
         ("projected", 8, {"rho": -0.1}, "rho = -0.1"),
-        ("projected", 8, {"kappa": 0.9}, "kappa = 0.9: allowed is a number >= 1"),
+        ("projected", 8, {"kappa": 0.9}, "kappa = 0.9: allowed is a number from 1"),
         ("projected", 8, {"skips": [[1], [2]]}, "skips has 2 sets: depth 2 needs 1"),
         ("projected", 8, {"skips": [[0]]}, "add 1"),
         ("projected", 8, {"skips": [[1, 2]]}, r"allowed are distinct levels of 0..1"),
