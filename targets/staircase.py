@@ -1,0 +1,90 @@
+"""Staircase functions, with steps of one coordinate or of several."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from targets.checks import flag, integer
+from targets.monomials import Monomial, MonomialTarget
+from targets.weights import haar, stream
+
+
+@dataclasses.dataclass(frozen=True)
+class Staircase(MonomialTarget):
+    r"""Each monomial is the one before times `leap` new coordinates.
+
+    ::
+
+        y = (1 / sqrt(levels)) sum_{l=1..levels} chi_l,   chi_l = t_1 t_2 ... t_(l leap)
+        t = x, or t = U x with U Haar (rotated);   degree levels * leap
+
+    At leap 1 this is the staircase x_1 + x_1 x_2 + x_1 x_2 x_3 + ...: each monomial shows the
+    way to the next one, where the last alone would be a parity. Longer leaps ask for `leap`
+    coordinates at once. Each level carries 1 / levels of the variance, all of it in degree
+    l leap. On the sphere each chi_l is scaled to variance 1, elsewhere it has it. Hidden
+    features are the chi_l, the partial products.
+
+    Source: Abbe, Boix-Adsera, Brennan, Bresler & Nagaraj, "The staircase property",
+    arXiv 2108.10573; leaps: Abbe, Boix-Adsera & Misiakiewicz, arXiv 2302.11055.
+
+    Inputs: hypercube, Gaussian, cube and sphere. A mixture, or a Gaussian with a condition
+    number, has dependent coordinates, whose monomials are not orthogonal: refused.
+
+    Parameters
+    ----------
+    d : int
+        Input dimension, at least levels * leap.
+    seed : int
+        Of the rotation.
+    levels : int
+        Number of monomials, at least 1.
+    leap : int
+        New coordinates in each monomial, at least 1.
+    rotated : bool
+        Take random orthonormal directions for the coordinates. For the rotation-invariant
+        laws (Gaussian, sphere) only: elsewhere the rotated coordinates are not independent.
+    inputs : str
+        Law of x.
+
+    Raises
+    ------
+    ValueError
+        On inconsistent parameters.
+    """
+
+    d: int
+    seed: int
+    levels: int = 3
+    leap: int = 1
+    rotated: bool = False
+    inputs: str = "hypercube"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        set_ = functools.partial(object.__setattr__, self)
+        set_("levels", integer("levels", self.levels, 1))
+        set_("leap", integer("leap", self.leap, 1))
+        if self.levels * self.leap > self.d:
+            raise ValueError(
+                f"levels = {self.levels} of leap = {self.leap} use {self.levels * self.leap} coordinates: "
+                f"allowed is levels * leap up to d = {self.d}"
+            )
+        if flag("rotated", self.rotated) and self.law.name not in ("gaussian", "sphere"):
+            raise ValueError(
+                f"rotated = True with inputs = {self.inputs!r}: allowed with gaussian and sphere, under "
+                "which rotated monomials are orthogonal too"
+            )
+
+    @functools.cached_property
+    def monomials(self) -> tuple[tuple[tuple[float, Monomial], ...], ...]:
+        steps = range(self.leap, self.levels * self.leap + 1, self.leap)
+        return tuple(((1.0, tuple((i, 1) for i in range(k))),) for k in steps)
+
+    @functools.cached_property
+    def directions(self) -> np.ndarray:
+        """t_1, t_2, ...: orthonormal rows, shape (levels * leap, d)."""
+        q = self.levels * self.leap
+        return haar(self.d, q, stream(self.seed, 1, 0)).T if self.rotated else np.eye(q, self.d)
