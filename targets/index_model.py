@@ -1,0 +1,90 @@
+"""What the single- and the multi-index family share."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from targets.algebra import Polynomial
+from targets.checks import integer
+from targets.harmonics import NOT_HERMITE, linear_forms, whitened
+from targets.links import (
+    MAX_TARGET_DEGREE,
+    Link,
+    bounded,
+    check_monomials,
+    decay_of_shares,
+    random_link,
+)
+from targets.polynomial import PolynomialTarget
+from targets.weights import haar, stream
+
+
+@dataclasses.dataclass(frozen=True)
+class IndexModel(PolynomialTarget):
+    """y = sum_j sqrt(share_j) u_j(V x): a random polynomial of r orthonormal projections."""
+
+    d: int
+    seed: int
+    information_exponent: int = 2
+    degree: int = 4
+    decay: float = 0.5
+    inputs: str = "gaussian"
+
+    refused_inputs: ClassVar[Mapping[str, str]] = NOT_HERMITE
+
+    def __post_init__(self) -> None:
+        set_ = functools.partial(object.__setattr__, self)
+        super().__post_init__()
+        if self.law.name == "sphere":
+            integer("d", self.d, 2)
+        set_("degree", bounded("degree", self.degree, 1, MAX_TARGET_DEGREE, "the degree of the label"))
+        exponent = bounded(
+            "information_exponent", self.information_exponent, 1, self.degree, "the degree of the label"
+        )
+        set_("information_exponent", exponent)
+        set_("decay", decay_of_shares(self.decay))
+        bounded(self._rank_name, self.rank, 1, self.d, "the dimension")
+        check_monomials(self.rank, self.degree, self._rank_name)
+
+    _rank_name: ClassVar[str] = "rank"
+
+    @property
+    @abc.abstractmethod
+    def rank(self) -> int:
+        """r, the number of directions."""
+
+    @functools.cached_property
+    def directions(self) -> np.ndarray:
+        return whitened(haar(self.d, self.rank, stream(self.seed, 1, 0)).T, self.law)
+
+    @functools.cached_property
+    def link(self) -> Link:
+        """The label as a polynomial of the projections."""
+        return random_link(
+            self.rank,
+            self.information_exponent,
+            self.degree,
+            self.decay,
+            seed=self.seed,
+            level=2,
+            law=self.law,
+        )
+
+    def terms(self, T: np.ndarray) -> list[np.ndarray]:
+        return [self.link(T)]
+
+    def term_polynomials(self, t: Polynomial) -> list[Polynomial]:
+        return [self.link.compose(linear_forms(t))]
+
+    def features(self, T: np.ndarray) -> list[np.ndarray]:
+        return [T]
+
+    @property
+    def n_parameters(self) -> int:
+        return self.directions.size + self.link.n_coefficients

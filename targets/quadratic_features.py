@@ -1,0 +1,190 @@
+"""A random polynomial of several random quadratic forms of the input."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from targets.algebra import Polynomial, TooManyTermsError
+from targets.checks import integer
+from targets.harmonics import linear_matrix, whitened
+from targets.inputs import Reduction
+from targets.links import (
+    MAX_TARGET_DEGREE,
+    Link,
+    bounded,
+    check_monomials,
+    decay_of_shares,
+    random_link,
+)
+from targets.measures import Product
+from targets.polynomial import PolynomialTarget
+from targets.weights import stream
+
+MAX_FORM_TERMS = 50_000
+"""Monomials of a quadratic form in the algebra; its square is out of reach long before."""
+
+
+@dataclasses.dataclass(frozen=True)
+class QuadraticFeatures(PolynomialTarget):
+    r"""A degree-q link of r quadratic forms of full rank.
+
+    ::
+
+        s = C^(-1/2) (x^T A_1 x, ..., x^T A_r x),   C their covariance
+        g(s) = sum_{j=k*..q} sqrt(share_j) <B_j, He_j(s)>,   share_j ~ decay^(j - k*)
+        y = (g(s) - mean) / sd,   degree 2 q
+
+    The A_i are uniform among the r-tuples of traceless symmetric matrices that are orthonormal in
+    the Frobenius norm (C = 2 I for Gaussian inputs); the B_j are uniform among the symmetric tensors
+    whose part has unit variance under a standard Gaussian, to which s tends as d grows. The shares
+    are those of g there; the certificate has the exact ones of y. Hidden features: s (level 1)
+    and y (level 2).
+
+    A three-layer net learns such targets from about d^4 samples where a kernel needs d^(2q).
+
+    Every law of the inputs is admitted: s is white under each. On Gaussian inputs with a condition
+    number x stands for the whitened Sigma^(-1/2) x. On the hypercube d >= 2 q is needed: below,
+    x_i^2 = 1 leaves no part of degree 2 q.
+
+    Source: Fu, Wang, Nichani & Lee, "Learning Hierarchical Polynomials of Multiple Nonlinear
+    Features with Three-Layer Networks", arXiv 2411.17201: g(x^T A_1 x, ..., x^T A_r x) with g of degree q
+    under Gaussian inputs; the laws of the A_i and B_j are ours.
+
+    Parameters
+    ----------
+    d : int
+        Input dimension; at least 2, and such that r traceless forms exist.
+    seed : int
+        Of the forms and of the link.
+    n_features : int
+        r, at most d(d+1)/2 - 1 (d(d-1)/2 on the hypercube), and C(r + q, q) <= 2000.
+    link_degree : int
+        q, 1 to 8.
+    information_exponent : int
+        k* of g, 1 to q.
+    decay : float
+        Share of each degree of g relative to the one below it, in [0.001, 1000].
+    inputs : str
+        Law of x.
+
+    Raises
+    ------
+    ValueError
+        On inconsistent parameters.
+    """
+
+    d: int
+    seed: int
+    n_features: int = 2
+    link_degree: int = 2
+    information_exponent: int = 1
+    decay: float = 1.0
+    inputs: str = "gaussian"
+
+    def __post_init__(self) -> None:
+        set_ = functools.partial(object.__setattr__, self)
+        super().__post_init__()
+        integer("d", self.d, 2)
+        cube = self.law.name == "hypercube"
+        forms = self.d * (self.d - 1) // 2 if cube else self.d * (self.d + 1) // 2 - 1
+        reason = "the independent quadratic forms that are not constant"
+        set_("n_features", bounded("n_features", self.n_features, 1, forms, reason))
+        reason = "so that the degree of the label is at most " + (
+            f"d = {self.d} on the hypercube"
+            if cube and self.d < MAX_TARGET_DEGREE
+            else f"{MAX_TARGET_DEGREE}"
+        )
+        top = min(MAX_TARGET_DEGREE, self.d if cube else MAX_TARGET_DEGREE) // 2
+        q = bounded("link_degree", self.link_degree, 1, top, reason)
+        set_("link_degree", q)
+        exponent = bounded("information_exponent", self.information_exponent, 1, q, "the degree of the link")
+        set_("information_exponent", exponent)
+        set_("decay", decay_of_shares(self.decay))
+        check_monomials(self.n_features, q, "n_features")
+
+    @property
+    def degree(self) -> int:
+        return 2 * self.link_degree
+
+    @property
+    def term_levels(self) -> tuple[int, ...]:
+        return (2,)
+
+    @functools.cached_property
+    def directions(self) -> np.ndarray:
+        return whitened(np.eye(self.d), self.law)
+
+    @functools.cached_property
+    def matrices(self) -> np.ndarray:
+        """A_1, ..., A_r, shape (r, d, d)."""
+        d, r = self.d, self.n_features
+        draws = stream(self.seed, 1, 0).standard_normal((r, d, d))
+        draws = draws + draws.transpose(0, 2, 1)
+        draws -= np.trace(draws, axis1=1, axis2=2)[:, None, None] / d * np.eye(d)
+        q, upper = np.linalg.qr(draws.reshape(r, -1).T)
+        q *= np.where(np.diag(upper) < 0, -1.0, 1.0)
+        return np.asarray(q.T.reshape(r, d, d))
+
+    @functools.cached_property
+    def forms(self) -> np.ndarray:
+        """Matrices of s_1, ..., s_r in the (whitened) inputs, shape (r, d, d)."""
+        covariance = covariance_of_forms(self.matrices, self._reduction)
+        values, vectors = np.linalg.eigh(covariance)
+        return np.tensordot((vectors / np.sqrt(values)) @ vectors.T, self.matrices, 1)
+
+    @functools.cached_property
+    def link(self) -> Link:
+        """g."""
+        first, last = self.information_exponent, self.link_degree
+        return random_link(self.n_features, first, last, self.decay, seed=self.seed, level=2)
+
+    def _features(self, T: np.ndarray) -> np.ndarray:
+        return np.stack([np.einsum("ni,ni->n", T @ form, T) for form in self.forms], axis=1)
+
+    def terms(self, T: np.ndarray) -> list[np.ndarray]:
+        return [self.link(self._features(T))]
+
+    def term_polynomials(self, t: Polynomial) -> list[Polynomial]:
+        matrix = linear_matrix(t)
+        m = matrix.shape[1]
+        if m * (m + 1) // 2 > MAX_FORM_TERMS:
+            raise TooManyTermsError(
+                f"quadratic forms in {m} variables are past the limit of {MAX_FORM_TERMS} terms"
+            )
+        i, j = np.triu_indices(m)
+        exponents = np.zeros((len(i), m), dtype=np.int8)
+        rows = np.arange(len(i))
+        np.add.at(exponents, (rows, i), 1)
+        np.add.at(exponents, (rows, j), 1)
+        forms = matrix.T @ self.forms @ matrix
+        values = np.where(i == j, 1.0, 2.0) * forms[:, i, j]
+        return [self.link.compose([Polynomial(exponents, v[:, None]) for v in values])]
+
+    def features(self, T: np.ndarray) -> list[np.ndarray]:
+        s = self._features(T)
+        intercept, scale = self._affine
+        return [s, intercept + scale * self.link(s)[:, None]]
+
+    @property
+    def n_parameters(self) -> int:
+        return self.n_features * (self.d * (self.d + 1) // 2) + self.link.n_coefficients
+
+
+def covariance_of_forms(matrices: np.ndarray, reduction: Reduction) -> np.ndarray:
+    """Covariance of t^T A_i t for symmetric A_i, shapes (r, q, q) -> (r, r).
+
+    For independent w of variance 1, Cov(w^T A w, w^T B w) = 2 tr(A B) + sum_i (E w_i^4 - 3) A_ii B_ii;
+    on the sphere of radius sqrt(d), 2 d / (d + 2) (tr(A B) - tr A tr B / d).
+    """
+    forms = reduction.matrix.T @ matrices @ reduction.matrix
+    flat = forms.reshape(len(forms), -1)
+    diagonals = np.diagonal(forms, axis1=1, axis2=2)
+    measure = reduction.measure
+    if isinstance(measure, Product):
+        fourth = np.array([f.norms[2] ** 2 + f.a[1] ** 2 + 1.0 for f in measure.factors])
+        return np.asarray(2.0 * flat @ flat.T + (diagonals * (fourth - 3.0)) @ diagonals.T)
+    d, traces = reduction.coordinates.shape[1], diagonals.sum(axis=1)
+    return np.asarray(2.0 * d / (d + 2.0) * (flat @ flat.T - np.outer(traces, traces) / d))

@@ -1,0 +1,137 @@
+"""Power of one projection: the class of the lower bounds for kernels."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+
+import numpy as np
+
+from targets.algebra import Polynomial
+from targets.checks import flag, integer
+from targets.harmonics import NOT_HERMITE, monic, monic_polynomials, recurrence, whitened
+from targets.inputs import input_law
+from targets.links import MAX_TARGET_DEGREE, bounded
+from targets.polynomial import PolynomialTarget
+from targets.weights import stream
+
+_HERMITE_REFUSED: Mapping[str, str] = {
+    law: f"{reason} (hermite = false admits it)" for law, reason in NOT_HERMITE.items()
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class SparseDirection(PolynomialTarget):
+    r"""A power of one projection of the input, or its Hermite twin.
+
+    ::
+
+        y = (<w, x>^p - mean) / sd          hermite = false
+        y = He_p(<w, x>) / sqrt(p!)         hermite = true
+
+    The support of w is uniform among the sets of ``sparsity`` coordinates, its entries are
+    +-1/sqrt(sparsity) with independent signs. The lower bounds say that a kernel method or a
+    linear model over fixed features needs of the order of C(d, p) samples or features for such a
+    class. The power has most of its variance in low degrees (z^4: 75 % in degree 2, 25 % in
+    degree 4; z^8: 17.5, 52.5, 28 and 2 % in degrees 2, 4, 6 and 8), the twin has all of it in
+    degree p. The hidden feature is <w, x>.
+
+    The power is admitted on every law of the inputs; on the hypercube x_i^2 = 1 lowers the degree
+    to the largest k <= min(p, sparsity) of p's parity, and k = 0 is refused: the label would
+    be constant. The twin is admitted on Gaussian inputs (<w, x> divided by its standard deviation)
+    and on the sphere, as the zonal harmonic of degree p; elsewhere <w, x> is not Gaussian.
+
+    Source: class of the lower bounds of Allen-Zhu & Li, "Backward Feature Correction", arXiv
+    2001.04413, and of the degree staircase of Ghorbani, Mei, Misiakiewicz & Montanari, Ann.
+    Statist. 49, 2021.
+
+    Parameters
+    ----------
+    d : int
+        Input dimension, at least the sparsity; at least 2 on the sphere.
+    seed : int
+        Of the direction.
+    power : int
+        p, 1 to 16.
+    sparsity : int or None
+        Nonzero entries of w; None for w uniform on the unit sphere.
+    hermite : bool
+        Whether the label is the Hermite twin.
+    inputs : str
+        Law of x.
+
+    Raises
+    ------
+    ValueError
+        On inconsistent parameters.
+    """
+
+    d: int
+    seed: int
+    power: int = 4
+    sparsity: int | None = 4
+    hermite: bool = False
+    inputs: str = "gaussian"
+
+    def __post_init__(self) -> None:
+        set_ = functools.partial(object.__setattr__, self)
+        set_("d", integer("d", self.d, 1))
+        set_("power", bounded("power", self.power, 1, MAX_TARGET_DEGREE, "the degree of the label"))
+        if self.sparsity is not None:
+            set_("sparsity", bounded("sparsity", self.sparsity, 1, self.d, "the dimension, or none"))
+        if flag("hermite", self.hermite):
+            input_law(self.inputs, self.d, 0, _HERMITE_REFUSED)
+        super().__post_init__()
+        if self.law.name == "sphere" and self.d < 2:
+            raise ValueError(f"d = {self.d}: the sphere of dimension 0 has two points only; need d >= 2")
+        if self.degree == 0:
+            raise ValueError(
+                f"power = {self.power} with sparsity {self._support}: constant on the hypercube, where "
+                "x_i^2 = 1; take an odd power or a sparsity of at least 2"
+            )
+
+    @property
+    def _support(self) -> int:
+        return self.d if self.sparsity is None else self.sparsity
+
+    @property
+    def degree(self) -> int:
+        if self.law.name != "hypercube" or self.power <= self._support:
+            return self.power
+        return self._support - (self.power - self._support) % 2
+
+    @functools.cached_property
+    def directions(self) -> np.ndarray:
+        rng = stream(self.seed, 1, 0)
+        if self.sparsity is None:
+            w = rng.standard_normal(self.d)
+            w /= np.linalg.norm(w)
+        else:
+            w = np.zeros(self.d)
+            support = rng.permutation(self.d)[: self.sparsity]
+            w[support] = (2.0 * rng.integers(0, 2, self.sparsity) - 1.0) / np.sqrt(self.sparsity)
+        return whitened(w[None, :], self.law) if self.hermite else w[None, :]
+
+    @functools.cached_property
+    def _recurrence(self) -> np.ndarray:
+        return recurrence(self.law, self.power)
+
+    def terms(self, T: np.ndarray) -> list[np.ndarray]:
+        t = T[:, 0]
+        return [monic(t, self._recurrence)[-1] if self.hermite else t**self.power]
+
+    def term_polynomials(self, t: Polynomial) -> list[Polynomial]:
+        if self.hermite:
+            return [monic_polynomials(t, self._recurrence)[-1]]
+        power = t
+        for bit in bin(self.power)[3:]:
+            power = power.square() * t if bit == "1" else power.square()
+        return [power]
+
+    def features(self, T: np.ndarray) -> list[np.ndarray]:
+        return [T]
+
+    @property
+    def n_parameters(self) -> int:
+        return self.d
