@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from targets import catalogue_dense, catalogue_discrete, catalogue_polynomials
+from targets.modifiers import MODIFIERS, modified
 from targets.spec import FamilySpec
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ FAMILIES: Mapping[str, FamilySpec] = {
     for specs in (catalogue_dense.SPECS, catalogue_polynomials.SPECS, catalogue_discrete.SPECS)
     for spec in specs
 }
+
+
+LAWS = ("gaussian", "mixture", "cube", "sphere", "hypercube")
+"""Laws of the inputs that the parameter ``inputs`` names; a test holds this to ``targets.inputs``."""
 
 
 def _unknown(kind: str, given: str, known: Iterable[str]) -> ValueError:
@@ -41,8 +46,22 @@ def load_family(name: str) -> type[Target]:
     return loaded
 
 
+def parameters(name: str) -> Mapping[str, tuple[Any, str]]:
+    """Parameters that ``make_target`` takes for a family: its own, and the modifiers of all."""
+    return {**MODIFIERS, **family(name).parameters}
+
+
 def make_target(name: str, d: int, seed: int, **params: Any) -> Target:
     """One target of a family. Cheap: constants are computed at first use.
+
+    Parameters
+    ----------
+    name : str
+    d : int
+        Input dimension; with ``classify`` it counts x_0.
+    seed : int
+    **params
+        Parameters of the family, and modifiers (``targets.modifiers.MODIFIERS``).
 
     Raises
     ------
@@ -50,12 +69,15 @@ def make_target(name: str, d: int, seed: int, **params: Any) -> Target:
         One line: unknown family or parameter (with the nearest known name), or what the
         family refuses.
     """
-    known = family(name).parameters
+    own, known = family(name).parameters, parameters(name)
     for given in params:
         if given not in known:
             raise _unknown(f"parameter of {name}", given, known)
+    mine = {key: value for key, value in params.items() if key in own}
+    modifiers = {key: value for key, value in params.items() if key not in own}
+    loaded = load_family(name)
     try:
-        return load_family(name)(d, seed, **params)  # type: ignore[call-arg]
+        return modified(lambda size: loaded(size, seed, **mine), d, modifiers)  # type: ignore[call-arg]
     except ValueError as error:
         raise ValueError(f"target {name}: {error}") from None
 

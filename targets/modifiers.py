@@ -1,0 +1,119 @@
+"""What applies to every family: noise, an agnostic remainder, negative controls, classification.
+
+The order is fixed, from the inside: the family, made flat or with its levels re-randomised; the
+remainder; noise; the sign; and shuffled labels outermost, so that nothing in them can be learned.
+Importing this imports no numerics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from targets.checks import flag, integer, is_real, one_of, real
+
+if TYPE_CHECKING:
+    from targets.base import Target
+
+CONTROLS = ("none", "flat", "shuffled", "rerandomised")
+
+MODIFIERS: Mapping[str, tuple[Any, str]] = {
+    "noise": (
+        0.0,
+        "standard deviation of Gaussian noise on training labels, >= 0 (the label has 1); errors are excess "
+        "errors, on noise-free labels",
+    ),
+    "remainder": (
+        0.0,
+        "agnostic remainder: share of variance, in [0, 1), orthogonal to all polynomials of the degree",
+    ),
+    "control": (
+        "none",
+        "negative control: flat (same variance by degree, no hierarchy), shuffled (labels of other inputs), "
+        "rerandomised (every level on its own independent lower levels; projected and squares)",
+    ),
+    "classify": (
+        False,
+        "labels sgn(offset x_0 + G(x_1, ..., x_(d-1))), x_0 ~ N(0, 1) counted in d; error: misclassification",
+    ),
+    "margin": (0.0, "of classify, >= 0: inputs with |offset x_0 + G| below it are drawn again"),
+    "offset": (0.1, "of classify, >= 0: scale of x_0"),
+}
+"""Parameter -> (default, one line); a default changes nothing."""
+
+RERANDOMISED = ("projected", "squares")
+"""Families with a method ``rerandomised``; a test holds this to the classes."""
+
+
+def in_use(params: Mapping[str, Any]) -> bool:
+    """Whether any of ``params`` is a modifier that changes the target."""
+    return any(name in params and params[name] != default for name, (default, _) in MODIFIERS.items())
+
+
+def modified(build: Callable[[int], Target], d: int, given: Mapping[str, Any]) -> Target:
+    """The target that ``build`` makes at a dimension, with the modifiers ``given``.
+
+    Raises
+    ------
+    ValueError
+        One line: a modifier that is not allowed, or not on this target.
+    """
+    values = {name: given.get(name, default) for name, (default, _) in MODIFIERS.items()}
+    noise = _at_least_zero("noise", values["noise"])
+    remainder = values["remainder"]
+    remainder = real("remainder", remainder, "a number in [0, 1)", is_real(remainder) and 0 <= remainder < 1)
+    # The command line reads none as nothing.
+    control = one_of("control", "none" if values["control"] is None else values["control"], CONTROLS)
+    classify = flag("classify", values["classify"])
+    margin, offset = (_at_least_zero(name, values[name]) for name in ("margin", "offset"))
+    for name, value in (("margin", margin), ("offset", offset)):
+        if not classify and value != MODIFIERS[name][0]:
+            raise ValueError(f"{name} = {value:g} is for classification: give classify = true as well")
+    target = _beside_x_0(build, d) if classify else build(d)
+    target = _controlled(target, control)
+    if remainder > 0:
+        from targets.remainder import WithRemainder
+
+        target = WithRemainder(target, remainder)
+    if classify:
+        from targets.sign import Sign
+
+        target = Sign(target, offset, margin, noise)
+    elif noise > 0:
+        from targets.noise import Noisy
+
+        target = Noisy(target, noise)
+    if control == "shuffled":
+        from targets.shuffled import Shuffled
+
+        target = Shuffled(target)
+    return target
+
+
+def _at_least_zero(name: str, value: Any) -> float:
+    return real(name, value, "a number >= 0", is_real(value) and value >= 0)
+
+
+def _beside_x_0(build: Callable[[int], Target], d: int) -> Target:
+    d = integer("d", d, 2)
+    try:
+        return build(d - 1)
+    except ValueError as error:
+        raise ValueError(f"{error} (classify takes one of the {d} coordinates for x_0)") from None
+
+
+def _controlled(target: Target, control: str) -> Target:
+    if control == "flat":
+        from targets.flat import Flat
+
+        return Flat(target)
+    if control == "rerandomised":
+        rerandomised = getattr(target, "rerandomised", None)
+        if rerandomised is None:
+            raise ValueError(
+                f"control = 'rerandomised' needs levels that are drawn one by one: "
+                f"{' and '.join(RERANDOMISED)} have them"
+            )
+        result: Target = rerandomised()
+        return result
+    return target

@@ -1,0 +1,72 @@
+"""Negative control: labels that have nothing to do with their inputs."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from targets.base import Certificate, Estimate
+from targets.sampling import generator
+from targets.wrapper import Wrapper
+
+_STREAM, _SAMPLES = 211, 2**16
+
+
+@dataclasses.dataclass(frozen=True)
+class Shuffled(Wrapper):
+    """Labels of other inputs, independent of those they come with.
+
+    ::
+
+        (x_i, f(x'_i)),   x_i, x'_i independent and of the same law
+
+    For training and test alike. Labels keep their law and nothing can be learned but that:
+    the best prediction is the mean 0, with relative MSE 1 (the most frequent class, in
+    classification). A learner that gets below is broken, or saw test labels. The certificate
+    has no shares: there is no function whose variance they would be.
+
+    Source: Zhang, Bengio, Hardt, Recht & Vinyals, "Understanding deep learning requires
+    rethinking generalization", arXiv 1611.03530.
+
+    Parameters
+    ----------
+    base : Target
+    """
+
+    def evaluate(self, X: np.ndarray) -> np.ndarray:
+        """The best prediction: 0, or the most frequent class."""
+        X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != self.d:
+            raise ValueError(f"inputs of shape {X.shape}: this target needs (n, {self.d})")
+        if not self.classes:
+            return np.zeros(len(X))
+        return np.full(len(X), self.classes[int(np.argmax(self._frequencies))])
+
+    def sample_inputs(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return self.base.sample_inputs(n, rng.spawn(2)[0])
+
+    def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        own, other = rng.spawn(2)
+        return self.base.sample(n, own)[0], self.base.sample(n, other)[1]
+
+    def sample_test(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        own, other = rng.spawn(2)
+        return self.base.sample_test(n, own)[0], self.base.sample_test(n, other)[1]
+
+    @functools.cached_property
+    def _frequencies(self) -> np.ndarray:
+        """Of each class among noise-free labels, in a sample of fixed seed."""
+        y = self.base.sample_test(_SAMPLES, generator(_STREAM))[1]
+        return np.array([(y == value).mean() for value in self.classes])
+
+    def _modified(self, found: Certificate) -> Certificate:
+        if self.classes:
+            rate = 1.0 - float(self._frequencies.max())
+            bayes = Estimate(rate, (rate * (1.0 - rate) / _SAMPLES) ** 0.5)
+        else:
+            bayes = Estimate(1.0 + found.bayes_error.value, found.bayes_error.stderr)
+        return dataclasses.replace(
+            found, degree_share={}, level_share={}, contamination={}, bayes_error=bayes
+        )
