@@ -13,7 +13,10 @@ from targets.checks import flag, integer
 from targets.harmonics import NOT_HERMITE, monic, monic_polynomials, recurrence, whitened
 from targets.inputs import input_law
 from targets.links import MAX_TARGET_DEGREE, bounded
+from targets.measures import Product
 from targets.polynomial import PolynomialTarget
+from targets.power_of_sum import variances_of_power
+from targets.spectrum import Spectrum
 from targets.weights import stream
 
 _HERMITE_REFUSED: Mapping[str, str] = {
@@ -128,6 +131,18 @@ class SparseDirection(PolynomialTarget):
         for bit in bin(self.power)[3:]:
             power = power.square() * t if bit == "1" else power.square()
         return [power]
+
+    @functools.cached_property
+    def _raw(self) -> Spectrum | None:
+        found = super()._raw
+        measure = self._reduction.measure
+        if found is not None or not isinstance(measure, Product) or len(set(measure.factors)) > 1:
+            return found
+        # A direction of many entries on the cube or the hypercube: its own closed form.
+        mean, squares = variances_of_power(self._reduction.matrix[0], measure.factors[0], self.power)
+        grams = {k: np.full((1, 1), squares[k]) for k in range(self.degree, 0, -2)}
+        unknown = np.full((measure.m, measure.m), np.nan)  # nothing here asks for the quadratic form
+        return Spectrum(self.term_levels, mean, grams, unknown, measure, None)
 
     def features(self, T: np.ndarray) -> list[np.ndarray]:
         return [T]

@@ -13,6 +13,7 @@ from targets.algebra import Polynomial
 from targets.catalogue_polynomials import SPECS
 from targets.inputs import input_law
 from targets.links import random_link
+from targets.power_of_sum import variances_of_power
 from targets.registry import FAMILIES, make_target
 
 EVERY = ("gaussian", "gaussian:condition=10", "mixture:weight=0.2", "cube", "sphere", "hypercube")
@@ -158,6 +159,40 @@ def test_the_hypercube_lowers_the_degree_of_powers(power, sparsity, degree):
     target = make_target("sparse-direction", 8, 0, power=power, sparsity=sparsity, inputs="hypercube")
     assert target.degree == degree
     assert max(p for p, v in shares(target).items() if v > 1e-12) == degree
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    law=st.sampled_from(["cube", "hypercube"]),
+    power=st.integers(1, 8),
+    weights=st.lists(st.floats(0.1, 2.0), min_size=1, max_size=4),
+)
+def test_powers_of_sums_agree_with_the_algebra(law, power, weights):
+    measure = input_law(law, len(weights), 0).reduce(np.eye(len(weights))).measure
+    polynomial = z = Polynomial.linear(np.array([weights]))
+    for _ in range(power - 1):
+        polynomial = polynomial * z
+    series = measure.expand(polynomial)
+    mean, variances = variances_of_power(np.array(weights), measure.factors[0], power)
+    assert mean == pytest.approx(series.constant[0], rel=1e-10)
+    grams = series.grams()
+    for k in range(1, power + 1):
+        expected = grams[k][0, 0] if k in grams else 0.0
+        assert variances[k] == pytest.approx(expected, rel=1e-9, abs=1e-9 * variances.sum())
+
+
+@pytest.mark.parametrize("law", ["cube", "hypercube"])
+def test_dense_directions_have_exact_shares_past_the_algebra(law):
+    target = make_target("sparse-direction", 60, 0, power=6, sparsity=None, inputs=law)
+    assert super(type(target), target)._raw is None
+    certificate = make_target("sparse-direction", 60, 0, power=6, sparsity=None, inputs=law).certificate()
+    assert certificate.method == "exact"
+    # A sum of 60 terms is nearly Gaussian.
+    for k, value in hermite_shares_of_power(6).items():
+        assert certificate.degree_share[k].value == pytest.approx(value, abs=0.05)
+    _, y = draw(target, 2**17)
+    assert abs(y.mean()) < 4 / math.sqrt(len(y))
+    assert abs((y**2).mean() - 1.0) < 4 * math.sqrt((y**4).mean() / len(y))
 
 
 # Single- and multi-index
