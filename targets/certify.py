@@ -33,7 +33,7 @@ class Model:
     degree : int
     levels : tuple of int
     even : bool
-        Whether y is an even function of w, so that odd degrees carry nothing.
+        Whether odd degrees carry nothing.
     """
 
     measure: Measure

@@ -16,11 +16,13 @@ import numpy as np
 
 from targets.algebra import Polynomial, TooManyTermsError, mapped, merged
 from targets.base import Estimate
-from targets.measures import Measure
+from targets.measures import Measure, Sphere
 from targets.sampling import BATCH, batches, jackknife
 
-MAX_PRODUCTS = 400
+MAX_PRODUCTS = 1000
 """Largest number of products u_i u_j in a least-squares problem."""
+MAX_SAMPLED_PRODUCTS = 400
+"""The same where the problem is sampled."""
 MAX_ENTRIES = 30_000_000
 """Largest table of coefficients, functions times terms, of the exact problem."""
 SAMPLES = 2**19
@@ -30,7 +32,7 @@ FeaturesAndRest = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From w, shape (n, m), to u, shape (n, q), and what is left of y, shape (n,)."""
 
 
-def subspace_sine(form: np.ndarray, rows: np.ndarray) -> float:
+def subspace_sine(form: np.ndarray, rows: np.ndarray, constant_norm: bool = False) -> float:
     """Root mean square sine between span(rows) and the leading eigenspace of ``form``.
 
     Parameters
@@ -38,21 +40,29 @@ def subspace_sine(form: np.ndarray, rows: np.ndarray) -> float:
     form : array of shape (m, m), symmetric
         Its k eigenvectors of largest absolute eigenvalue span the other space.
     rows : array of shape (k, m)
+    constant_norm : bool
+        Whether |x|^2 never varies, so that the form is known up to a multiple of I only: then
+        eigenvalues count from their median.
     """
     values, vectors = np.linalg.eigh(form)
+    if constant_norm:
+        values = values - np.median(values)
     top = vectors[:, np.argsort(-np.abs(values))[: len(rows)]]
     q = np.linalg.qr(rows.T)[0]
     # The residual keeps digits that 1 - cos^2 would lose near zero.
     return float(np.linalg.norm(q - top @ (top.T @ q)) / math.sqrt(len(rows)))
 
 
-def exact_form(u: Polynomial, rest: Polynomial, measure: Measure) -> np.ndarray:
-    """The best quadratic form in u for ``rest``, shape (q, q).
+def exact_sine(u: Polynomial, rest: Polynomial, rows: np.ndarray, measure: Measure) -> float:
+    """Contamination from the polynomials themselves.
 
     Parameters
     ----------
     u : Polynomial of q functions
     rest : Polynomial of one function
+        What is left of y.
+    rows : array of shape (k, q)
+        W_l.
 
     Raises
     ------
@@ -76,11 +86,22 @@ def exact_form(u: Polynomial, rest: Polynomial, measure: Measure) -> np.ndarray:
         ]
     )
     gram = measure.expand(stack).gram()
-    return _form(gram, len(i), len(eye))
+    return _sine(gram, len(i), rows, measure, None)
 
 
-def sampled_form_sine(functions: FeaturesAndRest, rows: np.ndarray, measure: Measure) -> Estimate:
-    """Contamination by least squares on fixed-seed samples, with its jackknife standard error."""
+def sampled_form_sine(
+    functions: FeaturesAndRest, rows: np.ndarray, measure: Measure, basis: np.ndarray | None = None
+) -> Estimate:
+    """Contamination by least squares on fixed-seed samples, with its jackknife standard error.
+
+    Parameters
+    ----------
+    functions : callable
+    rows : array of shape (k, q)
+    measure : Measure
+    basis : array of shape (q, d), optional
+        Where u = basis x: the forms are compared in x.
+    """
     moments = []
     q = rows.shape[1]
     i, j = np.triu_indices(q)
@@ -91,14 +112,17 @@ def sampled_form_sine(functions: FeaturesAndRest, rows: np.ndarray, measure: Mea
 
     def sine(moment: np.ndarray) -> np.ndarray:
         gram = moment[1:, 1:] - np.outer(moment[0, 1:], moment[0, 1:])
-        return np.array([subspace_sine(_form(gram, len(i), q), rows)])
+        return np.array([_sine(gram, len(i), rows, measure, basis)])
 
     value, stderr = jackknife(np.stack(moments), sine)
     return Estimate(float(value[0]), float(stderr[0]))
 
 
-def _form(gram: np.ndarray, n_products: int, q: int) -> np.ndarray:
+def _sine(
+    gram: np.ndarray, n_products: int, rows: np.ndarray, measure: Measure, basis: np.ndarray | None
+) -> float:
     """Solve the normal equations of (products, linear terms) for the last function."""
+    q = rows.shape[1]
     n = n_products + q
     scale = np.sqrt(np.maximum(np.diag(gram)[:n], 1e-300))
     normal = gram[:n, :n] / np.outer(scale, scale)
@@ -116,7 +140,13 @@ def _form(gram: np.ndarray, n_products: int, q: int) -> np.ndarray:
     i, j = np.triu_indices(q)
     form[i, j] += coefficients / 2.0
     form[j, i] += coefficients / 2.0
-    return form
+    if basis is not None:
+        return subspace_sine(basis.T @ form @ basis, rows @ basis, isinstance(measure, Sphere))
+    # What never varies among the features (on a sphere the sum of all squares) tells no form
+    # from another.
+    values, vectors = np.linalg.eigh(gram[n_products:n, n_products:n])
+    varies = vectors[:, values > 1e-10 * values[-1]]
+    return subspace_sine(varies.T @ form @ varies, rows @ varies)
 
 
 def independent_form(z: np.ndarray, y: np.ndarray) -> np.ndarray:

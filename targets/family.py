@@ -92,10 +92,9 @@ def cascade_model(cascade: Cascade, blueprint: Blueprint, degree: int) -> Model:
     def outputs(W: np.ndarray) -> np.ndarray:
         return cascade.level_outputs(W if plain else W @ matrix.T)
 
-    even = all(level == 1 or j > 0 for level, j in cascade.weights)
-    return Model(
-        blueprint.reduction.measure, outputs, cascade.intercept, degree, tuple(sorted(cascade.outputs)), even
-    )
+    measure = blueprint.reduction.measure
+    even = measure.symmetric and all(level == 1 or j > 0 for level, j in cascade.weights)
+    return Model(measure, outputs, cascade.intercept, degree, tuple(sorted(cascade.outputs)), even)
 
 
 @dataclasses.dataclass(frozen=True)

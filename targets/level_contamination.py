@@ -7,14 +7,15 @@ import numpy as np
 from targets.algebra import Polynomial, TooManyTermsError, mapped, merged
 from targets.base import Estimate
 from targets.contamination import (
-    MAX_PRODUCTS,
-    exact_form,
+    MAX_SAMPLED_PRODUCTS,
+    FeaturesAndRest,
+    exact_sine,
     independent_form,
     sampled_form_sine,
     sampled_independent_sine,
     subspace_sine,
 )
-from targets.measures import Product
+from targets.measures import Product, Sphere
 from targets.normalise import Blueprint, Normalised
 from targets.sampling import batches
 
@@ -26,7 +27,7 @@ def contaminations(blueprint: Blueprint, normalised: Normalised) -> dict[int, Es
     """Of the levels that reach y, but for the top one, which nothing contaminates.
 
     A level is left out where its least-squares problem is too large both to solve exactly and
-    to sample: level 2 of "squares" on inputs that are not standard Gaussian, past d = 27.
+    to sample (level 2 of "squares" on inputs that are not standard Gaussian, at large d).
     """
     lower = [level for level in blueprint.alphas if level < blueprint.depth]
     found = {}
@@ -45,19 +46,21 @@ def _of_level(blueprint: Blueprint, normalised: Normalised, level: int) -> Estim
         # All of x, not only what y depends on: on a cube the best form may reach further.
         assert blueprint.basis is not None
         form = reduction.coordinates.T @ spectrum.quadratic @ reduction.coordinates
-        return Estimate(subspace_sine(form, rows @ blueprint.basis))
+        constant_norm = isinstance(reduction.measure, Sphere)
+        return Estimate(subspace_sine(form, rows @ blueprint.basis, constant_norm))
     if _squares_of_independent_gaussians(blueprint, sources):
         return _in_squares(blueprint, normalised, rows)
     if spectrum is not None:
         try:
             u = _features(normalised, sources)
-            form = exact_form(u, _rest(normalised, level), reduction.measure)
-            return Estimate(subspace_sine(form, rows))
+            return Estimate(exact_sine(u, _rest(normalised, level), rows, reduction.measure))
         except TooManyTermsError:
             pass
-    if rows.shape[1] * (rows.shape[1] + 1) // 2 > MAX_PRODUCTS:
+    if rows.shape[1] * (rows.shape[1] + 1) // 2 > MAX_SAMPLED_PRODUCTS:
         return None
-    return sampled_form_sine(_sampler(blueprint, normalised, level, sources), rows, reduction.measure)
+    basis = blueprint.basis if level == 1 else None
+    functions = _sampler(blueprint, normalised, level, sources)
+    return sampled_form_sine(functions, rows, reduction.measure, basis)
 
 
 def _squares_of_independent_gaussians(blueprint: Blueprint, sources: list[int]) -> bool:
@@ -105,7 +108,7 @@ def _rest(normalised: Normalised, level: int) -> Polynomial:
     return merged([mapped(normalised.polynomials[i], a[None, :]) for i, a in outputs.items() if i >= level])
 
 
-def _sampler(blueprint: Blueprint, normalised: Normalised, level: int, sources: list[int]):  # type: ignore[no-untyped-def]
+def _sampler(blueprint: Blueprint, normalised: Normalised, level: int, sources: list[int]) -> FeaturesAndRest:
     cascade, matrix = normalised.cascade, blueprint.reduction.matrix
 
     def functions(W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,11 @@ class Measure(abc.ABC):
 
     m: int
 
+    @property
+    def symmetric(self) -> bool:
+        """Whether w and -w have the same law, so that even functions have parts of even degree only."""
+        return True
+
     @abc.abstractmethod
     def expand(self, polynomial: Polynomial) -> Series:
         """Parts by degree of q polynomials in w."""
@@ -49,6 +54,10 @@ class Product(Measure):
     @functools.cached_property
     def gaussian(self) -> bool:
         return all(f is HERMITE for f in self.factors)
+
+    @property
+    def symmetric(self) -> bool:
+        return all(f.symmetric for f in self.factors)
 
     def expand(self, polynomial: Polynomial) -> ProductSeries:
         return ProductSeries.of(polynomial, self.factors)

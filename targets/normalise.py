@@ -155,7 +155,8 @@ class _Builder:
         covariance = series.gram()
         mean, sd = series.constant, np.sqrt(np.diag(covariance))
         weight = self._summed(level, len(sd)) / sd
-        sum_sd = float(np.sqrt(weight @ covariance @ weight))
+        # Zero for the squares of all coordinates of a sphere: such a level never reaches y by itself.
+        sum_sd = float(np.sqrt(max(weight @ covariance @ weight, 0.0)))
         self._store(level, mean, sd, sum_sd, np.zeros(2 * len(mean) + 1))
         self.polynomials.append(p)
         if level in self.b.alphas:
@@ -168,7 +169,8 @@ class _Builder:
     def _store(self, level: int, mean: np.ndarray, sd: np.ndarray, sum_sd: float, stderr: np.ndarray) -> None:
         k = len(mean)
         self.mean[level], self.sd[level] = mean, sd
-        self.output[level] = self._summed(level, k) / (sd * sum_sd)
+        if level in self.b.alphas:
+            self.output[level] = self._summed(level, k) / (sd * sum_sd)
 
         def estimates(values: np.ndarray, errors: np.ndarray) -> tuple[Estimate, ...]:
             return tuple(Estimate(float(v), float(e)) for v, e in zip(values, errors, strict=True))

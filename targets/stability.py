@@ -1,12 +1,16 @@
-"""Share of variance by degree from noise stability, where the polynomial algebra does not reach.
+"""Share of variance by degree from samples, where the polynomial algebra does not reach.
 
 For a law with a semigroup x -> x_t that multiplies every polynomial part of degree p by t^p,
 E f(x) f(x_t) = sum_p t^p share_p (O'Donnell, Analysis of Boolean Functions, ch. 11, for
-Gaussian and Boolean inputs).
+Gaussian and Boolean inputs). Two things keep the standard errors small. The parts of degree 1
+and 2 have few coefficients, which samples give directly; and the semigroup acts on what is left
+of f without them, whose parts of higher degree are those of f however well they were estimated.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator
 
@@ -15,10 +19,11 @@ import numpy as np
 from targets.base import Estimate
 from targets.measures import Measure, Product, Sphere
 from targets.orthogonal import HERMITE, LEGENDRE, TWO_POINT
-from targets.sampling import BATCH, generator, jackknife
+from targets.sampling import BATCH, batches, generator, jackknife
 
 SAMPLES = 2**18
-_STREAM, _NOISE = 102, 103
+LOW_SAMPLES = 2**19
+_STREAM, _NOISE, _LOW, _LOW_TWIN = 102, 103, 107, 108
 
 Label = Callable[[np.ndarray], np.ndarray]
 
@@ -30,29 +35,114 @@ def sampled_shares(measure: Measure, label: Label, degree: int, even: bool) -> d
     ----------
     measure : Measure
     label : callable (n, m) -> (n,)
-        A polynomial of at most this degree.
+        A polynomial of at most this degree, of mean 0 and variance 1: the share with the largest
+        standard error is what the others leave of 1.
     degree : int
     even : bool
         Whether it has parts of even degree only.
     """
+    low, twin = (_low_parts(measure, label, stream) for stream in (_LOW, _LOW_TWIN))
+    parts = _LowPart(measure, (np.mean(low, axis=0) + np.mean(twin, axis=0)) / 2.0)
     degrees = np.arange(0, degree + 1, 2 if even else 1)
+    high = np.stack(list(_paths(measure, lambda w: label(w) - parts(w), degrees, even)))
+    high = high[:, degrees > 2]
+    # Batches of both kinds number by number: the jackknife leaves out one of each.
+    groups = np.array_split(np.arange(len(low)), len(high))
+    size = low.shape[1]
+    pooled = np.stack(
+        [
+            np.concatenate([low[g].mean(axis=0), twin[g].mean(axis=0), row])
+            for g, row in zip(groups, high, strict=True)
+        ]
+    )
+
+    def direct(moment: np.ndarray) -> np.ndarray:
+        products = parts.products(moment[:size], moment[size : 2 * size])
+        return np.concatenate([products[1:] if even else products, moment[2 * size :]])
+
+    noisiest = int(np.argmax(jackknife(pooled, direct)[1]))
+
+    def shares(moment: np.ndarray) -> np.ndarray:
+        found = direct(moment)
+        found[noisiest] += 1.0 - found.sum()
+        return found
+
+    value, stderr = jackknife(pooled, shares)
+    kept = [p for p in degrees.tolist() if p > 0]
+    return {p: Estimate(float(v), float(e)) for p, v, e in zip(kept, value, stderr, strict=True)}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _LowPart:
+    """Parts of degree 1 and 2, from the moments E f w and F = E f (quadratic).
+
+    The quadratic functions are w_i w_j and pi_2(w_i), orthonormal for independent coordinates.
+    On the sphere they are w_i w_j - delta_ij, and the part w^T A w - tr A has the moments
+    F = (2d A - 2 tr(A) I) / (d + 2).
+    """
+
+    measure: Measure
+    moments: np.ndarray
+
+    @functools.cached_property
+    def _split(self) -> tuple[np.ndarray, np.ndarray]:
+        m = self.measure.m
+        return self.moments[:m], self._dual(self.moments[m:].reshape(m, m))
+
+    def _dual(self, moments: np.ndarray) -> np.ndarray:
+        """Coefficients of the quadratic part from its moments, shape (m, m)."""
+        if not isinstance(self.measure, Sphere):
+            return np.triu(moments)
+        d, m = self.measure.d, self.measure.m
+        trace = np.trace(moments) * (d + 2.0) / (2.0 * (d - m)) if m < d else 0.0
+        return (d + 2.0) / (2.0 * d) * moments + trace / d * np.eye(m)
+
+    def __call__(self, w: np.ndarray) -> np.ndarray:
+        linear, form = self._split
+        if isinstance(self.measure, Sphere):
+            return np.asarray(w @ linear + ((w @ form) * w).sum(axis=1) - np.trace(form))
+        second = _second(self.measure, w) @ np.diag(form)
+        return np.asarray(w @ linear + ((w @ np.triu(form, 1).T) * w).sum(axis=1) + second)
+
+    def products(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Inner products of the parts of degree 1 and 2, from two independent estimates."""
+        m = self.measure.m
+        second = float((one[m:].reshape(m, m) * self._dual(other[m:].reshape(m, m))).sum())
+        return np.array([float(one[:m] @ other[:m]), second])
+
+
+def _second(measure: Measure, w: np.ndarray) -> np.ndarray:
+    """pi_2 of every coordinate, orthonormal; zero where it is no function of its own."""
+    assert isinstance(measure, Product)
+    return np.stack([f.values(w[:, i], 2)[2] for i, f in enumerate(measure.factors)], axis=1)
+
+
+def _low_parts(measure: Measure, label: Label, stream: int) -> np.ndarray:
+    """Batch estimates of E f w and E f (quadratic), shape (batches, m + m^2)."""
+    found = []
+    for w in batches(LOW_SAMPLES, measure, stream):
+        y = label(w)
+        form = w.T @ (y[:, None] * w) / len(w)
+        if isinstance(measure, Sphere):
+            form -= y.mean() * np.eye(measure.m)
+        else:
+            np.fill_diagonal(form, y @ _second(measure, w) / len(w))
+        found.append(np.concatenate([y @ w / len(w), form.ravel()]))
+    return np.stack(found)
+
+
+def _paths(measure: Measure, label: Label, degrees: np.ndarray, even: bool) -> Iterator[np.ndarray]:
+    """Batch estimates of the variance of each of ``degrees``."""
     if isinstance(measure, Sphere):
-        rows = _linear_paths(_sphere_pairs(measure), label, degrees, even, measure.d)
-    elif isinstance(measure, Product) and measure.gaussian:
-        rows = _linear_paths(_gaussian_pairs(measure), label, degrees, even, None)
-    elif isinstance(measure, Product) and all(f is HERMITE for f in measure.factors[1:]):
-        rows = _first_by_quadrature(measure, label, degree)
-        degrees = np.arange(degree + 1)
-    elif isinstance(measure, Product) and all(f in (LEGENDRE, TWO_POINT) for f in measure.factors):
-        rows = _coordinatewise(measure, label, degrees, even)
-    else:
-        raise NotImplementedError(f"no semigroup known for {measure}")
-
-    def shares(coefficients: np.ndarray) -> np.ndarray:
-        return np.asarray(coefficients[1:] / coefficients[1:].sum())
-
-    value, stderr = jackknife(np.stack(list(rows)), shares)
-    return {int(p): Estimate(float(v), float(e)) for p, v, e in zip(degrees[1:], value, stderr, strict=True)}
+        return _linear_paths(_sphere_pairs(measure), label, degrees, even, measure.d)
+    if isinstance(measure, Product):
+        if measure.gaussian:
+            return _linear_paths(_gaussian_pairs(measure), label, degrees, even, None)
+        if all(f is HERMITE for f in measure.factors[1:]):
+            return _first_by_quadrature(measure, label, degrees)
+        if all(f in (LEGENDRE, TWO_POINT) for f in measure.factors):
+            return _coordinatewise(measure, label, degrees, even)
+    raise NotImplementedError(f"no semigroup known for {measure}")
 
 
 def _nodes(degrees: np.ndarray, even: bool) -> np.ndarray:
@@ -95,14 +185,13 @@ def _linear_paths(
     inverse = np.linalg.inv(powers)
     for x, other in pairs:
         y = label(x)
-
-        def stability(a: float, b: float, x=x, other=other, y=y) -> float:  # type: ignore[no-untyped-def]
-            signs = (1.0, -1.0) if b > 0 else (1.0,)
-            return math.fsum(float(y @ label(a * x + sign * b * other)) for sign in signs) / (
-                len(signs) * len(y)
-            )
-
-        yield inverse @ [stability(a, b) for a, b in zip(t, s, strict=True)]
+        row = []
+        for a, b in zip(t.tolist(), s.tolist(), strict=True):
+            moved = label(a * x + b * other)
+            if b > 0:
+                moved = (moved + label(a * x - b * other)) / 2.0
+            row.append(float(y @ moved) / len(y))
+        yield inverse @ row
 
 
 def gegenbauer(t: np.ndarray, degree: int, d: int) -> np.ndarray:
@@ -116,37 +205,39 @@ def gegenbauer(t: np.ndarray, degree: int, d: int) -> np.ndarray:
     return np.stack(found[: degree + 1], axis=1)
 
 
-def _first_by_quadrature(measure: Product, label: Label, degree: int) -> Iterator[np.ndarray]:
+def _first_by_quadrature(measure: Product, label: Label, degrees: np.ndarray) -> Iterator[np.ndarray]:
     """One coordinate by Gauss quadrature, exactly; the Gaussian ones as above.
 
     f(v, g) = sum_a phi_a(v) f_a(g): the part of degree a in v and p in g has degree a + p.
     """
+    degree = int(degrees[-1])
     first = measure.factors[0]
     v, weights = first.quadrature(degree + 1)
     phi = first.values(v, degree) * weights  # (a, node)
-    degrees = np.arange(degree + 1)
-    t = _nodes(degrees, False)
-    inverse = np.linalg.inv(t[:, None] ** degrees)
+    every = np.arange(degree + 1)
+    t = _nodes(every, False)
+    inverse = np.linalg.inv(t[:, None] ** every)
     rng, noise = generator(_STREAM), generator(_NOISE)
 
     def coefficients(g: np.ndarray) -> np.ndarray:
         values = [label(np.concatenate([np.full((len(g), 1), node), g], axis=1)) for node in v]
         return np.asarray(phi @ np.stack(values))
 
-    for _ in range(max(SAMPLES // BATCH // 4, 8)):
-        g, other = (r.standard_normal((BATCH // 2, measure.m - 1)) for r in (rng, noise))
+    for _ in range(SAMPLES // BATCH):
+        g, other = (r.standard_normal((BATCH // 4, measure.m - 1)) for r in (rng, noise))
         f = coefficients(g)
         stability = np.empty((len(t), degree + 1))
-        for i, (a, b) in enumerate(zip(t, np.sqrt(1.0 - t**2), strict=True)):
-            signs = (1.0, -1.0) if b > 0 else (1.0,)
-            moved = sum(coefficients(a * g + sign * b * other) for sign in signs) / len(signs)
+        for i, (a, b) in enumerate(zip(t.tolist(), np.sqrt(1.0 - t**2).tolist(), strict=True)):
+            moved = coefficients(a * g + b * other)
+            if b > 0:
+                moved = (moved + coefficients(a * g - b * other)) / 2.0
             stability[i] = np.einsum("an,an->a", f, moved) / len(g)
         parts = inverse @ stability  # (p, a)
         total = np.zeros(degree + 1)
         for p, a in np.ndindex(*parts.shape):
             if p + a <= degree:
                 total[p + a] += parts[p, a]
-        yield total
+        yield total[degrees]
 
 
 def _coordinatewise(measure: Product, label: Label, degrees: np.ndarray, even: bool) -> Iterator[np.ndarray]:
@@ -167,9 +258,9 @@ def _coordinatewise(measure: Product, label: Label, degrees: np.ndarray, even: b
         azimuth = np.cos(np.pi * noise.random(x.shape))
         y = label(x)
         row = []
-        for r in t:
-            values = [label(_moved(x, u, sign * azimuth, float(r), uniform)) for sign in (1.0, -1.0)]
-            row.append(float(y @ (values[0] + values[1])) / (2 * len(y)))
+        for r in t.tolist():
+            moved = sum(label(_moved(x, u, sign * azimuth, r, uniform)) for sign in (1.0, -1.0))
+            row.append(float(y @ moved) / (2 * len(y)))
         yield inverse @ row
 
 
@@ -179,10 +270,10 @@ def _moved(x: np.ndarray, u: np.ndarray, azimuth: np.ndarray, t: float, uniform:
     if uniform.any():
         if r < 1e-6:
             cosine = 2.0 * u - 1.0
+        elif r == 1.0:
+            cosine = np.ones_like(u)
         else:
             cosine = (1.0 + r * r - ((1.0 - r * r) / (1.0 - r + 2.0 * r * u)) ** 2) / (2.0 * r)
-        if r == 1.0:
-            cosine = np.ones_like(u)
         z = x / math.sqrt(3.0)
         sine = np.sqrt(np.maximum((1.0 - z * z) * (1.0 - cosine * cosine), 0.0))
         result = np.where(uniform, math.sqrt(3.0) * (z * cosine + sine * azimuth), result)

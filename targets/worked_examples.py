@@ -108,7 +108,7 @@ class _WorkedExample(CascadeTarget):
         if spectrum is not None:
             coordinates = self.blueprint.reduction.coordinates
             form = coordinates.T @ spectrum.quadratic @ coordinates
-            contamination[1] = Estimate(subspace_sine(form, self.directions[:2]))
+            contamination[1] = Estimate(subspace_sine(form, self.directions[:2], self.law.name == "sphere"))
         squares = self._square_sd()
         return dataclasses.replace(
             found,

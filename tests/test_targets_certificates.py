@@ -1,5 +1,6 @@
 """Constants and certificates against quadrature, closed forms and Monte Carlo."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -10,10 +11,14 @@ import pytest
 from targets import algebra
 from targets.algebra import Polynomial, mapped, merged
 from targets.base import Certificate
-from targets.certify import _sampled_form, certify, subspace_sine
+from targets.certify import certify
+from targets.contamination import independent_form, subspace_sine
+from targets.family import cascade_model
+from targets.level_contamination import contaminations
+from targets.measures import Product
+from targets.orthogonal import HERMITE
 from targets.registry import make_target
 from targets.sampling import batches
-from targets.spectrum import spectrum_of_cascade
 
 EXACT = [
     ("projected", 6, {"depth": 1}),
@@ -136,9 +141,10 @@ def test_squares_of_two_levels_have_nothing_to_correct():
 def test_worked_example_two_has_the_degree_two_part_worked_out_by_hand():
     """diag(1.6, 1.6, 0.1, 0.1) plus 0.2 x_3 + 0.2 x_4, without the cross term."""
     target = make_target("worked-example-2", 4, 0, a=0.1)
-    spectrum = spectrum_of_cascade(target.raw)
-    np.testing.assert_allclose(spectrum.quadratic, np.diag([1.6, 1.6, 0.1, 0.1]), atol=1e-14)
-    np.testing.assert_allclose(spectrum.linear, [0, 0, 0.2, 0.2], atol=1e-14)
+    outputs = [mapped(target._polynomials[i], a[None, :]) for i, a in target.raw.outputs.items()]
+    series = Product((HERMITE,) * 4).expand(merged(outputs))
+    np.testing.assert_allclose(series.quadratic_form()[0], np.diag([1.6, 1.6, 0.1, 0.1]), atol=1e-14)
+    np.testing.assert_allclose(series.linear_form()[0], [0, 0, 0.2, 0.2], atol=1e-14)
     certificate = target.certificate()
     variance = {1: 2 * 0.2**2, 2: 2 * 2 * (1.6**2 + 0.1**2), 3: 2 * 2 * 0.2**2, 4: 2 * 24 * 0.1**2}
     total = sum(variance.values())
@@ -178,51 +184,83 @@ def test_certificates_survive_the_store():
         assert Certificate.from_json(json.loads(json.dumps(certificate.to_json()))) == certificate
 
 
-def agree(estimate, truth):
+def agree(estimate, truth, sigmas=4):
     assert estimate.stderr > 0
-    assert abs(estimate.value - truth.value) < 4 * estimate.stderr
+    assert abs(estimate.value - truth.value) < sigmas * estimate.stderr
 
 
+LAWS = ["gaussian", "gaussian:condition=10", "mixture:separation=0.8,weight=0.3", "cube", "sphere"]
+
+
+@pytest.mark.parametrize("inputs", LAWS)
 @pytest.mark.parametrize(
     ("name", "d", "params"),
     [("projected", 5, {"width": 2, "alpha": 1.0}), ("squares", 5, {"width": 2})],
 )
-def test_sampled_certificates_agree_with_exact_ones(name, d, params):
-    target = make_target(name, d, 7, **params)
+def test_sampled_certificates_agree_with_exact_ones(name, d, params, inputs):
+    target = make_target(name, d, 7, inputs=inputs, **params)
     exact = target.certificate()
-    level = min(exact.contamination)
-    # Rows that are not those of the target: its own angle is at, or near, the bound 0.
-    rows = np.eye(2, target.cascade.m)
-    common = {"degree": 4, "n_parameters": 1, "weights": {}, "sd": {}, "lower": (level, rows)}
-    sampled = certify(target.cascade, None, **common)
+    model = cascade_model(target.cascade, target.blueprint, 4)
+    sampled = certify(model, None, n_parameters=1, law=target.law)
     assert sampled.method == "monte-carlo"
-    reference = certify(target.cascade, target._normalised.spectrum, **common)
+    assert exact.method == "exact"
     for key in ("mean", "variance", "kurtosis"):
-        agree(getattr(sampled, key), getattr(reference, key))
-    assert sampled.degree_share.keys() == reference.degree_share.keys()
+        agree(getattr(sampled, key), getattr(exact, key), 5)
     for p, share in sampled.degree_share.items():
-        agree(share, reference.degree_share[p])
+        agree(share, exact.degree_share[p], 5)
+    assert set(exact.degree_share) == set(sampled.degree_share)
     assert math.fsum(e.value for e in sampled.degree_share.values()) == pytest.approx(1.0)
     if name == "projected":
         for p, share in sampled.level_share.items():
-            agree(share, reference.level_share[p])
-    np.testing.assert_allclose(sampled.level_covariance, reference.level_covariance, atol=0.02)
-    agree(sampled.contamination[level], reference.contamination[level])
+            agree(share, exact.level_share[p], 5)
+    np.testing.assert_allclose(sampled.level_covariance, exact.level_covariance, atol=0.02)
 
 
-@pytest.mark.parametrize(("name", "level"), [("projected", 1), ("squares", 2)])
-def test_sampled_quadratic_forms_agree_with_exact_ones(name, level):
-    """Every entry, the diagonal in squares included, which has a formula of its own."""
-    target = make_target(name, 4, 7, width=2)
-    spectrum = target._normalised.spectrum
-    exact = spectrum.quadratic if level == 1 else spectrum.form_in_squares
+@pytest.mark.parametrize("inputs", LAWS)
+@pytest.mark.parametrize(
+    ("name", "d", "params"),
+    [("projected", 5, {"width": 2, "depth": 3, "alpha": 1.0}), ("squares", 5, {"width": 2, "depth": 3})],
+)
+def test_sampled_contamination_agrees_with_the_exact_one(name, d, params, inputs):
+    target = make_target(name, d, 7, inputs=inputs, **params)
+    exact = target.certificate().contamination
+    normalised = dataclasses.replace(target._normalised, spectrum=None, in_squares=None)
+    sampled = contaminations(target.blueprint, normalised)
+    assert set(exact) == set(sampled) == ({1, 2} if name == "projected" else {2})
+    for level, sine in sampled.items():
+        if level == 1 and inputs in ("cube", "mixture:separation=0.8,weight=0.3"):
+            continue  # sampled within what y depends on, exactly in all of x
+        assert sine.stderr < 0.15 * exact[level].value
+        agree(sine, exact[level], 5)
+
+
+def test_sampled_quadratic_forms_in_squares_agree_with_exact_ones():
+    """Every entry, the diagonal included, which has a formula of its own."""
+    target = make_target("squares", 4, 7, width=2)
+    exact = target._normalised.in_squares
+    cascade = target.cascade
     forms = [
-        _sampled_form(level, Z, target.cascade.level_outputs(Z).sum(axis=1) + target.cascade.intercept)
-        for Z in batches(2**20, target.cascade.m, 5)
+        independent_form(Z, cascade.level_outputs(Z).sum(axis=1) + cascade.intercept)
+        for Z in batches(2**20, target.blueprint.reduction.measure, 5)
     ]
     stderr = np.std(forms, axis=0) / math.sqrt(len(forms))
     assert stderr.max() < 0.05 * np.abs(np.diag(exact)).max()
     assert (np.abs(np.mean(forms, axis=0) - exact) < 4.5 * stderr).all()
+
+
+def test_the_top_level_alone_is_not_contaminated():
+    """On every law: with nothing above it, a level's best form has its own row space."""
+    for inputs in LAWS:
+        for name in ("projected", "squares"):
+            base = make_target(name, 6, 3, depth=2, width=2, inputs=inputs)
+            from_top = level_contamination(base, 2)
+            assert from_top == pytest.approx(0.0, abs=1e-5), (name, inputs)
+
+
+def level_contamination(target, level):
+    """Contamination of a level as if all above it were cut off."""
+    blueprint = dataclasses.replace(target.blueprint, alphas={level: 1.0}, depth=level + 1)
+    return contaminations(blueprint, target._normalised)[level].value
 
 
 def test_leading_eigenspace_is_by_absolute_eigenvalue():
