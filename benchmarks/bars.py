@@ -33,29 +33,32 @@ class Verdict:
         return self.figure is not None and self.figure <= self.bar.max
 
 
-def median_mse(rows: Sequence[Row]) -> float:
+def median_error(rows: Sequence[Row]) -> float:
     """Median over replicates; a run that failed counts as infinite, never as missing.
 
-    An unreliable row counts with its MSE: the median over replicates does not hang on one of
+    An unreliable row counts with its error: the median over replicates does not hang on one of
     them, and its number is printed beside.
     """
-    return statistics.median(_mse(row) for row in rows)
+    return statistics.median(_error(row) for row in rows)
 
 
-def _mse(row: Row) -> float:
-    known = row.status in ("ok", "unreliable") and row.mse is not None
-    return row.mse if known and row.mse is not None else math.inf
+def _error(row: Row) -> float:
+    known = row.status in ("ok", "unreliable") and row.error is not None
+    return row.error if known and row.error is not None else math.inf
 
 
 def median_eps_rel(rows: Sequence[Row], certificates: Certificates) -> float | None:
-    """Median of MSE / (share of variance above half the top degree); None where undefined."""
+    """Median of MSE / (share of variance above half the top degree); None where undefined.
+
+    As it is in classification.
+    """
     relative = []
     for row in rows:
         certificate = certificates.get((row.target, row.d, row.target_index))
-        share = None if certificate is None else certificate.top_half_share()
+        share = None if certificate is None or certificate.classes else certificate.top_half_share()
         if share is None:
             return None
-        relative.append(_mse(row) / share)
+        relative.append(_error(row) / share)
     return statistics.median(relative) if relative else None
 
 
@@ -66,14 +69,14 @@ def judge(suite: Suite, rows: Sequence[Row], certificates: Certificates) -> list
         cell = [r for r in rows if (r.target, r.d, r.n) == (bar.target, bar.d, bar.n)]
         own = [r for r in cell if r.learner == bar.learner]
         others = tuple(
-            (e.label, median_mse(theirs))
+            (e.label, median_error(theirs))
             for e in suite.learners
             if e.label != bar.learner and (theirs := [r for r in cell if r.learner == e.label])
         )
         verdicts.append(
             Verdict(
                 bar,
-                median_mse(own) if own else None,
+                median_error(own) if own else None,
                 median_eps_rel(own, certificates),
                 len(own),
                 sum(r.status != "ok" for r in own),

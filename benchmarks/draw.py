@@ -45,10 +45,10 @@ class TestSet:
         self.pieces: list[tuple[np.ndarray, np.ndarray]] = []
 
     def piece(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and labels number ``start(i)`` to ``start(i + 1)``."""
+        """Inputs and noise-free labels number ``start(i)`` to ``start(i + 1)``."""
         while len(self.pieces) <= i:
             n = self.minimum << max(len(self.pieces) - 1, 0)
-            self.pieces.append(self.target.sample(n, self.rng))
+            self.pieces.append(self.target.sample_test(n, self.rng))
         return self.pieces[i]
 
     def start(self, i: int) -> int:

@@ -52,7 +52,7 @@ def figure_data(
                 row.d,
                 (row.target_index, row.sample_index, row.init_index),
                 row.n,
-                row.mse,
+                row.error,
                 row.status,
             )
             for row in rows

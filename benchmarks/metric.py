@@ -1,32 +1,72 @@
-"""The error that is reported: relative test MSE with an honest standard error."""
+"""The error that is reported, relative test MSE or misclassification, with an honest standard error."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 RELATIVE_STANDARD_ERROR = 0.1
-"""A row whose MSE is known no better than this is unreliable."""
+"""A row whose error is known no better than this is unreliable."""
 
 
 @dataclasses.dataclass(frozen=True)
-class MseEstimate:
-    """Relative MSE, its standard error, the share of ten points, and the number of points."""
+class ErrorEstimate:
+    """An error, its standard error, the share of ten points (of an MSE), and the number of points."""
 
-    mse: float
+    error: float
     standard_error: float
-    top10_share: float
+    top10_share: float | None
     n_test: int
 
     @property
     def unreliable(self) -> bool:
-        """Whether the standard error passes 10 % of the MSE."""
-        return self.standard_error > RELATIVE_STANDARD_ERROR * self.mse
+        """Whether the standard error passes 10 % of the error."""
+        return self.standard_error > RELATIVE_STANDARD_ERROR * self.error
 
 
-def relative_mse(residual: np.ndarray, y: np.ndarray) -> MseEstimate:
+def error_of(predicted: np.ndarray, y: np.ndarray, classes: Sequence[float]) -> ErrorEstimate:
+    """The error of a row: misclassification where the target has ``classes``, else relative MSE.
+
+    Parameters
+    ----------
+    predicted, y : (m,) float64
+        Predictions, and noise-free labels.
+    classes : sequence of float
+        Values of the label, increasing; empty for regression.
+    """
+    return misclassification(predicted, y, classes) if len(classes) else relative_mse(predicted - y, y)
+
+
+def misclassification(predicted: np.ndarray, y: np.ndarray, classes: Sequence[float]) -> ErrorEstimate:
+    """Share of points whose label is not the class nearest to the prediction, with its standard error.
+
+    A prediction halfway between two classes counts as the upper one. Regressors trained on the
+    values of the labels and classifiers are judged alike; predictions that are not finite make
+    an error that is not.
+
+    The standard error is the binomial one, sqrt(p (1 - p) / m). Where no point is wrong it would
+    be zero, whatever m: there p (Jeffreys) = 1 / (2 (m + 1)) stands in for it, so that
+    such an error counts as unreliable, and as what it is (below a few times 1 / m) where it is
+    compared with epsilon.
+    """
+    m = len(y)
+    if not np.isfinite(predicted).all():
+        return ErrorEstimate(math.nan, math.nan, None, m)
+    values = np.asarray(classes)
+    wrong = int((values[_nearest(predicted, values)] != y).sum())
+    p = wrong / m if wrong else 0.5 / (m + 1)
+    return ErrorEstimate(wrong / m, math.sqrt(p * (1.0 - p) / m), None, m)
+
+
+def _nearest(predicted: np.ndarray, values: np.ndarray) -> np.ndarray:
+    middles = (values[1:] + values[:-1]) / 2.0
+    return np.asarray(np.searchsorted(middles, predicted, side="right"))
+
+
+def relative_mse(residual: np.ndarray, y: np.ndarray) -> ErrorEstimate:
     """Mean squared error over Var y = 1, with y^2 - 1 as control variate.
 
     Targets have mean 0 and variance 1 by certificate, so the MSE is relative as it stands and
@@ -74,10 +114,13 @@ def relative_mse(residual: np.ndarray, y: np.ndarray) -> MseEstimate:
         influence = weight * rest / np.maximum(1.0 - leverage, 1e-12)
         error = math.sqrt(float(influence @ influence))
         if adjusted > 0:
-            return MseEstimate(adjusted, error, share, m)
-    return MseEstimate(plain, plain_error, share, m)
+            return ErrorEstimate(adjusted, error, share, m)
+    return ErrorEstimate(plain, plain_error, share, m)
 
 
-def plain_mse(residual: np.ndarray) -> float:
-    """Mean squared error, for training sets and traces."""
+def plain_error(predicted: np.ndarray, y: np.ndarray, classes: Sequence[float]) -> float:
+    """Mean squared error or rate of misclassification, for training sets and traces."""
+    if len(classes):
+        return misclassification(predicted, y, classes).error
+    residual = predicted - y
     return float(np.mean(residual * residual))

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.errors import UserError
 from benchmarks.fingerprint import digest, fingerprint
+from benchmarks.rows import metric_of
 from benchmarks.suite import LearnerEntry, Run, Suite, TargetEntry
 from benchmarks.work import CertificateUnit, CurveUnit, Unit
 
@@ -36,7 +37,7 @@ def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> dict[str, 
     descriptor = registry.resolve(entry.learner)
     known: dict[str, Any] = {}
     if descriptor.knows_degree or descriptor.knows_depth:
-        degree = target_degree(target.family, d, target.params)
+        degree, _ = degree_and_classes(target.family, d, target.params)
         if descriptor.knows_degree:
             known[descriptor.knows_degree] = degree
         if descriptor.knows_depth:
@@ -44,17 +45,18 @@ def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> dict[str, 
     return {"path": descriptor.path, "parameters": {**descriptor.parameters, **known, **entry.params}}
 
 
-_DEGREES: dict[str, int] = {}
+_KNOWN: dict[str, tuple[int, tuple[float, ...]]] = {}
 
 
-def target_degree(family: str, d: int, params: Mapping[str, Any]) -> int:
-    """Degree of the targets of this family, found on one of them."""
+def degree_and_classes(family: str, d: int, params: Mapping[str, Any]) -> tuple[int, tuple[float, ...]]:
+    """Degree and classes of the targets of this family, found on one of them."""
     from targets import registry
 
     key = digest([family, d, dict(params)])
-    if key not in _DEGREES:
-        _DEGREES[key] = registry.make_target(family, d, 0, **params).degree
-    return _DEGREES[key]
+    if key not in _KNOWN:
+        target = registry.make_target(family, d, 0, **params)
+        _KNOWN[key] = target.degree, target.classes
+    return _KNOWN[key]
 
 
 def key_of(axes: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
@@ -65,7 +67,7 @@ def key_of(axes: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
     ValueError
         The learner or the target family no longer exists.
     """
-    roots = [target_module(axes["target"]["family"])]
+    roots = [target_module(axes["target"]["family"]), *modifier_modules(axes["target"]["parameters"])]
     if "learner" in axes:
         roots += [axes["learner"]["path"].partition(":")[0], CURVE_CODE]
     else:
@@ -81,6 +83,13 @@ def target_module(family: str) -> str:
     if family not in registry.FAMILIES:
         raise ValueError(f"no target family {family!r}")
     return registry.FAMILIES[family].path.partition(":")[0]
+
+
+def modifier_modules(params: Mapping[str, Any]) -> list[str]:
+    """Modules behind the modifiers among a target's parameters: none where none is in use."""
+    from targets import modifiers
+
+    return ["targets.modifiers"] if modifiers.in_use(params) else []
 
 
 def make_plan(suite: Suite) -> Plan:
@@ -99,6 +108,7 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
             entry, target_entry = suite.learner(learner), suite.target(target)
             descriptor = registry.resolve(entry.learner)
             spec = learner_spec(entry, target_entry, d)
+            _, classes = degree_and_classes(target_entry.family, d, target_entry.params)
             traces = suite.traces and "traces" in descriptor.capabilities
             for block, replicates in enumerate(run.blocks()):
                 for stage, plan in enumerate(run.stages):
@@ -131,6 +141,7 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
                         stage=stage,
                         replicates=replicates,
                         sizes=sizes,
+                        metric=metric_of(classes),
                         test_min=suite.test.min,
                         test_max=suite.test.max,
                         traces=traces,

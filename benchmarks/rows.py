@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 STATUSES = ("ok", "unreliable", "diverged", "timeout", "skipped", "failed")
@@ -10,7 +11,15 @@ STATUSES = ("ok", "unreliable", "diverged", "timeout", "skipped", "failed")
 diverged: the optimisation failed (reason says how); timeout: wall clock; skipped: the learner
 does not apply (reason); failed: an exception (reason). Only ``ok`` rows enter n*."""
 
+METRICS = ("relative MSE", "misclassification")
+"""Of regression: mean squared error / variance of the label, which is 1. Of classification: the rate."""
+
 REPLICATES_PER_BLOCK = 4
+
+
+def metric_of(classes: Sequence[float]) -> str:
+    """The metric of targets whose labels have these classes (none: regression)."""
+    return METRICS[1] if len(classes) else METRICS[0]
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -50,11 +59,12 @@ class Row:
 
     status: str
     reason: str
-    mse: float | None  # relative test MSE: mean squared error / certificate variance
-    mse_se: float | None  # its standard error
-    top10_share: float | None  # share of the test squared error in its ten largest points
+    metric: str  # what the errors are: one of METRICS
+    error: float | None  # test error, against noise-free labels
+    error_se: float | None  # its standard error
+    top10_share: float | None  # of a relative MSE: share of its ten largest points
     n_test: int | None
-    train_mse: float | None
+    train_error: float | None
     steps: int | None
     flops: float | None
     hyperparameters: dict[str, Any]

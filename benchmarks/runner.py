@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
-import itertools
 import multiprocessing
 import multiprocessing.resource_tracker
 import os
@@ -22,7 +21,7 @@ import pebble
 from benchmarks import machine, worker
 from benchmarks.plan import Plan
 from benchmarks.store import Store
-from benchmarks.work import CertificateUnit, Result, Unit, describe, empty_row
+from benchmarks.work import CertificateUnit, Result, Unit, describe, empty_rows
 
 
 class Progress(Protocol):
@@ -166,11 +165,7 @@ def without_numbers(unit: Unit, status: str, reason: str, seconds: float = 0.0) 
     """Result of a unit that could not be computed: rows that say why."""
     if isinstance(unit, CertificateUnit):
         return Result(status, reason, seconds=seconds)
-    rows = itertools.chain.from_iterable(
-        [empty_row(unit, replicate, n, status, reason) for n in sizes]
-        for replicate, sizes in zip(unit.replicates, unit.sizes, strict=True)
-    )
-    return Result(status, reason, rows=tuple(rows), seconds=seconds)
+    return Result(status, reason, rows=empty_rows(unit, status, reason), seconds=seconds)
 
 
 @contextlib.contextmanager

@@ -37,8 +37,9 @@ _SMALLEST_ERROR = 1e-300  # an exact fit may print an error of 0, which has no l
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Epsilon:
-    """An error to be reached: a relative MSE, or that over the share of variance above half
-    the top degree (``relative``), which no low-degree approximation can reach."""
+    """An error to be reached: a relative MSE (a rate of misclassification, where that is the
+    metric), or the MSE over the share of variance above half the top degree (``relative``), which
+    no low-degree approximation can reach."""
 
     value: float
     relative: bool = False
@@ -48,10 +49,10 @@ class Epsilon:
         return f"{'eps_rel' if self.relative else 'eps'} = {self.value:g}"
 
     def threshold(self, certificate: Certificate | None) -> float | None:
-        """Relative MSE asked for; None where it is undefined or its certificate is missing."""
+        """Error asked for; None where it is undefined (classification too) or its certificate missing."""
         if not self.relative:
             return self.value
-        share = None if certificate is None else certificate.top_half_share()
+        share = None if certificate is None or certificate.classes else certificate.top_half_share()
         return None if share is None else self.value * share
 
 
@@ -68,9 +69,10 @@ class NStar:
     Attributes
     ----------
     threshold : float or None
-        Relative MSE that epsilon asks for on this replicate's target.
+        Error that epsilon asks for on this replicate's target.
     degree_needed : int or None
-        Smallest degree whose best approximation reaches it; None without a certificate.
+        Smallest degree whose best approximation reaches it; None without a certificate, and in
+        classification, where shares of variance do not say.
     """
 
     learner: str
@@ -178,10 +180,10 @@ def crossing(
 
 def _decides(row: Row, threshold: float) -> bool:
     """Whether a row's test error says on which side of ``threshold`` it lies."""
-    if row.mse is None or not math.isfinite(row.mse):
+    if row.error is None or not math.isfinite(row.error):
         return False
     if row.status == "unreliable":
-        return row.mse_se is not None and abs(row.mse - threshold) > DOUBT * row.mse_se
+        return row.error_se is not None and abs(row.error - threshold) > DOUBT * row.error_se
     return row.status == "ok"
 
 
@@ -216,10 +218,10 @@ def n_stars(
             threshold = epsilon.threshold(certificate)
             interval: tuple[float, float, Censoring] = (0.0, math.inf, "undefined")
             if threshold is not None:
-                points = [(row.n, row.mse) for row in curve if _decides(row, threshold)]
-                interval = crossing([n for n, _ in points], [mse or 0.0 for _, mse in points], threshold)
+                points = [(row.n, row.error) for row in curve if _decides(row, threshold)]
+                interval = crossing([n for n, _ in points], [error or 0.0 for _, error in points], threshold)
             degree = None
-            if certificate is not None and threshold is not None:
+            if certificate is not None and threshold is not None and not certificate.classes:
                 degree = certificate.degree_needed(threshold)
             found.append(NStar(learner, target, d, replicate, epsilon, *interval, threshold, degree))
     return found

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from benchmarks.errors import UserError
-from benchmarks.rows import Row
+from benchmarks.rows import METRICS, Row
 from benchmarks.work import CertificateUnit, Result, Trace, Unit
 
-SCHEMA = 1
+SCHEMA = 2
 NAME = "hierbench.sqlite"
 
 _ROW_TYPES = get_type_hints(Row)
@@ -30,6 +30,18 @@ def _columns(record: type) -> str:
         for f in dataclasses.fields(record)
     )
 
+
+_ROW_COLUMNS = ", ".join(f.name for f in dataclasses.fields(Row))
+
+_FROM_1_TO_2 = f"""
+ALTER TABLE rows RENAME COLUMN mse TO error;
+ALTER TABLE rows RENAME COLUMN mse_se TO error_se;
+ALTER TABLE rows RENAME COLUMN train_mse TO train_error;
+ALTER TABLE rows ADD COLUMN metric TEXT DEFAULT '{METRICS[0]}';
+ALTER TABLE traces RENAME COLUMN mse TO error;
+UPDATE meta SET value = '2' WHERE name = 'schema';
+"""
+"""Until schema 1 every error was a relative MSE."""
 
 _TABLES = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT);
@@ -75,7 +87,7 @@ class Store:
 
     @classmethod
     def writable(cls, folder: Path) -> Store:
-        """Open, and create if missing.
+        """Open, and create if missing; a store of an earlier schema is brought up to date.
 
         Raises
         ------
@@ -92,7 +104,8 @@ class Store:
             if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(f"BEGIN; {_TABLES} COMMIT;")
-            _check(connection, path)
+            if _check(connection, path) == 1:
+                connection.executescript(f"BEGIN; {_FROM_1_TO_2} COMMIT;")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
@@ -120,7 +133,11 @@ class Store:
         except sqlite3.Error as error:
             raise _unusable(path, error) from error
         try:
-            _check(connection, path)
+            if (schema := _check(connection, path)) < SCHEMA:
+                raise UserError(
+                    f"{path} was written by an older hierbench (schema {schema}, needed is {SCHEMA}): "
+                    "hierbench run SUITE brings it up to date, and keeps what it holds"
+                )
         except sqlite3.Error as error:
             connection.close()
             raise _unusable(path, error) from error
@@ -146,7 +163,7 @@ class Store:
         connection.execute("BEGIN IMMEDIATE")
         try:
             self._delete([unit.key])
-            _insert(connection, "rows", [_encoded(row) for row in result.rows])
+            _insert(connection, f"rows ({_ROW_COLUMNS})", [_encoded(row) for row in result.rows])
             _insert(connection, "traces", [dataclasses.astuple(t) for t in result.traces])
             if isinstance(unit, CertificateUnit) and result.certificate is not None:
                 certificate = (
@@ -203,7 +220,7 @@ class Store:
         order = "target, d, learner, target_index, sample_index, init_index, n, key, machine"
         return [
             Row(**_decoded(r, dataclasses.fields(Row), _JSON))
-            for r in self._select("rows", "unit", units, order)
+            for r in self._select("rows", "unit", units, order, _ROW_COLUMNS)
         ]
 
     def traces(self, units: Iterable[str] | None = None) -> list[Trace]:
@@ -227,13 +244,13 @@ class Store:
         return found
 
     def _select(
-        self, table: str, column: str, keys: Iterable[str] | None, order: str
+        self, table: str, column: str, keys: Iterable[str] | None, order: str, what: str = "*"
     ) -> list[tuple[Any, ...]]:
         if keys is None:
-            return self.connection.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()
+            return self.connection.execute(f"SELECT {what} FROM {table} ORDER BY {order}").fetchall()
         # One JSON parameter instead of one per key: SQLite limits the number of parameters.
         wanted = "SELECT value FROM json_each(?)"
-        sql = f"SELECT * FROM {table} WHERE {column} IN ({wanted}) ORDER BY {order}"
+        sql = f"SELECT {what} FROM {table} WHERE {column} IN ({wanted}) ORDER BY {order}"
         return self.connection.execute(sql, (json.dumps(list(keys)),)).fetchall()
 
 
@@ -265,7 +282,8 @@ def _insert(connection: sqlite3.Connection, table: str, records: Sequence[tuple[
         connection.executemany(f"INSERT INTO {table} VALUES ({marks})", records)
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def _check(connection: sqlite3.Connection, path: Path) -> int:
+    """Schema of the store; UserError where it is none, or a newer one."""
     names = {r[0] for r in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if "meta" not in names:
         raise UserError(f"{path} is no hierbench store: move it away or give another --results folder")
@@ -277,6 +295,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer hierbench (schema {meta['schema']}, known is {SCHEMA}): "
             "update hierbench or give another --results folder"
         )
+    return int(meta["schema"])
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> UserError:

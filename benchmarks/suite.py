@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.rows import REPLICATES_PER_BLOCK, Replicate
 
-STATISTICS = ("median_mse",)
+STATISTICS = ("median_error",)
 """What a bar may be set on."""
 
 _GOLDEN = 0.618
@@ -48,7 +48,7 @@ class SizePlan:
 
 @dataclasses.dataclass(frozen=True)
 class TestPlan:
-    """Test sets start at ``min`` points and double, at most to ``max``, until the MSE is known to 10 %."""
+    """Test sets start at ``min`` points and double, at most to ``max``, until the error is known to 10 %."""
 
     __test__ = False  # not a test class, whatever pytest makes of the name
 

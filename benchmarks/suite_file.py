@@ -161,13 +161,13 @@ def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) ->
 
 
 def _target(table: Table) -> TargetEntry:
-    from targets.registry import FAMILIES
+    from targets.registry import FAMILIES, parameters
 
     entry = TargetEntry(table.text("label"), table.text("family"), table.plain("params"))
     table.done()
     if entry.family not in FAMILIES:
         table.fail("family", str(unknown("target family", entry.family, FAMILIES)))
-    allowed = FAMILIES[entry.family].parameters
+    allowed = parameters(entry.family)
     for name in entry.params:
         if name not in allowed:
             table.fail("params", str(unknown(f"parameter of {entry.family}", name, allowed)))

@@ -23,6 +23,7 @@ from benchmarks.sample_complexity import (
     n_stars,
     summarise,
 )
+from targets.base import Certificate
 
 TABLE_EPSILONS = (Epsilon(0.1), Epsilon(0.01), Epsilon(0.1, relative=True))
 PIPE_WIDTH = 120
@@ -86,13 +87,17 @@ def format_exponent(found: Exponent) -> str:
     return "unidentified"
 
 
-def degree_text(stars: Sequence[NStar]) -> str:
+def degree_text(stars: Sequence[NStar], certificates: Sequence[Certificate]) -> str:
     """The degree that an epsilon asks for, over the targets drawn."""
     degrees = sorted({s.degree_needed for s in stars if s.degree_needed is not None})
     if all(s.censoring == "undefined" for s in stars):
         return "undefined for this target"
+    if not degrees and any(c.classes for c in certificates):
+        return "rate of misclassification"
     if not degrees:
-        return "degree unknown: no certificate"
+        return (
+            f"degree unknown: no {'shares of variance in the certificate' if certificates else 'certificate'}"
+        )
     return "asks for degree " + (f"{degrees[0]}" if len(degrees) == 1 else f"{degrees[0]}-{degrees[-1]}")
 
 
@@ -118,6 +123,7 @@ def sections(
     for target in dict.fromkeys(row.target for row in rows):
         learners = list(dict.fromkeys(row.learner for row in rows if row.target == target))
         dims = sorted({row.d for row in rows if row.target == target})
+        known = [c for (name, _, _), c in certificates.items() if name == target]
         found = []
         for epsilon in epsilons:
             here = [s for s in stars if s.target == target and s.epsilon == epsilon]
@@ -132,7 +138,7 @@ def sections(
             if all(s.censoring == "undefined" for s in here):
                 cells = ()
             columns = ("learner", *(f"d = {d}" for d in dims), "exponent")
-            found.append(Section(f"{epsilon.label} ({degree_text(here)})", columns, cells))
+            found.append(Section(f"{epsilon.label} ({degree_text(here, known)})", columns, cells))
         yield target, found
 
 

@@ -12,13 +12,23 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 
 from benchmarks import machine, seeds
 from benchmarks.draw import TestSet, draw_sample, draw_target, random_state
-from benchmarks.metric import MseEstimate, plain_mse, relative_mse
-from benchmarks.rows import STATUSES, Replicate, Row
-from benchmarks.work import CertificateUnit, CurveUnit, Result, Trace, describe, empty_row, one_line, row_key
+from benchmarks.metric import ErrorEstimate, error_of, plain_error
+from benchmarks.rows import METRICS, STATUSES, Replicate, Row
+from benchmarks.work import (
+    CertificateUnit,
+    CurveUnit,
+    Result,
+    Trace,
+    describe,
+    empty_row,
+    empty_rows,
+    one_line,
+    row_key,
+)
 from learners.base import Curve, FitReport, FittedCurve
 from learners.registry import load
 
@@ -34,9 +44,14 @@ def run_certificate(unit: CertificateUnit) -> Result:
 
 
 class _Block:
-    """Targets, samples and test sets of a unit's curves, shared where the indices agree."""
+    """Targets, samples and test sets of a unit's curves, shared where the indices agree.
 
-    def __init__(self, unit: CurveUnit) -> None:
+    Regressors are trained on the values of the labels and judged on the nearest one. A
+    ``classifier`` gets the classes numbered from 0, whole numbers that every one takes, and
+    is judged on these.
+    """
+
+    def __init__(self, unit: CurveUnit, classifier: bool) -> None:
         self.unit = unit
         spec, d = unit.target_spec, unit.d
         self.targets = {i: draw_target(spec, d, i) for i in sorted({r.target for r in unit.replicates})}
@@ -44,10 +59,26 @@ class _Block:
             i: TestSet(t, unit.test_min, seeds.generator("test", **spec, d=d, index=i))
             for i, t in self.targets.items()
         }
+        values = next(iter(self.targets.values())).classes
+        self.coded = np.array(values) if classifier else None
+        self.classes = tuple(map(float, range(len(values)))) if classifier else values
         self.curves = []
         for replicate, sizes in zip(unit.replicates, unit.sizes, strict=True):
             X, y = draw_sample(self.targets[replicate.target], spec, replicate.sample, max(sizes))
+            y = self._labels(y) if self.coded is None else self._labels(y).astype(np.int64)
             self.curves.append(Curve(X, y, sizes, random_state(spec, d, replicate.init)))
+
+    def test_piece(self, target: int, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and labels of one piece of a test set."""
+        X, y = self.tests[target].piece(i)
+        return X, self._labels(y)
+
+    def test_points(self, target: int, pieces: int) -> int:
+        """Number of points in the first pieces of a test set."""
+        return self.tests[target].start(pieces)
+
+    def _labels(self, y: np.ndarray) -> np.ndarray:
+        return y if self.coded is None else np.searchsorted(self.coded, y).astype(float)
 
 
 def run_curves(unit: CurveUnit) -> Result:
@@ -56,7 +87,11 @@ def run_curves(unit: CurveUnit) -> Result:
     machine.reset_peak_memory()
     learner = load(unit.learner_spec["path"])(**unit.learner_spec["parameters"])
     machine.one_thread()
-    block = _Block(unit)
+    classifier = _is_classifier(learner)
+    if classifier and unit.metric != METRICS[1]:
+        reason = "a classifier, and the labels of this target are real numbers"
+        return Result("done", rows=empty_rows(unit, "skipped", reason))
+    block = _Block(unit, classifier)
     if hasattr(learner, "fit_curves"):
         rows, traces = _fast(unit, block, learner)
     else:
@@ -69,6 +104,13 @@ def run_curves(unit: CurveUnit) -> Result:
         traces=tuple(traces),
         seconds=time.perf_counter() - start,
     )
+
+
+def _is_classifier(learner: Any) -> bool:
+    try:
+        return bool(is_classifier(learner))
+    except AttributeError:
+        return False  # no scikit-learn estimator, and what else has fit and predict is a regressor
 
 
 def _fast(unit: CurveUnit, block: _Block, learner: Any) -> tuple[list[Row], list[Trace]]:
@@ -125,26 +167,27 @@ def _evaluate(
     unit: CurveUnit, block: _Block, replicate: Replicate, curve: Curve, fitted: FittedCurve
 ) -> list[Row]:
     """Row of every size of one curve. The test set grows until the whole curve is known to 10 %."""
-    tests = block.tests[replicate.target]
     seconds = 0.0
-    residuals: list[np.ndarray] = []
+    predictions: list[np.ndarray] = []
     labels: list[np.ndarray] = []
-    estimates: list[MseEstimate | None] = []
+    estimates: list[ErrorEstimate | None] = []
     piece = 0
     while True:
-        X, y = tests.piece(piece)
+        X, y = block.test_piece(replicate.target, piece)
         start = time.perf_counter()
         predicted = predict(fitted, X, curve.sizes[-1])
         seconds += time.perf_counter() - start
-        residuals.append(predicted - y)
+        predictions.append(predicted)
         labels.append(y)
-        all_residuals, all_labels = np.concatenate(residuals, axis=1), np.concatenate(labels)
+        everything, all_labels = np.concatenate(predictions, axis=1), np.concatenate(labels)
         with np.errstate(over="ignore", invalid="ignore"):
-            estimates = [_finite(relative_mse(r, all_labels)) for r in all_residuals]
+            estimates = [_finite(error_of(p, all_labels, block.classes)) for p in everything]
         piece += 1
-        if tests.start(piece + 1) > unit.test_max or not any(e and e.unreliable for e in estimates):
+        if block.test_points(replicate.target, piece + 1) > unit.test_max or not any(
+            e and e.unreliable for e in estimates
+        ):
             break
-    on_training = predict(fitted, curve.X, curve.sizes[-1]) - curve.y
+    on_training = predict(fitted, curve.X, curve.sizes[-1])
     rows = []
     for i, (n, estimate) in enumerate(zip(curve.sizes, estimates, strict=True)):
         row = empty_row(unit, replicate, n, "ok", "")
@@ -158,18 +201,18 @@ def _evaluate(
         else:
             if status == "ok" and estimate.unreliable:
                 status = "unreliable"
-                reason = f"standard error {estimate.standard_error / estimate.mse:.0%} of the MSE"
+                reason = _doubt(estimate)
             row = replace(
-                row, mse=estimate.mse, mse_se=estimate.standard_error, top10_share=estimate.top10_share
+                row, error=estimate.error, error_se=estimate.standard_error, top10_share=estimate.top10_share
             )
         with np.errstate(over="ignore", invalid="ignore"):
-            train = plain_mse(on_training[i, :n])
+            train = plain_error(on_training[i, :n], curve.y[:n], block.classes)
         row = replace(
             row,
             status=status,
             reason=one_line(reason),
             n_test=len(all_labels),
-            train_mse=train if math.isfinite(train) else None,
+            train_error=train if math.isfinite(train) else None,
             steps=None if report.steps is None else int(report.steps),
             flops=None if report.flops is None else float(report.flops),
             hyperparameters=plain_data(report.hyperparameters),
@@ -180,8 +223,14 @@ def _evaluate(
     return rows
 
 
-def _finite(estimate: MseEstimate) -> MseEstimate | None:
-    return estimate if math.isfinite(estimate.mse) and math.isfinite(estimate.standard_error) else None
+def _doubt(estimate: ErrorEstimate) -> str:
+    if estimate.error == 0:
+        return f"not one of {estimate.n_test} test points is wrong"
+    return f"standard error {estimate.standard_error / estimate.error:.0%} of the error"
+
+
+def _finite(estimate: ErrorEstimate) -> ErrorEstimate | None:
+    return estimate if math.isfinite(estimate.error) and math.isfinite(estimate.standard_error) else None
 
 
 def predict(fitted: FittedCurve, X: np.ndarray, n: int) -> np.ndarray:
@@ -192,7 +241,7 @@ def predict(fitted: FittedCurve, X: np.ndarray, n: int) -> np.ndarray:
 
 
 class _Recorder:
-    """Trace callback: test MSE of every curve and size on the smallest test set."""
+    """Trace callback: test error of every curve and size on the smallest test set."""
 
     def __init__(self, unit: CurveUnit, block: _Block) -> None:
         self.unit = unit
@@ -204,10 +253,11 @@ class _Recorder:
         start = time.perf_counter()
         unit = self.unit
         for replicate, curve, one in zip(unit.replicates, self.block.curves, fitted, strict=True):
-            X, y = self.block.tests[replicate.target].piece(0)
+            X, y = self.block.test_piece(replicate.target, 0)
             with np.errstate(over="ignore", invalid="ignore"):
-                errors = [plain_mse(p - y) for p in predict(one, X, curve.sizes[-1])]
-            for n, mse in zip(curve.sizes, errors, strict=True):
+                predicted = predict(one, X, curve.sizes[-1])
+                errors = [plain_error(p, y, self.block.classes) for p in predicted]
+            for n, error in zip(curve.sizes, errors, strict=True):
                 self.traces.append(
                     Trace(
                         key=row_key(unit.key, replicate, n),
@@ -220,7 +270,7 @@ class _Recorder:
                         init_index=replicate.init,
                         n=n,
                         step=int(step),
-                        mse=mse if math.isfinite(mse) else None,
+                        error=error if math.isfinite(error) else None,
                     )
                 )
         self.seconds += time.perf_counter() - start

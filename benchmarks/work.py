@@ -32,6 +32,7 @@ class CurveUnit:
     stage: int
     replicates: tuple[Replicate, ...]
     sizes: tuple[tuple[int, ...], ...]
+    metric: str
     test_min: int
     test_max: int
     traces: bool
@@ -66,7 +67,7 @@ Unit = CurveUnit | CertificateUnit
 
 @dataclasses.dataclass(frozen=True)
 class Trace:
-    """Test MSE of one (curve, n) at one step of its training, on the smallest test set."""
+    """Test error of one (curve, n) at one step of its training, on the smallest test set."""
 
     key: str  # of the row that it belongs to
     unit: str
@@ -78,7 +79,7 @@ class Trace:
     init_index: int
     n: int
     step: int
-    mse: float | None
+    error: float | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,11 +121,12 @@ def empty_row(unit: CurveUnit, replicate: Replicate, n: int, status: str, reason
         n=n,
         status=status,
         reason=one_line(reason),
-        mse=None,
-        mse_se=None,
+        metric=unit.metric,
+        error=None,
+        error_se=None,
         top10_share=None,
         n_test=None,
-        train_mse=None,
+        train_error=None,
         steps=None,
         flops=None,
         hyperparameters={},
@@ -137,6 +139,12 @@ def empty_row(unit: CurveUnit, replicate: Replicate, n: int, status: str, reason
         versions=unit.versions,
         machine=machine.describe(),
     )
+
+
+def empty_rows(unit: CurveUnit, status: str, reason: str) -> tuple[Row, ...]:
+    """All rows of a unit for which nothing was measured."""
+    pairs = zip(unit.replicates, unit.sizes, strict=True)
+    return tuple(empty_row(unit, replicate, n, status, reason) for replicate, sizes in pairs for n in sizes)
 
 
 def one_line(text: str) -> str:

@@ -48,14 +48,20 @@ def certificate(d: int, degree_share: Mapping[int, float]) -> Certificate:
     )
 
 
-def row(n: int, mse: float | None, d: int = 8, r: int = 0, status: str = "ok", **other: object) -> Row:
+def row(n: int, error: float | None, d: int = 8, r: int = 0, status: str = "ok", **other: object) -> Row:
     """A row of replicate (r, r, r) with everything else made up."""
     fields: dict = {
         **{"key": "k", "unit": "u", "suite": "demo", "learner": "densenet", "learner_spec": {}},
         **{"target": "t", "target_spec": {}, "d": d, "block": r // 4, "stage": 0},
         **{"target_index": r, "sample_index": r, "init_index": r, "n": n},
-        **{"status": status, "reason": "", "mse": mse, "mse_se": None if mse is None else 0.02 * mse},
-        **{"top10_share": 0.01, "n_test": 10000, "train_mse": mse, "steps": 100, "flops": 1e9},
+        **{
+            "status": status,
+            "reason": "",
+            "metric": "relative MSE",
+            "error": error,
+            "error_se": None if error is None else 0.02 * error,
+        },
+        **{"top10_share": 0.01, "n_test": 10000, "train_error": error, "steps": 100, "flops": 1e9},
         **{"hyperparameters": {}, "health": {}, "fit_seconds": 1.0, "predict_seconds": 0.1},
         **{"timing": "standalone", "peak_memory_bytes": 1, "code": "c0de", "versions": {}, "machine": {}},
     }
@@ -77,14 +83,14 @@ def suite() -> tuple[tuple[Row, ...], dict[tuple[str, int, int], Certificate]]:
         floor = 0.02 if learner == "layerwise" else 1e-6
         for k in range(8 if learner not in ("ntk", "krr_rbf") else 7):
             n = round(64 * 2.0 ** (k + 0.618 * r % 1))
-            mse = 1 / (1 + (2 * n / scale) ** rate) ** 1.5 + floor
-            mse *= math.exp(0.12 * rng.normal())
+            error = 1 / (1 + (2 * n / scale) ** rate) ** 1.5 + floor
+            error *= math.exp(0.12 * rng.normal())
             status = "ok"
             if target == "squares-L3" and rng.random() < 0.06:
-                status, mse = "unreliable", mse * math.exp(0.8 * rng.normal())
+                status, error = "unreliable", error * math.exp(0.8 * rng.normal())
             if learner == "two_layer" and d >= 24 and rng.random() < 0.2:
-                status, mse = "diverged", mse * 10 ** rng.uniform(1, 6)
-            found = None if status == "diverged" and rng.random() < 0.3 else mse
+                status, error = "diverged", error * 10 ** rng.uniform(1, 6)
+            found = None if status == "diverged" and rng.random() < 0.3 else error
             rows.append(row(n, found, d, r, status, learner=learner, target=target, code=learner[:4] * 2))
     certificates = {
         (target, d, r): certificate(d, shares)

@@ -16,7 +16,7 @@ from machinery import ROOT, environment, hierbench, stored, suite_file
 from typer.testing import CliRunner
 
 from benchmarks import cli, fingerprint, lock
-from benchmarks.bars import judge, median_mse
+from benchmarks.bars import judge, median_error
 from benchmarks.choices import parse_value
 from benchmarks.plan import make_plan, with_learner
 from benchmarks.report import suite_rows
@@ -250,7 +250,7 @@ target = "sq"
 learner = "Mean"
 d = 4
 n = 32
-statistic = "median_mse"
+statistic = "median_error"
 max = {max}
 """
 
@@ -263,10 +263,10 @@ def test_bars(tmp_path):
     rows = stored(tmp_path)
     verdicts = judge(load_suite(path), rows, {})
     assert {r.status for r in rows} == {"ok"}
-    assert verdicts[0].met and verdicts[0].figure == median_mse([r for r in rows if r.learner == "Mean"])
+    assert verdicts[0].met and verdicts[0].figure == median_error([r for r in rows if r.learner == "Mean"])
     assert verdicts[1].bar.label == "hard" and not verdicts[1].met
     assert run.returncode == 1
-    assert re.search(r"bar met: easy: Mean on sq, d = 4, n = 32: median_mse ", run.stdout)
+    assert re.search(r"bar met: easy: Mean on sq, d = 4, n = 32: median_error ", run.stdout)
     assert re.search(r"bar MISSED: hard: .*at most 0\.001; 4 replicates.*; others: FastMean ", run.stdout)
 
 
@@ -277,13 +277,13 @@ def test_one_unit_under_two_labels_is_shown_under_both(finished):
     plan = make_plan(with_learner(suite, twin))
     with Store.readable(folder) as store:
         rows = suite_rows(plan, store)
-    shown = {label: [(r.n, r.mse) for r in rows if r.learner == label] for label in ("Mean", "twin")}
+    shown = {label: [(r.n, r.error) for r in rows if r.learner == label] for label in ("Mean", "twin")}
     assert len(shown["Mean"]) == 8 and shown["Mean"] == shown["twin"]
 
 
 def test_a_row_that_failed_counts_as_infinite(finished):
     rows = [r for r in stored(finished[0]) if r.learner == "Raises"]
-    assert median_mse(rows) == float("inf")
+    assert median_error(rows) == float("inf")
 
 
 def test_help_needs_no_suite():

@@ -105,8 +105,8 @@ def test_numbers_are_those_of_the_definition(ill_behaved):
     test_X = np.concatenate([p[0] for p in pieces])[: row.n_test]
     test_y = np.concatenate([p[1] for p in pieces])[: row.n_test]
     expected = relative_mse(learner.predict(test_X) - test_y, test_y)
-    assert (row.mse, row.mse_se) == (expected.mse, expected.standard_error)
-    assert row.train_mse == pytest.approx(np.var(y))
+    assert (row.error, row.error_se) == (expected.error, expected.standard_error)
+    assert row.train_error == pytest.approx(np.var(y))
     assert (row.steps, row.flops) == (3, row.n)
     assert row.hyperparameters == {"seed": state, "n": row.n}
     assert row.peak_memory_bytes > 1e7 and row.fit_seconds >= 0
@@ -114,7 +114,7 @@ def test_numbers_are_those_of_the_definition(ill_behaved):
 
 def test_fast_path_gives_the_numbers_of_the_slow_one(ill_behaved):
     slow, fast = (
-        [(r.n, r.mse, r.hyperparameters) for r in rows_of(ill_behaved, x)] for x in ("Mean", "FastMean")
+        [(r.n, r.error, r.hyperparameters) for r in rows_of(ill_behaved, x)] for x in ("Mean", "FastMean")
     )
     assert slow == fast
     assert {r.timing for r in rows_of(ill_behaved, "FastMean")} == {"amortised"}
@@ -126,7 +126,7 @@ def test_a_learner_that_works_in_place_spoils_nothing(tmp_path):
     run(path, tmp_path)
     found = {}
     for row in stored(tmp_path):
-        found.setdefault(row.learner, []).append((row.d, row.target_index, row.n, row.mse, row.train_mse))
+        found.setdefault(row.learner, []).append((row.d, row.target_index, row.n, row.error, row.train_error))
     assert sorted(found["InPlace"]) == sorted(found["Mean"])
 
 
@@ -222,4 +222,4 @@ def test_traces_of_a_learner_that_declares_them(tmp_path, monkeypatch):
     for trace in traces:
         row = rows[trace.key]
         assert (trace.n, trace.sample_index) == (row.n, row.sample_index)
-        assert trace.mse == pytest.approx(row.mse, rel=1.0)
+        assert trace.error == pytest.approx(row.error, rel=1.0)

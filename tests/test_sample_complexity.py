@@ -34,9 +34,17 @@ def certificate(degree_share: dict[int, float]) -> Certificate:
     return Certificate(max(degree_share), 100, "exact", one, one, one, shares, {1: one}, ((1.0,),), {}, {})
 
 
-def row(n: int, mse: float | None, d: int = 8, r: int = 0, status: str = "ok", **other: object) -> Row:
+def row(n: int, error: float | None, d: int = 8, r: int = 0, status: str = "ok", **other: object) -> Row:
     fields: dict = dict.fromkeys(Row.__dataclass_fields__)
-    fields |= {"suite": "s", "learner": "net", "target": "t", "d": d, "n": n, "mse": mse, "status": status}
+    fields |= {
+        "suite": "s",
+        "learner": "net",
+        "target": "t",
+        "d": d,
+        "n": n,
+        "error": error,
+        "status": status,
+    }
     fields |= {"target_index": r, "sample_index": r, "init_index": r, "code": "c"}
     return Row(**(fields | other))
 
@@ -95,7 +103,7 @@ def test_width_is_never_zero_and_smaller_errors_need_more_samples(
 def test_rows_that_do_not_decide_are_left_out() -> None:
     rows = [
         row(100, 0.5),
-        row(200, 0.09, status="unreliable", mse_se=0.02),
+        row(200, 0.09, status="unreliable", error_se=0.02),
         row(400, 0.05),
         row(800, None, status="failed"),
     ]
@@ -106,10 +114,10 @@ def test_rows_that_do_not_decide_are_left_out() -> None:
 
 
 def test_an_unreliable_row_counts_where_it_is_beyond_doubt() -> None:
-    good = row(200, 0.01, status="unreliable", mse_se=0.005)
+    good = row(200, 0.01, status="unreliable", error_se=0.005)
     (star,) = n_stars([row(100, 0.5), good], {}, [ABSOLUTE])
     assert (star.lower, star.upper) == (100, 200)
-    (star,) = n_stars([row(100, 0.5), row(200, 0.01, status="unreliable", mse_se=0.05)], {}, [ABSOLUTE])
+    (star,) = n_stars([row(100, 0.5), row(200, 0.01, status="unreliable", error_se=0.05)], {}, [ABSOLUTE])
     assert star.censoring == "right" and star.lower == 100
 
 

@@ -26,10 +26,11 @@ def plan(tmp_path):
     return plan_of(suite_file(tmp_path, {"Mean": "", "FastMean": ""}))
 
 
-def finished(unit, mse=0.5):
+def finished(unit, error=0.5):
     rows = without_numbers(unit, "ok", "").rows
     rows = tuple(
-        dataclasses.replace(r, mse=mse, health={"loss": 0.1}, hyperparameters={"a": [1, "x"]}) for r in rows
+        dataclasses.replace(r, error=error, health={"loss": 0.1}, hyperparameters={"a": [1, "x"]})
+        for r in rows
     )
     trace = Trace(rows[0].key, unit.key, unit.learner, unit.target, unit.d, 0, 0, 0, rows[0].n, 5, None)
     return Result("done", rows=rows, traces=(trace,), seconds=1.0)
@@ -200,3 +201,27 @@ def test_the_lock_of_a_killed_writer_is_free(tmp_path, other_writer):
     other_writer.wait()
     with lock.writer(tmp_path, False, print):
         pass
+
+
+def test_a_store_of_schema_1_is_brought_up_to_date_and_keeps_its_rows(tmp_path, plan):
+    unit = plan.curves[0]
+    with Store.writable(tmp_path) as store:
+        store.commit(unit, finished(unit))
+        before = store.rows(), store.traces()
+        for table, new, old in (
+            ("rows", "error", "mse"),
+            ("rows", "error_se", "mse_se"),
+            ("rows", "train_error", "train_mse"),
+            ("traces", "error", "mse"),
+        ):
+            store.connection.execute(f"ALTER TABLE {table} RENAME COLUMN {new} TO {old}")
+        store.connection.execute("ALTER TABLE rows DROP COLUMN metric")
+        store.connection.execute("UPDATE meta SET value = '1' WHERE name = 'schema'")
+    with pytest.raises(UserError, match=r"older hierbench \(schema 1, needed is 2\): hierbench run"):
+        Store.readable(tmp_path)
+    with Store.writable(tmp_path) as store:
+        assert (store.rows(), store.traces()) == before
+        assert {r.metric for r in store.rows()} == {"relative MSE"}
+        store.commit(plan.curves[1], finished(plan.curves[1], 0.25))
+    with Store.readable(tmp_path) as store:
+        assert {r.error for r in store.rows()} == {0.5, 0.25}

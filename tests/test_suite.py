@@ -129,11 +129,11 @@ BAR = (
 
 def test_bar_needs_a_size_that_all_replicates_share(tmp_path):
     with pytest.raises(UserError, match=r":32: bar\.n: 32 is not measured by every replicate"):
-        load(tmp_path, GOOD + BAR.format(n=32, s="median_mse"))
+        load(tmp_path, GOOD + BAR.format(n=32, s="median_error"))
     fixed = GOOD.replace("ratio = 2, count = 3", "ratio = 1, count = 1")
-    with pytest.raises(UserError, match=r":33: bar\.statistic: .*did you mean 'median_mse'"):
+    with pytest.raises(UserError, match=r":33: bar\.statistic: .*did you mean 'median_error'"):
         load(tmp_path, fixed + BAR.format(n=32, s="median_mee"))
-    assert load(tmp_path, fixed + BAR.format(n=32, s="median_mse")).bars[0].n == 32
+    assert load(tmp_path, fixed + BAR.format(n=32, s="median_error")).bars[0].n == 32
 
 
 def test_unknown_suite_gets_the_nearest_name():
