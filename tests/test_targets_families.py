@@ -195,6 +195,13 @@ def test_width_sqrt_is_the_ceiling_of_the_root():
         ("squares", 8, {"depth": 1}, "depth = 1: allowed are integers from 2"),
         ("squares", 2, {}, "width may be at most d"),
         ("squares", 8, {"rotated": 1}, "rotated = 1: allowed are true and false"),
+        ("projected", 8, {"depth": 3, "alpha": [0.5]}, "alpha has 1 values: depth 3 needs 2"),
+        ("projected", 8, {"alpha": [0.0]}, "alpha = 0.0: allowed is a number > 0"),
+        ("projected", 8, {"wiring": "vgg"}, "wiring = 'vgg': allowed are densenet, resnet"),
+        ("squares", 8, {"wiring": "resnet", "skips": [[1]]}, "the residual stream has no skip sets"),
+        ("squares", 8, {"inputs": "hypercube"}, r"'hypercube' is refused: x_i\^2 = 1"),
+        ("squares", 8, {"kappa": 1e7}, "kappa = 10000000.0"),
+        ("squares", 8, {"depth": 5}, "allowed are depths 2 to 4, past which powers"),
         ("worked-example-1", 1, {}, "d = 1: allowed are integers from 2"),
         ("worked-example-2", 3, {}, "d = 3: allowed are integers from 4"),
         ("worked-example-2", 4, {"a": -1.0}, "a = -1.0"),
@@ -210,3 +217,92 @@ def test_inconsistent_parameters_are_refused_in_one_line(name, d, params, messag
 def test_seeds_are_non_negative_integers(seed):
     with pytest.raises(ValueError, match="seed"):
         make_target("squares", 8, seed)
+
+
+@pytest.mark.parametrize("name", ["projected", "squares"])
+@pytest.mark.parametrize("d", [8, 9])
+def test_a_resnet_is_one_residual_stream(name, d):
+    """Hidden features rebuilt from a_l = a_{l-1} + h_l and s_l = W_l a_{l-1}."""
+    target = make_target(name, d, 3, depth=4, width=2, wiring="resnet")
+    X = target.sample_inputs(50, np.random.default_rng(0))
+    weights, s = target.weight_matrices, target.hidden_features(X)
+
+    def h(level):
+        c = target.constants.levels[level]
+        return (s[level - 1] ** 2 - [e.value for e in c.mean]) / [e.value for e in c.sd]
+
+    lowest = target.first_output
+    source = X if name == "projected" else h(1)
+    embedding = np.linalg.solve(weights[lowest + 1, lowest], weights[lowest + 1, lowest - 1])
+    stream_ = source @ embedding.T + h(lowest)
+    for level in range(lowest + 1, 5):
+        w = weights[level, level - 1]
+        np.testing.assert_allclose(s[level - 1], stream_ @ w.T, rtol=1e-9, atol=1e-9)
+        stream_ = stream_ + h(level)
+    k = 2
+    blocks = 2 * k * d + (4 - lowest) * k * k + (d * (d - 1) // 2 if name == "squares" else 0)
+    assert target.n_parameters == blocks
+
+
+def test_weights_of_the_levels_one_by_one():
+    powers = make_target("projected", 8, 1, depth=3, alpha=0.3)
+    listed = make_target("projected", 8, 1, depth=3, alpha=[0.3, 0.3**2])
+    X = np.random.default_rng(0).standard_normal((100, 8))
+    np.testing.assert_array_equal(powers.evaluate(X), listed.evaluate(X))
+    other = make_target("projected", 8, 1, depth=3, alpha=[0.3, 2.0])
+    assert other.alphas == {1: 1.0, 2: 0.3, 3: 2.0}
+    shares = other.certificate().level_share
+    assert shares[3].value > 0.5 > powers.certificate().level_share[3].value
+
+
+@pytest.mark.parametrize("name", ["projected", "squares"])
+@pytest.mark.parametrize("inputs", ["gaussian", "gaussian:condition=5", "mixture", "cube", "sphere"])
+def test_targets_are_normalised_and_nested_on_every_law(name, inputs):
+    target = make_target(name, 7, 3, width=2, depth=3, inputs=inputs)
+    X, y = sample(target, 5000)
+    for m in (1, 2049):
+        np.testing.assert_array_equal(sample(target, m)[1], y[:m])
+    mean, variance = y.mean(), y.var()
+    assert abs(mean) < 0.2
+    assert 0.3 < variance < 3
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(target)).evaluate(X), y)
+
+
+def test_levels_of_a_rerandomised_hierarchy_do_not_share_lower_levels():
+    base = make_target("projected", 10, 2, depth=3, width=2, alpha=1.0)
+    control = base.rerandomised()
+    assert (control.d, control.degree, control.inputs) == (10, 8, "gaussian")
+    X, y = sample(control, 3000)
+    np.testing.assert_array_equal(sample(control, 100)[1], y[:100])
+    # y is the sum of the top levels of independent targets, rebuilt one by one.
+    parts = []
+    for level, copy in control.copies.items():
+        s = copy.hidden_features(X)[level - 1]
+        c = copy.constants.levels[level]
+        h = (s**2 - [e.value for e in c.mean]) / [e.value for e in c.sd]
+        parts.append(h.sum(axis=1) / c.sum_sd.value)
+        assert copy.depth == level
+    total = sum(parts)
+    np.testing.assert_allclose(y, total / control._normalised.constants.scale.value, atol=1e-9)
+    rows = [copy.weight_matrices[1, 0] for copy in control.copies.values()]
+    assert np.linalg.matrix_rank(np.concatenate(rows)) == 6
+    certificate = control.certificate()
+    assert certificate.variance.value == pytest.approx(1.0, abs=1e-9)
+    assert max(certificate.degree_share) == 8
+    assert sum(e.value for e in certificate.level_share.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("rotated", [True, False])
+def test_rerandomised_squares_have_rotations_of_their_own(rotated):
+    control = make_target("squares", 6, 2, depth=3, width=2, rotated=rotated).rerandomised()
+    X, y = sample(control, 500)
+    parts = []
+    for level, copy in control.copies.items():
+        s = copy.hidden_features(X)[level - 1]
+        c = copy.constants.levels[level]
+        h = (s**2 - [e.value for e in c.mean]) / [e.value for e in c.sd]
+        parts.append(control.base.alphas[level] * h.sum(axis=1) / c.sum_sd.value)
+    np.testing.assert_allclose(y, sum(parts) / control._normalised.constants.scale.value, atol=1e-9)
+    assert (
+        np.abs(control.copies[2].weight_matrices[2, 1] - control.copies[3].weight_matrices[2, 1]).max() > 0.1
+    )
