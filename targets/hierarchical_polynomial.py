@@ -41,8 +41,8 @@ class HierarchicalPolynomial(PolynomialTarget):
     those of g under a standard Gaussian, to which p tends as r grows; the certificate has the
     exact ones of y. Hidden features: p (level 1) and y (level 2).
 
-    A three-layer net learns g(p) from about d^k samples where a kernel needs d^(kq), for p such
-    that the net finds it in one step and g with information exponent 1.
+    For a large class of p a three-layer net learns g(p) from about d^k samples, up to logarithms, where
+    a kernel needs d^(kq).
 
     Inputs are Gaussian (with a condition number in whitened coordinates) or on the sphere, where
     He_k is replaced by the monic zonal harmonic. The other laws are refused: there p would not

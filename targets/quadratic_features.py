@@ -10,7 +10,6 @@ import numpy as np
 from targets.algebra import Polynomial, TooManyTermsError
 from targets.checks import integer
 from targets.harmonics import linear_matrix, whitened
-from targets.inputs import Reduction
 from targets.links import (
     MAX_TARGET_DEGREE,
     Link,
@@ -19,8 +18,9 @@ from targets.links import (
     decay_of_shares,
     random_link,
 )
-from targets.measures import Product
-from targets.polynomial import PolynomialTarget
+from targets.polynomial import CHUNK, PolynomialTarget
+from targets.quadratic_moments import covariance_of_forms, second_order
+from targets.spectrum import Spectrum
 from targets.weights import stream
 
 MAX_FORM_TERMS = 50_000
@@ -141,6 +141,12 @@ class QuadraticFeatures(PolynomialTarget):
         first, last = self.information_exponent, self.link_degree
         return random_link(self.n_features, first, last, self.decay, seed=self.seed, level=2)
 
+    def _forms(self, X: np.ndarray) -> np.ndarray:
+        if not self.law.isotropic:
+            return super()._forms(X)
+        # t = x: a product with the identity would cost as much as a feature.
+        return np.concatenate([X, np.zeros((CHUNK - len(X), self.d))])
+
     def _features(self, T: np.ndarray) -> np.ndarray:
         return np.stack([np.einsum("ni,ni->n", T @ form, T) for form in self.forms], axis=1)
 
@@ -163,6 +169,31 @@ class QuadraticFeatures(PolynomialTarget):
         values = np.where(i == j, 1.0, 2.0) * forms[:, i, j]
         return [self.link.compose([Polynomial(exponents, v[:, None]) for v in values])]
 
+    @functools.cached_property
+    def _raw(self) -> Spectrum | None:
+        found = super()._raw
+        if found is not None or self.law.name != "gaussian" or self.link_degree > 2:
+            return found
+        # Many variables: the algebra has too many terms, but traces say it all to second order.
+        link = self.link.polynomial
+        b, B = np.zeros(self.n_features), np.zeros((self.n_features, self.n_features))
+        for exponents, value in zip(link.exponents, link.coefficients[:, 0], strict=True):
+            variables = np.repeat(np.arange(self.n_features), exponents)
+            if len(variables) == 1:
+                b[variables[0]] = value
+            elif len(variables) == 2:
+                B[variables[0], variables[1]] += value / 2.0
+                B[variables[1], variables[0]] += value / 2.0
+        mean, form, top = second_order(self.forms, b, B)
+        grams = {2: np.full((1, 1), 2.0 * np.sum(form**2)), 4: np.full((1, 1), top)}
+        if self.link_degree == 1:
+            del grams[4]
+        matrix = self._reduction.matrix
+        mean += float(link.constant[0])
+        return Spectrum(
+            self.term_levels, mean, grams, matrix.T @ form @ matrix, self._reduction.measure, None
+        )
+
     def features(self, T: np.ndarray) -> list[np.ndarray]:
         s = self._features(T)
         intercept, scale = self._affine
@@ -171,20 +202,3 @@ class QuadraticFeatures(PolynomialTarget):
     @property
     def n_parameters(self) -> int:
         return self.n_features * (self.d * (self.d + 1) // 2) + self.link.n_coefficients
-
-
-def covariance_of_forms(matrices: np.ndarray, reduction: Reduction) -> np.ndarray:
-    """Covariance of t^T A_i t for symmetric A_i, shapes (r, q, q) -> (r, r).
-
-    For independent w of variance 1, Cov(w^T A w, w^T B w) = 2 tr(A B) + sum_i (E w_i^4 - 3) A_ii B_ii;
-    on the sphere of radius sqrt(d), 2 d / (d + 2) (tr(A B) - tr A tr B / d).
-    """
-    forms = reduction.matrix.T @ matrices @ reduction.matrix
-    flat = forms.reshape(len(forms), -1)
-    diagonals = np.diagonal(forms, axis1=1, axis2=2)
-    measure = reduction.measure
-    if isinstance(measure, Product):
-        fourth = np.array([f.norms[2] ** 2 + f.a[1] ** 2 + 1.0 for f in measure.factors])
-        return np.asarray(2.0 * flat @ flat.T + (diagonals * (fourth - 3.0)) @ diagonals.T)
-    d, traces = reduction.coordinates.shape[1], diagonals.sum(axis=1)
-    return np.asarray(2.0 * d / (d + 2.0) * (flat @ flat.T - np.outer(traces, traces) / d))

@@ -16,8 +16,8 @@ class SingleIndex(IndexModel):
         y = sum_{j=k*..D} +-sqrt(share_j) He_j(<w, x>) / sqrt(j!),   share_j ~ decay^(j - k*)
 
     k* is the information exponent: the lowest degree that carries variance. w is uniform on the
-    unit sphere, the signs are random. One pass of SGD from a random start needs of the order of d
-    (k* = 1), d log^2 d (k* = 2) or d^(k* - 1) samples to find w (k* > 2). The hidden feature is
+    unit sphere, the signs are random. One pass of SGD from a random start needs of the order of
+    d^max(1, k* - 1) samples, up to logarithms, to find w. The hidden feature is
     <w, x>.
 
     Inputs are Gaussian (with a condition number <w, x> is divided by its standard deviation) or on
