@@ -104,13 +104,13 @@ def figures(suite: SuiteName = "default", results: Results = Path("results")) ->
 @app.command()
 def describe(
     target: Annotated[str, typer.Argument(help="A target family.", metavar="TARGET")],
-    d: Annotated[int, typer.Option("--d", help="Dimension.")],
+    d: Annotated[int | None, typer.Option("--d", help="Dimension; or --set d=40.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="parameter=value.", metavar="NAME=VALUE")
+        list[str] | None, typer.Option("--set", help="d=40, or parameter=value.", metavar="NAME=VALUE")
     ] = None,
     index: Annotated[int, typer.Option(min=0, help="Which of the targets that suites draw.")] = 0,
 ) -> None:
-    """The certificate of a target: moments, variance by degree and level, condition numbers."""
+    """The certificate of a target: moments, variance by degree and level, contamination, floors."""
     from benchmarks.listing import print_certificate
 
     print_certificate(target, d, settings or [], index)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import re
 import sqlite3
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from machinery import ROOT, environment, hierbench, stored, suite_file
 from typer.testing import CliRunner
@@ -18,10 +20,13 @@ from typer.testing import CliRunner
 from benchmarks import cli, fingerprint, lock
 from benchmarks.bars import judge, median_error
 from benchmarks.choices import parse_value
+from benchmarks.draw import draw_target
 from benchmarks.plan import make_plan, with_learner
 from benchmarks.report import suite_rows
 from benchmarks.store import NAME, Store
 from benchmarks.suite_file import load_suite
+from targets.modifiers import MODIFIERS
+from targets.registry import FAMILIES
 
 
 @pytest.fixture
@@ -83,7 +88,14 @@ def test_list_shows_everything(status):
         (["describe", "sqares", "--d", "4"], "did you mean 'squares'"),
         (["describe", "squares", "--d", "1"], "d = 1"),
         (["describe", "squares", "--d", "6", "--set", "dept=3"], "did you mean 'depth'"),
-        (["describe", "squares"], "--d"),
+        (["describe", "squares"], "--d 40, or --set d=40"),
+        (["describe", "squares", "--d", "8", "--set", "d=9"], "--d 8 and --set d=9: two dimensions"),
+        (["describe", "squares", "--set", "d=nine"], "--set d=nine: a whole number needed"),
+        (["describe", "squares", "--set", "d=8", "--set", "nois=1"], "did you mean 'noise'"),
+        (
+            ["describe", "squares", "--set", "d=8", "--set", "classify=true", "--set", "margin=2.9"],
+            "more than 90%",
+        ),
     ],
 )
 def test_an_error_is_one_line_and_status_two(status, arguments, says):
@@ -126,6 +138,90 @@ def test_describe_prints_the_certificate(status):
         float(x) for x in re.findall(r"^share of variance at degree \d+ +([\d.e-]+)", out, re.MULTILINE)
     ]
     assert sum(shares) == pytest.approx(1.0, abs=1e-4)
+
+
+def entries(out):
+    """What ``describe`` prints, as name -> text."""
+    return dict(
+        re.split(r"  +", line, maxsplit=1) for line in out.splitlines() if re.search(r"\S  +\S", line)
+    )
+
+
+def test_describe_prints_every_field_of_the_certificate(status):
+    settings = ["--set", "d=10", "--set", "width=2", "--set", "depth=3", "--set", "noise=0.5"]
+    code, out, _ = status("describe", "squares", *settings)
+    assert code == 0
+    spec = {"family": "squares", "parameters": {"width": 2, "depth": 3, "noise": 0.5}}
+    c = draw_target(spec, 10, 0).certificate()
+    found = entries(out)
+    assert found["inputs"] == "gaussian" and found["Bayes error"] == "0.25"
+    assert found["parameters"] == str(c.n_parameters)
+    for what, values in (
+        ("share of variance at degree", c.degree_share),
+        ("share of variance of level", c.level_share),
+        ("contamination of level", c.contamination),
+    ):
+        assert values
+        for key, estimate in values.items():
+            value, _, stderr = found[f"{what} {key}"].partition(" +- ")
+            assert float(value) == pytest.approx(estimate.value, rel=1e-3, abs=1e-12)
+            assert bool(stderr) != estimate.exact
+    steps = dict(c.kernel_floor(10))
+    assert {name for name in found if "kernel floor" in name} == {
+        f"kernel floor from n = {math.comb(10 + p, p)}" for p in (0, 2, 4, 6, 8)
+    }
+    for p in (0, 2, 4, 6, 8):
+        n = math.comb(10 + p, p)
+        assert float(found[f"kernel floor from n = {n}"]) == pytest.approx(steps[n], rel=1e-3, abs=1e-9)
+    for epsilon in (0.1, 0.01):
+        assert found[f"relative MSE {epsilon:g} needs"] == f"degree {c.degree_needed(epsilon)}"
+    assert "condition number of W_2,1" in found
+    matrix = out[out.index("covariance of the levels") :].splitlines()[1:3]
+    np.testing.assert_allclose(
+        [[float(x) for x in row.split()] for row in matrix], c.level_covariance, atol=1e-3
+    )
+
+
+def test_dimension_by_either_option(status):
+    one, other, both = (
+        status("describe", "worked-example-1", *options)[1]
+        for options in (["--d", "5"], ["--set", "d=5"], ["--d", "5", "--set", "d=5"])
+    )
+    assert one == other == both and "d = 5" in one
+
+
+def test_describe_copes_with_what_a_certificate_lacks(status):
+    code, out, _ = status("describe", "worked-example-1", "--d", "5", "--set", "control=shuffled")
+    found = entries(out)
+    assert code == 0 and found["Bayes error"] == "1"
+    assert found["share above degree 2"] == "unknown: eps_rel undefined"
+    assert found["relative MSE 0.1 needs"] == "an unknown degree"
+    assert "kernel floor" not in out
+    code, out, _ = status("describe", "worked-example-1", "--d", "5", "--set", "control=flat")
+    assert code == 0 and "covariance of the levels" not in out
+    assert " +- " in entries(out)["kurtosis"]
+    code, out, _ = status("describe", "worked-example-1", "--d", "5", "--set", "classify=true")
+    found = entries(out)
+    assert code == 0 and found["classes"] == "-1, 1" and " +- " in found["mean"]
+
+
+def test_list_targets_shows_what_a_choice_needs(status):
+    code, out, _ = status("list", "targets")
+    text = " ".join(out.split())
+    assert code == 0
+    for name, family in FAMILIES.items():
+        entry = text[text.index(f" {name} {family.summary}") :]
+        for part in (
+            family.formula,
+            family.source,
+            f"degree {family.degree}",
+            *family.refused_inputs.values(),
+        ):
+            assert " ".join(part.split()) in entry, (name, part)
+    squares = text[text.index("squares quadratic") : text.index("worked-example-1")]
+    assert "inputs gaussian, mixture, cube, sphere; not hypercube: x_i^2 = 1 there" in squares
+    for name, (_, line) in MODIFIERS.items():
+        assert f"{name} {line}" in text
 
 
 @pytest.mark.parametrize(
