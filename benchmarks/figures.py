@@ -14,8 +14,10 @@ from benchmarks.table import format_exponent
 from plots.data import (
     CurvePoint,
     EpsilonPanel,
+    ErrorMetric,
     ExponentLine,
     FigureData,
+    KernelFloor,
     NStarPoint,
     ParameterCount,
     Provenance,
@@ -77,8 +79,35 @@ def figure_data(
             for (target, d), found in sorted(counts.items())
             if target in targets
         ),
+        metrics=tuple(
+            ErrorMetric(target, next(row.metric for row in rows if row.target == target))
+            for target in targets
+        ),
+        kernel_floors=tuple(
+            KernelFloor(target, d, steps)
+            for target, d in sorted(counts)
+            if target in targets and (steps := median_floor(target, d, certificates))
+        ),
         provenance=provenance,
     )
+
+
+def median_floor(target: str, d: int, certificates: Certificates) -> tuple[tuple[float, float], ...]:
+    """Predicted floor of rotation-invariant kernels, the median over the targets drawn.
+
+    Empty where it is no theorem: for other laws of the inputs, for classification (it is about
+    mean squared errors), and where a certificate has no shares of variance.
+    """
+    found = [c for (name, size, _), c in certificates.items() if (name, size) == (target, d)]
+    floors = [c.kernel_floor(d) for c in found]
+    if not all(floors) or not all(c.rotation_invariant and not c.classes for c in found):
+        return ()
+
+    def at(steps: Sequence[tuple[float, float]], n: float) -> float:
+        return next(floor for start, floor in reversed(steps) if start <= n)
+
+    sizes = sorted({n for steps in floors for n, _ in steps})
+    return tuple((n, statistics.median(at(steps, n) for steps in floors)) for n in sizes)
 
 
 def write(

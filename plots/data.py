@@ -67,6 +67,29 @@ class ParameterCount:
 
 
 @dataclasses.dataclass(frozen=True)
+class ErrorMetric:
+    """What the errors on a target are: "relative MSE" or "misclassification"."""
+
+    target: str
+    metric: str
+
+
+@dataclasses.dataclass(frozen=True)
+class KernelFloor:
+    """Predicted floor under the error of every rotation-invariant kernel at one d.
+
+    Attributes
+    ----------
+    steps : tuple of (n, floor)
+        Increasing in n: from n samples on, up to the next step, the error is at least floor.
+    """
+
+    target: str
+    d: int
+    steps: tuple[tuple[float, float], ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Provenance:
     """Where the rows of a figure came from; no date, so that equal rows give equal files.
 
@@ -108,4 +131,6 @@ class FigureData:
     exponents: tuple[ExponentLine, ...]
     panels: tuple[EpsilonPanel, ...]
     parameter_counts: tuple[ParameterCount, ...]
+    metrics: tuple[ErrorMetric, ...]
+    kernel_floors: tuple[KernelFloor, ...]
     provenance: Provenance

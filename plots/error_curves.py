@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from plots.data import CurvePoint, FigureData
+from plots.data import CurvePoint, FigureData, KernelFloor
 from plots.style import PAGE_WIDTH, Look, dimension_axis, dodges, legend_entry, looks, n_columns, text
 
 _LOST = ("diverged", "failed", "timeout")
 _QUARTILES_FROM = 8  # replicates; with fewer, quartiles are hardly more than the range
+_FLOOR_COLOR = "0.55"
 _HIGHEST_LIMIT = 10.0  # relative MSE: predicting the mean already gets 1
 _LOWEST_LIMIT = 1e-7  # below is exact recovery; a scale down to rounding would flatten the rest
 
@@ -77,6 +78,12 @@ def band(curves: Sequence[tuple[np.ndarray, np.ndarray]], n_grid: int = 25) -> B
     return Band(*(np.exp(v) for v in (grid, median, low, high)))
 
 
+def error_name(data: FigureData, target: str) -> str:
+    """The error of a target as an axis calls it."""
+    metric = next((m.metric for m in data.metrics if m.target == target), "relative MSE")
+    return {"relative MSE": "relative test MSE", "misclassification": "test misclassification rate"}[metric]
+
+
 def error_limits(points: Iterable[CurvePoint]) -> tuple[float, float]:
     """Limits that hold the ok errors; a diverged learner cannot flatten the others."""
     errors = [p.error for p in points if p.status == "ok" and _drawable(p) and p.error is not None]
@@ -107,17 +114,20 @@ def error_against_n(data: FigureData, target: str) -> Figure | None:
             _draw_curve(ax, [p for p in here if p.learner == learner], look, len(style), limits)
         lost |= _draw_lost(ax, here, style, limits)
         ax.set_title(f"d = {d}")
+    floors = [f for f in data.kernel_floors if f.target == target and f.d in dims]
+    for floor in floors:
+        _draw_floor(axes[dims.index(floor.d)], floor, limits)
     axes[0].yaxis.set_major_locator(LogLocator(numticks=8))
     axes[0].yaxis.set_minor_formatter(NullFormatter())
     axes[0].xaxis.set_minor_formatter(NullFormatter())
     for k, ax in enumerate(axes):
         ax.set_visible(k < len(dims))
         if k % n_cols == 0:
-            ax.set_ylabel("relative test MSE")
+            ax.set_ylabel(error_name(data, target))
         if k + n_cols >= len(dims):
             ax.set_xlabel("samples n")
             ax.tick_params(labelbottom=True)
-    _legend(figure, points, style, lost)
+    _legend(figure, points, style, lost, bool(floors))
     figure.suptitle(f"{text(target)}: error against samples (median, {_spread_text(points)})")
     return figure
 
@@ -176,6 +186,25 @@ def _draw_lost(
     return bool(lost)
 
 
+def _draw_floor(ax: Axes, floor: KernelFloor, limits: tuple[float, float]) -> None:
+    """A staircase behind the curves, over the sizes that they cover and no further."""
+    x_limits = ax.get_xlim()
+    n = [n for n, _ in floor.steps]
+    # No logarithm has room for a floor of 0: the staircase leaves through the bottom.
+    heights = [max(height, limits[0] * 1e-3) for _, height in floor.steps]
+    ax.step(
+        [*n, max(n[-1], x_limits[1]) * 2],
+        [*heights, heights[-1]],
+        where="post",
+        color=_FLOOR_COLOR,
+        linewidth=0.7,
+        linestyle="-",
+        marker="",
+        zorder=1.5,
+    )
+    ax.set_xlim(x_limits)
+
+
 def _spread_text(points: Sequence[CurvePoint]) -> str:
     most = max(
         len({p.replicate for p in points if (p.learner, p.d) == key})
@@ -184,7 +213,9 @@ def _spread_text(points: Sequence[CurvePoint]) -> str:
     return f"{'quartiles' if most >= _QUARTILES_FROM else 'range'} over replicates"
 
 
-def _legend(figure: Figure, points: Sequence[CurvePoint], style: Mapping[str, Look], lost: bool) -> None:
+def _legend(
+    figure: Figure, points: Sequence[CurvePoint], style: Mapping[str, Look], lost: bool, floor: bool = False
+) -> None:
     present = {p.learner for p in points}
     handles = [
         legend_entry(name, look.color, look.marker, look.linestyle)
@@ -195,6 +226,8 @@ def _legend(figure: Figure, points: Sequence[CurvePoint], style: Mapping[str, Lo
         handles.append(legend_entry("unreliable", marker="o", hollow=True))
     if lost:
         handles.append(legend_entry("diverged, failed or off the scale", marker="x"))
+    if floor:
+        handles.append(legend_entry("predicted kernel floor", _FLOOR_COLOR, linestyle="-"))
     figure.legend(handles=handles, loc="outside lower center", ncols=n_columns(figure, handles))
 
 
@@ -264,7 +297,7 @@ def error_against_d(data: FigureData, target: str) -> Figure | None:
     figure = Figure(figsize=(PAGE_WIDTH * (0.35 + 0.3 * len(budgets)), 3.0))
     axes = figure.subplots(1, len(budgets), squeeze=False, sharey=True).ravel()
     # Before anything is drawn: matplotlib cannot scale itself to errors near rounding.
-    axes[0].set(yscale="log", ylabel="relative test MSE", ylim=limits)
+    axes[0].set(yscale="log", ylabel=error_name(data, target), ylim=limits)
     axes[0].yaxis.set_minor_formatter(NullFormatter())
     present = [name for name in style if any(p.learner == name for p in points)]
     shifts = dodges(present, dims)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import math
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from matplotlib.image import imread
 from synthetic_rows import certificate, row, suite
 
 import plots
-from benchmarks.figures import figure_data, provenance_of, write
+from benchmarks.figures import figure_data, median_floor, provenance_of, write
 from benchmarks.sample_complexity import Epsilon
 from plots.data import FigureData
 from plots.error_curves import at_budget, band, error_against_d, error_against_n, error_limits, fixed_budgets
@@ -178,6 +179,65 @@ def test_labels_that_make_the_same_file_name_do_not_overwrite_each_other(tmp_pat
     stems = [p.name for p in writer.paths if p.suffix == ".pdf"]
     assert stems == ["kind_t-a_1.pdf", "kind_t-a_1-2.pdf", "kind_target.pdf"]
     assert all(p.parent == tmp_path and p.exists() for p in writer.paths)
+
+
+def floors_of(figure: Figure) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The grey staircase of each panel, by its title."""
+    return {
+        ax.get_title(): (np.asarray(line.get_xdata()), np.asarray(line.get_ydata()))
+        for ax in figure.axes
+        for line in ax.get_lines()
+        if line.get_drawstyle() == "steps-post"
+    }
+
+
+def legend_of(figure: Figure) -> list[str]:
+    return [str(t.get_text()) for t in figure.legends[0].get_texts()]
+
+
+def test_kernel_floor_is_the_median_over_targets_where_it_is_a_theorem() -> None:
+    drawn = [{2: 0.5, 4: 0.5}, {2: 0.9, 4: 0.1}, {2: 0.8, 4: 0.2}]
+    certificates = {("t", 6, r): certificate(6, shares) for r, shares in enumerate(drawn)}
+    steps = median_floor("t", 6, certificates)
+    expected = [(1, 1.0), (7, 1.0), (28, 0.2), (84, 0.2), (210, 0.0)]
+    assert [n for n, _ in steps] == [n for n, _ in expected]
+    assert [f for _, f in steps] == pytest.approx([f for _, f in expected])
+    assert median_floor("t", 7, certificates) == median_floor("u", 6, certificates) == ()
+    for change in ({"rotation_invariant": False}, {"classes": (-1.0, 1.0)}, {"degree_share": {}}):
+        other = certificates | {("t", 6, 1): dataclasses.replace(certificates["t", 6, 1], **change)}
+        assert median_floor("t", 6, other) == (), change
+
+
+def test_kernel_floor_is_drawn_behind_the_curves_and_moves_no_limits() -> None:
+    rows, certificates = suite()
+    chosen = [r for r in rows if r.target == "squares-L3" and r.learner == "krr_rbf"]
+    moved = {k: dataclasses.replace(c, rotation_invariant=k[1] != 8) for k, c in certificates.items()}
+    source = provenance_of(chosen, "s", "0")
+    with figure_style():
+        found, without = (
+            error_against_n(figure_data(chosen, c, EPSILONS, source), "squares-L3") for c in (moved, {})
+        )
+    assert found is not None and without is not None
+    floors = floors_of(found)
+    assert set(floors) == {"d = 12", "d = 16", "d = 24", "d = 32"}
+    n, height = floors["d = 12"]
+    assert n[2] == math.comb(14, 2) and height[2] == pytest.approx(0.28)
+    assert floors_of(without) == {}
+    assert "predicted kernel floor" in legend_of(found)
+    assert "predicted kernel floor" not in legend_of(without)
+    for one, two in zip(found.axes, without.axes, strict=True):
+        assert one.get_xlim() == pytest.approx(two.get_xlim()) and one.get_ylim() == two.get_ylim()
+
+
+def test_axes_say_which_error_they_show() -> None:
+    rows = [row(n, 1 / n, d=d, target=t) for n in (10, 100) for d in (4, 8) for t in ("a", "b")]
+    rows = [dataclasses.replace(r, metric="misclassification") if r.target == "b" else r for r in rows]
+    data = figure_data(rows, {}, EPSILONS, provenance_of(rows, "s", "0"))
+    with figure_style():
+        for target, name in (("a", "relative test MSE"), ("b", "test misclassification rate")):
+            for draw in (error_against_n, error_against_d):
+                figure = draw(data, target)
+                assert figure is not None and figure.axes[0].get_ylabel() == name
 
 
 def test_data_says_which_degree_each_epsilon_asks_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 import re
@@ -70,6 +71,20 @@ def test_piped_table_is_plain_and_not_too_wide() -> None:
     assert "eps_rel = 0.1 (asks for degree 6)" in text
     assert "two_layer: 6 unreliable, 9 diverged of 160 rows" in text
     assert " > " in text and "unidentified" in text
+
+
+def test_headings_say_what_an_epsilon_means_where_no_degree_does() -> None:
+    rows = [row(n, 10 / n, r=r) for n in (50, 200) for r in range(4)]
+    sign = dataclasses.replace(certificate(8, {2: 0.5, 4: 0.5}), classes=(-1.0, 1.0))
+    blank = dataclasses.replace(sign, classes=(), degree_share={})
+    for found, heading in (
+        (sign, "eps = 0.1 (rate of misclassification)"),
+        (blank, "eps = 0.1 (degree unknown: no shares of variance in the certificate)"),
+    ):
+        text = printed(rows, {("t", 8, r): found for r in range(4)})
+        assert heading in text
+        assert "eps_rel = 0.1 (undefined for this target)" in text
+    assert "eps = 0.1 (degree unknown: no certificate)" in printed(rows, {})
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])
