@@ -21,6 +21,9 @@ from targets.orthogonal import MAX_DEGREE, Univariate
 MAX_PAIRS = 4_500_000
 """Largest number of pairs of terms that a product may form (about 2 s and 0.3 GB)."""
 
+MAX_CLOSURE = 2_000_000
+"""Largest number of terms that the expansion of one monomial by degree may have."""
+
 MAX_EXPONENT = 127
 """Exponents are kept as int8."""
 
@@ -193,6 +196,7 @@ class ProductSeries(Series):
     def of(cls, polynomial: Polynomial, factors: Sequence[Univariate]) -> ProductSeries:
         """Expand one variable after the other: w^e = sum_k T[e, k] pi_k(w)."""
         steps = [2 if f.symmetric else 1 for f in factors]
+        _require_closure(polynomial, np.array(steps))
         closed = _closed(polynomial, steps)
         exponents, keys = closed.exponents, closed.keys
         order = np.argsort(keys)
@@ -205,8 +209,7 @@ class ProductSeries(Series):
             rows = np.flatnonzero(e >= step)
             e = e[rows]
             top = int(e.max(initial=0))
-            if top > MAX_DEGREE:
-                raise TooManyTermsError(f"degree {top} in one variable is past the limit of {MAX_DEGREE}")
+            require_degree(top)
             # Upwards in the lowered exponent: what is added has not been added to yet.
             for low in range(top - step + 1):
                 for drop in range(step, top - low + 1, step):
@@ -280,6 +283,7 @@ class SphereSeries(Series):
 
     @classmethod
     def of(cls, polynomial: Polynomial, d: int) -> SphereSeries:
+        _require_closure(polynomial, np.full(polynomial.n_variables, 2))
         parts = []
         lowered, j = polynomial, 0
         while lowered.n_terms:
@@ -354,15 +358,34 @@ def pairs_of_square(n_terms: int) -> int:
     return n_terms * (n_terms + 1) // 2
 
 
+def require_degree(top: int) -> None:
+    """TooManyTermsError on a degree in one variable past ``MAX_DEGREE``."""
+    if top > MAX_DEGREE:
+        raise TooManyTermsError(f"degree {top} in one variable is past the limit of {MAX_DEGREE}")
+
+
 def _require_reach(pairs: int) -> None:
     if pairs > MAX_PAIRS:
         raise TooManyTermsError(f"a product of {pairs} pairs of terms is past the limit of {MAX_PAIRS}")
 
 
+def _require_closure(p: Polynomial, steps: np.ndarray) -> None:
+    """x_1^2 ... x_m^2 alone has 2^m terms of lower degree below it."""
+    highest = p.exponents.max(axis=0, initial=0) // steps + 1.0
+    if np.log(highest).sum() <= math.log(MAX_CLOSURE):
+        return
+    logs = np.log(p.exponents // steps + 1.0).sum(axis=1)
+    if logs.max(initial=0.0) > math.log(MAX_CLOSURE):
+        raise TooManyTermsError(
+            f"an expansion of e^{logs.max():.3g} terms is past the limit of {MAX_CLOSURE}"
+        )
+
+
 def _product(a: Polynomial, b: Polynomial, i: np.ndarray, j: np.ndarray, weight: np.ndarray) -> Polynomial:
-    top = int(a.degrees.max(initial=0) + b.degrees.max(initial=0))
+    tops = [p.exponents.max(axis=0, initial=0).astype(np.int64) for p in (a, b)]
+    top = int((tops[0] + tops[1]).max(initial=0))
     if top > MAX_EXPONENT:
-        raise TooManyTermsError(f"degree {top} is past the limit of {MAX_EXPONENT}")
+        raise TooManyTermsError(f"degree {top} in one variable is past the limit of {MAX_EXPONENT}")
     second_a, second_b = _keys(a.exponents, 1), _keys(b.exponents, 1)
     pair_keys = a.keys[i] + b.keys[j]
     order, starts = _groups(pair_keys, second_a[i] + second_b[j])

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from targets.algebra import Polynomial, ProductSeries, Series, SphereSeries
+from targets.algebra import Polynomial, ProductSeries, Series, SphereSeries, require_degree
 from targets.orthogonal import HERMITE, Univariate
 
 
@@ -30,6 +30,13 @@ class Measure(abc.ABC):
     @abc.abstractmethod
     def expand(self, polynomial: Polynomial) -> Series:
         """Parts by degree of q polynomials in w."""
+
+    @abc.abstractmethod
+    def expectation(self, polynomial: Polynomial) -> np.ndarray:
+        """E of q polynomials in w from the moments of their monomials, shape (q,).
+
+        Needs no expansion, but loses digits where large terms cancel.
+        """
 
     @abc.abstractmethod
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -62,6 +69,13 @@ class Product(Measure):
     def expand(self, polynomial: Polynomial) -> ProductSeries:
         return ProductSeries.of(polynomial, self.factors)
 
+    def expectation(self, polynomial: Polynomial) -> np.ndarray:
+        moments = np.ones(polynomial.n_terms)
+        for e, factor in zip(polynomial.exponents.T, self.factors, strict=True):
+            require_degree(int(e.max(initial=0)))
+            moments *= factor.powers[e, 0]
+        return np.asarray(moments @ polynomial.coefficients)
+
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         if self.gaussian:
             return rng.standard_normal((n, self.m))
@@ -77,6 +91,14 @@ class Sphere(Measure):
 
     def expand(self, polynomial: Polynomial) -> SphereSeries:
         return SphereSeries.of(polynomial, self.d)
+
+    def expectation(self, polynomial: Polynomial) -> np.ndarray:
+        # Of the Gaussian, over E |g|^(2h) / d^h = prod_{s<h} (d + 2s) / d in even degree 2h.
+        require_degree(int(polynomial.exponents.max(initial=0)))
+        moments = HERMITE.powers[polynomial.exponents, 0].prod(axis=1)
+        radial = np.cumprod(1.0 + 2.0 * np.arange(polynomial.degrees.max(initial=0) // 2 + 1) / self.d)
+        moments /= np.concatenate([[1.0], radial])[polynomial.degrees // 2]
+        return np.asarray(moments @ polynomial.coefficients)
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         g = rng.standard_normal((n, self.m))
