@@ -8,88 +8,18 @@ import inspect
 from pathlib import PurePath
 from typing import Any
 
+from learners import catalogue_adaptive, catalogue_kernels, catalogue_nets
 from learners.base import Descriptor
 
-_ALLEN_ZHU_LI = "Allen-Zhu & Li, arXiv 2001.04413"
-_SGD = frozenset({"fit_curves", "level_features", "traces", "sampler"})
-_KERNEL = frozenset({"fit_curves"})
-_KERNEL_COST = "{} for each of the last 3-7 kernels and ridges tried, about {} more on shorter prefixes"
-_KRR = "Saunders, Gammerman & Vovk, ICML 1998"
-
-_DESCRIPTORS = (
-    Descriptor(
-        name="densenet",
-        path="learners.densenet:DenseNetRegressor",
-        summary="deep quadratic DenseNet, all layers together from the first step",
-        learns="hierarchy",
-        source=_ALLEN_ZHU_LI,
-        cost="steps x batch x (d + L width) x width, for each net",
-        capabilities=_SGD,
-        knows_depth="depth",
-        dtype="float32",
-    ),
-    Descriptor(
-        name="layerwise",
-        path="learners.layerwise:LayerwiseDenseNetRegressor",
-        summary="the same net layer by layer: BFC-x, lower layers frozen at x = 0",
-        learns="hierarchy",
-        source="Belilovsky et al., arXiv 1812.11446; BFC-x after " + _ALLEN_ZHU_LI,
-        cost="L phases x steps x batch x (d + L width) x width, for each net",
-        capabilities=_SGD,
-        knows_depth="depth",
-        dtype="float32",
-    ),
-    Descriptor(
-        name="two_layer",
-        path="learners.two_layer:TwoLayerRegressor",
-        summary="two-layer net of generous width: z^degree (the target's) or ReLU activation",
-        learns="adaptive features",
-        source=_ALLEN_ZHU_LI + ", section on shallow nets",
-        cost="steps x batch x d x width, for each net and rate or decay tried",
-        capabilities=_SGD,
-        knows_degree="degree",
-        dtype="float32",
-    ),
-    Descriptor(
-        name="krr_rbf",
-        path="learners.kernel_ridge:KernelRidgeRBF",
-        summary="kernel ridge regression, Gaussian kernel; length scale and ridge by leave-one-out",
-        learns="fixed features",
-        source=_KRR,
-        cost=_KERNEL_COST.format("n^3 / 2", 50),
-        capabilities=_KERNEL,
-    ),
-    Descriptor(
-        name="krr_laplace",
-        path="learners.kernel_ridge:KernelRidgeLaplace",
-        summary="kernel ridge regression, exp(-|x - x'| / l); l and ridge by leave-one-out",
-        learns="fixed features",
-        source=_KRR,
-        cost=_KERNEL_COST.format("n^3 / 2", 40),
-        capabilities=_KERNEL,
-    ),
-    Descriptor(
-        name="krr_polynomial",
-        path="learners.kernel_ridge:KernelRidgePolynomial",
-        summary="kernel ridge regression, (x.x' / d + c)^degree; c and ridge by leave-one-out",
-        learns="fixed features",
-        source=_KRR,
-        cost=_KERNEL_COST.format("n^3 / 2", 50),
-        capabilities=_KERNEL,
-        knows_degree="degree",
-    ),
-    Descriptor(
-        name="ntk",
-        path="learners.ntk:NTKRegressor",
-        summary="NTK of ReLU nets of infinite width; depth 1-5, bias and ridge by leave-one-out",
-        learns="fixed features",
-        source="Jacot, Gabriel & Hongler, arXiv 1806.07572; neural-tangents, arXiv 1912.02803",
-        cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 45),
-        capabilities=_KERNEL,
-    ),
-)
-
-LEARNERS: dict[str, Descriptor] = {d.name: d for d in _DESCRIPTORS}
+LEARNERS: dict[str, Descriptor] = {
+    d.name: d
+    for descriptors in (
+        catalogue_nets.DESCRIPTORS,
+        catalogue_kernels.DESCRIPTORS,
+        catalogue_adaptive.DESCRIPTORS,
+    )
+    for d in descriptors
+}
 
 
 def resolve(name: str) -> Descriptor:

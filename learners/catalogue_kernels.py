@@ -1,0 +1,49 @@
+"""Kernel methods with fixed features, as static descriptors."""
+
+from __future__ import annotations
+
+from learners.base import Descriptor
+
+_KERNEL = frozenset({"fit_curves"})
+_KERNEL_COST = "{} for each of the last 3-7 kernels and ridges tried, about {} more on shorter prefixes"
+_KRR = "Saunders, Gammerman & Vovk, ICML 1998"
+
+DESCRIPTORS = (
+    Descriptor(
+        name="krr_rbf",
+        path="learners.kernel_ridge:KernelRidgeRBF",
+        summary="kernel ridge regression, Gaussian kernel; length scale and ridge by leave-one-out",
+        learns="fixed features",
+        source=_KRR,
+        cost=_KERNEL_COST.format("n^3 / 2", 50),
+        capabilities=_KERNEL,
+    ),
+    Descriptor(
+        name="krr_laplace",
+        path="learners.kernel_ridge:KernelRidgeLaplace",
+        summary="kernel ridge regression, exp(-|x - x'| / l); l and ridge by leave-one-out",
+        learns="fixed features",
+        source=_KRR,
+        cost=_KERNEL_COST.format("n^3 / 2", 40),
+        capabilities=_KERNEL,
+    ),
+    Descriptor(
+        name="krr_polynomial",
+        path="learners.kernel_ridge:KernelRidgePolynomial",
+        summary="kernel ridge regression, (x.x' / d + c)^degree; c and ridge by leave-one-out",
+        learns="fixed features",
+        source=_KRR,
+        cost=_KERNEL_COST.format("n^3 / 2", 50),
+        capabilities=_KERNEL,
+        knows_degree="degree",
+    ),
+    Descriptor(
+        name="ntk",
+        path="learners.ntk:NTKRegressor",
+        summary="NTK of ReLU nets of infinite width; depth 1-5, bias and ridge by leave-one-out",
+        learns="fixed features",
+        source="Jacot, Gabriel & Hongler, arXiv 1806.07572; neural-tangents, arXiv 1912.02803",
+        cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 45),
+        capabilities=_KERNEL,
+    ),
+)
