@@ -289,7 +289,7 @@ class SphereSeries(Series):
         while lowered.n_terms:
             scale = [_lift(d, int(k) + 2 * j, j) for k in lowered.degrees]
             parts.append(Polynomial(lowered.exponents, lowered.coefficients * np.array(scale)[:, None]))
-            lowered, j = _laplacian(lowered), j + 1
+            lowered, j = laplacian(lowered), j + 1
         q = merged(parts) if parts else polynomial
         return cls(q.exponents, q.coefficients, d)
 
@@ -309,7 +309,7 @@ class SphereSeries(Series):
         i = 0
         while lowered.n_terms:
             total += factor * _fischer(lowered)
-            lowered, i = _laplacian(lowered), i + 1
+            lowered, i = laplacian(lowered), i + 1
             # Where nothing is left of the Laplacian, the factor (zero for d = 2) is not used.
             factor *= -1.0 / (4.0 * i * (half + degree - 1.0 - i)) if lowered.n_terms else 0.0
         return total
@@ -337,7 +337,8 @@ def _lift(d: int, k: int, j: int) -> float:
     return value
 
 
-def _laplacian(p: Polynomial) -> Polynomial:
+def laplacian(p: Polynomial) -> Polynomial:
+    """Sum of the second derivatives of each of the q functions."""
     parts = []
     for i in range(p.n_variables):
         rows = p.exponents[:, i] >= 2

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from targets.algebra import Polynomial, _laplacian, mapped, merged
+from targets.algebra import Polynomial, laplacian, mapped, merged
 from targets.inputs import Gaussian, InputLaw
 
 _REASON = "its projections are not Gaussian, so that the Hermite polynomials are not its parts by degree"
@@ -66,7 +66,7 @@ def part_of_degree(homogeneous: Polynomial, degree: int, law: InputLaw) -> Polyn
     |x|^2 = d on the sphere (formula of ``SphereSeries``).
     """
     parts, lowered, factor, i = [homogeneous], homogeneous, 1.0, 0
-    while (lowered := _laplacian(lowered)).n_terms:
+    while (lowered := laplacian(lowered)).n_terms:
         i += 1
         if law.name == "sphere":
             factor *= -law.d / (4.0 * i * (law.d / 2.0 + degree - 1.0 - i))
