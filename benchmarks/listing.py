@@ -160,6 +160,7 @@ def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
 
     share = c.top_half_share()
     known = "under 0.001: eps_rel undefined" if c.degree_share else "unknown: eps_rel undefined"
+    of = " of G" if c.classes else ""  # shares and floors are those of the function under the sign
     theorem = "" if c.rotation_invariant else " (a theorem for rotation-invariant inputs only)"
     return [
         ("degree", str(c.degree)),
@@ -179,9 +180,9 @@ def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
             (f"condition number of {k}", f"{a:.3g} before, {b:.3g} after normalisation")
             for k, (a, b) in c.condition_numbers.items()
         ),
-        *((f"relative MSE {e:g} needs", _degree(c.degree_needed(e))) for e in DESCRIBED_ERRORS),
+        *((f"relative MSE{of} {e:g} needs", _degree(c.degree_needed(e))) for e in DESCRIBED_ERRORS),
         *(
-            (f"kernel floor from n = {n:.6g}", f"{floor:.4g}{theorem}")
+            (f"kernel floor{of} from n = {n:.6g}", f"{floor:.4g}{theorem}")
             for n, floor in _falls(c.kernel_floor(d))
         ),
     ]

@@ -12,8 +12,8 @@ import numpy as np
 from targets.base import Certificate, Estimate
 from targets.checks import is_real, real
 from targets.inputs import Gaussian, Hypercube, Mixture
-from targets.orthogonal import LEGENDRE, MAX_DEGREE
-from targets.ridge import hermite, ridge
+from targets.orthogonal import HERMITE, LEGENDRE, MAX_DEGREE
+from targets.ridge import ridge
 from targets.weights import haar, stream
 from targets.wrapper import Wrapper, padded_chunks, require_real, sampled_kurtosis
 
@@ -110,7 +110,7 @@ class WithRemainder(Wrapper):
             for _ in range(2):  # twice is enough against rounding
                 direction = direction - (direction @ law.direction) * law.direction
                 direction /= np.linalg.norm(direction)
-            return direction, lambda t: hermite(t[:, 0], p)
+            return direction, lambda t: np.asarray(HERMITE.values(t[:, 0], p)[p])
         if isinstance(law, Gaussian) and not law.isotropic:
             direction = direction @ law.root(-0.5)
         return direction, lambda t: ridge(law, t[:, 0], p)

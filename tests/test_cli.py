@@ -202,6 +202,7 @@ def test_describe_copes_with_what_a_certificate_lacks(status):
     assert " +- " in entries(out)["kurtosis"]
     code, out, _ = status("describe", "worked-example-1", "--d", "5", "--set", "classify=true")
     found = entries(out)
+    assert found["relative MSE of G 0.1 needs"] == "degree 2"
     assert code == 0 and found["classes"] == "-1, 1" and " +- " in found["mean"]
 
 

@@ -18,7 +18,7 @@ from targets.flat import Flat
 from targets.modifiers import CONTROLS, MODIFIERS, RERANDOMISED, in_use
 from targets.registry import FAMILIES, LAWS, load_family, make_target
 from targets.remainder import WithRemainder
-from targets.ridge import gegenbauer, harmonics, hermite, ridge, ridge_gram
+from targets.ridge import ridge, ridge_gram
 from targets.sign import Sign
 
 EXAMPLE = "worked-example-1"
@@ -30,6 +30,7 @@ CHAINS = [
     (EXAMPLE, {"control": "flat", "inputs": "sphere", "remainder": 0.1}),
     ("squares", {"control": "flat", "inputs": "gaussian:condition=10"}),
     (EXAMPLE, {"control": "shuffled", "noise": 1.0, "remainder": 0.1}),
+    ("projected", {"control": "rerandomised", "depth": 3, "width": 2, "noise": 0.1}),
     ("squares", {"classify": True}),
     (EXAMPLE, {"classify": True, "margin": 0.5, "noise": 0.5, "inputs": "mixture", "rotated": True}),
     (EXAMPLE, {"classify": True, "control": "flat", "remainder": 0.1}),
@@ -211,10 +212,18 @@ def test_ridge_polynomials_are_orthonormal_and_have_the_covariance_stated():
             agrees(a * b, float(ridge_gram(law, np.array(U[0] @ U[1]), p)))
             agrees(a * ridge(law, t[:, 1], p - 1), 0.0)
     x = np.linspace(-2, 2, 9)
-    np.testing.assert_allclose(hermite(x, 4), (x**4 - 6 * x**2 + 3) / math.sqrt(24), atol=1e-12)
-    np.testing.assert_allclose(gegenbauer(x, 3, 3), (5 * x**3 - 3 * x) / 2, atol=1e-12)  # Legendre
-    np.testing.assert_allclose(gegenbauer(np.cos(x), 5, 2), np.cos(5 * x), atol=1e-12)  # Chebyshev
-    assert [harmonics(3, p) for p in range(5)] == [1, 3, 5, 7, 9]
+    gaussian, circle, ball = (
+        inputs.input_law(*law, 0) for law in (("gaussian", 2), ("sphere", 2), ("sphere", 3))
+    )
+    np.testing.assert_allclose(ridge(gaussian, x, 4), (x**4 - 6 * x**2 + 3) / math.sqrt(24), atol=1e-12)
+    cosine = np.cos(x)
+    legendre, chebyshev = (5 * cosine**3 - 3 * cosine) / 2, np.cos(5 * x)
+    np.testing.assert_allclose(ridge_gram(ball, cosine, 3), legendre, atol=1e-12)
+    np.testing.assert_allclose(ridge(ball, math.sqrt(3) * cosine, 3), math.sqrt(7) * legendre, atol=1e-12)
+    np.testing.assert_allclose(ridge_gram(circle, cosine, 5), chebyshev, atol=1e-12)
+    np.testing.assert_allclose(ridge(circle, math.sqrt(2) * cosine, 5), math.sqrt(2) * chebyshev, atol=1e-12)
+    with pytest.raises(ValueError, match="inputs = 'cube'"):
+        ridge(inputs.input_law("cube", 3, 0), x, 2)
 
 
 @settings(max_examples=10, deadline=None)
