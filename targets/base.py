@@ -51,7 +51,8 @@ class Certificate:
         polynomial of low degree and nothing is known (the Random Hierarchy Model past
         enumeration).
     level_share : mapping int -> Estimate
-        Cov(alpha^(l-l0) S_l / c, y) for each level; sums to 1, may be negative.
+        Cov(alpha^(l-l0) S_l / c, y) for each level; sums to 1 (1 - tau with an agnostic remainder),
+        may be negative. Empty where the target has no levels.
     level_covariance : tuple of tuples of float
         Correlation matrix of the unit-variance S_l, rows and columns in level order.
     contamination : mapping int -> Estimate
