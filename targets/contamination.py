@@ -9,6 +9,7 @@ W_l = [W_{l,j}]; what the levels above add to it turns that space away.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
@@ -75,17 +76,15 @@ def exact_sine(u: Polynomial, rest: Polynomial, rows: np.ndarray, measure: Measu
     eye = np.eye(u.coefficients.shape[1])
     products = mapped(u, eye[i]) * mapped(u, eye[j])
     n = len(i) + len(eye)
-    if (n + 1) * (products.n_terms + rest.n_terms) > MAX_ENTRIES:
+    # Only parts of the degrees that products have meet them in an inner product.
+    left = measure.expand(rest)
+    low = left.degrees <= int(products.degrees.max())
+    left = dataclasses.replace(left, exponents=left.exponents[low], coefficients=left.coefficients[low])
+    if (n + 1) * (products.n_terms + left.n_terms) > MAX_ENTRIES:
         raise TooManyTermsError(f"{n} functions of {products.n_terms} terms")
     place = np.eye(n + 1)
-    stack = merged(
-        [
-            mapped(products, place[:, : len(i)]),
-            mapped(u, place[:, len(i) : n]),
-            mapped(rest, place[:, n:]),
-        ]
-    )
-    gram = measure.expand(stack).gram()
+    features = merged([mapped(products, place[:, : len(i)]), mapped(u, place[:, len(i) : n])])
+    gram = merged([measure.expand(features), mapped(left, place[:, n:])]).gram()
     return _sine(gram, len(i), rows, measure, None)
 
 
