@@ -123,13 +123,16 @@ class Certificate:
         Returns
         -------
         steps : tuple of (n, floor)
-            From n = C(d + k, k) samples on, k = 0, 1, ..., the error is at least the share of
-            variance above degree k, up to the next step. Empty where the shares are unknown.
+            From as many samples on as polynomials of degree k have dimensions (C(d + k, k), on
+            the sphere less), k = 0, 1, ..., the error is at least the share of variance above
+            degree k, up to the next step. Empty where the shares are unknown.
         """
         if not self.degree_share:
             return ()
         top = max(self.degree_share)
-        return tuple((float(math.comb(d + k, k)), self.share_above(k)) for k in range(top + 1))
+        # On the sphere |x|^2 is constant: polynomials of degree k are harmonics of degree k and k - 1, ...
+        taken = math.comb if self.inputs != "sphere" else _sphere_dimension
+        return tuple((float(taken(d + k, k)), self.share_above(k)) for k in range(top + 1))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for the store; ``from_json`` is its inverse."""
@@ -149,6 +152,11 @@ class Certificate:
         plain["condition_numbers"] = {k: (v[0], v[1]) for k, v in plain["condition_numbers"].items()}
         plain["classes"] = tuple(plain["classes"])
         return cls(**plain)
+
+
+def _sphere_dimension(d_plus_k: int, k: int) -> int:
+    """Dimension of the polynomials of degree k on the sphere in R^d."""
+    return math.comb(d_plus_k - 1, k) + (math.comb(d_plus_k - 2, k - 1) if k else 0)
 
 
 class Target(abc.ABC):

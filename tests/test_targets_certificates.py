@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.preprocessing import PolynomialFeatures
 
 from targets import algebra
 from targets.algebra import Polynomial, mapped, merged
@@ -313,3 +314,17 @@ def test_a_deep_certificate_agrees_with_one_from_the_dense_expansion():
     assert certificate.kurtosis.value == pytest.approx(weights @ values**4, rel=1e-8)
     linear = values @ (weights[:, None] * points)
     assert certificate.degree_share[1].value == pytest.approx(float(linear @ linear), rel=1e-8)
+
+
+@pytest.mark.parametrize("inputs", ["gaussian", "sphere"])
+def test_the_kernel_floor_steps_at_the_dimensions_of_the_polynomials(inputs):
+    """Dimensions as the rank of all monomials on points of the law; floors as shares above."""
+    target = make_target("squares", 4, 0, width=1, inputs=inputs)
+    certificate = target.certificate()
+    X = target.sample_inputs(400, np.random.default_rng(0))
+    steps = certificate.kernel_floor(4)
+    assert len(steps) == 5
+    for k, (n, floor) in enumerate(steps):
+        assert n == np.linalg.matrix_rank(PolynomialFeatures(k).fit_transform(X))
+        assert floor == pytest.approx(sum(e.value for p, e in certificate.degree_share.items() if p > k))
+    assert steps[0] == (1.0, pytest.approx(1.0))
