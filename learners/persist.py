@@ -1,0 +1,151 @@
+"""Fitted learners in a file, without pickle: arrays in an npz archive, everything else as JSON.
+
+Loading runs no code from the file: it looks up classes of this package by name and fills in
+their attributes, nothing more.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+FORMAT = 1
+_PACKAGE = "learners."
+
+
+def save(estimator: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted learner of this package to ``path``.
+
+    The file is complete or not there: it is written beside and renamed.
+
+    Raises
+    ------
+    TypeError
+        The learner holds something that has no plain form (an estimator of another package,
+        a function), with the name of the attribute.
+    ValueError
+        It is not a learner of this package, or not fitted.
+    """
+    kind = _class_path(estimator)
+    if not kind.startswith(_PACKAGE):
+        raise ValueError(f"{kind} is no learner of this package: only those are saved here")
+    parameters = estimator.get_params(deep=False)
+    state = {k: v for k, v in vars(estimator).items() if k not in parameters}
+    if not state:
+        raise ValueError(f"{type(estimator).__name__} is not fitted: call fit before save")
+    arrays: dict[str, np.ndarray] = {}
+    header = {
+        "format": FORMAT,
+        "class": kind,
+        "parameters": _plain(parameters, arrays, "parameters"),
+        "state": _plain(state, arrays, type(estimator).__name__),
+    }
+    path = Path(path)
+    beside = path.with_name(path.name + ".part")
+    with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("header.json", json.dumps(header))
+        for name, array in arrays.items():
+            buffer = io.BytesIO()
+            np.save(buffer, array, allow_pickle=False)
+            archive.writestr(f"{name}.npy", buffer.getvalue())
+    beside.replace(path)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """The learner that ``save`` wrote; it predicts the same, bit for bit.
+
+    Raises
+    ------
+    ValueError
+        The file is not one of ours, or of a newer format.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            header = json.loads(archive.read("header.json"))
+            names = [n for n in archive.namelist() if n.endswith(".npy")]
+            arrays = {
+                n.removesuffix(".npy"): np.load(io.BytesIO(archive.read(n)), allow_pickle=False)
+                for n in names
+            }
+        version, kind = header["format"], header["class"]
+    except (zipfile.BadZipFile, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is no saved learner: save one with learners.persist.save") from error
+    if version != FORMAT:
+        raise ValueError(f"{path} has format {version}, this version reads {FORMAT}: save it anew")
+    estimator = _class(kind)(**_restored(header["parameters"], arrays))
+    estimator.__dict__.update(_restored(header["state"], arrays))
+    return estimator
+
+
+def _class_path(value: Any) -> str:
+    return f"{type(value).__module__}:{type(value).__qualname__}"
+
+
+def _class(path: str) -> type[Any]:
+    module, _, name = path.partition(":")
+    if not module.startswith(_PACKAGE):
+        raise ValueError(f"{path} is no class of this package")
+    found: Any = getattr(importlib.import_module(module), name, None)
+    if not isinstance(found, type):
+        raise ValueError(f"{path}: there is no such class in this version")
+    return found
+
+
+def _plain(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
+    """JSON for ``value``, tagged where JSON has no such type; arrays go to ``arrays``."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, torch.Tensor):
+        return {"tensor": _plain(value.detach().cpu().numpy(), arrays, where)}
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            raise TypeError(f"{where} is an array of objects: it has no plain form")
+        name = f"a{len(arrays)}"
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, np.generic):
+        return {"scalar": _plain(np.asarray(value), arrays, where)}
+    if isinstance(value, (int, float)):
+        return {"float": value.hex()} if isinstance(value, float) else value
+    if isinstance(value, list):
+        return [_plain(v, arrays, f"{where}[{i}]") for i, v in enumerate(value)]
+    if isinstance(value, tuple) and type(value) is tuple:
+        return {"tuple": [_plain(v, arrays, f"{where}[{i}]") for i, v in enumerate(value)]}
+    if isinstance(value, dict):
+        pairs = [[_plain(k, arrays, where), _plain(v, arrays, f"{where}.{k}")] for k, v in value.items()]
+        return {"dict": pairs}
+    if _class_path(value).startswith(_PACKAGE) and not callable(value):
+        return {"object": _class_path(value), "state": _plain(vars(value), arrays, where)}
+    raise TypeError(f"{where} is a {_class_path(value)}: it has no plain form")
+
+
+def _restored(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if isinstance(value, list):
+        return [_restored(v, arrays) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if "object" in value:
+        kind = _class(value["object"])
+        made: Any = object.__new__(kind)
+        made.__dict__.update(_restored(value["state"], arrays))
+        return made
+    [(tag, inner)] = value.items()
+    if tag == "array":
+        return arrays[inner]
+    if tag == "tensor":
+        return torch.from_numpy(_restored(inner, arrays))
+    if tag == "scalar":
+        return _restored(inner, arrays)[()]
+    if tag == "float":
+        return float.fromhex(inner)
+    if tag == "tuple":
+        return tuple(_restored(v, arrays) for v in inner)
+    return {_restored(k, arrays): _restored(v, arrays) for k, v in inner}
