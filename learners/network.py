@@ -70,6 +70,10 @@ class DenseNetwork:
         """Multiply-adds of one forward pass, times two."""
         return 2.0 * self.n_parameters
 
+    def floats_per_sample(self) -> int:
+        """Numbers that the two passes keep for a sample, about."""
+        return self.d + 4 * self.depth * self.width
+
     # growth, level by level --------------------------------------------------------------
 
     def first_levels(self, depth: int) -> DenseNetwork:

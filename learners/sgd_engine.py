@@ -86,7 +86,7 @@ class Schedule:
     Parameters
     ----------
     steps, batch_size : int
-    optimizer : ``"adam"`` (Kingma & Ba, arXiv 1412.6980) or ``"sgd"`` (momentum 0.9)
+    optimizer : ``"adam"`` (Kingma & Ba, arXiv 1412.6980) or ``"sgd"`` (with ``momentum``)
     clip : float
         Largest norm of one net's gradient; a longer one is scaled down.
     """
@@ -98,6 +98,7 @@ class Schedule:
     clip: float = 1.0
     beta1: float = 0.9
     beta2: float = 0.99
+    momentum: float = 0.9
 
     def rate(self, step: int) -> float:
         """Factor on the learning rate at ``step`` (0-based)."""
@@ -114,14 +115,37 @@ class Trained:
     flat: np.ndarray
     loss: np.ndarray  # running mean of the minibatch loss at the end
     clipped: np.ndarray  # share of steps whose gradient was clipped
+    notes: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)  # of the control, (n_nets,) each
 
     @classmethod
     def join(cls, parts: Sequence[Trained]) -> Trained:
-        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in dataclasses.fields(cls)))
+        flat, loss, clipped = (
+            np.concatenate([getattr(p, name) for p in parts]) for name in ("flat", "loss", "clipped")
+        )
+        notes = {name: np.concatenate([p.notes[name] for p in parts]) for name in parts[0].notes}
+        return cls(flat, loss, clipped, notes)
 
 
 TrainHook = Callable[[int, np.ndarray], None]
 """``hook(step, flat)`` along training."""
+
+
+class Control(Protocol):
+    """What a learner changes while a group of nets is trained."""
+
+    def __call__(self, step: int, loss: Tensor) -> Tensor | float:
+        """After every backward pass; ``loss`` (n_nets,) is the running loss of every net.
+
+        May add to the gradients and write to the parameters that it was made with; returns the
+        factor on the weight decay, broadcast over (n_nets, n_parameters).
+        """
+
+    def notes(self) -> dict[str, np.ndarray]:
+        """Numbers for the fit report at the end, (n_nets,) each."""
+
+
+MakeControl = Callable[[Tensor, Tensor], Control]
+"""``make(flat, gradient)``: both (n_nets, n_parameters) and updated in place by the engine."""
 
 
 def trace_steps(steps: int) -> list[int]:
@@ -133,7 +157,7 @@ def trace_steps(steps: int) -> list[int]:
 
 def nets_at_once(network: DenseNetwork, batch_size: int, device: str) -> int:
     """How many nets fill the cache; on an accelerator, all that fit a large budget."""
-    floats = batch_size * (network.d + 4 * network.depth * network.width) + 4 * network.n_parameters
+    floats = batch_size * network.floats_per_sample() + 4 * network.n_parameters
     budget = _CACHE_FLOATS if device == "cpu" else 1 << 30
     return max(1, budget // floats)
 
@@ -149,6 +173,7 @@ def train(
     dtype: torch.dtype = torch.float32,
     device: str = "cpu",
     hook: TrainHook | None = None,
+    control: MakeControl | None = None,
 ) -> Trained:
     """Minimise every net's mean squared error on its own data.
 
@@ -158,12 +183,13 @@ def train(
     trainable : (n_parameters,) of bool, optional
         False freezes a parameter. Levels below ``lowest`` must be frozen.
     hook : called with all nets' parameters; all nets are then trained as one group.
+    control : makes the control of each group of nets, which may first change the parameters.
     """
     group = len(jobs) if hook else nets_at_once(network, schedule.batch_size, device)
     parts = [
         _train_group(
             network, initial[i : i + group], jobs[i : i + group], schedule,
-            trainable, lowest, dtype, device, hook,
+            trainable, lowest, dtype, device, hook, control,
         )
         for i in range(0, len(jobs), group)
     ]  # fmt: skip
@@ -180,6 +206,7 @@ def _train_group(
     dtype: torch.dtype,
     device: str,
     hook: TrainHook | None,
+    make_control: MakeControl | None,
 ) -> Trained:
     n_nets, batch = len(jobs), schedule.batch_size
     flat = torch.as_tensor(initial, dtype=dtype, device=device).clone()
@@ -193,7 +220,10 @@ def _train_group(
     rates = column([j.learning_rate for j in jobs])
     decay = column([j.learning_rate * j.weight_decay for j in jobs])
     any_decay = any(j.weight_decay for j in jobs)
-    update = _adam(flat, gradient, schedule) if schedule.optimizer == "adam" else _momentum(gradient)
+    update = (
+        _adam(flat, gradient, schedule) if schedule.optimizer == "adam" else _momentum(gradient, schedule)
+    )
+    control = make_control(flat, gradient) if make_control else None
     loss = torch.full((n_nets,), math.nan, dtype=dtype, device=device)
     clipped = torch.zeros(n_nets, 1, dtype=dtype, device=device)
     traced = set(trace_steps(schedule.steps)) if hook else set()
@@ -213,6 +243,7 @@ def _train_group(
             mean_square = error.square().mean((1, 2))
             loss = mean_square if step == 0 else loss.lerp_(mean_square, max(0.01, 1 / (step + 1)))
             network.backward(views, gradients, error.mul_(2.0 / batch), features, slopes, lowest)
+            share = control(step, loss) if control else 1.0
             if mask is not None:
                 gradient.mul_(mask)
             norm = gradient.norm(dim=1, keepdim=True)
@@ -221,7 +252,7 @@ def _train_group(
             rate = schedule.rate(step)
             if any_decay:
                 shrink = decay * rate if mask is None else decay * rate * mask
-                flat.mul_(1.0 - shrink)
+                flat.mul_(1.0 - shrink * share)
             flat.addcmul_(update(step), rates, value=-rate)
     if hook:
         hook(schedule.steps, flat.cpu().double().numpy())
@@ -229,6 +260,7 @@ def _train_group(
         flat=flat.cpu().double().numpy(),
         loss=loss.cpu().double().numpy(),
         clipped=clipped[:, 0].cpu().double().numpy() / max(1, schedule.steps),
+        notes=control.notes() if control else {},
     )
 
 
@@ -254,10 +286,10 @@ def _adam(flat: Tensor, gradient: Tensor, schedule: Schedule) -> Callable[[int],
     return update
 
 
-def _momentum(gradient: Tensor) -> Callable[[int], Tensor]:
+def _momentum(gradient: Tensor, schedule: Schedule) -> Callable[[int], Tensor]:
     velocity = torch.zeros_like(gradient)
 
     def update(step: int) -> Tensor:
-        return velocity.mul_(0.9).add_(gradient)
+        return velocity.mul_(schedule.momentum).add_(gradient)
 
     return update

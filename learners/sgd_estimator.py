@@ -252,6 +252,7 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
             health={
                 "final_batch_loss": float(trained.loss[k]),
                 "clipped_share": float(trained.clipped[k]),
+                **{name: float(values[k]) for name, values in trained.notes.items()},
             }
             if final
             else {},
