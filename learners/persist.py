@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 FORMAT = 1
 _PACKAGE = "learners."
@@ -38,9 +40,11 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     if not kind.startswith(_PACKAGE):
         raise ValueError(f"{kind} is no learner of this package: only those are saved here")
     parameters = estimator.get_params(deep=False)
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        raise ValueError(f"{type(estimator).__name__} is not fitted: call fit before save") from None
     state = {k: v for k, v in vars(estimator).items() if k not in parameters}
-    if not state:
-        raise ValueError(f"{type(estimator).__name__} is not fitted: call fit before save")
     arrays: dict[str, np.ndarray] = {}
     header = {
         "format": FORMAT,

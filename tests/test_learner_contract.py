@@ -1,0 +1,206 @@
+"""What every registered learner promises, checked on each of them in the same way."""
+
+import joblib
+import numpy as np
+import pytest
+from machinery import plan_of
+from sklearn.base import clone
+
+from benchmarks import unit as unit_module
+from benchmarks.draw import TestSet
+from benchmarks.unit import run_curves
+from learners import persist
+from learners.base import Curve
+from learners.registry import LEARNERS, load
+
+SMALL = {"steps": 50, "dtype": "float64", "batch_size": 32}
+"""For nets: as long as the fast path is held to the slow one."""
+FOREIGN = {"boosted_trees"}
+"""Hold an estimator of another package, which has no plain form."""
+
+SUITE = """\
+name = "contract"
+summary = "one learner"
+replicates = 4
+test = {{min = 512, max = 512}}
+timeout_seconds = 60
+epsilons = [0.3, 0.1]
+
+[[target]]
+label = "sq"
+family = "squares"
+params = {{depth = 2, width = 2}}
+
+[[learner]]
+label = "it"
+learner = "{learner}"
+params = {{{params}}}
+
+[[run]]
+targets = ["sq"]
+learners = ["it"]
+d = [4]
+sizes = {{scale = 8, power = 1, ratio = 3, count = 2, max = 200}}
+"""
+
+
+def create(name, **given):
+    """A learner of the registry that knows degree and depth of the data below, and trains briefly."""
+    spec = LEARNERS[name]
+    params = dict(spec.parameters)
+    if spec.knows_degree:
+        params[spec.knows_degree] = 2
+    if spec.knows_depth:
+        params[spec.knows_depth] = 2
+    learner = load(spec.path)(**params)
+    known = learner.get_params()
+    learner.set_params(**{k: v for k, v in {**SMALL, "random_state": 3, **given}.items() if k in known})
+    return learner
+
+
+def data(n, seed=0, d=4):
+    X = np.random.default_rng(seed).standard_normal((n, d))
+    return X, 2.0 + X[:, 0] * X[:, 1] + 0.5 * X[:, 2] ** 2
+
+
+def rounding(learner):
+    """Relative error that rounding makes where the kernel matrix is badly conditioned."""
+    report = getattr(learner, "fit_report_", None)
+    condition = 10 ** report.health.get("log10_condition", 0.0) if report else 1.0
+    return 10 * np.finfo(float).eps * condition
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_two_fits_with_one_random_state_are_equal(name):
+    X, y = data(80)
+    learner = create(name)
+    first = clone(learner).fit(X, y)
+    again = clone(learner).fit(X, y)
+    np.testing.assert_array_equal(first.predict(X), again.predict(X))
+    assert first.fit_report_ == again.fit_report_
+    assert clone(first).get_params() == learner.get_params()
+
+
+@pytest.mark.parametrize("name", [n for n, d in LEARNERS.items() if "fit_curves" in d.capabilities])
+def test_curves_are_what_fits_one_by_one_give(name):
+    """1e-8 for kernels, 1e-5 for nets, relative to the scale of the predictions."""
+    learner = create(name)
+    tolerance = 1e-5 if hasattr(learner, "steps") else 1e-8
+    curves = [Curve(*data(120, seed=s), (30, 70, 120), 7 + s) for s in range(2)]
+    X_test, _ = data(60, seed=9)
+    for curve, fitted in zip(curves, clone(learner).fit_curves(curves), strict=True):
+        fast = fitted.predict(X_test)
+        assert fast.shape == (3, 60)
+        for i, n in enumerate(curve.sizes):
+            one = clone(learner)
+            if "random_state" in one.get_params():
+                one.set_params(random_state=curve.random_state)
+            one.fit(curve.X[:n], curve.y[:n])
+            slow = one.predict(X_test)
+            slack = max(tolerance, rounding(one))
+            np.testing.assert_allclose(fast[i], slow, rtol=0, atol=slack * max(np.abs(slow).max(), 1.0))
+            assert one.fit_report_.hyperparameters == fitted.estimators[i].fit_report_.hyperparameters
+
+
+@pytest.mark.parametrize("name", [n for n in LEARNERS if n not in FOREIGN])
+def test_a_saved_learner_predicts_the_same_bit_for_bit(name, tmp_path):
+    X, y = data(60)
+    learner = create(name).fit(X, y)
+    persist.save(learner, tmp_path / "learner")
+    loaded = persist.load(tmp_path / "learner")
+    assert type(loaded) is type(learner)
+    np.testing.assert_array_equal(loaded.predict(X), learner.predict(X))
+    assert loaded.fit_report_ == learner.fit_report_
+    assert loaded.get_params() == learner.get_params()
+    assert [p.name for p in tmp_path.iterdir()] == ["learner"]
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_predictions_depend_on_neither_order_nor_splitting_of_the_rows(name):
+    X, y = data(70)
+    check_rows_are_predicted_one_by_one(create(name).fit(X, y))
+
+
+def check_rows_are_predicted_one_by_one(learner):
+    X, _ = data(101, seed=5)
+    whole = learner.predict(X)
+    order = np.random.default_rng(1).permutation(len(X))
+    atol = max(1e-9, rounding(learner)) * max(np.abs(whole).max(), 1.0)
+    np.testing.assert_allclose(learner.predict(X[order]), whole[order], rtol=0, atol=atol)
+    parts = np.concatenate([learner.predict(X[i : i + 17]) for i in range(0, len(X), 17)])
+    np.testing.assert_allclose(parts, whole, rtol=0, atol=atol)
+
+
+def run_with(labels, path, monkeypatch):
+    """Run the first unit of a suite with test labels replaced; what was fitted, and rows without errors."""
+    seen = []
+    evaluate, piece = unit_module._evaluate, TestSet.piece
+
+    def replaced(self, i):
+        X, y = piece(self, i)
+        return X, labels(y)
+
+    def recorded(unit, block, replicate, curve, fitted):
+        X = np.random.default_rng(0).standard_normal((50, 4))
+        # vars: attributes that a learner hides from get_params count as well
+        seen.append((joblib.hash([vars(e) for e in fitted.estimators]), fitted.predict(X).tobytes()))
+        return evaluate(unit, block, replicate, curve, fitted)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TestSet, "piece", replaced)
+        patch.setattr(unit_module, "_evaluate", recorded)
+        result = run_curves(plan_of(path).curves[0])
+    assert result.status == "done", result.reason
+    kept = [(r.n, r.hyperparameters, r.health, r.steps, r.flops, r.train_error) for r in result.rows]
+    return seen, kept, [r.error for r in result.rows]
+
+
+def suite_of(learner, folder, params=""):
+    path = folder / "contract.toml"
+    path.write_text(SUITE.format(learner=learner, params=params))
+    return str(path)
+
+
+def leak_canary(path, monkeypatch):
+    """Nothing that was fitted or chosen may change with the test labels, the errors must."""
+    true = run_with(lambda y: y, path, monkeypatch)
+    other = run_with(lambda y: y[::-1] + 3.0, path, monkeypatch)
+    assert true[:2] == other[:2], "the fit depends on the test labels"
+    assert true[2] != other[2]
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_nothing_fitted_depends_on_the_test_labels(name, tmp_path, monkeypatch):
+    params = "steps = 20" if "steps" in create(name).get_params() else ""
+    leak_canary(suite_of(name, tmp_path, params), monkeypatch)
+
+
+def test_the_canary_notices_a_learner_that_reads_the_test_labels(tmp_path, monkeypatch):
+    with pytest.raises(AssertionError, match="depends on the test labels"):
+        leak_canary(suite_of("stub_learners:Peeks", tmp_path), monkeypatch)
+
+
+def test_predictions_from_the_whole_of_the_rows_are_noticed():
+    from stub_learners import SplitsBadly
+
+    X, y = data(30)
+    with pytest.raises(AssertionError):
+        check_rows_are_predicted_one_by_one(SplitsBadly().fit(X, y))
+
+
+def test_files_that_are_no_saved_learners_are_refused(tmp_path):
+    (tmp_path / "text").write_text("no archive")
+    with pytest.raises(ValueError, match="is no saved learner"):
+        persist.load(tmp_path / "text")
+    with pytest.raises(ValueError, match="not fitted: call fit"):
+        persist.save(create("krr_rbf"), tmp_path / "unfitted")
+    from sklearn.linear_model import Ridge
+
+    with pytest.raises(ValueError, match="no learner of this package"):
+        persist.save(Ridge(), tmp_path / "foreign")
+    X, y = data(20)
+    learner = create("krr_rbf").fit(X, y)
+    learner.secret_ = object()
+    with pytest.raises(TypeError, match="secret_ is a builtins:object: it has no plain form"):
+        persist.save(learner, tmp_path / "secret")
+    assert [p.name for p in tmp_path.iterdir()] == ["text"]
