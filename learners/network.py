@@ -31,7 +31,9 @@ class DenseNetwork:
         f = c + x a_0 + \sum_l h_l a_l
 
     With ``phi`` the centred square this is the plain form of the quadratic DenseNet of
-    Allen-Zhu & Li (arXiv 2001.04413); depth 1 is a two-layer net.
+    Allen-Zhu & Li (arXiv 2001.04413); depth 1 is a two-layer net. ``skips`` leaves out some of
+    the :math:`W_{l,j}`, ``top_readout`` all read-outs but :math:`a_L`; together they make a
+    multilayer perceptron.
 
     Parameters
     ----------
@@ -41,6 +43,10 @@ class DenseNetwork:
         Exponent of the activation ``"power"``, continued linearly where \|z\| > ``truncation``.
     truncation : float
         Where the power's tangent takes over: the smooth truncation of the paper, far out.
+    skips : tuple of tuple of int, optional
+        What levels 1, ..., L read, 0 being x, in increasing order; None is all lower levels.
+    top_readout : bool
+        Read out the last level only.
     """
 
     d: int
@@ -49,18 +55,31 @@ class DenseNetwork:
     activation: str = "power"
     power: int = 2
     truncation: float = 30.0
+    skips: tuple[tuple[int, ...], ...] | None = None
+    top_readout: bool = False
+
+    def reads(self, level: int) -> Sequence[int]:
+        """The levels that ``level`` reads, 0 being x."""
+        return range(level) if self.skips is None else self.skips[level - 1]
+
+    def read_out(self) -> Sequence[int]:
+        """The levels that the output reads."""
+        return (self.depth,) if self.top_readout else range(self.depth + 1)
 
     def shapes(self) -> list[tuple[int, ...]]:
         """Shapes of the parameters of one net, in the order they are stored."""
+        sizes = [self.d] + [self.width] * self.depth
         shapes: list[tuple[int, ...]] = []
         for level in range(1, self.depth + 1):
-            shapes.append((self.d, self.width))
-            shapes.extend((self.width, self.width) for _ in range(1, level))
+            shapes.extend((sizes[j], self.width) for j in self.reads(level))
             shapes.append((1, self.width))
-        shapes.append((self.d, 1))
-        shapes.extend((self.width, 1) for _ in range(self.depth))
+        shapes.extend((sizes[j], 1) for j in self.read_out())
         shapes.append((1, 1))
         return shapes
+
+    def _position(self, level: int) -> int:
+        """Where the parameters of ``level`` begin in ``shapes()``; L + 1 is the read-out."""
+        return sum(len(self.reads(lower)) + 1 for lower in range(1, level))
 
     @property
     def n_parameters(self) -> int:
@@ -78,7 +97,8 @@ class DenseNetwork:
 
     def first_levels(self, depth: int) -> DenseNetwork:
         """The network of the lowest ``depth`` levels."""
-        return dataclasses.replace(self, depth=depth)
+        skips = None if self.skips is None else self.skips[:depth]
+        return dataclasses.replace(self, depth=depth, skips=skips)
 
     def _sizes(self) -> tuple[int, list[int]]:
         """Number of parameters that feed the levels, and of each read-out x, 1, ..., L, c."""
@@ -115,7 +135,7 @@ class DenseNetwork:
         """
         flags: list[bool] = []
         for level in range(1, self.depth + 1):
-            flags.extend([level >= lowest] * (level + 1))
+            flags.extend([level >= lowest] * (len(self.reads(level)) + 1))
         flags.extend(all_readouts or level >= lowest for level in range(self.depth + 1))
         flags.append(True)
         return np.concatenate(
@@ -127,13 +147,14 @@ class DenseNetwork:
     def initial(self, rng: np.random.Generator) -> np.ndarray:
         """Flat float64 parameters of one net: weights N(0, 1/fan-in), read-outs small."""
         parts = []
+        sizes = [self.d] + [self.width] * self.depth
         for level in range(1, self.depth + 1):
-            fan_in = self.d + (level - 1) * self.width
-            for rows in [self.d] + [self.width] * (level - 1):
-                parts.append(rng.standard_normal(rows * self.width) / math.sqrt(fan_in))
+            fan_in = sum(sizes[j] for j in self.reads(level))
+            for j in self.reads(level):
+                parts.append(rng.standard_normal(sizes[j] * self.width) / math.sqrt(fan_in))
             bias = 0.1 if self.activation == "relu" else 0.0
             parts.append(bias * rng.standard_normal(self.width))
-        features = self.d + self.depth * self.width
+        features = sum(sizes[j] for j in self.read_out())
         parts.append(rng.standard_normal(features) * (0.1 / math.sqrt(features)))
         parts.append(np.zeros(1))
         return np.concatenate(parts)
@@ -170,17 +191,20 @@ class DenseNetwork:
         """Outputs (n_nets, n, 1), features h_0..h_L and slopes phi'(z_1)..phi'(z_L)."""
         features, slopes, position = [X], [], 0
         for level in range(1, self.depth + 1):
-            z = torch.baddbmm(views[position + level], X, views[position])
-            for j in range(1, level):
-                z.baddbmm_(features[j], views[position + j])
+            first, *others = self.reads(level)
+            bias = views[position + 1 + len(others)]
+            z = torch.baddbmm(bias, features[first], views[position])
+            for i, j in enumerate(others, position + 1):
+                z.baddbmm_(features[j], views[i])
             h, slope = self._activate(z)
             features.append(h)
             slopes.append(slope)
-            position += level + 1
+            position += len(others) + 2
         # as a row times a matrix: torch multiplies a matrix by one column net by net
-        row = torch.baddbmm(views[-1], views[position].mT, X.mT)
-        for level in range(1, self.depth + 1):
-            row.baddbmm_(views[position + level].mT, features[level].mT)
+        first, *others = self.read_out()
+        row = torch.baddbmm(views[-1], views[position].mT, features[first].mT)
+        for i, j in enumerate(others, position + 1):
+            row.baddbmm_(views[i].mT, features[j].mT)
         return row.mT.contiguous(), features, slopes
 
     def backward(
@@ -196,17 +220,27 @@ class DenseNetwork:
 
         Levels below ``lowest`` are frozen: their gradients are left as they are.
         """
-        readout = len(views) - self.depth - 2
+        readout = self._position(self.depth + 1)
         torch.sum(error, dim=1, keepdim=True, out=gradients[-1])
-        for level in range(self.depth + 1):
-            gradients[readout + level].mT.copy_(torch.bmm(error.mT, features[level]))
-        inner = {level: error * views[readout + level].mT for level in range(lowest, self.depth + 1)}
+        inner: dict[int, Tensor] = {}
+        for i, level in enumerate(self.read_out(), readout):
+            gradients[i].mT.copy_(torch.bmm(error.mT, features[level]))
+            if level >= lowest:
+                inner[level] = error * views[i].mT
         for level in range(self.depth, lowest - 1, -1):
-            position = (level - 1) * (level + 2) // 2
+            position, reads = self._position(level), self.reads(level)
+            bias = position + len(reads)
+            if level not in inner:  # nothing reads this level
+                for unused in gradients[position : bias + 1]:
+                    unused.zero_()
+                continue
             dz = inner.pop(level).mul_(slopes[level - 1])
-            torch.bmm(features[0].mT, dz, out=gradients[position])
-            for j in range(1, level):
-                torch.bmm(features[j].mT, dz, out=gradients[position + j])
-                if j >= lowest:
-                    inner[j].baddbmm_(dz, views[position + j].mT)
-            torch.sum(dz, dim=1, keepdim=True, out=gradients[position + level])
+            for i, j in enumerate(reads, position):
+                torch.bmm(features[j].mT, dz, out=gradients[i])
+                if j < lowest:
+                    continue
+                if j in inner:
+                    inner[j].baddbmm_(dz, views[i].mT)
+                else:
+                    inner[j] = torch.bmm(dz, views[i].mT)
+            torch.sum(dz, dim=1, keepdim=True, out=gradients[bias])

@@ -32,8 +32,9 @@ def outputs(network: DenseNetwork, parameters: Sequence[torch.Tensor], X: torch.
     """f(X), shape (n,)."""
     left = iter(parameters)
     levels = [X]
-    for _ in range(network.depth):
-        terms = [h @ next(left) for h in levels]
+    for level in range(network.depth):
+        reads = range(level + 1) if network.skips is None else network.skips[level]
+        terms = [levels[j] @ next(left) for j in reads]
         levels.append(activation(network, sum(terms) + next(left)))
-    terms = [h @ next(left) for h in levels]
+    terms = [h @ next(left) for h in (levels[-1:] if network.top_readout else levels)]
     return (sum(terms) + next(left))[:, 0]

@@ -47,6 +47,46 @@ def test_backward_is_the_gradient(activation, power, lowest):
     torch.testing.assert_close(gradient, leaf.grad * moved, rtol=1e-10, atol=1e-10)
 
 
+WIRINGS = {
+    "all": {},
+    "chain": {"skips": ((0,), (1,), (2,)), "top_readout": True},
+    "chain, every level read out": {"skips": ((0,), (1,), (2,))},
+    "a level that nothing reads": {"skips": ((0,), (0, 1), (1,)), "top_readout": True},
+    "skips": {"skips": ((0,), (0, 1), (0, 2))},
+    "side by side": {"skips": ((0,), (0,), (1, 2))},
+}
+
+
+@pytest.mark.parametrize("wiring", WIRINGS)
+@pytest.mark.parametrize("lowest", [1, 2])
+def test_every_wiring_has_its_outputs_and_gradients(wiring, lowest):
+    network = DenseNetwork(d=4, depth=3, width=5, truncation=1.5, **WIRINGS[wiring])
+    flat, X, rng = batch(network)
+    error = torch.tensor(rng.standard_normal((3, 7, 1)))
+    leaf = flat.clone().requires_grad_()
+    out, features, slopes = network.forward(network.views(flat), X)
+    gradient = torch.full_like(flat, 7.0)
+    moved = network.trainable(lowest, all_readouts=True) if not network.top_readout else np.array(True)
+    if network.top_readout:
+        lowest = 1
+    network.backward(network.views(flat), network.views(gradient), error, features, slopes, lowest)
+    for i in range(len(leaf)):
+        expected = reference.outputs(network, reference.split(network, leaf[i]), X[i])
+        torch.testing.assert_close(out[i, :, 0], expected.detach(), rtol=1e-9, atol=1e-9)
+        (expected @ error[i, :, 0]).backward()
+    assert leaf.grad is not None
+    still = torch.full_like(flat, 7.0)
+    torch.testing.assert_close(
+        gradient, torch.where(torch.tensor(moved), leaf.grad, still), rtol=1e-10, atol=1e-10
+    )
+
+
+def test_a_chain_read_at_its_top_has_the_parameters_of_a_perceptron():
+    network = DenseNetwork(d=4, depth=3, width=5, **WIRINGS["chain"])
+    assert network.n_parameters == 4 * 5 + 2 * 5 * 5 + 3 * 5 + 5 + 1
+    assert len(network.initial(np.random.default_rng(0))) == network.n_parameters
+
+
 @pytest.mark.parametrize(("activation", "power"), ACTIVATIONS)
 def test_activation_has_unit_variance_on_a_gaussian(activation, power):
     network = DenseNetwork(d=1, depth=1, width=1, activation=activation, power=power, truncation=1e6)
