@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from learners.network import DenseNetwork
 
@@ -89,6 +90,7 @@ class Schedule:
     optimizer : ``"adam"`` (Kingma & Ba, arXiv 1412.6980) or ``"sgd"`` (with ``momentum``)
     clip : float
         Largest norm of one net's gradient; a longer one is scaled down.
+    loss : ``"square"``, or ``"logistic"``: log(1 + exp(-y f)) for labels y = -1 and 1
     """
 
     steps: int
@@ -99,6 +101,7 @@ class Schedule:
     beta1: float = 0.9
     beta2: float = 0.99
     momentum: float = 0.9
+    loss: str = "square"
 
     def rate(self, step: int) -> float:
         """Factor on the learning rate at ``step`` (0-based)."""
@@ -124,6 +127,11 @@ class Trained:
         )
         notes = {name: np.concatenate([p.notes[name] for p in parts]) for name in parts[0].notes}
         return cls(flat, loss, clipped, notes)
+
+    def take(self, rows: np.ndarray) -> Trained:
+        """Some of the nets."""
+        notes = {name: values[rows] for name, values in self.notes.items()}
+        return Trained(self.flat[rows], self.loss[rows], self.clipped[rows], notes)
 
 
 TrainHook = Callable[[int, np.ndarray], None]
@@ -175,7 +183,7 @@ def train(
     hook: TrainHook | None = None,
     control: MakeControl | None = None,
 ) -> Trained:
-    """Minimise every net's mean squared error on its own data.
+    """Minimise every net's mean loss on its own data.
 
     Parameters
     ----------
@@ -239,10 +247,9 @@ def _train_group(
             if hook and step in traced:
                 hook(step, flat.cpu().double().numpy())
             out, features, slopes = network.forward(views, X[i])
-            error = out.sub_(y[i])
-            mean_square = error.square().mean((1, 2))
-            loss = mean_square if step == 0 else loss.lerp_(mean_square, max(0.01, 1 / (step + 1)))
-            network.backward(views, gradients, error.mul_(2.0 / batch), features, slopes, lowest)
+            mean_loss, derivative = loss_and_derivative(out, y[i], schedule.loss)
+            loss = mean_loss if step == 0 else loss.lerp_(mean_loss, max(0.01, 1 / (step + 1)))
+            network.backward(views, gradients, derivative, features, slopes, lowest)
             share = control(step, loss) if control else 1.0
             if mask is not None:
                 gradient.mul_(mask)
@@ -262,6 +269,17 @@ def _train_group(
         clipped=clipped[:, 0].cpu().double().numpy() / max(1, schedule.steps),
         notes=control.notes() if control else {},
     )
+
+
+def loss_and_derivative(out: Tensor, y: Tensor, loss: str) -> tuple[Tensor, Tensor]:
+    """Mean loss of every net (n_nets,) and its derivative in ``out`` (n_nets, batch, 1), overwritten."""
+    batch = out.shape[1]
+    if loss == "logistic":
+        margin = out.mul_(y)
+        mean = functional.softplus(-margin).mean((1, 2))
+        return mean, torch.sigmoid(margin.neg_()).mul_(y).mul_(-1.0 / batch)
+    error = out.sub_(y)
+    return error.square().mean((1, 2)), error.mul_(2.0 / batch)
 
 
 def _stack(parts: list[np.ndarray], dtype: torch.dtype, device: str) -> Tensor:
