@@ -60,7 +60,7 @@ class Product(Measure):
 
     @functools.cached_property
     def gaussian(self) -> bool:
-        return all(f is HERMITE for f in self.factors)
+        return all(f == HERMITE for f in self.factors)
 
     @property
     def symmetric(self) -> bool:

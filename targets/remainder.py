@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
 
 import numpy as np
 
 from targets.base import Certificate, Estimate
 from targets.checks import is_real, real
-from targets.inputs import Gaussian, Hypercube, Mixture
+from targets.inputs import Cube, Gaussian, Hypercube, Mixture
 from targets.orthogonal import HERMITE, LEGENDRE, MAX_DEGREE
 from targets.ridge import ridge
 from targets.weights import haar, stream
@@ -88,32 +87,40 @@ class WithRemainder(Wrapper):
     def evaluate_remainder(self, X: np.ndarray) -> np.ndarray:
         """R at the rows of X, shapes (n, d) -> (n,)."""
         X = np.asarray(X, dtype=np.float64)
-        rows, function = self._remainder
         R = np.empty(len(X))
         for part, block in padded_chunks(X):
-            R[part] = function(block @ rows.T)[: part.stop - part.start]
+            R[part] = self._of_forms(block @ self._forms.T)[: part.stop - part.start]
         return R
 
     @functools.cached_property
-    def _remainder(self) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-        """Linear forms, shape (q, d), and what R makes of them, (n, q) -> (n,)."""
+    def _forms(self) -> np.ndarray:
+        """Linear forms that R depends on, shape (q, d)."""
         law, p, rng = self.law, self.degree + 1, stream(self.seed, _STREAM, 0)
-        assert law is not None
         if isinstance(law, Hypercube):
             coordinates = np.sort(rng.choice(self.d, p, replace=False))
-            return np.eye(self.d)[coordinates], lambda t: np.asarray(t.prod(axis=1))
-        if law.name == "cube":
-            coordinate = np.eye(self.d)[[int(rng.integers(self.d))]]
-            return coordinate, lambda t: np.asarray(LEGENDRE.values(t[:, 0], p)[p])
+            return np.eye(self.d)[coordinates]
+        if isinstance(law, Cube):
+            return np.eye(self.d)[[int(rng.integers(self.d))]]
         direction = haar(self.d, 1, rng).T
         if isinstance(law, Mixture):
             for _ in range(2):  # twice is enough against rounding
                 direction = direction - (direction @ law.direction) * law.direction
                 direction /= np.linalg.norm(direction)
-            return direction, lambda t: np.asarray(HERMITE.values(t[:, 0], p)[p])
         if isinstance(law, Gaussian) and not law.isotropic:
             direction = direction @ law.root(-0.5)
-        return direction, lambda t: ridge(law, t[:, 0], p)
+        return direction
+
+    def _of_forms(self, t: np.ndarray) -> np.ndarray:
+        """R at the values of the linear forms, shapes (n, q) -> (n,)."""
+        law, p = self.law, self.degree + 1
+        assert law is not None
+        if isinstance(law, Hypercube):
+            return np.asarray(t.prod(axis=1))
+        if isinstance(law, Cube):
+            return np.asarray(LEGENDRE.values(t[:, 0], p)[p])
+        if isinstance(law, Mixture):
+            return np.asarray(HERMITE.values(t[:, 0], p)[p])
+        return ridge(law, t[:, 0], p)
 
     def _modified(self, found: Certificate) -> Certificate:
         kept = 1.0 - self.remainder

@@ -138,7 +138,7 @@ def _paths(measure: Measure, label: Label, degrees: np.ndarray, even: bool) -> I
     if isinstance(measure, Product):
         if measure.gaussian:
             return _linear_paths(_gaussian_pairs(measure), label, degrees, even, None)
-        if all(f is HERMITE for f in measure.factors[1:]):
+        if all(f == HERMITE for f in measure.factors[1:]):
             return _first_by_quadrature(measure, label, degrees)
         if all(f in (LEGENDRE, TWO_POINT) for f in measure.factors):
             return _coordinatewise(measure, label, degrees, even)
@@ -251,7 +251,7 @@ def _coordinatewise(measure: Product, label: Label, degrees: np.ndarray, even: b
     t = _nodes(degrees, even)
     inverse = np.linalg.inv(t[:, None] ** degrees)
     rng, noise = generator(_STREAM), generator(_NOISE)
-    uniform = np.array([f is LEGENDRE for f in measure.factors])
+    uniform = np.array([f == LEGENDRE for f in measure.factors])
     for _ in range(SAMPLES // BATCH):
         x = measure.sample(BATCH, rng)
         u = noise.random(x.shape)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from targets.algebra import Polynomial
 from targets.inputs import LAWS, input_law, orthonormalised
 from targets.measures import Product, Sphere
 from targets.orthogonal import HERMITE, LEGENDRE, TWO_POINT, two_gaussians
+from targets.stability import sampled_shares
 
 TEXTS = [
     "gaussian",
@@ -107,6 +109,17 @@ def test_reduced_coordinates_carry_the_linear_forms(text):
         assert reduction.measure.m == 2
     sampled = reduction.measure.sample(50_000, np.random.default_rng(3))
     np.testing.assert_allclose(sampled.T @ sampled / len(sampled), np.eye(sampled.shape[1]), atol=0.05)
+
+
+def test_a_law_is_known_again_after_pickling():
+    """Sampled certificates ask which polynomials belong to a coordinate."""
+    for text in TEXTS:
+        measure = input_law(text, 5, 0).reduce(np.eye(5)).measure
+        again = pickle.loads(pickle.dumps(measure))
+        draws = [m.sample(100, np.random.default_rng(0)) for m in (measure, again)]
+        np.testing.assert_array_equal(*draws)
+        shares = [sampled_shares(m, lambda w: w[:, 0], 3, False) for m in (measure, again)]
+        assert shares[0] == shares[1]
 
 
 def test_orthonormal_rows_stay_as_they_are():

@@ -71,6 +71,7 @@ def test_samples_are_nested_and_targets_determined(name, params):
     assert again == target
     for kind in ("sample", "sample_test"):
         X, y = getattr(target, kind)(4500, rng())
+        assert pickle.loads(pickle.dumps(target)) == target, "after use, with all that it keeps"
         assert X.shape == (4500, 8) and y.shape == (4500,) and X.dtype == y.dtype == np.float64
         for m in (1, 100, 2048, 2049):
             head, label = getattr(again, kind)(m, rng())
@@ -156,8 +157,7 @@ def test_the_remainder_is_orthogonal_to_lower_degrees_and_of_unit_variance(law):
     # ... and not of one degree more: it is no constant zero, nor of some higher degree.
     along = np.array([R * v for v in X.T]).mean(axis=1)
     assert np.abs(along).max() < 0.05
-    rows, _ = target._remainder
-    s = X @ rows[0]
+    s = X @ target._forms[0]
     assert (R * s**5).mean() > 4 * (R * s**5).std() / 2**9
     np.testing.assert_allclose(
         target.evaluate(X[:500]),
