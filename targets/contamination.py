@@ -43,15 +43,19 @@ def subspace_sine(form: np.ndarray, rows: np.ndarray, constant_norm: bool = Fals
     rows : array of shape (k, m)
     constant_norm : bool
         Whether |x|^2 never varies, so that the form is known up to a multiple of I only: then
-        eigenvalues count from their median.
+        the sine is that of the multiple which favours the rows most.
     """
     values, vectors = np.linalg.eigh(form)
+    k = len(rows)
     if constant_norm:
-        values = values - np.median(values)
-    top = vectors[:, np.argsort(-np.abs(values))[: len(rows)]]
+        # Whatever eigenvalues count from, those nearest to it are neighbours in their order.
+        left_out = [slice(i, i + len(values) - k) for i in range(k + 1)]
+        tops = [np.delete(vectors, part, axis=1) for part in left_out]
+    else:
+        tops = [vectors[:, np.argsort(-np.abs(values))[:k]]]
     q = np.linalg.qr(rows.T)[0]
     # The residual keeps digits that 1 - cos^2 would lose near zero.
-    return float(np.linalg.norm(q - top @ (top.T @ q)) / math.sqrt(len(rows)))
+    return min(float(np.linalg.norm(q - top @ (top.T @ q)) / math.sqrt(k)) for top in tops)
 
 
 def exact_sine(u: Polynomial, rest: Polynomial, rows: np.ndarray, measure: Measure) -> float:

@@ -272,6 +272,20 @@ def test_leading_eigenspace_is_by_absolute_eigenvalue():
     assert subspace_sine(form, 5 * tilted) == pytest.approx(math.sin(0.3))
 
 
+@pytest.mark.parametrize(("d", "width", "kappa"), [(12, 2, 1.0), (8, 4, 1.0), (7, 4, 3.0), (5, 4, 1.0)])
+def test_one_level_on_the_sphere_is_not_contaminated_at_any_width(d, width, kappa):
+    """Though its form is known up to a multiple of I only, and may have few zero eigenvalues."""
+    target = make_target("projected", d, 0, depth=1, width=width, kappa=kappa, inputs="sphere")
+    assert target.certificate().contamination[1].value < 1e-12
+
+
+def test_a_form_up_to_a_multiple_of_the_identity_has_the_sine_of_the_best_one():
+    tilted = np.array([[math.cos(0.3), math.sin(0.3), 0.0]])
+    for shift in (-5.0, 0.0, 5.0):
+        form = np.diag([2.0, 0.1, -0.1]) + shift * np.eye(3)
+        assert subspace_sine(form, tilted, constant_norm=True) == pytest.approx(math.sin(0.3))
+
+
 def test_sampled_constants_agree_with_exact_ones(monkeypatch):
     """Past the reach of the algebra: the same constants, with an honest standard error."""
     params = {"width": 2, "depth": 2, "alpha": 1.0}
