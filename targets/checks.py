@@ -7,6 +7,9 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
+LARGEST_SCALE = 1e6
+"""Powers of a scale, and their squares, stay inside float64."""
+
 
 def integer(name: str, value: Any, minimum: int) -> int:
     """``value`` as an int; ValueError unless it is an integer of at least ``minimum``."""
@@ -20,6 +23,13 @@ def real(name: str, value: Any, allowed: str, ok: bool) -> float:
     if not is_real(value) or not ok:
         raise ValueError(f"{name} = {value!r}: allowed is {allowed}")
     return float(value)
+
+
+def scale(name: str, value: Any, *, zero: bool) -> float:
+    """``value`` as a float; ValueError unless at most 1e6, and from 1e-6 or, where ``zero``, from 0."""
+    least, text = (0.0, "a number >= 0,") if zero else (1.0 / LARGEST_SCALE, "a number > 0, from 1e-06")
+    ok = is_real(value) and least <= value <= LARGEST_SCALE
+    return real(name, value, f"{text} up to {LARGEST_SCALE:g}", ok)
 
 
 def is_real(value: Any) -> bool:

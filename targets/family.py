@@ -15,12 +15,12 @@ import numpy as np
 from targets.base import Certificate
 from targets.cascade import Cascade
 from targets.certify import Model, certify, condition_numbers
-from targets.checks import integer, is_real, one_of, real
+from targets.checks import integer, is_real, one_of, real, scale
 from targets.level_contamination import contaminations
 from targets.normalise import Blueprint, Constants, Normalised, normalise
 from targets.polynomial import InputTarget
 
-MAX_DEGREE = 16
+MAX_DEPTH = 4
 MAX_KAPPA = 1e6
 WIRINGS = ("densenet", "resnet")
 DEGREE_PRESERVING = {
@@ -121,10 +121,10 @@ class Hierarchy(CascadeTarget):
         set_("seed", integer("seed", self.seed, 0))
         lowest = self.first_output
         set_("depth", integer("depth", self.depth, lowest))
-        if self.degree > MAX_DEGREE:
+        if self.depth > MAX_DEPTH:
             raise ValueError(
-                f"depth = {self.depth} (degree {self.degree}): allowed are depths {lowest} to 4, past which "
-                f"powers of the input leave float64"
+                f"depth = {self.depth} (degree 2^{self.depth}): allowed are depths {lowest} to {MAX_DEPTH}, "
+                "past which powers of the input leave float64"
             )
         if self.width != "sqrt":
             if isinstance(self.width, str):
@@ -148,11 +148,15 @@ class Hierarchy(CascadeTarget):
                 f"d = {self.d} with width {k}: skips at rho < 1 need d >= {2 * k} (twice the width); "
                 f"raise d, lower width or set rho = 1"
             )
-        self.law  # noqa: B018  refuses an unsuitable law at once
+        if self.law.name == "sphere" and k == self.d:  # the law refuses itself where it is unsuitable
+            raise ValueError(
+                f"width = {k} with d = {self.d} on the sphere, where squares of all coordinates sum to a "
+                "constant: width may be at most d - 1; raise d or lower width"
+            )
 
     def _checked_alpha(self) -> float | tuple[float, ...]:
         def positive(value: Any) -> float:
-            return real("alpha", value, "a number > 0", is_real(value) and value > 0)
+            return scale("alpha", value, zero=False)
 
         if not isinstance(self.alpha, (tuple, list)):
             return positive(self.alpha)

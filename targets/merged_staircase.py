@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from targets.checks import integer, is_real
+from targets.checks import integer, is_real, scale
 from targets.monomials import Monomial, MonomialTarget, leap_levels, leap_of
 
 MAX_POWER = 16
@@ -141,7 +142,7 @@ def _nested(name: str, value: Any) -> tuple[tuple[int, ...], ...]:
 def _checked_weights(weights: Any, n: int) -> tuple[float, ...]:
     if not _is_sequence(weights) or len(weights) != n or not all(is_real(w) and w != 0 for w in weights):
         raise ValueError(f"weights = {weights!r}: allowed is None or {n} numbers, one a set, none of them 0")
-    return tuple(float(w) for w in weights)
+    return tuple(math.copysign(scale("size of a weight", abs(w), zero=False), w) for w in weights)
 
 
 def _is_sequence(value: Any) -> bool:

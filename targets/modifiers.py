@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from targets.checks import flag, integer, is_real, one_of, real
+from targets.checks import flag, integer, is_real, one_of, real, scale
 
 if TYPE_CHECKING:
     from targets.base import Target
@@ -59,13 +59,13 @@ def modified(build: Callable[[int], Target], d: int, given: Mapping[str, Any]) -
         One line: a modifier that is not allowed, or not on this target.
     """
     values = {name: given.get(name, default) for name, (default, _) in MODIFIERS.items()}
-    noise = _at_least_zero("noise", values["noise"])
+    noise = scale("noise", values["noise"], zero=True)
     remainder = values["remainder"]
     remainder = real("remainder", remainder, "a number in [0, 1)", is_real(remainder) and 0 <= remainder < 1)
     # The command line reads none as nothing.
     control = one_of("control", "none" if values["control"] is None else values["control"], CONTROLS)
     classify = flag("classify", values["classify"])
-    margin, offset = (_at_least_zero(name, values[name]) for name in ("margin", "offset"))
+    margin, offset = (scale(name, values[name], zero=True) for name in ("margin", "offset"))
     for name, value in (("margin", margin), ("offset", offset)):
         if not classify and value != MODIFIERS[name][0]:
             raise ValueError(f"{name} = {value:g} is for classification: give classify = true as well")
@@ -88,10 +88,6 @@ def modified(build: Callable[[int], Target], d: int, given: Mapping[str, Any]) -
 
         target = Shuffled(target)
     return target
-
-
-def _at_least_zero(name: str, value: Any) -> float:
-    return real(name, value, "a number >= 0", is_real(value) and value >= 0)
 
 
 def _beside_x_0(build: Callable[[int], Target], d: int) -> Target:

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from targets.base import Certificate, Estimate
-from targets.checks import is_real, real
+from targets.checks import scale
 from targets.wrapper import Wrapper, require_real
 
 
@@ -39,7 +39,7 @@ class Noisy(Wrapper):
     noise: float
 
     def __post_init__(self) -> None:
-        noise = real("noise", self.noise, "a number >= 0", is_real(self.noise) and self.noise >= 0)
+        noise = scale("noise", self.noise, zero=True)
         object.__setattr__(self, "noise", noise)
         require_real(self.base, f"noise = {noise:g}")
 

@@ -41,7 +41,8 @@ class Projected(Hierarchy):
     Parameters
     ----------
     d : int
-        Input dimension; at least twice the width with skips from x at rho < 1.
+        Input dimension; at least twice the width with skips from x at rho < 1; above
+        the width on the sphere.
     seed : int
         Of the weights. Equal seeds share lower levels at every depth.
     depth : int

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from targets.base import Certificate, Estimate
-from targets.checks import is_real, real
+from targets.checks import scale
 from targets.inputs import Gaussian
 from targets.sampling import generator
 from targets.wrapper import CHUNK, Wrapper, require_real, sampled
@@ -60,9 +60,7 @@ class Sign(Wrapper):
 
     def __post_init__(self) -> None:
         for name in ("offset", "margin", "noise"):
-            value = getattr(self, name)
-            value = real(name, value, "a number >= 0", is_real(value) and value >= 0)
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, scale(name, getattr(self, name), zero=True))
         require_real(self.base, "classify")
         most = math.sqrt((1.0 + self.offset**2) / LEAST_ACCEPTED)
         if self.margin > most:

@@ -43,7 +43,8 @@ class Squares(Hierarchy):
     Parameters
     ----------
     d : int
-        Input dimension; at least twice the width with skips from h_1 at rho < 1.
+        Input dimension; at least twice the width with skips from h_1 at rho < 1;
+        above the width on the sphere.
     seed : int
         Of the weights. Equal seeds share lower levels at every depth.
     depth : int

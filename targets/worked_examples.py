@@ -12,7 +12,7 @@ from targets.algebra import Polynomial, TooManyTermsError, mapped
 from targets.base import Certificate, Estimate
 from targets.cascade import Cascade
 from targets.certify import certify, condition_numbers, sampled_scale
-from targets.checks import flag, integer, is_real, real
+from targets.checks import flag, integer, scale
 from targets.contamination import subspace_sine
 from targets.family import CascadeTarget, cascade_model
 from targets.normalise import Blueprint
@@ -32,9 +32,10 @@ class _WorkedExample(CascadeTarget):
         set_ = functools.partial(object.__setattr__, self)
         set_("d", integer("d", self.d, self._minimum_d()))
         set_("seed", integer("seed", self.seed, 0))
-        set_("a", real("a", self.a, "a number > 0", is_real(self.a) and self.a > 0))
+        set_("a", scale("a", self.a, zero=False))
         flag("rotated", self.rotated)
-        self.law  # noqa: B018  refuses an unsuitable law at once
+        if self.law.name == "sphere" and self.d < 3:  # the law refuses itself where it is unsuitable
+            raise ValueError(f"d = {self.d} on the sphere, where x_1^2 + x_2^2 is constant: need d >= 3")
 
     @property
     def degree(self) -> int:
