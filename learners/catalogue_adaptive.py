@@ -4,4 +4,27 @@ from __future__ import annotations
 
 from learners.base import Descriptor
 
-DESCRIPTORS: tuple[Descriptor, ...] = ()
+_SEQUENTIAL = frozenset({"fit_curves", "level_features"})
+
+DESCRIPTORS: tuple[Descriptor, ...] = (
+    Descriptor(
+        name="sequential_kernels",
+        path="learners.sequential_kernels:SequentialKernelsRegressor",
+        summary="kernel ridge level by level; the next sees products of the level's leading eigen-directions",
+        learns="hierarchy",
+        source="the rival named by Allen-Zhu & Li, arXiv 2001.04413; directions as in arXiv 2305.06986",
+        cost="about 6 n^3 for each level: tuning and cross-fitting of the number of directions",
+        capabilities=_SEQUENTIAL,
+        knows_depth="depth",
+    ),
+    Descriptor(
+        name="sequential_kernels_fits",
+        path="learners.sequential_fits:SequentialFitsRegressor",
+        summary="kernel ridge level by level; the next sees x and the out-of-fold fits so far",
+        learns="hierarchy",
+        source="the rival named by Allen-Zhu & Li, arXiv 2001.04413; stacking, Wolpert 1992",
+        cost="about 10 n^3 for each level: three kernels tuned on each of five folds",
+        capabilities=_SEQUENTIAL,
+        knows_depth="depth",
+    ),
+)
