@@ -59,14 +59,23 @@ class Shuffled(Wrapper):
     def _frequencies(self) -> np.ndarray:
         """Of each class among noise-free labels, in a sample of fixed seed."""
         y = self.base.sample_test(_SAMPLES, generator(_STREAM))[1]
+        return self._frequencies_of(y)
+
+    def _frequencies_of(self, y: np.ndarray) -> np.ndarray:
         return np.array([(y == value).mean() for value in self.classes])
 
     def _modified(self, found: Certificate) -> Certificate:
         if self.classes:
-            rate = 1.0 - float(self._frequencies.max())
+            noisy = self._frequencies_of(self.base.sample(_SAMPLES, generator(_STREAM))[1])
+            rate = 1.0 - float(noisy.max())
             bayes = Estimate(rate, (rate * (1.0 - rate) / _SAMPLES) ** 0.5)
         else:
             bayes = Estimate(1.0 + found.bayes_error.value, found.bayes_error.stderr)
         return dataclasses.replace(
-            found, degree_share={}, level_share={}, contamination={}, bayes_error=bayes
+            found,
+            degree_share={},
+            level_share={},
+            level_covariance=(),
+            contamination={},
+            bayes_error=bayes,
         )

@@ -274,6 +274,7 @@ def test_shuffled_labels_keep_their_law_and_say_nothing():
         assert not target.evaluate(X).any()
     c = target.certificate()
     assert c.bayes_error == Estimate(1.0) and c.top_half_share() is None and c.kernel_floor(6) == ()
+    assert c.level_share == {} and c.level_covariance == ()
     np.testing.assert_array_equal(target.hidden_features(X)[0], base.hidden_features(X)[0])
 
 
@@ -328,9 +329,11 @@ def test_noise_acts_inside_the_sign_and_its_bayes_error_is_the_share_of_labels_i
     np.testing.assert_array_equal(clean, target.evaluate(inputs_too))
 
 
-def test_shuffled_classes_leave_the_most_frequent_one():
-    target = make_target(EXAMPLE, 5, 1, classify=True, control="shuffled")
-    X, y = target.sample_test(2**15, rng(1))
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+def test_shuffled_classes_leave_the_most_frequent_one(noise):
+    """Of noisy labels, which the Bayes error is for."""
+    target = make_target(EXAMPLE, 5, 1, classify=True, control="shuffled", noise=noise)
+    X, y = target.sample(2**15, rng(1))
     bayes = target.certificate().bayes_error
     agrees(y != target.evaluate(X), bayes.value, bayes.stderr)
     assert bayes.value < 0.5
