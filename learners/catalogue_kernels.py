@@ -28,6 +28,15 @@ DESCRIPTORS = (
         capabilities=_KERNEL,
     ),
     Descriptor(
+        name="krr_matern",
+        path="learners.matern:MaternRegressor",
+        summary="kernel ridge regression, Matern kernel; nu = 1/2 .. 7/2, scale and ridge by leave-one-out",
+        learns="fixed features",
+        source="Stein, Interpolation of Spatial Data, 1999",
+        cost=_KERNEL_COST.format("n^3 / 2", 100),
+        capabilities=_KERNEL,
+    ),
+    Descriptor(
         name="krr_polynomial",
         path="learners.kernel_ridge:KernelRidgePolynomial",
         summary="kernel ridge regression, (x.x' / d + c)^degree; c and ridge by leave-one-out",

@@ -1,0 +1,100 @@
+"""Kernel ridge regression with Matern kernels, tuned inside ``fit``."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Sequence
+
+import torch
+
+from learners.kernel_engine import Axis, Kernel
+from learners.kernel_ridge import RIDGES, KernelRegressor, _squared_distances
+
+COEFFICIENTS = {
+    0.5: (1.0,),
+    1.5: (1.0, 1.0),
+    2.5: (1.0, 1.0, 1 / 3),
+    3.5: (1.0, 1.0, 2 / 5, 1 / 15),
+}
+"""Of the polynomial in r, in increasing order, that multiplies exp(-r) at each smoothness nu."""
+SMOOTHNESS = Axis("nu", tuple(COEFFICIENTS), (0, 1, 2, 3))
+LENGTH_SCALES = Axis.geometric("length_scale", 0.1, 100.0, per_decade=4, scan=(0.3, 20.0), every=2)
+_BLOCK = 1 << 16
+"""Entries of a block of the matrix, so that the polynomial is evaluated in the cache."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MaternKernel:
+    """p_nu(r) exp(-r) + c with r = sqrt(2 nu) |x - x'| / (sqrt(d) l); shape = (nu, l)."""
+
+    intercept: float
+
+    def gram(
+        self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
+    ) -> None:
+        nu, length_scale = shape
+        scale = A.shape[1] * length_scale**2 / (2 * nu)
+        _squared_distances(A, A if B is None else B, scale, out)
+        rows = max(1, _BLOCK // max(1, out.shape[1]))
+        for start in range(0, len(out), rows):
+            block = out[start : start + rows]
+            r = block.neg_().sqrt_()
+            polynomial = torch.full_like(r, COEFFICIENTS[nu][-1])
+            for coefficient in COEFFICIENTS[nu][-2::-1]:
+                polynomial.mul_(r).add_(coefficient)
+            block.neg_().exp_().mul_(polynomial).add_(self.intercept)
+        if B is None:
+            out.diagonal().fill_(1.0 + self.intercept)
+
+    def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        return 2 * n_features + 30 + 2 * len(COEFFICIENTS[shape[0]])
+
+
+class MaternRegressor(KernelRegressor):
+    r"""Kernel ridge regression with the Matern kernel of half-integer smoothness,
+
+    .. math:: k(x, x') = p_\nu(r) e^{-r} + \text{intercept}, \qquad r = \sqrt{2 \nu} |x - x'| / (\sqrt d\, l)
+
+    where p is 1, 1 + r, 1 + r + r^2/3 or 1 + r + 2 r^2/5 + r^3/15 at nu = 1/2 (the Laplace kernel), 3/2,
+    5/2, 7/2. Its reproducing space is a Sobolev space of order nu + d/2. M. L. Stein, *Interpolation of
+    Spatial Data*, 1999; Rasmussen & Williams, *Gaussian Processes for Machine Learning*, 2006, eq. 4.16.
+    Smoothness, length scale and ridge are tuned by leave-one-out (``learners.kernel_tuning``).
+
+    Parameters
+    ----------
+    nu : None (tuned over 1/2, 3/2, 5/2, 7/2), one of these (fixed) or several (tried).
+    length_scale : None (tuned), a number or several: l.
+    ridge : None (tuned), a number or several. Absolute: not multiplied by n.
+    intercept : variance of the constant added to the kernel.
+    """
+
+    def __init__(
+        self,
+        *,
+        nu: float | Sequence[float] | None = None,
+        length_scale: float | Sequence[float] | None = None,
+        ridge: float | Sequence[float] | None = None,
+        intercept: float = 1.0,
+    ) -> None:
+        self.nu = nu
+        self.length_scale = length_scale
+        self.ridge = ridge
+        self.intercept = intercept
+
+    def _kernel(self) -> Kernel:
+        if not (isinstance(self.intercept, numbers.Real) and 0 <= self.intercept < math.inf):
+            raise ValueError(f"intercept must be a finite number >= 0; got {self.intercept!r}")
+        return MaternKernel(float(self.intercept))
+
+    def _axes(self) -> tuple[Axis, ...]:
+        nu = SMOOTHNESS if self.nu is None else Axis.listed("nu", self.nu)
+        if not set(nu.values) <= set(COEFFICIENTS):
+            raise ValueError(f"nu must be among 0.5, 1.5, 2.5, 3.5; got {self.nu!r}")
+        scale = LENGTH_SCALES
+        if self.length_scale is not None:
+            scale = Axis.listed("length_scale", self.length_scale)
+            if scale.values[0] <= 0:
+                raise ValueError(f"length_scale must be positive; got {self.length_scale!r}")
+        return nu, scale, RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)
