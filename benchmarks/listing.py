@@ -173,6 +173,7 @@ def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
         ("kurtosis", text(c.kurtosis)),
         ("Bayes error", text(c.bayes_error)),
         *per(c.degree_share, "share of variance at degree"),
+        *([] if c.degree_share else [("share of variance by degree", "unknown")]),
         (f"share above degree {c.degree // 2}", known if share is None else f"{share:.4g}"),
         *per(c.level_share, "share of variance of level"),
         *per(c.contamination, "contamination of level"),

@@ -47,9 +47,9 @@ class Certificate:
     mean, variance, kurtosis : Estimate
         Of the label. Kurtosis is E y^4 / (E y^2)^2 (3 for a Gaussian).
     degree_share : mapping int -> Estimate
-        Share of Var y carried by each degree >= 1; sums to 1. Empty where the label is no
-        polynomial of low degree and nothing is known (the Random Hierarchy Model past
-        enumeration).
+        Share of Var y carried by each degree >= 1; sums to 1. Empty where nothing is known: the
+        label is no polynomial of low degree (the Random Hierarchy Model past enumeration), or
+        tails too heavy for the samples (a standard error above 0.25).
     level_share : mapping int -> Estimate
         Cov(alpha^(l-l0) S_l / c, y) for each level; sums to 1 (1 - tau with an agnostic remainder),
         may be negative. Empty where the target has no levels.

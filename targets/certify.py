@@ -18,6 +18,8 @@ MOMENT_SAMPLES = 2**20
 SCALE_SAMPLES = 2**22
 KURTOSIS_NUMBERS = 2**26
 """Numbers drawn for a sampled kurtosis beside exact shares, at most."""
+SHARE_STDERR = 0.25
+"""Shares of variance of which one has a larger standard error are unknown: heavy tails ate them."""
 _MOMENTS, _SCALE = 101, 104
 
 
@@ -54,7 +56,7 @@ def certify(model: Model, spectrum: Spectrum | None, *, n_parameters: int, law: 
     Where ``spectrum`` is None, everything is estimated from fixed-seed samples.
     """
     if spectrum is None:
-        shares = sampled_shares(model.measure, model.label, model.degree, model.even)
+        shares = told(sampled_shares(model.measure, model.label, model.degree, model.even))
         mean, variance, kurtosis, level_share, correlation = _sampled_moments(model)
     else:
         total = float(spectrum.covariance.sum())
@@ -75,6 +77,11 @@ def certify(model: Model, spectrum: Spectrum | None, *, n_parameters: int, law: 
         inputs=law.text,
         rotation_invariant=law.rotation_invariant,
     )
+
+
+def told(shares: dict[int, Estimate]) -> dict[int, Estimate]:
+    """Sampled shares of variance, or none where the samples do not tell them."""
+    return shares if all(e.stderr <= SHARE_STDERR for e in shares.values()) else {}
 
 
 _Moments = tuple[Estimate, Estimate, Estimate, dict[int, Estimate], tuple[tuple[float, ...], ...]]
