@@ -87,6 +87,35 @@ class HasLevelFeatures(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
+class Memory:
+    """What a fit at its default parameters needs beyond its data and what is imported, at most.
+
+    The law is ``per_pair`` n^2 + ``per_entry`` n d + ``per_row`` n + ``per_input`` d + ``fixed``,
+    in bytes; a test holds every learner to it from above and, within a factor of four, from below.
+    """
+
+    per_pair: float = 0.0
+    per_entry: float = 0.0
+    per_row: float = 0.0
+    per_input: float = 0.0
+    fixed: float = 0.0
+
+    def __call__(self, n: int, d: int) -> float:
+        """Bytes for n samples of d inputs."""
+        grown = self.per_pair * n * n + self.per_entry * n * d + self.per_row * n
+        return grown + self.per_input * d + self.fixed
+
+    def __str__(self) -> str:
+        grown = ((self.per_pair, "n^2"), (self.per_entry, "n d"), (self.per_row, "n"))
+        parts = [" + ".join(f"{size:g} {what}" for size, what in grown if size)]
+        fixed = ((self.per_input, " d MB"), (self.fixed, " MB"))
+        return " + ".join(
+            [f"{part} bytes" for part in parts if part]
+            + [f"{size / 1e6:g}{what}" for size, what in fixed if size]
+        )
+
+
+@dataclasses.dataclass(frozen=True)
 class Descriptor:
     """What ``hierbench list`` shows of a learner without importing it.
 
@@ -94,6 +123,7 @@ class Descriptor:
     learns : ``"hierarchy"``, ``"adaptive features"`` or ``"fixed features"``.
     capabilities : subset of ``{"fit_curves", "level_features", "traces", "sampler"}``.
     cost : the fit's cost law, as text.
+    memory : the fit's memory law, or None where it is unknown.
     knows_degree : parameter that the suite fills with the target's degree (a learner may know
         the degree and the depth L), or None; ``knows_depth`` likewise with L.
     dtype : arithmetic of the fit (part of a row's key).
@@ -109,4 +139,5 @@ class Descriptor:
     knows_degree: str | None = None
     knows_depth: str | None = None
     dtype: str = "float64"
+    memory: Memory | None = None
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
