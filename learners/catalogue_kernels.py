@@ -47,6 +47,16 @@ DESCRIPTORS = (
         knows_degree="degree",
     ),
     Descriptor(
+        name="polynomial_regression",
+        path="learners.polynomial_regression:PolynomialRegressor",
+        summary="ridge regression on all polynomials; degree, ridge and its decay by leave-one-out",
+        learns="fixed features",
+        source="Hoerl & Kennard, Technometrics 1970; Allen, Technometrics 1974",
+        cost="about 10-30 (D^3 / 3 + n D^2 / 2), D features, or where D > n that of kernel ridge",
+        capabilities=_KERNEL,
+        knows_degree="degree",
+    ),
+    Descriptor(
         name="ntk",
         path="learners.ntk:NTKRegressor",
         summary="NTK of ReLU nets of infinite width; depth 1-5, bias and ridge by leave-one-out",
