@@ -6,6 +6,8 @@ from learners.base import Descriptor
 
 _KERNEL = frozenset({"fit_curves"})
 _KERNEL_COST = "{} for each of the last 3-7 kernels and ridges tried, about {} more on shorter prefixes"
+_RANDOM = "Rahimi & Recht, NIPS 2007; Rudi & Rosasco, arXiv 1602.04474"
+_RANDOM_COST = "as kernel ridge and 2 D n^2 a kernel; about 10 (D^3 / 3 + n D^2 / 2) where n > D; D = 4096"
 _KRR = "Saunders, Gammerman & Vovk, ICML 1998"
 
 DESCRIPTORS = (
@@ -55,6 +57,36 @@ DESCRIPTORS = (
         cost="about 10-30 (D^3 / 3 + n D^2 / 2), D features, or where D > n that of kernel ridge",
         capabilities=_KERNEL,
         knows_degree="degree",
+    ),
+    Descriptor(
+        name="random_features_relu",
+        path="learners.random_features:RandomFeaturesRegressor",
+        summary="ridge regression on 4096 random features: ReLU, with random biases",
+        learns="fixed features",
+        source=_RANDOM,
+        cost=_RANDOM_COST,
+        capabilities=_KERNEL,
+        parameters={"activation": "relu"},
+    ),
+    Descriptor(
+        name="random_features_quadratic",
+        path="learners.random_features:RandomFeaturesRegressor",
+        summary="ridge regression on 4096 random features: squares of random affine forms",
+        learns="fixed features",
+        source=_RANDOM,
+        cost=_RANDOM_COST,
+        capabilities=_KERNEL,
+        parameters={"activation": "quadratic"},
+    ),
+    Descriptor(
+        name="random_features_fourier",
+        path="learners.random_features:RandomFeaturesRegressor",
+        summary="ridge regression on 4096 random features: cosines, which tend to the Gaussian kernel",
+        learns="fixed features",
+        source=_RANDOM,
+        cost=_RANDOM_COST,
+        capabilities=_KERNEL,
+        parameters={"activation": "fourier"},
     ),
     Descriptor(
         name="ntk",
