@@ -94,7 +94,7 @@ def steps_law(n: int) -> int:
     About the square root of n, in powers of two so that neighbouring sizes train together.
     Without noise a fixed number of steps ends in an error floor of the optimisation.
     """
-    return 3000 * 2 ** max(0, math.ceil(math.log2(n / 4096) / 2.0))
+    return 3000 * 2 ** max(0, math.ceil(math.log2(max(1, n) / 4096) / 2.0))
 
 
 class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
