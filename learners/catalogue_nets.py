@@ -41,4 +41,15 @@ DESCRIPTORS = (
         knows_degree="degree",
         dtype="float32",
     ),
+    Descriptor(
+        name="algorithm1",
+        path="learners.algorithm1:Algorithm1Regressor",
+        summary="narrow and wide halves tied by distillation, levels on at loss plateaus, none ever frozen",
+        learns="hierarchy",
+        source=_ALLEN_ZHU_LI + ", Algorithm 1",
+        cost="steps x batch x L d^2 x (width + d), for each net",
+        capabilities=_SGD,
+        knows_depth="depth",
+        dtype="float32",
+    ),
 )

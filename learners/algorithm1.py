@@ -1,0 +1,176 @@
+"""Algorithm 1 of the backward feature correction paper: distillation, levels switched on by the loss."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from learners.algorithm1_network import Algorithm1Network
+from learners.algorithm1_switching import LevelSwitch, Switching
+from learners.densenet import quadratic_densenet
+from learners.network import DenseNetwork
+from learners.sgd_engine import Job, Schedule, Trained, train
+from learners.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps
+
+
+class Algorithm1Regressor(SGDRegressorBase):
+    r"""The learner of the backward feature correction paper, trained by its Algorithm 1.
+
+    Every level has a narrow half S_l, passed up, and a wide half F_l, read out:
+
+    .. math::
+        u_l &= (x, 1, s(R_1 S_1), \dots, s(R_{l-1} S_{l-1})), \\
+        S_l &= K_l u_l \in R^{k_l}, \qquad F_l = (W_l u_l)^2 \in R^m, \\
+        F &= c + \sum_l a_l \mathrm{Sum}(F_l)
+
+    Here :math:`s(z) = (z^2 - 1) \sqrt{2 / r_l}`, coordinate by coordinate, for the r_l rows of
+    R_l, so that all levels come on one scale; the squares are continued linearly far out. The
+    rows of R_l are standard Gaussian and stay as they were drawn. K, W, a and c are trained on
+
+    .. math::
+        (F - y)^2 + \mathrm{distillation} \sum_l \sum_{i, j}
+        \| K_{l,i}^T K_{l,j} - W_{l,i}^T W_{l,j} \|_F^2 ,
+
+    the last sum over all pairs of blocks of u_l, and with a decay of K and W by ``weight_decay``
+    times the running loss (1 at most; the labels have variance 1). Level 1 is on from the first
+    step. When the running loss has come to a plateau, well below the one before, the distillation
+    of the newest level goes on, and one ``patience`` later the next level with fresh K and W: see
+    learners.algorithm1_switching. The sizes of the target's levels are never used. What is on is
+    never frozen, so upper levels go on correcting lower ones.
+
+    The algorithm is that of Allen-Zhu & Li, "Backward Feature Correction" (arXiv 2001.04413), for
+    a first level that has to be learned too; the constants are this suite's own. The paper's claims
+    are about SGD. That is ``optimizer="sgd"``; the default is Adam, as for the other nets here,
+    because it needs several times fewer steps on targets whose first level is as wide as x.
+
+    Parameters
+    ----------
+    depth : int, default 2
+        Number of quadratic levels L; the output has degree 2^L.
+    width : int or None
+        m, the wide neurons of a level; None means max(24, ceil(1.5 d)).
+    narrow : int, sequence of int, or None
+        k_1, ..., k_L, or one k for all. None is 2 d for the first level, the span of which may be
+        all of x, and max(4, 2 ceil(sqrt d)) for the others. At k_1 = d a direction of x that starts
+        on the wrong side cannot change it, and runs stop at an error near 0.01. Distillation leaves
+        S_l no more directions than the target needs.
+    r_rows : float, default 2
+        Rows of R_l for each of the k (k + 1) / 2 monomials of S_l, k its dimension: min(k_1, d)
+        for l = 1. 0 puts the identity for R_l.
+    distillation : float, default 0.1
+        Factor of the regulariser; 0 is none.
+    patience : float in (0, 1], default 0.05
+        How long a loss has to stand still, and a level waits, as a share of the steps.
+    steps : int or None
+        Minibatch steps of the final training; None is the law of DenseNetRegressor.
+    batch_size : int
+        Rows a minibatch.
+    learning_rate, weight_decay : float or sequence of float
+        Peak rate of the one-cycle schedule, and decay for a running loss of 1; a sequence is
+        tuned inside ``fit`` on a held-out fifth (see SGDRegressorBase).
+    optimizer : {"adam", "sgd"}
+    momentum : float in [0, 1), default 0.9
+        Of ``optimizer="sgd"``.
+
+    The other parameters are those of DenseNetRegressor.
+    """
+
+    def __init__(
+        self,
+        depth: int = 2,
+        width: int | None = None,
+        *,
+        narrow: int | Sequence[int] | None = None,
+        r_rows: float = 2.0,
+        distillation: float = 0.1,
+        patience: float = 0.05,
+        steps: int | None = None,
+        batch_size: int = 256,
+        learning_rate: float | Sequence[float] = (0.01, 0.03),
+        weight_decay: float | Sequence[float] = (0.3, 3.0),
+        optimizer: str = "adam",
+        momentum: float = 0.9,
+        tuning_share: float = 0.25,
+        restarts: int = 2,
+        loss: str = "square",
+        random_state: int | np.random.RandomState | None = None,
+        dtype: str = "float32",
+        device: str = "cpu",
+    ) -> None:
+        self.depth = depth
+        self.width = width
+        self.narrow = narrow
+        self.r_rows = r_rows
+        self.distillation = distillation
+        self.patience = patience
+        self.steps = steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.optimizer = optimizer
+        self.momentum = momentum
+        self.tuning_share = tuning_share
+        self.restarts = restarts
+        self.loss = loss
+        self.random_state = random_state
+        self.dtype = dtype
+        self.device = device
+
+    def level_features(self, X: Any) -> list[np.ndarray]:
+        """The narrow features S_1, ..., S_L, each of shape (n, k_l)."""
+        return super().level_features(X)
+
+    def _network(self, d: int) -> Algorithm1Network:
+        plain = quadratic_densenet(d, self.depth, self.width)
+        self._check_regularisers()
+        narrow = self._narrow(d)
+        dimensions = [min(narrow[0], d), *narrow[1:-1]]
+        rows = [math.ceil(self.r_rows * k * (k + 1) / 2) for k in dimensions[: self.depth - 1]]
+        return Algorithm1Network(d=d, depth=plain.depth, width=plain.width, narrow=narrow, rows=tuple(rows))
+
+    def _narrow(self, d: int) -> tuple[int, ...]:
+        if self.narrow is None:
+            return (2 * d, *[max(4, 2 * math.ceil(math.sqrt(d)))] * (self.depth - 1))
+        given = np.asarray(self.narrow)
+        whole = np.issubdtype(given.dtype, np.integer) and (given >= 1).all()
+        if not (whole and (given.ndim == 0 or given.shape == (self.depth,))):
+            raise ValueError(
+                f"narrow is {self.narrow!r}: an integer >= 1, one for each of the {self.depth} levels, "
+                "or None is needed"
+            )
+        return tuple(int(k) for k in np.broadcast_to(given, self.depth))
+
+    def _check_regularisers(self) -> None:
+        for name in ("r_rows", "distillation"):
+            value = getattr(self, name)
+            if not (isinstance(value, (int, float, np.integer, np.floating)) and 0.0 <= value < math.inf):
+                raise ValueError(f"{name} is {value!r}: a finite number >= 0 is needed")
+        if not 0.0 < self.patience <= 1.0:
+            raise ValueError(f"patience is {self.patience!r}: a number in (0, 1] is needed")
+        if not 0.0 <= self.momentum < 1.0:
+            raise ValueError(f"momentum is {self.momentum!r}: a number in [0, 1) is needed")
+
+    def _schedule(self, steps: int) -> Schedule:
+        return dataclasses.replace(super()._schedule(steps), momentum=self.momentum)
+
+    def _train(
+        self,
+        network: DenseNetwork,
+        jobs: Sequence[Job],
+        initial: np.ndarray,
+        schedule: Schedule,
+        hook: NetworkHook | None,
+    ) -> Trained:
+        assert isinstance(network, Algorithm1Network)
+        rule = Switching(patience=self.patience, distillation=self.distillation)
+        return train(
+            network, initial, jobs, schedule,
+            dtype=TORCH_DTYPES[self.dtype], device=self.device,
+            hook=after_steps(hook, network, 0),
+            control=functools.partial(LevelSwitch, network, rule, schedule.steps),
+        )  # fmt: skip
