@@ -242,8 +242,9 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
     def fit_sampler(self, sampler: Sampler, d: int) -> Self:
         """One pass over fresh samples: every minibatch is drawn anew from ``sampler(n, rng)``.
 
-        The scale is taken from one minibatch. Sequences of hyper-parameters are refused:
-        there is no training set to hold anything out from.
+        The scale is taken from one minibatch. There are ``steps`` of them, 3000 where that is
+        None. Sequences of hyper-parameters are refused: there is no training set to hold
+        anything out from.
         """
         self._check_parameters()
         grid = self._grid()
@@ -306,7 +307,7 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         trained = self._train(network, jobs, np.stack(initial), self._schedule(steps), None)
         chosen = []
         for k, (X, y) in enumerate(splits):
-            outputs = [_outputs(network, trained.flat[k * len(grid) + i], X) for i in range(len(grid))]
+            outputs = [outputs_of(network, trained.flat[k * len(grid) + i], X) for i in range(len(grid))]
             errors = [self._held_out_error(out, y) for out in outputs]
             chosen.append(grid[errors.index(min(errors))])
         return chosen, len(grid) * self._total_steps(steps)
@@ -379,7 +380,7 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         """Predictions for X (n, d), shape (n,), computed in float64."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        scaled = _outputs(self.network_, self.parameters_, self.scaling_.inputs(X))
+        scaled = outputs_of(self.network_, self.parameters_, self.scaling_.inputs(X))
         return self.scaling_.y_mean + self.scaling_.y_scale * scaled
 
     def level_features(self, X: Any) -> list[np.ndarray]:
@@ -397,8 +398,9 @@ def _rng(seed: tuple[int, int], purpose: int, restart: int = 0) -> np.random.Gen
     return np.random.default_rng(np.random.SeedSequence(key))
 
 
-def _outputs(network: DenseNetwork, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
+def outputs_of(network: DenseNetwork, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
     """Outputs of one net on scaled inputs, in float64 and bounded memory."""
+    X = X.astype(np.float64, copy=False)
     views = network.views(torch.from_numpy(parameters[None]))
     parts = [
         network.forward(views, torch.from_numpy(X[i : i + _PREDICT_ROWS])[None])[0][0, :, 0].numpy()
