@@ -1,25 +1,37 @@
-"""The same DenseNet trained layer by layer, with x levels of backward correction."""
+"""The same DenseNet trained layer by layer, with backward correction or cycling over residuals."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 
 from learners.densenet import quadratic_densenet
 from learners.network import DenseNetwork
-from learners.sgd_engine import Job, Schedule, Trained, train
-from learners.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps
+from learners.sgd_engine import Job, Residuals, Schedule, Trained, train
+from learners.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps, outputs_of
 
 
 class LayerwiseDenseNetRegressor(SGDRegressorBase):
-    """Deep quadratic DenseNet, level by level: BFC-x.
+    r"""Deep quadratic DenseNet, level by level: BFC-x, or layer-wise with residual cycling.
 
     Phase l = 1..L adds level l with fresh weights and trains levels l-x..l together with the
     read-outs of all levels; the levels below l-x stay as they are. ``correction`` is x: 0 is
     layer-wise training, depth - 1 is growth in stages with nothing ever frozen. Every phase
     has ``steps`` steps and its own one-cycle schedule, so that the whole costs L times what
     end-to-end training with the same ``steps`` costs.
+
+    With ``rounds`` > 0 the phases l = 1..L are gone through again, every level starting from
+    where it was: in phase l the levels above l are frozen as the functions of x that they were
+    at the end of the last round, and level l is refitted to what they leave of y,
+
+    .. math:: y - \sum_{j > l} h_j(x) a_j ,
+
+    the levels below l frozen as before. So the bottom is refitted on the residual of the top, then
+    the top on new features, and so on; no gradient passes from one level to another, and this
+    is no backward feature correction.
 
     Layer-wise training is what Allen-Zhu & Li (arXiv 2001.04413) contrast with backward
     feature correction; in this form, each layer trained through an auxiliary linear read-out,
@@ -32,8 +44,12 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
         How many levels below the newest one go on being trained.
     refit_readouts : bool, default True
         Whether the read-outs of frozen levels are refitted; False is strict freezing.
-    steps : int
-        Minibatch steps of a phase.
+    rounds : int, default 0
+        How often the phases are gone through again; needs ``correction`` = 0.
+    steps : int or None
+        Minibatch steps of a phase; None is the law of DenseNetRegressor.
+    restarts : int, default 1
+        Initialisations of the final training, of which the least training loss is kept.
 
     The other parameters are those of DenseNetRegressor.
     """
@@ -45,12 +61,15 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
         *,
         correction: int = 0,
         refit_readouts: bool = True,
-        steps: int = 3000,
+        rounds: int = 0,
+        steps: int | None = None,
         batch_size: int = 256,
         learning_rate: float | Sequence[float] = (0.006, 0.02),
         weight_decay: float | Sequence[float] = (0.03, 0.3),
         optimizer: str = "adam",
         tuning_share: float = 0.5,
+        restarts: int = 1,
+        loss: str = "square",
         random_state: int | np.random.RandomState | None = None,
         dtype: str = "float32",
         device: str = "cpu",
@@ -59,12 +78,15 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
         self.width = width
         self.correction = correction
         self.refit_readouts = refit_readouts
+        self.rounds = rounds
         self.steps = steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.optimizer = optimizer
         self.tuning_share = tuning_share
+        self.restarts = restarts
+        self.loss = loss
         self.random_state = random_state
         self.dtype = dtype
         self.device = device
@@ -72,10 +94,16 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
     def _network(self, d: int) -> DenseNetwork:
         if not (isinstance(self.correction, (int, np.integer)) and self.correction >= 0):
             raise ValueError(f"correction is {self.correction!r}: an integer >= 0 is needed")
+        if not (isinstance(self.rounds, (int, np.integer)) and self.rounds >= 0):
+            raise ValueError(f"rounds is {self.rounds!r}: an integer >= 0 is needed")
+        if self.rounds and self.correction:
+            raise ValueError("rounds and correction exclude each other: set one of them to 0")
+        if self.rounds and self.loss != "square":
+            raise ValueError("rounds are for loss='square': a residual of classes is no class")
         return quadratic_densenet(d, self.depth, self.width)
 
     def _total_steps(self, steps: int) -> int:
-        return self.depth * steps
+        return (1 + self.rounds) * self.depth * steps
 
     def _train(
         self,
@@ -85,18 +113,33 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
         schedule: Schedule,
         hook: NetworkHook | None,
     ) -> Trained:
-        trained: Trained | None = None
-        for level in range(1, network.depth + 1):
+        current, trained = initial, None
+        for turn in range((1 + self.rounds) * network.depth):
+            repeated, below = divmod(turn, network.depth)
+            level = below + 1
+            if level == 1:
+                if trained is not None:
+                    current = trained.flat
+                last_round, trained = current, None
             phase = network.first_levels(level)
-            start = network.restrict(initial, level)
+            start = network.restrict(current, level)
             if trained is not None:
                 start = phase.grow(trained.flat, start)
+            given = jobs
+            if repeated and level < network.depth:
+                above = network.upper_part(last_round, level)
+                given = [
+                    dataclasses.replace(
+                        job, source=Residuals(job.source, functools.partial(outputs_of, network, one))
+                    )
+                    for job, one in zip(jobs, above, strict=True)
+                ]
             lowest = max(1, level - self.correction)
             trained = train(
-                phase, start, jobs, schedule,
+                phase, start, given, schedule,
                 trainable=phase.trainable(lowest, self.refit_readouts), lowest=lowest,
                 dtype=TORCH_DTYPES[self.dtype], device=self.device,
-                hook=after_steps(hook, phase, (level - 1) * schedule.steps),
+                hook=after_steps(hook, phase, turn * schedule.steps),
             )  # fmt: skip
         assert trained is not None
         return trained

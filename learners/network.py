@@ -128,6 +128,14 @@ class DenseNetwork:
         grown[:, -1] = lower[:, -1]
         return grown
 
+    def upper_part(self, flat: np.ndarray, level: int) -> np.ndarray:
+        """The same parameters with only the levels above ``level`` read out, and no c."""
+        own, readouts = self._sizes()
+        upper = flat.copy()
+        upper[:, own : own + sum(readouts[: level + 1])] = 0.0
+        upper[:, -1] = 0.0
+        return upper
+
     def trainable(self, lowest: int, all_readouts: bool) -> np.ndarray:
         """Which parameters move when the levels below ``lowest`` are frozen, (n_parameters,) bool.
 

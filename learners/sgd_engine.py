@@ -36,6 +36,17 @@ class Source(Protocol):
         """The next n rows, X (n, d) and y (n,)."""
 
 
+class Residuals:
+    """The rows of another source, with a fixed function of x taken from y."""
+
+    def __init__(self, source: Source, known: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._source, self._known = source, known
+
+    def take(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        X, y = self._source.take(n, rng)
+        return X, y - self._known(X).astype(y.dtype)
+
+
 class ShuffledEpochs:
     """Rows of a fixed training set, in one random order an epoch, epochs laid end to end.
 

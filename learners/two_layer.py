@@ -27,9 +27,10 @@ class TwoLayerRegressor(SGDRegressorBase):
         Exponent of the activation "power"; a suite sets it to the target's degree.
     truncation : float
         Where a power is continued by its tangent, in units of the pre-activation.
-
     learning_rate : float, sequence of float or None
         None means what does best for the activation: 0.01 and 0.03 for powers, 0.1 and 0.3 for ReLU.
+    restarts : int, default 1
+        Initialisations of the final training, of which the least training loss is kept.
 
     The other parameters are those of DenseNetRegressor.
     """
@@ -41,12 +42,14 @@ class TwoLayerRegressor(SGDRegressorBase):
         *,
         degree: int = 4,
         truncation: float = 5.0,
-        steps: int = 3000,
+        steps: int | None = None,
         batch_size: int = 256,
         learning_rate: float | Sequence[float] | None = None,
         weight_decay: float | Sequence[float] = (0.0, 0.1),
         optimizer: str = "adam",
         tuning_share: float = 0.5,
+        restarts: int = 1,
+        loss: str = "square",
         random_state: int | np.random.RandomState | None = None,
         dtype: str = "float32",
         device: str = "cpu",
@@ -61,6 +64,8 @@ class TwoLayerRegressor(SGDRegressorBase):
         self.weight_decay = weight_decay
         self.optimizer = optimizer
         self.tuning_share = tuning_share
+        self.restarts = restarts
+        self.loss = loss
         self.random_state = random_state
         self.dtype = dtype
         self.device = device
