@@ -11,7 +11,7 @@ from learners.base import Curve, FitsCurves, HasLevelFeatures
 from learners.densenet import DenseNetRegressor
 from learners.layerwise import LayerwiseDenseNetRegressor
 from learners.network import DenseNetwork
-from learners.sgd_engine import CHUNK, Job, Schedule, ShuffledEpochs, train
+from learners.sgd_engine import Job, Schedule, ShuffledEpochs, train
 from learners.two_layer import TwoLayerRegressor
 
 LEARNERS = {
@@ -50,30 +50,6 @@ def test_the_fast_path_is_the_slow_one(name):
             assert one.fit_report_.hyperparameters == fitted.estimators[i].fit_report_.hyperparameters
 
 
-def plain_loop(network, initial, X, y, rng, learning_rate, weight_decay, steps, batch, clip):
-    """One net at a time with torch's own autograd, clipping and AdamW: the independent twin."""
-    parts = reference.split(network, torch.tensor(initial))
-    parameters = [p.clone().requires_grad_() for p in parts]
-    optimizer = torch.optim.AdamW(
-        parameters, lr=learning_rate, betas=(0.9, 0.99), eps=1e-8, weight_decay=weight_decay
-    )
-    source = ShuffledEpochs(X, y)
-    schedule = Schedule(steps=steps, batch_size=batch, clip=clip)
-    for start in range(0, steps, CHUNK):
-        xs, ys = source.take(CHUNK * batch, rng)
-        for i in range(min(CHUNK, steps - start)):
-            rows = slice(i * batch, (i + 1) * batch)
-            out = reference.outputs(network, parameters, torch.tensor(xs[rows]))
-            loss = ((out - torch.tensor(ys[rows])) ** 2).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, clip)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate * schedule.rate(start + i)
-            optimizer.step()
-    return np.concatenate([p.detach().numpy().ravel() for p in parameters])
-
-
 def test_the_batched_engine_is_a_plain_loop_over_single_nets():
     network = DenseNetwork(d=4, depth=2, width=6)
     rng = np.random.default_rng(0)
@@ -85,7 +61,7 @@ def test_the_batched_engine_is_a_plain_loop_over_single_nets():
     ]
     trained = train(network, initial, jobs, Schedule(steps=50, batch_size=16), dtype=torch.float64)
     for i, xy in enumerate(data):
-        expected = plain_loop(
+        expected = reference.plain_loop(
             network, initial[i], *xy, np.random.default_rng(i), rates[i], decays[i], 50, 16, 1.0
         )
         np.testing.assert_allclose(trained.flat[i], expected, rtol=1e-5, atol=1e-5)
