@@ -11,6 +11,7 @@ from benchmarks.errors import UserError, unknown
 from benchmarks.suite_file import check_target, summaries
 
 if TYPE_CHECKING:
+    from learners.base import Descriptor
     from targets.base import Certificate, Estimate
     from targets.spec import FamilySpec
 
@@ -25,13 +26,22 @@ def print_lists(what: Iterable[str]) -> None:
 
             _print(
                 "learners",
-                [(x.name, f"{x.summary} (learns: {x.learns}; cost: {x.cost})") for x in LEARNERS.values()],
+                [
+                    (x.name, f"{x.summary} (learns: {x.learns}; cost: {x.cost}{_preset(x)})")
+                    for x in LEARNERS.values()
+                ],
             )
             print("  or any scikit-learn estimator by import path, as in sklearn.linear_model:Ridge")
         elif kind == "targets":
             _print_targets()
         else:
             _print("suites", list(summaries().items()))
+
+
+def _preset(learner: Descriptor) -> str:
+    """What a name sets of its class, which other names may leave at its default."""
+    settings = ", ".join(f"{key} = {_shown(value)}" for key, value in learner.parameters.items())
+    return f"; sets {settings}" if settings else ""
 
 
 def _print_targets() -> None:

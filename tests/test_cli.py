@@ -21,9 +21,10 @@ from benchmarks import cli, fingerprint, lock
 from benchmarks.bars import judge, median_error
 from benchmarks.choices import parse_value
 from benchmarks.draw import draw_target
-from benchmarks.plan import make_plan, with_learner
+from benchmarks.plan import learner_spec, make_plan, with_learner
 from benchmarks.report import suite_rows
 from benchmarks.store import NAME, Store
+from benchmarks.suite import LearnerEntry, TargetEntry
 from benchmarks.suite_file import load_suite
 from targets.modifiers import MODIFIERS
 from targets.registry import FAMILIES
@@ -61,6 +62,29 @@ def test_list_shows_everything(status):
     for name in ("densenet", "krr_rbf", "squares", "projected", "smoke", "acceptance"):
         assert re.search(rf"^  {name} ", out, re.MULTILINE), name
     assert "squares" not in status("list", "suites")[1]
+
+
+def test_a_learner_is_listed_with_what_its_name_sets(status):
+    out = re.sub(r"\s+", " ", status("list", "learners")[1])
+    cycling, bfc = (out[out.index(f" {name} ") :] for name in ("layerwise_cycling", "bfc1"))
+    assert "sets rounds = 2)" in cycling[: cycling.index(" bfc1 ")]
+    assert "sets correction = 1)" in bfc[: bfc.index(" two_layer ")]
+    layerwise = out[out.index(" layerwise ") : out.index(" layerwise_cycling ")]
+    assert "sets" not in layerwise
+
+
+def test_a_suite_hands_a_learner_what_its_name_sets():
+    target = TargetEntry("sq", "squares", {"depth": 3})
+
+    def parameters(name, **params):
+        return learner_spec(LearnerEntry("it", name, params), target, 6)["parameters"]
+
+    assert parameters("layerwise_cycling") == {"rounds": 2, "depth": 3}
+    assert parameters("layerwise_cycling", rounds=1) == {"rounds": 1, "depth": 3}
+    assert parameters("bfc1") == {"correction": 1, "depth": 3}
+    assert parameters("relu_mlp") == {"levels": 3}
+    assert parameters("two_layer_quadratic") == {"degree": 2}
+    assert parameters("two_layer") == {"degree": 8}
 
 
 @pytest.mark.parametrize(
