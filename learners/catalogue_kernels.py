@@ -89,6 +89,16 @@ DESCRIPTORS = (
         parameters={"activation": "fourier"},
     ),
     Descriptor(
+        name="ntk_finite",
+        path="learners.ntk_finite:FiniteNTKRegressor",
+        summary="NTK at initialisation of the very DenseNet that SGD trains; ridge by leave-one-out",
+        learns="fixed features",
+        source="Jacot, Gabriel & Hongler, arXiv 1806.07572; Chizat, Oyallon & Bach, arXiv 1812.07956",
+        cost="n^3 / 2 for each of about 10 ridges, and n^2 (L d + L^2 width)",
+        capabilities=_KERNEL,
+        knows_depth="depth",
+    ),
+    Descriptor(
         name="ntk",
         path="learners.ntk:NTKRegressor",
         summary="NTK of ReLU nets of infinite width; depth 1-5, bias and ridge by leave-one-out",
