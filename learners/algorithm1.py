@@ -15,7 +15,7 @@ from learners.algorithm1_switching import LevelSwitch, Switching
 from learners.densenet import quadratic_densenet
 from learners.network import DenseNetwork
 from learners.sgd_engine import Job, Schedule, Trained, train
-from learners.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps
+from learners.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps, steps_law
 
 
 class Algorithm1Regressor(SGDRegressorBase):
@@ -56,9 +56,10 @@ class Algorithm1Regressor(SGDRegressorBase):
         m, the wide neurons of a level; None means max(24, ceil(1.5 d)).
     narrow : int, sequence of int, or None
         k_1, ..., k_L, or one k for all. None is 2 d for the first level, the span of which may be
-        all of x, and max(4, 2 ceil(sqrt d)) for the others. At k_1 = d a direction of x that starts
-        on the wrong side cannot change it, and runs stop at an error near 0.01. Distillation leaves
-        S_l no more directions than the target needs.
+        all of x, and max(4, 2 ceil(sqrt d)) for the others. With k_1 = d, training on rotated
+        squares often ends at an error near 0.01, which 2 d cures; distillation leaves S_l no more
+        directions than the target needs. A target of few directions is learned faster, from fewer
+        samples at large d, with a small k.
     r_rows : float, default 2
         Rows of R_l for each of the k (k + 1) / 2 monomials of S_l, k its dimension: min(k_1, d)
         for l = 1. 0 puts the identity for R_l.
@@ -67,7 +68,8 @@ class Algorithm1Regressor(SGDRegressorBase):
     patience : float in (0, 1], default 0.05
         How long a loss has to stand still, and a level waits, as a share of the steps.
     steps : int or None
-        Minibatch steps of the final training; None is the law of DenseNetRegressor.
+        Minibatch steps of the final training. None is twice what DenseNetRegressor takes for n
+        samples: an upper level begins only when those below it have come to their plateau.
     batch_size : int
         Rows a minibatch.
     learning_rate, weight_decay : float or sequence of float
@@ -76,6 +78,8 @@ class Algorithm1Regressor(SGDRegressorBase):
     optimizer : {"adam", "sgd"}
     momentum : float in [0, 1), default 0.9
         Of ``optimizer="sgd"``.
+    restarts : int, default 1
+        Initialisations of the final training, of which the least training loss is kept.
 
     The other parameters are those of DenseNetRegressor.
     """
@@ -96,7 +100,7 @@ class Algorithm1Regressor(SGDRegressorBase):
         optimizer: str = "adam",
         momentum: float = 0.9,
         tuning_share: float = 0.25,
-        restarts: int = 2,
+        restarts: int = 1,
         loss: str = "square",
         random_state: int | np.random.RandomState | None = None,
         dtype: str = "float32",
@@ -157,6 +161,9 @@ class Algorithm1Regressor(SGDRegressorBase):
 
     def _schedule(self, steps: int) -> Schedule:
         return dataclasses.replace(super()._schedule(steps), momentum=self.momentum)
+
+    def _steps(self, n: int) -> int:
+        return 2 * steps_law(n) if self.steps is None else self.steps
 
     def _train(
         self,
