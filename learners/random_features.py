@@ -25,8 +25,6 @@ SCALES = {
     "quadratic": Axis("scale", (0.1, 0.3, 1.0, 3.0), (1, 2)),
     "fourier": Axis.geometric("scale", 0.25, 32.0, per_decade=4, scan=(0.4, 15.0), every=2),
 }
-PILOT = 2048
-"""Rows on which the scale is chosen, where there are more samples than features."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +91,7 @@ class RandomFeaturesRegressor(RegressorMixin, BaseEstimator):
     A. Rudi, L. Rosasco, arXiv 1602.04474.
 
     Scale s and ridge are tuned by leave-one-out: with up to D samples from the kernel matrix of the features
-    (``learners.kernel_tuning``); with more, the scale from that of the first 2048 samples, the ridge from
+    (``learners.kernel_tuning``); with more, the scale from that of the first D samples, the ridge from
     all of them through the D x D equations (``learners.feature_ridge``).
 
     Parameters
@@ -193,20 +191,20 @@ class RandomFeaturesRegressor(RegressorMixin, BaseEstimator):
         """Tuned fits of the prefixes by their size."""
         D = len(kernel.offsets)
         fits: dict[int, _Fit] = {}
-        pilot = min(PILOT, D)
-        # A pilot is a prefix as any other, and shares the factorisations of those.
-        lengths = sorted({n if n <= D else pilot for n in sizes})
+        # The first D samples, on which the scale of larger sizes is chosen, are a prefix as any other.
+        pilot = max(D, 2)
+        lengths = sorted({min(n, pilot) for n in sizes})
         m = max(lengths)
         found = kernel_tuning.fit_prefixes(kernel, axes, X[:m], y[:m], lengths, kernel_tuning.Budget())
         by_length = dict(zip(lengths, found, strict=True))
-        for n in (n for n in sizes if n <= D):
+        for n in (n for n in sizes if n <= pilot):
             fit = by_length[n]
             coef = np.zeros(D + 1)
             for a in range(0, n, rows := max(1, kernel_engine.CHUNK // D)):
                 phi = kernel.features(_tensor(X[a : min(n, a + rows)]), fit.shape[0]).numpy()
                 coef += phi.T @ fit.alpha[a : a + len(phi)]
             fits[n] = _Fit(fit.shape[0], coef, fit.report)
-        many = [n for n in sizes if n > D]
+        many = [n for n in sizes if n > pilot]
         if many:
             first = by_length[pilot]
             scale = first.shape[0]
