@@ -39,8 +39,9 @@ class Algorithm1Regressor(SGDRegressorBase):
     the last sum over all pairs of blocks of u_l, and with a decay of K and W by ``weight_decay``
     times the running loss (1 at most; the labels have variance 1). Level 1 is on from the first
     step. When the running loss has come to a plateau, well below the one before, the distillation
-    of the newest level goes on, and one ``patience`` later the next level with fresh K and W: see
-    learners.algorithm1_switching. The sizes of the target's levels are never used. What is on is
+    of the newest level goes on, and one ``patience`` later the next level with fresh K and W; a loss
+    that never pauses is waited for until a set share of the steps (Switching in
+    learners.algorithm1_switching). The sizes of the target's levels are never used. What is on is
     never frozen, so upper levels go on correcting lower ones.
 
     The algorithm is that of Allen-Zhu & Li, "Backward Feature Correction" (arXiv 2001.04413), for
@@ -57,7 +58,7 @@ class Algorithm1Regressor(SGDRegressorBase):
     narrow : int, sequence of int, or None
         k_1, ..., k_L, or one k for all. None is 2 d for the first level, the span of which may be
         all of x, and max(4, 2 ceil(sqrt d)) for the others. With k_1 = d, training on rotated
-        squares often ends at an error near 0.01, which 2 d cures; distillation leaves S_l no more
+        squares often ends at an error near 0.01, with 2 d seldom; distillation leaves S_l no more
         directions than the target needs. A target of few directions is learned faster, from fewer
         samples at large d, with a small k.
     r_rows : float, default 2
@@ -78,7 +79,7 @@ class Algorithm1Regressor(SGDRegressorBase):
     optimizer : {"adam", "sgd"}
     momentum : float in [0, 1), default 0.9
         Of ``optimizer="sgd"``.
-    restarts : int, default 1
+    restarts : int, default 2
         Initialisations of the final training, of which the least training loss is kept.
 
     The other parameters are those of DenseNetRegressor.
@@ -100,7 +101,7 @@ class Algorithm1Regressor(SGDRegressorBase):
         optimizer: str = "adam",
         momentum: float = 0.9,
         tuning_share: float = 0.25,
-        restarts: int = 1,
+        restarts: int = 2,
         loss: str = "square",
         random_state: int | np.random.RandomState | None = None,
         dtype: str = "float32",
