@@ -44,7 +44,7 @@ class ReLUMLPRegressor(SGDRegressorBase):
         learning_rate: float | Sequence[float] = (0.003, 0.01),
         weight_decay: float | Sequence[float] = (0.1, 0.5),
         optimizer: str = "adam",
-        tuning_share: float = 0.25,
+        tuning_share: float = 0.5,
         restarts: int = 1,
         loss: str = "square",
         random_state: int | np.random.RandomState | None = None,

@@ -46,7 +46,7 @@ class ResNetRegressor(SGDRegressorBase):
         learning_rate: float | Sequence[float] = (0.01, 0.03),
         weight_decay: float | Sequence[float] = (0.03, 0.3),
         optimizer: str = "adam",
-        tuning_share: float = 0.25,
+        tuning_share: float = 0.5,
         restarts: int = 2,
         loss: str = "square",
         random_state: int | np.random.RandomState | None = None,
