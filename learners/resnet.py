@@ -43,7 +43,7 @@ class ResNetRegressor(SGDRegressorBase):
         stream: int | None = None,
         steps: int | None = None,
         batch_size: int = 256,
-        learning_rate: float | Sequence[float] = (0.01, 0.03),
+        learning_rate: float | Sequence[float] = (0.003, 0.01),
         weight_decay: float | Sequence[float] = (0.03, 0.3),
         optimizer: str = "adam",
         tuning_share: float = 0.5,
