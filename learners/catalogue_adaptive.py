@@ -27,4 +27,13 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         capabilities=_SEQUENTIAL,
         knows_depth="depth",
     ),
+    Descriptor(
+        name="boosted_trees",
+        path="learners.boosted_trees:BoostedTreesRegressor",
+        summary="gradient-boosted trees; leaves, rate, trees, l2 on held-out rows within 24 candidates",
+        learns="adaptive features",
+        source="Friedman, Annals of Statistics 2001; scikit-learn's HistGradientBoostingRegressor",
+        cost="about n d a tree: up to 24 candidates of at most 2000 trees on each of two inner splits",
+        capabilities=frozenset({"fit_curves"}),
+    ),
 )
