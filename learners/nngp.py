@@ -1,0 +1,61 @@
+"""Kernel ridge regression with the Gaussian-process limit of wide nets, only the last layer trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from learners.infinite_width import BIASES, RIDGES, DenseKernel
+from learners.kernel_engine import Axis, Kernel
+from learners.kernel_ridge import KernelRegressor
+from learners.ntk_dual import depth_axis, intercept_of
+
+ACTIVATIONS = ("relu", "erf", "quadratic")
+
+
+class NNGPRegressor(KernelRegressor):
+    """Kernel ridge regression with the NNGP kernel of dense nets of infinite width.
+
+    The mean of the Gaussian process that a net is before training (R. Neal, 1996; J. Lee et al., arXiv
+    1711.00165; A. Matthews et al., arXiv 1804.11271), which is what training only the last layer learns:
+
+        S_1 = (x.x' / d + bias^2) / (1 + bias^2)
+        S_{l+1} = (E[phi(u) phi(v)] + bias^2) / (1 + bias^2)        (u, v) ~ N(0, S_l)
+
+    phi scaled to unit mean square on a standard Gaussian; closed forms in ``learners.dual_activations``.
+
+    Parameters
+    ----------
+    activation : None (tuned over all three), ``"relu"``, ``"erf"`` or ``"quadratic"``.
+    depth : None (tuned over 1..5), a number (fixed) or several (tried): hidden layers.
+    bias : None (tuned), a number or several: standard deviation of the biases.
+    ridge : None (tuned), a number or several. Absolute; the kernel is normalised to 1 where |x|^2 = d.
+    intercept : variance of the constant added to the kernel.
+    """
+
+    def __init__(
+        self,
+        activation: str | None = None,
+        *,
+        depth: int | Sequence[int] | None = None,
+        bias: float | Sequence[float] | None = None,
+        ridge: float | Sequence[float] | None = None,
+        intercept: float = 1.0,
+    ) -> None:
+        self.activation = activation
+        self.depth = depth
+        self.bias = bias
+        self.ridge = ridge
+        self.intercept = intercept
+
+    def _kernel(self) -> Kernel:
+        if self.activation is not None and self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {ACTIVATIONS}, or None; got {self.activation!r}")
+        tried = ACTIVATIONS if self.activation is None else (self.activation,)
+        return DenseKernel(tried, tangent=False, intercept=intercept_of(self.intercept))
+
+    def _axes(self) -> tuple[Axis, ...]:
+        tried = len(ACTIVATIONS) if self.activation is None else 1
+        bias = BIASES if self.bias is None else Axis.listed("bias", self.bias)
+        ridge = RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)
+        which = Axis("activation", tuple(float(i) for i in range(tried)), tuple(range(tried)))
+        return depth_axis(self.depth), bias, which, ridge

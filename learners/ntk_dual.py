@@ -1,0 +1,123 @@
+"""Kernel ridge regression with tangent kernels beyond ReLU: erf, quadratic, and the quadratic DenseNet."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+from learners.infinite_width import BIASES, DEPTHS, RIDGES, DenseKernel, DenseNetKernel
+from learners.kernel_engine import Axis, Kernel
+from learners.kernel_ridge import KernelRegressor
+
+SHARES = Axis("share", (0.1, 0.3, 0.5, 0.7, 0.9), (1, 3))
+
+
+def intercept_of(value: Any) -> float:
+    """The intercept's variance as a float; ValueError unless it is finite and not negative."""
+    if not (isinstance(value, numbers.Real) and 0.0 <= float(value) < math.inf):
+        raise ValueError(f"intercept must be a finite number >= 0; got {value!r}")
+    return float(value)
+
+
+def depth_axis(value: int | Sequence[int] | None) -> Axis:
+    """None: 1..5, tuned."""
+    axis = DEPTHS if value is None else Axis.listed("depth", value)
+    if any(v < 1 or v != int(v) for v in axis.values):
+        raise ValueError(f"depth must be integers >= 1; got {value!r}")
+    return axis
+
+
+class DualNTKRegressor(KernelRegressor):
+    """Kernel ridge regression with the NTK of dense nets of infinite width, erf or quadratic activation.
+
+    With phi scaled to unit mean square on a standard Gaussian, and c = 1 + bias^2,
+
+        S_1 = T_1 = (x.x' / d + bias^2) / c
+        S_{l+1}   = (E[phi(u) phi(v)] + bias^2) / c             (u, v) ~ N(0, S_l)
+        T_{l+1}   = S_{l+1} + T_l E[phi'(u) phi'(v)] / c
+
+    A. Jacot, F. Gabriel, C. Hongler, arXiv 1806.07572; duals in ``learners.dual_activations``. The
+    quadratic activation makes a kernel of degree 2^depth in x.x'. ReLU is ``learners.ntk``.
+
+    Parameters
+    ----------
+    activation : ``"erf"``, ``"quadratic"`` or ``"relu"``.
+    depth : None (tuned over 1..5), a number (fixed) or several (tried): hidden layers.
+    bias : None (tuned), a number or several: standard deviation of the biases.
+    ridge : None (tuned), a number or several. Absolute; the kernel is normalised to 1 where |x|^2 = d.
+    intercept : variance of the constant added to the kernel.
+    """
+
+    def __init__(
+        self,
+        activation: str = "erf",
+        *,
+        depth: int | Sequence[int] | None = None,
+        bias: float | Sequence[float] | None = None,
+        ridge: float | Sequence[float] | None = None,
+        intercept: float = 1.0,
+    ) -> None:
+        self.activation = activation
+        self.depth = depth
+        self.bias = bias
+        self.ridge = ridge
+        self.intercept = intercept
+
+    def _kernel(self) -> Kernel:
+        if self.activation not in ("erf", "quadratic", "relu"):
+            raise ValueError(f"activation must be 'erf', 'quadratic' or 'relu'; got {self.activation!r}")
+        return DenseKernel((self.activation,), tangent=True, intercept=intercept_of(self.intercept))
+
+    def _axes(self) -> tuple[Axis, ...]:
+        bias = BIASES if self.bias is None else Axis.listed("bias", self.bias)
+        ridge = RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)
+        return depth_axis(self.depth), bias, ridge
+
+
+class DenseNetNTKRegressor(KernelRegressor):
+    """Kernel ridge regression with the NTK of the quadratic DenseNet itself, at infinite width.
+
+    The wiring is that of ``learners.network.DenseNetwork``: every level sees x and all levels below, and
+    the read-out sees all of them; the recursion is in ``learners.infinite_width.DenseNetKernel``. What
+    lazy training of the deep net of Allen-Zhu & Li (arXiv 2001.04413) would learn.
+
+    Parameters
+    ----------
+    depth : number of quadratic levels L (or several, which are tried); the kernel has degree 2^L.
+    bias : None (tuned), a number or several: standard deviation of the biases.
+    share : None (tuned), a number in [0, 1] or several: how much of a level's variance comes from x
+        directly, from level 2 on; the levels below share the rest evenly.
+    ridge : None (tuned), a number or several. Absolute; the kernel is normalised to 1 where |x|^2 = d.
+    intercept : variance of the constant added to the kernel.
+    """
+
+    def __init__(
+        self,
+        depth: int | Sequence[int] = 2,
+        *,
+        bias: float | Sequence[float] | None = None,
+        share: float | Sequence[float] | None = None,
+        ridge: float | Sequence[float] | None = None,
+        intercept: float = 1.0,
+    ) -> None:
+        self.depth = depth
+        self.bias = bias
+        self.share = share
+        self.ridge = ridge
+        self.intercept = intercept
+
+    def _kernel(self) -> Kernel:
+        return DenseNetKernel(intercept_of(self.intercept))
+
+    def _axes(self) -> tuple[Axis, ...]:
+        depth = depth_axis(self.depth)
+        bias = BIASES if self.bias is None else Axis.listed("bias", self.bias)
+        share = SHARES if self.share is None else Axis.listed("share", self.share)
+        if share.values[-1] > 1:
+            raise ValueError(f"share must be at most 1; got {self.share!r}")
+        if max(depth.values) == 1:  # at one level there is nothing to share
+            share = Axis("share", share.values[:1], (0,))
+        ridge = RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)
+        return depth, bias, share, ridge
