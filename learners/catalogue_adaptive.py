@@ -36,4 +36,13 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         cost="about n d a tree: up to 24 candidates of at most 2000 trees on each of two inner splits",
         capabilities=frozenset({"fit_curves"}),
     ),
+    Descriptor(
+        name="rfm",
+        path="learners.rfm:RFMRegressor",
+        summary="Recursive Feature Machine: kernel ridge in a metric from its own gradients (AGOP), iterated",
+        learns="adaptive features",
+        source="Radhakrishnan et al., Science 2024, arXiv 2212.13881; xRFM, arXiv 2508.10053",
+        cost="about 5 n^3 an iteration, tuning and cross-fitting; at most 10, and of 4 variants on n / 3",
+        capabilities=frozenset({"fit_curves"}),
+    ),
 )

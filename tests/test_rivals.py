@@ -2,14 +2,24 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from learners.boosted_trees import AXES, BoostedTreesRegressor
+from learners.kernel_ridge import KernelRidgeLaplace, KernelRidgeRBF
+from learners.metric_kernel import ExponentKernel, metric_of, metric_root
+from learners.rfm import RFMRegressor
 from targets.registry import make_target
 
 
-@parametrize_with_checks([BoostedTreesRegressor(max_iter=40, n_candidates=4)])
+@parametrize_with_checks(
+    [
+        BoostedTreesRegressor(max_iter=40, n_candidates=4),
+        RFMRegressor(iterations=2),
+        RFMRegressor(exponent=1.4, power=1.0, iterations=2, folds=0),
+    ]
+)
 def test_sklearn_contract(estimator, check):
     check(estimator)
 
@@ -30,6 +40,12 @@ def mse(model, X, y):
         (BoostedTreesRegressor, "n_splits", 6),
         (BoostedTreesRegressor, "n_candidates", 0),
         (BoostedTreesRegressor, "max_iter", 1.5),
+        (RFMRegressor, "exponent", 2.5),
+        (RFMRegressor, "power", 0.0),
+        (RFMRegressor, "iterations", -1),
+        (RFMRegressor, "folds", 1),
+        (RFMRegressor, "length_scale", 0.0),
+        (RFMRegressor, "intercept", -1.0),
     ],
 )
 def test_bad_parameters_are_named(estimator, parameter, value):
@@ -75,3 +91,109 @@ def test_tuning_of_trees_beats_their_defaults():
     X, y, X_test, y_test = sample("projected", 10, 1000, depth=2, width=3)
     tuned = BoostedTreesRegressor(n_splits=1, n_candidates=12, max_iter=600).fit(X, y)
     assert mse(tuned, X_test, y_test) < 0.95 * mse(HistGradientBoostingRegressor().fit(X, y), X_test, y_test)
+
+
+@pytest.mark.parametrize("exponent", [0.7, 1.0, 1.4, 2.0])
+def test_gradients_are_those_of_autograd(exponent):
+    rng = np.random.default_rng(0)
+    centres, alpha, points = (
+        rng.standard_normal((15, 3)),
+        rng.standard_normal(15),
+        rng.standard_normal((7, 3)),
+    )
+    kernel, shape = ExponentKernel(exponent, 0.5), (0.8,)
+    x = torch.tensor(points, requires_grad=True)
+    distances = (x[:, None] - torch.tensor(centres)[None]).square().sum(2).sqrt() / (3**0.5 * 0.8)
+    f = (-(distances**exponent)).exp() @ torch.tensor(alpha) + 0.5 * alpha.sum()
+    f.sum().backward()
+    np.testing.assert_allclose(kernel.gradients(centres, alpha, shape, points), x.grad, rtol=1e-9)
+    K = torch.empty((7, 15), dtype=torch.float64)
+    kernel.gram(torch.tensor(points), torch.tensor(centres), shape, K)
+    np.testing.assert_allclose(K.numpy() @ alpha, f.detach(), rtol=1e-10, atol=1e-12)
+
+
+def test_agop_is_the_mean_outer_product_of_finite_differences():
+    """At training points: a Laplace kernel's own peak has no gradient, and central differences see none."""
+    X, y, *_ = sample("projected", 4, 60, depth=2, width=2)
+    model = RFMRegressor(exponent=1.0, power=1.0, iterations=3, length_scale=2.0, ridge=1e-2).fit(X, y)
+    h = 1e-5
+    G = np.stack([(model.predict(X + h * e) - model.predict(X - h * e)) / (2 * h) for e in np.eye(4)], axis=1)
+    np.testing.assert_allclose(model.agop_, G.T @ G / 60, atol=1e-6 * np.abs(model.agop_).max())
+    np.testing.assert_allclose(model.root_ @ model.root_, model.metric_, atol=1e-12)
+
+
+def test_without_iterations_it_is_laplace_kernel_regression():
+    X, y, X_test, _ = sample("squares", 5, 200, 200, depth=2)
+    plain, machine = (
+        KernelRidgeLaplace().fit(X, y),
+        RFMRegressor(exponent=1.0, power=1.0, iterations=0).fit(X, y),
+    )
+    assert machine.hyperparameters_["length_scale"] == plain.hyperparameters_["length_scale"]
+    np.testing.assert_allclose(machine.predict(X_test), plain.predict(X_test), rtol=0, atol=1e-8)
+
+
+def test_iterations_are_those_of_the_definition_written_out():
+    """Dense solves in float64, distances through M itself instead of its root."""
+    X, y, X_test, _ = sample("projected", 4, 80, 50, depth=2, width=2)
+    scale, ridge = 2.0, 1e-2
+    model = RFMRegressor(
+        exponent=1.0, power=0.5, iterations=2, folds=0, length_scale=scale, ridge=ridge, intercept=0.0
+    ).fit(X, y)
+    M, C = np.eye(4), np.cov(X.T, bias=True)
+
+    def kernel(A, B):
+        D = A[:, None] - B[None]
+        r = np.sqrt(np.maximum(np.einsum("abi,ij,abj->ab", D, M, D), 0))
+        return np.exp(-r / (2 * scale)), D, r
+
+    for t in range(model.n_iter_ + 1):
+        K, D, r = kernel(X, X)
+        alpha = np.linalg.solve(K + ridge * np.eye(80), y)
+        if t == model.n_iter_:
+            break
+        weights = -alpha * K / (2 * scale) / np.where(r > 1e-9, r, np.inf)
+        G = np.einsum("ab,abi->ai", weights, D) @ M
+        values, vectors = np.linalg.eigh(G.T @ G / 80)
+        M = vectors * np.sqrt(values) @ vectors.T
+        M *= np.trace(C) / np.trace(M @ C)
+    assert model.n_iter_ > 0
+    np.testing.assert_allclose(model.metric_, M, atol=1e-8)
+    np.testing.assert_allclose(model.predict(X_test), kernel(X_test, X)[0] @ alpha, atol=1e-8)
+
+
+def test_metric_keeps_the_mean_squared_distance():
+    rng = np.random.default_rng(0)
+    A, X = rng.standard_normal((5, 5)), rng.standard_normal((100, 5)) * np.arange(1, 6)
+    C = np.cov(X.T, bias=True)
+    for power in (0.5, 1.0):
+        Z = X @ metric_root(metric_of(A @ A.T, C, power))
+        assert Z.var(0).sum() == pytest.approx(X.var(0).sum())
+    np.testing.assert_array_equal(metric_of(np.zeros((5, 5)), C, 1.0), np.eye(5))
+
+
+def test_the_machine_finds_few_directions_where_its_kernel_does_not():
+    """What arXiv 2212.13881 reports of low-rank polynomials: errors far below those of the plain kernel."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2500, 20))
+    y = np.sin(X[:, 0] + X[:, 1]) * X[:, 2]
+    train, test = (X[:500], y[:500]), (X[500:], y[500:])
+    laplace = RFMRegressor(exponent=1.0).fit(*train)
+    assert mse(laplace, *test) < 0.2 * mse(KernelRidgeLaplace().fit(*train), *test)
+    both = RFMRegressor(power=1.0).fit(*train)
+    assert mse(both, *test) < 1e-3 < 0.4 * y.var() < mse(KernelRidgeRBF().fit(*train), *test)
+    true = np.zeros((20, 2))
+    true[:2, 0], true[2, 1] = 2**-0.5, 1.0
+    leading = np.linalg.eigh(both.agop_)[1][:, -2:]
+    sines = np.sqrt(np.maximum(0, 1 - np.linalg.svd(leading.T @ true)[1] ** 2))
+    assert sines.max() < 0.02
+
+
+def test_noise_is_not_mistaken_for_directions():
+    """The plant: leave-one-out alone, which the metric has seen, promises to learn noise."""
+    rng = np.random.default_rng(0)
+    X, y, X_test = rng.standard_normal((200, 20)), rng.standard_normal(200), rng.standard_normal((1000, 20))
+    honest = RFMRegressor(exponent=1.0, iterations=6).fit(X, y)
+    assert honest.fit_report_.health["crossfit_mse"] > 0.9 * y.var()
+    assert np.mean(np.square(honest.predict(X_test))) < 0.05
+    flattered = RFMRegressor(exponent=1.0, iterations=6, folds=0).fit(X, y)
+    assert flattered.fit_report_.health["loo_mse"] < 0.9 * y.var()
