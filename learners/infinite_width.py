@@ -10,9 +10,9 @@ from torch import Tensor
 from learners.dual_activations import DUALS
 from learners.kernel_engine import Axis
 
-RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-6, 1e2), every=4)
+RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-8, 1e2), every=4)
 DEPTHS = Axis("depth", (1.0, 2.0, 3.0, 4.0, 5.0), (0, 2, 4))
-BIASES = Axis("bias", (0.0, 0.1, 0.3, 1.0, 3.0), (1, 3))
+BIASES = Axis("bias", (0.0, 0.1, 0.3, 1.0, 3.0, 10.0), (1, 3, 4))
 _BLOCK = 1 << 16
 """Entries of a block: a few of these fit into the cache, which is worth more than long loops."""
 

@@ -78,7 +78,8 @@ def tune(solver: PrefixSolver, n: int, budget: Budget) -> Fit:
         )
 
     # Without noise the smallest ridge wins once n is past the transition to the next degree, which no
-    # shorter prefix foretells: it stays in the running until the end.
+    # shorter prefix foretells: it stays in the running until the end, with the kernel that is best
+    # at it and with the one that wins at n.
     smallest = min(p[-1] for p in scanned)
     seen = cost.solve(
         [*_best_kernels(scanned, budget.starts), *(p for p in scanned if p[-1] == smallest)], walk
@@ -96,8 +97,7 @@ def tune(solver: PrefixSolver, n: int, budget: Budget) -> Fit:
     expected = _ranked(seen)[0]
     promising = {p: s for p, s in seen.items() if s.loo_mse <= budget.hopeless * seen[expected].loo_mse}
     rank = _best_kernels(promising, budget.finalists)
-    if all(p[-1] > smallest for p in rank):
-        rank += [p for p in _ranked(promising) if p[-1] <= smallest][:1]
+    rank += [p for p in _ranked(promising) if p[-1] <= smallest][:1]
     final = cost.solve(rank, n)
     while not final:  # rounding may spoil at n what was sound on a part of it
         rank = [p[:-1] + (p[-1] + 1,) for p in rank if p[-1] + 1 < len(solver.axes[-1].values)]
@@ -106,6 +106,9 @@ def tune(solver: PrefixSolver, n: int, budget: Budget) -> Fit:
                 f"the kernel matrix of {n} points is not positive definite: allow a larger ridge"
             )
         final = cost.solve(rank, n)
+    winner = _ranked(final)[0]
+    if winner[-1] > smallest:
+        final |= cost.solve([winner[:-1] + (smallest,)], n)
     chosen = _ranked(final)[0]
     for _ in range(budget.drift):
         onward = tuple(2 * c - e for c, e in zip(chosen, expected, strict=True))
