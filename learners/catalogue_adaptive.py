@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from learners.base import Descriptor
+from learners.base import Descriptor, Memory
 
 _SEQUENTIAL = frozenset({"fit_curves", "level_features"})
 
@@ -14,6 +14,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         learns="hierarchy",
         source="the rival named by Allen-Zhu & Li, arXiv 2001.04413; directions as in arXiv 2305.06986",
         cost="about 6 n^3 for each level: tuning and cross-fitting of the number of directions",
+        memory=Memory(per_pair=24.0, fixed=4e7),
         capabilities=_SEQUENTIAL,
         knows_depth="depth",
     ),
@@ -24,6 +25,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         learns="hierarchy",
         source="the rival named by Allen-Zhu & Li, arXiv 2001.04413; stacking, Wolpert 1992",
         cost="about 10 n^3 for each level: three kernels tuned on each of five folds",
+        memory=Memory(per_pair=28.0, fixed=4e7),
         capabilities=_SEQUENTIAL,
         knows_depth="depth",
     ),
@@ -34,6 +36,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         learns="adaptive features",
         source="Friedman, Annals of Statistics 2001; scikit-learn's HistGradientBoostingRegressor",
         cost="about n d a tree: up to 24 candidates of at most 2000 trees on each of two inner splits",
+        memory=Memory(per_entry=100.0, fixed=1.5e7),
         capabilities=frozenset({"fit_curves"}),
     ),
     Descriptor(
@@ -43,6 +46,17 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         learns="adaptive features",
         source="Radhakrishnan et al., Science 2024, arXiv 2212.13881; xRFM, arXiv 2508.10053",
         cost="about 5 n^3 an iteration, tuning and cross-fitting; at most 10, and of 4 variants on n / 3",
+        memory=Memory(per_pair=40.0, fixed=4e7),
         capabilities=frozenset({"fit_curves"}),
+    ),
+    Descriptor(
+        name="spectral_layerwise",
+        path="learners.spectral_layerwise:SpectralLayerwiseRegressor",
+        summary="second-moment directions level by level, lifted to products; polynomial ridge reads out",
+        learns="hierarchy",
+        source="Nichani, Damian & Lee, arXiv 2305.06986; arXiv 2311.13774; arXiv 2411.17201",
+        cost="n D^2 a level; about 20 read-outs, each 5-10 times min(n D^4 / 4, n^3 / 2); D of a level's z",
+        capabilities=frozenset({"fit_curves", "level_features"}),
+        knows_depth="depth",
     ),
 )

@@ -9,7 +9,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from learners.boosted_trees import AXES, BoostedTreesRegressor
 from learners.kernel_ridge import KernelRidgeLaplace, KernelRidgeRBF
 from learners.metric_kernel import ExponentKernel, metric_of, metric_root
+from learners.polynomial_regression import PolynomialRegressor
 from learners.rfm import RFMRegressor
+from learners.second_moments import linear_part, second_moment, spectral_level, whitening
+from learners.spectral_layerwise import SpectralLayerwiseRegressor
 from targets.registry import make_target
 
 
@@ -18,6 +21,8 @@ from targets.registry import make_target
         BoostedTreesRegressor(max_iter=40, n_candidates=4),
         RFMRegressor(iterations=2),
         RFMRegressor(exponent=1.4, power=1.0, iterations=2, folds=0),
+        SpectralLayerwiseRegressor(),
+        SpectralLayerwiseRegressor(depth=3, splitting=True),
     ]
 )
 def test_sklearn_contract(estimator, check):
@@ -46,6 +51,9 @@ def mse(model, X, y):
         (RFMRegressor, "folds", 1),
         (RFMRegressor, "length_scale", 0.0),
         (RFMRegressor, "intercept", -1.0),
+        (SpectralLayerwiseRegressor, "depth", 0),
+        (SpectralLayerwiseRegressor, "n_directions", 0),
+        (SpectralLayerwiseRegressor, "max_features", 1),
     ],
 )
 def test_bad_parameters_are_named(estimator, parameter, value):
@@ -197,3 +205,92 @@ def test_noise_is_not_mistaken_for_directions():
     assert np.mean(np.square(honest.predict(X_test))) < 0.05
     flattered = RFMRegressor(exponent=1.0, iterations=6, folds=0).fit(X, y)
     assert flattered.fit_report_.health["loo_mse"] < 0.9 * y.var()
+
+
+def test_linear_part_leaves_one_out_exactly():
+    """Against refits without each row, at the one ridge that n times the identity makes, on white columns."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 3)) @ rng.standard_normal((3, 3)) + 1.0
+    y = X[:, 0] + rng.standard_normal(40)
+    centre, W = whitening(X)
+    w = (X - centre) @ W
+    np.testing.assert_allclose(w.T @ w / 40, np.eye(3), atol=1e-12)
+    b, residuals = linear_part(w, y)
+    shrink = b / (w.T @ y / 40)
+    penalty = 40 * (1 / shrink[0] - 1)
+    A = np.hstack([w, np.ones((40, 1))])
+    for i in range(40):
+        keep = np.arange(40) != i
+        G = A[keep].T @ A[keep] + penalty * np.diag([1.0, 1, 1, 0])
+        coefficients = np.linalg.solve(G, A[keep].T @ y[keep])
+        assert residuals[i] == pytest.approx(y[i] - A[i] @ coefficients, abs=1e-10)
+
+
+def test_second_moment_is_the_mean_of_the_definition():
+    rng = np.random.default_rng(0)
+    w, e = rng.standard_normal((50, 3)), rng.standard_normal(50)
+    plain = np.mean([a * (np.outer(x, x) - np.eye(3)) for a, x in zip(e, w, strict=True)], axis=0)
+    np.testing.assert_allclose(second_moment(w, e), plain, atol=1e-14)
+
+
+def test_directions_are_white_and_the_linear_one_comes_first():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2000, 6)) * np.arange(1, 7)
+    y = X[:, 4] / 5 + 2 * (X[:, 0] ** 2 - 1) - (X[:, 1] / 2) ** 2
+    level = spectral_level(X, y, linear=True)
+    p = level.project(X)
+    np.testing.assert_allclose(p.T @ p / 2000, np.eye(6), atol=1e-9)
+    assert [np.abs(row).argmax() for row in (level.directions * np.arange(1, 7)[:, None]).T[:3]] == [4, 0, 1]
+    np.testing.assert_allclose(level.spectrum[:3], [1.0, 4.0, -2.0], atol=0.5)
+
+
+def test_directions_of_a_multi_index_target_come_at_the_rate_root_d_over_n():
+    """arXiv 2305.06986, 2311.13774: the error is that of n / d alone, and falls like its inverse root."""
+    rng, sines = np.random.default_rng(0), {}
+    for d in (20, 80):
+        for per in (20, 320):
+            found = []
+            for _ in range(4):
+                X = rng.standard_normal((per * d, d))
+                rows, _ = np.linalg.qr(rng.standard_normal((d, 2)))
+                p = X @ rows
+                y = p[:, 0] ** 2 - p[:, 1] ** 2 + 0.5 * p[:, 0] * p[:, 1] ** 2
+                V, _ = np.linalg.qr(spectral_level(X, y, linear=False).directions[:, :2])
+                found.append(1 - np.linalg.svd(V.T @ rows)[1].min() ** 2)
+            sines[d, per] = np.sqrt(np.mean(found))
+    for d in (20, 80):
+        assert 3.0 < sines[d, 20] / sines[d, 320] < 5.5  # 4 = the root of 16
+    for per in (20, 320):
+        assert 0.7 < sines[20, per] / sines[80, per] < 1.4
+
+
+def test_spectral_levels_pass_the_staircase():
+    """Degree 4 in 20 dimensions has 10626 coefficients, too many for a kernel on 1500 samples."""
+    X, y, X_test, y_test = sample("projected", 20, 1500, depth=2, width=2, rho=0.0, alpha=0.5)
+    model = SpectralLayerwiseRegressor(depth=2).fit(X, y)
+    assert mse(model, X_test, y_test) < 0.3 * mse(KernelRidgeRBF().fit(X, y), X_test, y_test)
+    features = model.level_features(X_test)
+    assert [f.shape[1] for f in features] == [model.hyperparameters_[f"level{i}_directions"] for i in (1, 2)]
+    np.testing.assert_array_equal(model.readout_.predict(features[1]), model.predict(X_test))
+
+
+def test_all_directions_leave_polynomial_regression():
+    """The twin: with every direction kept, both levels together span all polynomials of degree 4."""
+    X, y, X_test, y_test = sample("squares", 4, 300, depth=2)
+    model = SpectralLayerwiseRegressor(depth=2).fit(X, y)
+    assert model.hyperparameters_["level1_directions"] == 4
+    plain = PolynomialRegressor(degree=4).fit(X, y)
+    np.testing.assert_allclose(model.predict(X_test), plain.predict(X_test), atol=1e-5)
+    assert mse(model, X_test, y_test) < 1e-10
+
+
+@pytest.mark.parametrize("splitting", [False, True])
+def test_the_held_out_error_is_not_flattered_by_noise(splitting):
+    """The plant: leave-one-out of the read-out alone, whose features have seen the labels, is."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((400, 20)), rng.standard_normal(400)
+    model = SpectralLayerwiseRegressor(splitting=splitting).fit(X, y)
+    assert model.fit_report_.health["held_out_mse"] > 0.85 * y.var()
+    assert np.mean(np.square(model.predict(rng.standard_normal((1000, 20))))) < 0.3
+    seen = SpectralLayerwiseRegressor(n_directions=4).fit(X, y).fit_report_.health["loo_mse"]
+    assert seen < 0.9 * y.var()
