@@ -88,7 +88,7 @@ def test_trees_are_tuned_to_the_target():
     """An additive target gets small trees (Friedman 2001), one of three inputs together does not."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((600, 4))
-    additive, together = (BoostedTreesRegressor(n_candidates=14, max_iter=500) for _ in range(2))
+    additive, together = (BoostedTreesRegressor(n_candidates=14, max_iter=200, n_splits=1) for _ in range(2))
     additive.fit(X, np.sin(2 * X).sum(1) + 0.3 * rng.standard_normal(600))
     together.fit(X, np.sign(X[:, :3].prod(1)))
     assert additive.hyperparameters_["max_leaf_nodes"] <= 4 < together.hyperparameters_["max_leaf_nodes"]
@@ -97,7 +97,7 @@ def test_trees_are_tuned_to_the_target():
 
 def test_tuning_of_trees_beats_their_defaults():
     X, y, X_test, y_test = sample("projected", 10, 1000, depth=2, width=3)
-    tuned = BoostedTreesRegressor(n_splits=1, n_candidates=12, max_iter=600).fit(X, y)
+    tuned = BoostedTreesRegressor(n_splits=1, n_candidates=8, max_iter=400).fit(X, y)
     assert mse(tuned, X_test, y_test) < 0.95 * mse(HistGradientBoostingRegressor().fit(X, y), X_test, y_test)
 
 
@@ -185,9 +185,9 @@ def test_the_machine_finds_few_directions_where_its_kernel_does_not():
     X = rng.standard_normal((2500, 20))
     y = np.sin(X[:, 0] + X[:, 1]) * X[:, 2]
     train, test = (X[:500], y[:500]), (X[500:], y[500:])
-    laplace = RFMRegressor(exponent=1.0).fit(*train)
+    laplace = RFMRegressor(exponent=1.0, power=0.5).fit(*train)
     assert mse(laplace, *test) < 0.2 * mse(KernelRidgeLaplace().fit(*train), *test)
-    both = RFMRegressor(power=1.0).fit(*train)
+    both = RFMRegressor(power=1.0, iterations=8).fit(*train)
     assert mse(both, *test) < 1e-3 < 0.4 * y.var() < mse(KernelRidgeRBF().fit(*train), *test)
     true = np.zeros((20, 2))
     true[:2, 0], true[2, 1] = 2**-0.5, 1.0
