@@ -27,7 +27,7 @@ def print_lists(what: Iterable[str]) -> None:
             _print(
                 "learners",
                 [
-                    (x.name, f"{x.summary} (learns: {x.learns}; cost: {x.cost}{_preset(x)})")
+                    (x.name, f"{x.summary} (learns: {x.learns}; cost: {x.cost}{_memory(x)}{_preset(x)})")
                     for x in LEARNERS.values()
                 ],
             )
@@ -36,6 +36,11 @@ def print_lists(what: Iterable[str]) -> None:
             _print_targets()
         else:
             _print("suites", list(summaries().items()))
+
+
+def _memory(learner: Descriptor) -> str:
+    """Peak memory of a fit beyond its data."""
+    return f"; memory: {learner.memory}" if learner.memory else ""
 
 
 def _preset(learner: Descriptor) -> str:

@@ -91,7 +91,7 @@ class Memory:
     """What a fit at its default parameters needs beyond its data and what is imported, at most.
 
     The law is ``per_pair`` n^2 + ``per_entry`` n d + ``per_row`` n + ``per_input`` d + ``fixed``,
-    in bytes; a test holds every learner to it from above and, within a factor of four, from below.
+    in bytes. A test holds every learner to it, from above and within a factor of four from below.
     """
 
     per_pair: float = 0.0

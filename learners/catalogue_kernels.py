@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from learners.base import Descriptor
+from learners.base import Descriptor, Memory
 
 _KERNEL = frozenset({"fit_curves"})
+_KERNEL_MEMORY = Memory(per_pair=24.0, fixed=4e7)
 _KERNEL_COST = "{} for each of the last 3-7 kernels and ridges tried, about {} more on shorter prefixes"
 _RANDOM = "Rahimi & Recht, NIPS 2007; Rudi & Rosasco, arXiv 1602.04474"
 _RANDOM_COST = "as kernel ridge and 2 D n^2 a kernel; about 10 (D^3 / 3 + n D^2 / 2) where n > D; D = 4096"
@@ -18,6 +19,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source=_KRR,
         cost=_KERNEL_COST.format("n^3 / 2", 50),
+        memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
     ),
     Descriptor(
@@ -27,6 +29,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source=_KRR,
         cost=_KERNEL_COST.format("n^3 / 2", 40),
+        memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
     ),
     Descriptor(
@@ -36,6 +39,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source="Stein, Interpolation of Spatial Data, 1999",
         cost=_KERNEL_COST.format("n^3 / 2", 100),
+        memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
     ),
     Descriptor(
@@ -45,6 +49,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source=_KRR,
         cost=_KERNEL_COST.format("n^3 / 2", 50),
+        memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
         knows_degree="degree",
     ),
@@ -55,6 +60,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source="Hoerl & Kennard, Technometrics 1970; Allen, Technometrics 1974",
         cost="about 10-30 (D^3 / 3 + n D^2 / 2), D features, or where D > n that of kernel ridge",
+        memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
         knows_degree="degree",
     ),
@@ -65,6 +71,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source=_RANDOM,
         cost=_RANDOM_COST,
+        memory=Memory(per_pair=26.0, per_row=35000.0, fixed=4e7),
         capabilities=_KERNEL,
         parameters={"activation": "relu"},
     ),
@@ -75,6 +82,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source=_RANDOM,
         cost=_RANDOM_COST,
+        memory=Memory(per_pair=26.0, per_row=35000.0, fixed=4e7),
         capabilities=_KERNEL,
         parameters={"activation": "quadratic"},
     ),
@@ -85,6 +93,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source=_RANDOM,
         cost=_RANDOM_COST,
+        memory=Memory(per_pair=26.0, per_row=35000.0, fixed=4e7),
         capabilities=_KERNEL,
         parameters={"activation": "fourier"},
     ),
@@ -95,6 +104,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; Chizat, Oyallon & Bach, arXiv 1812.07956",
         cost="n^3 / 2 for each of about 10 ridges, and n^2 (L d + L^2 width)",
+        memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
         knows_depth="depth",
     ),
@@ -105,6 +115,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; neural-tangents, arXiv 1912.02803",
         cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 45),
+        memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
     ),
     Descriptor(
@@ -114,6 +125,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; Williams, NeurIPS 1997",
         cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 45),
+        memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
         parameters={"activation": "erf"},
     ),
@@ -124,6 +136,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572",
         cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 45),
+        memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
         parameters={"activation": "quadratic"},
     ),
@@ -134,6 +147,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; wiring of Allen-Zhu & Li, arXiv 2001.04413",
         cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 45),
+        memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
         knows_depth="depth",
     ),
@@ -144,6 +158,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source="Lee et al., arXiv 1711.00165; Matthews et al., arXiv 1804.11271",
         cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 90),
+        memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
     ),
     Descriptor(
@@ -153,6 +168,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source="Shankar et al., arXiv 2003.02237; Daniely, Frostig & Singer, arXiv 1602.05897",
         cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 150),
+        memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
     ),
     Descriptor(
@@ -162,6 +178,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source="Schoenberg, Duke Math. J. 1942; leave-one-out: Allen, Technometrics 1974",
         cost="3 n^3 for each of about 80 evaluations of the descent, most on shorter prefixes",
+        memory=Memory(per_pair=64.0, fixed=3e7),
         capabilities=_KERNEL,
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from learners.base import Descriptor
+from learners.base import Descriptor, Memory
 
 _ALLEN_ZHU_LI = "Allen-Zhu & Li, arXiv 2001.04413"
 _LAYERWISE = "Belilovsky et al., arXiv 1812.11446; BFC-x after " + _ALLEN_ZHU_LI
@@ -18,6 +18,7 @@ DESCRIPTORS = (
         learns="hierarchy",
         source=_ALLEN_ZHU_LI,
         cost="steps x batch x (d + L width) x width, for each net",
+        memory=Memory(per_input=7e5, fixed=5e6),
         capabilities=_SGD,
         knows_depth="depth",
         dtype="float32",
@@ -29,6 +30,7 @@ DESCRIPTORS = (
         learns="hierarchy",
         source="Allen-Zhu & Li, arXiv 1905.10337; He et al., arXiv 1512.03385",
         cost="steps x batch x (d + L width) x L width, for each net",
+        memory=Memory(per_input=6e5, fixed=8e6),
         capabilities=_SGD,
         knows_depth="depth",
         dtype="float32",
@@ -40,6 +42,7 @@ DESCRIPTORS = (
         learns="hierarchy",
         source="Yarotsky, arXiv 1610.01145; He et al., arXiv 1502.01852",
         cost="steps x batch x (d + L width) x width, for each net",
+        memory=Memory(per_row=3000.0, per_input=3e5, fixed=8e6),
         capabilities=_SGD,
         knows_depth="levels",
         dtype="float32",
@@ -51,6 +54,7 @@ DESCRIPTORS = (
         learns="hierarchy",
         source="Huang et al., arXiv 1608.06993",
         cost="steps x batch x (L d + L^2 width / 2) x width, for each net",
+        memory=Memory(per_row=1500.0, per_input=3e5, fixed=1.5e7),
         capabilities=_SGD,
         knows_depth="levels",
         dtype="float32",
@@ -62,6 +66,7 @@ DESCRIPTORS = (
         learns="hierarchy",
         source=_LAYERWISE,
         cost=_PHASES.format("L"),
+        memory=Memory(per_input=7e5, fixed=6e6),
         capabilities=_SGD,
         knows_depth="depth",
         dtype="float32",
@@ -73,6 +78,7 @@ DESCRIPTORS = (
         learns="hierarchy",
         source=_LAYERWISE,
         cost=_PHASES.format("3 L"),
+        memory=Memory(per_input=8e5, fixed=3e7),
         capabilities=_SGD,
         knows_depth="depth",
         dtype="float32",
@@ -85,6 +91,7 @@ DESCRIPTORS = (
         learns="hierarchy",
         source=_LAYERWISE,
         cost=_PHASES.format("L"),
+        memory=Memory(per_input=7e5, fixed=6e6),
         capabilities=_SGD,
         knows_depth="depth",
         dtype="float32",
@@ -97,6 +104,7 @@ DESCRIPTORS = (
         learns="adaptive features",
         source=_ALLEN_ZHU_LI + ", section on shallow nets",
         cost=_TWO_LAYER,
+        memory=Memory(per_row=6000.0, per_input=3e5, fixed=5e6),
         capabilities=_SGD,
         knows_degree="degree",
         dtype="float32",
@@ -108,6 +116,7 @@ DESCRIPTORS = (
         learns="adaptive features",
         source=_ALLEN_ZHU_LI + ", section on shallow nets",
         cost=_TWO_LAYER,
+        memory=Memory(per_row=2500.0, per_input=3e5, fixed=6e6),
         capabilities=_SGD,
         dtype="float32",
         parameters={"degree": 2},
@@ -119,6 +128,7 @@ DESCRIPTORS = (
         learns="hierarchy",
         source=_ALLEN_ZHU_LI + ", Algorithm 1",
         cost="steps x batch x L d^2 x (width + d), for each net",
+        memory=Memory(per_input=7e5, fixed=8e6),
         capabilities=_SGD,
         knows_depth="depth",
         dtype="float32",
