@@ -46,9 +46,10 @@ class DotProductRegressor(KernelRegressor):
     On the sphere every rotation-invariant kernel that is a polynomial of degree P has this form
     (I. J. Schoenberg, *Positive definite functions on spheres*, Duke Math. J. 1942): whatever this learner
     cannot do, none of them can. All P + 1 weights and the ridge are chosen by closed-form leave-one-out,
-    by descent along its gradient (``learners.dot_product_weights``) on prefixes of doubling length, the
-    last one n or 4096; then the ridge by leave-one-out at n. At most 40 evaluations on the first prefix,
-    16 up to 512, 12 up to 1024 and 6 on longer ones.
+    by descent along its gradient (``learners.dot_product_weights``) on prefixes of doubling length, from
+    min(n, 1024) to min(n, 4096); then the ridge by leave-one-out at n. On the first prefix all kernels
+    that stop at some degree, with all degrees or those of its parity, compete for where the descent
+    starts, and it takes at most 40 steps; on longer ones the last few of them, and at most 6 steps.
 
     Parameters
     ----------
@@ -89,8 +90,8 @@ class DotProductRegressor(KernelRegressor):
 def _fit_at(kernel: DotProductKernel, search: WeightSearch, n: int) -> Fit:
     """Weights from the search, the ridge by exact leave-one-out at n among its neighbours."""
     found = search.at(n)
-    tenths = np.arange(-_STEPS, _STEPS + 1)
-    ridges = np.clip(found.ridge * 10.0**tenths, *np.exp(LOG_RIDGE))
+    decades = np.arange(-_STEPS, _STEPS + 1)
+    ridges = np.clip(found.ridge * 10.0**decades, *np.exp(LOG_RIDGE))
     axis = Axis.listed("ridge", [math.exp(LOG_RIDGE[0]), *ridges])
     shape = tuple(float(w) for w in found.weights)
     fixed = [Axis(f"w{p}", (w,), (0,)) for p, w in enumerate(shape)]

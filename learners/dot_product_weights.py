@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import torch
+from scipy.linalg import blas
 from scipy.optimize import minimize
 
 FIRST = 1024
@@ -26,8 +28,9 @@ LONGEST = 4096
 """No descent on longer prefixes: beyond, only the ridge is chosen anew."""
 LOG_RIDGE = (math.log(1e-10), math.log(1e4))
 _LOG_WEIGHT = (-25.0, 5.0)
-_EXACT = 1e-22
+_EXACT = 1e-16
 """Leave-one-out error, as a share of the labels' mean square, below which there is nothing to improve."""
+_FIRST_RIDGES = (1e-9, 1e-4, 1e-1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +60,7 @@ def stages(n: int) -> list[tuple[int, int]]:
     lengths = [min(n, FIRST)]
     while lengths[-1] < min(n, LONGEST):
         lengths.append(min(2 * lengths[-1], n, LONGEST))
-    return [(m, 50 if i == 0 else 8) for i, m in enumerate(lengths)]
+    return [(m, 40 if i == 0 else 6) for i, m in enumerate(lengths)]
 
 
 class WeightSearch:
@@ -69,46 +72,101 @@ class WeightSearch:
         self._found: dict[tuple[int, ...], Weights] = {}
 
     def at(self, n: int) -> Weights:
-        """Weights for the prefix n: each stage starts where the one before it ended."""
-        start = Weights(np.array([0.0] * (self.max_degree + 1) + [math.log(1e-2)]), np.inf, 0, 0.0)
+        """Weights for the prefix n: each stage starts where the one before it ended, or afresh if better."""
+        start: Weights | None = None
         done: tuple[int, ...] = ()
         for length, evaluations in stages(n):
             done += (length,)
             if done not in self._found:
-                self._found[done] = self._descend(start, length, evaluations)
+                self._found[done] = self._stage(start, length, evaluations)
             start = self._found[done]
+        assert start is not None
         return start
 
-    def _descend(self, start: Weights, length: int, evaluations: int) -> Weights:
+    def _stage(self, before: Weights | None, length: int, evaluations: int) -> Weights:
         T = torch.from_numpy(self.X[:length] @ self.X[:length].T / self.X.shape[1])
         y = torch.from_numpy(self.y[:length].copy())
         scale = float(y.square().mean()) + 1e-300
-        best, best_value, used = start.theta, np.inf, 0
+        if before is None:
+            afresh = [
+                np.append(log_weights, math.log(ridge))
+                for log_weights in self._truncations(range(1, self.max_degree + 1))
+                for ridge in _FIRST_RIDGES
+            ]
+            starts, used, flops = afresh, 0, 0.0
+        else:
+            # The error has many minima where n passes the number of polynomials of some degree: a kernel
+            # that stops there may then be exact, which no descent from a shorter prefix would find.
+            afresh = [
+                np.append(log_weights, math.log(_FIRST_RIDGES[0]))
+                for log_weights in self._truncations(self._resolved(length))
+            ]
+            starts, used, flops = [before.theta, *afresh], before.evaluations, before.flops
+        errors = [log_leave_one_out(theta, T, y, scale, slope=False)[0] for theta in starts]
+        best = int(np.argmin(errors))
+        theta, error, descents = starts[best], errors[best], 0
+        if error > math.log(_EXACT):
+            theta, error, descents = _descend(theta, T, y, scale, evaluations)
+        flops += len(starts) * length**3 + descents * 2.0 * length**3
+        flops += (len(starts) + descents) * 2.0 * (self.max_degree + 2) * length**2
+        loo_mse = scale * math.exp(error) if error < 1e2 else math.inf
+        return Weights(theta, loo_mse, used + len(starts) + descents, flops)
 
-        def value(theta: np.ndarray) -> tuple[float, np.ndarray]:
-            nonlocal best, best_value, used
-            if used >= evaluations or best_value < math.log(_EXACT):
-                raise StopIteration
-            used += 1
-            found, slope = log_leave_one_out(theta, T, y, scale)
-            if found < best_value:
-                best, best_value = theta.copy(), found
-            return found, slope
+    def _resolved(self, length: int) -> list[int]:
+        """The largest degrees whose polynomials, all or those of its parity, are fewer than ``length``."""
+        d = self.X.shape[1]
+        found = set()
+        for step in (1, 2):
+            counts = [
+                sum(math.comb(d + q - 1, q) for q in range(p, -1, -step))
+                for p in range(1, self.max_degree + 1)
+            ]
+            found |= {max((p for p, c in enumerate(counts, 1) if c <= length), default=1)}
+        return sorted(found)
 
-        bounds = [_LOG_WEIGHT] * (self.max_degree + 1) + [LOG_RIDGE]
-        try:
-            minimize(value, start.theta, jac=True, method="L-BFGS-B", bounds=bounds)
-        except StopIteration:
-            pass
-        flops = used * (3.0 * length**3 + 4.0 * (self.max_degree + 2) * length**2)
-        error = scale * math.exp(best_value) if np.isfinite(best_value) else np.inf
-        return Weights(best, error, start.evaluations + used, start.flops + flops)
+    def _truncations(self, degrees: Iterable[int]) -> list[np.ndarray]:
+        """Log weights of kernels that stop at a degree: binomial, and the same with its parity only."""
+        found = {}
+        for p in degrees:
+            for step in (1, 2):
+                log_weights = np.full(self.max_degree + 1, _LOG_WEIGHT[0])
+                for q in range(p, -1, -step):
+                    log_weights[q] = math.log(math.comb(p, q)) - math.log(math.comb(p, p // 2))
+                log_weights[0] = max(log_weights[0], -3.0)
+                found[log_weights.tobytes()] = log_weights
+        return list(found.values())
+
+
+def _descend(
+    start: np.ndarray, T: torch.Tensor, y: torch.Tensor, scale: float, evaluations: int
+) -> tuple[np.ndarray, float, int]:
+    """Where L-BFGS gets to from ``start``: weights, logarithm of the error, evaluations made."""
+    best, best_value, used = start, 1e2, 0
+
+    def value(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal best, best_value, used
+        if used >= evaluations or best_value < math.log(_EXACT):
+            raise StopIteration
+        used += 1
+        found, slope = log_leave_one_out(theta, T, y, scale)
+        if found < best_value:
+            best, best_value = theta.copy(), found
+        return found, slope
+
+    bounds = [_LOG_WEIGHT] * (len(start) - 1) + [LOG_RIDGE]
+    try:
+        minimize(value, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    except StopIteration:
+        pass
+    return best, best_value, used
 
 
 def log_leave_one_out(
-    theta: np.ndarray, T: torch.Tensor, y: torch.Tensor, scale: float
+    theta: np.ndarray, T: torch.Tensor, y: torch.Tensor, scale: float, slope: bool = True
 ) -> tuple[float, np.ndarray]:
     """Logarithm of the mean squared leave-one-out residual over ``scale``, and its slope in ``theta``.
+
+    The slope is left at zero if it is not asked for, and where the kernel matrix is not positive definite.
 
     theta : log weights of the degrees 0, 1, ..., and log ridge. T : (n, n), x.x' / d.
     """
@@ -126,12 +184,19 @@ def log_leave_one_out(
     alpha, c = A @ y, A.diagonal().clone()
     e = alpha / c
     total = float(e.square().sum()) + 1e-30 * scale * len(y)
+    error = math.log(total / (len(y) * scale))
+    if not slope:
+        return error, np.zeros_like(theta)
     v = A @ (2 * e / (c * total))
-    G = ((A * (2 * e.square() / (c * total))) @ A).sub_(torch.outer(v, alpha))
+    # -q >= 0, and of a symmetric matrix one triangle will do: the off-diagonal part doubled.
+    root = torch.mul(A, (2 * e.square() / (c * total)).sqrt(), out=K).numpy()
+    half = blas.dsyrk(1.0, root.T, trans=1, lower=1)
+    half = blas.dsyr2k(-0.5, v.numpy()[:, None], alpha.numpy()[:, None], 1.0, half, lower=1, overwrite_c=1)
+    G = torch.from_numpy(half.T).mul_(2)
+    G.diagonal().mul_(0.5)
     by_ridge = float(G.diagonal().sum())
     by_weight = np.empty(len(w))
     for p in range(len(w)):
         by_weight[p] = float(G.sum())
         G.mul_(T)
-    slope = w * (by_weight - w @ by_weight)
-    return math.log(total / (len(y) * scale)), np.append(slope, ridge * by_ridge)
+    return error, np.append(w * (by_weight - w @ by_weight), ridge * by_ridge)

@@ -83,19 +83,37 @@ def test_the_descent_ends_below_what_a_search_over_single_degrees_finds():
             assert found.loo_mse <= single * 1.02
 
 
-@pytest.mark.parametrize(("n", "d"), [(400, 6), (600, 8)])
-def test_it_is_no_worse_than_the_polynomial_kernel_that_knows_the_degree(n, d):
-    """On geometric average over targets, by 10 % at most: (x.x' / d + c)^4 is one of its kernels."""
-    ratios = []
-    for seed in range(4):
+@pytest.mark.parametrize(("n", "d", "seeds"), [(300, 8, 4), (400, 7, 2), (500, 8, 2), (900, 12, 1)])
+def test_it_is_no_worse_than_the_polynomial_kernel_that_knows_the_degree(n, d, seeds):
+    """By 3 % at most: (x.x' / d + c)^4 is one of its kernels. 495 polynomials have degree <= 4 at d = 8."""
+    for seed in range(seeds):
         rng = np.random.default_rng(seed)
         X, y = make_target("squares", d, seed, depth=2, width=3).sample(n + 2000, rng)
-        errors = [
+        ours, theirs = (
             np.mean((model.fit(X[:n], y[:n]).predict(X[n:]) - y[n:]) ** 2)
             for model in (DotProductRegressor(), KernelRidgePolynomial(degree=4))
-        ]
-        ratios.append(np.log(errors[0] / errors[1]))
-    assert np.mean(ratios) < np.log(1.1)
+        )
+        assert ours <= 1.03 * theirs + 1e-9
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_later_stage_finds_a_kernel_that_has_become_exact(monkeypatch, seed):
+    """Of the 367 even polynomials of degree <= 4 at d = 8 a first stage of 128 points knows nothing."""
+    monkeypatch.setattr("learners.dot_product_weights.FIRST", 128)
+    X, y = make_target("squares", 8, seed, depth=2, width=3).sample(1400, np.random.default_rng(seed))
+    learner = DotProductRegressor().fit(X[:400], y[:400])
+    assert np.mean((learner.predict(X[400:]) - y[400:]) ** 2) < 1e-9
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e3])
+def test_badly_scaled_features_are_fitted_or_refused(factor):
+    X, y = problem(60)
+    try:
+        learner = DotProductRegressor().fit(factor * X, y)
+    except ValueError as error:
+        assert "unit variance" in str(error)
+    else:
+        assert np.isfinite(learner.predict(factor * X)).all()
 
 
 def test_curves_are_fits_size_by_size():
