@@ -56,6 +56,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
         learns="hierarchy",
         source="Nichani, Damian & Lee, arXiv 2305.06986; arXiv 2311.13774; arXiv 2411.17201",
         cost="n D^2 a level; about 20 read-outs, each 5-10 times min(n D^4 / 4, n^3 / 2); D of a level's z",
+        memory=Memory(per_pair=24.0, fixed=4e7),
         capabilities=frozenset({"fit_curves", "level_features"}),
         knows_depth="depth",
     ),
