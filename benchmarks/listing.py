@@ -11,7 +11,6 @@ from benchmarks.errors import UserError, unknown
 from benchmarks.suite_file import check_target, summaries
 
 if TYPE_CHECKING:
-    from learners.base import Descriptor
     from targets.base import Certificate, Estimate
     from targets.spec import FamilySpec
 
@@ -22,31 +21,29 @@ def print_lists(what: Iterable[str]) -> None:
         if i:
             print()
         if kind == "learners":
-            from learners.registry import LEARNERS
-
-            _print(
-                "learners",
-                [
-                    (x.name, f"{x.summary} (learns: {x.learns}; cost: {x.cost}{_memory(x)}{_preset(x)})")
-                    for x in LEARNERS.values()
-                ],
-            )
-            print("  or any scikit-learn estimator by import path, as in sklearn.linear_model:Ridge")
+            _print_learners()
         elif kind == "targets":
             _print_targets()
         else:
             _print("suites", list(summaries().items()))
 
 
-def _memory(learner: Descriptor) -> str:
-    """Peak memory of a fit beyond its data."""
-    return f"; memory: {learner.memory}" if learner.memory else ""
+def _print_learners() -> None:
+    from learners.registry import LEARNERS
 
-
-def _preset(learner: Descriptor) -> str:
-    """What a name sets of its class, which other names may leave at its default."""
-    settings = ", ".join(f"{key} = {_shown(value)}" for key, value in learner.parameters.items())
-    return f"; sets {settings}" if settings else ""
+    print("learners:")
+    for x in LEARNERS.values():
+        print(f"  {x.name}  {x.summary}")
+        settings = ", ".join(f"{key} = {_shown(value)}" for key, value in x.parameters.items())
+        entries = [
+            ("learns", x.learns),
+            ("cost", x.cost),
+            ("memory", "unknown" if x.memory is None else f"{x.memory}, beyond the data"),
+            ("sets", settings),  # what the name sets of a class that other names leave at its defaults
+            ("source", x.source),
+        ]
+        _print_entries([(name, text) for name, text in entries if text], indent=6)
+    print("  or any scikit-learn estimator by import path, as in sklearn.linear_model:Ridge")
 
 
 def _print_targets() -> None:

@@ -67,8 +67,8 @@ def test_list_shows_everything(status):
 def test_a_learner_is_listed_with_what_its_name_sets(status):
     out = re.sub(r"\s+", " ", status("list", "learners")[1])
     cycling, bfc = (out[out.index(f" {name} ") :] for name in ("layerwise_cycling", "bfc1"))
-    assert "sets rounds = 2)" in cycling[: cycling.index(" bfc1 ")]
-    assert "sets correction = 1)" in bfc[: bfc.index(" two_layer ")]
+    assert "sets rounds = 2 source" in cycling[: cycling.index(" bfc1 ")]
+    assert "sets correction = 1 source" in bfc[: bfc.index(" two_layer ")]
     layerwise = out[out.index(" layerwise ") : out.index(" layerwise_cycling ")]
     assert "sets" not in layerwise
 
