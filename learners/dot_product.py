@@ -49,7 +49,7 @@ class DotProductRegressor(KernelRegressor):
     by descent along its gradient (``learners.dot_product_weights``) on prefixes of doubling length, from
     min(n, 1024) to min(n, 4096); then the ridge by leave-one-out at n. On the first prefix all kernels
     that stop at some degree, with all degrees or those of its parity, compete for where the descent
-    starts, and it takes at most 40 steps; on longer ones the last few of them, and at most 6 steps.
+    starts, and it takes at most 40 steps; on longer ones few of them, and at most 6 steps, or 2 beyond 2048.
 
     Parameters
     ----------

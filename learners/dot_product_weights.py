@@ -60,7 +60,7 @@ def stages(n: int) -> list[tuple[int, int]]:
     lengths = [min(n, FIRST)]
     while lengths[-1] < min(n, LONGEST):
         lengths.append(min(2 * lengths[-1], n, LONGEST))
-    return [(m, 40 if i == 0 else 6) for i, m in enumerate(lengths)]
+    return [(m, 40 if i == 0 else 6 if m <= 2048 else 2) for i, m in enumerate(lengths)]
 
 
 class WeightSearch:
