@@ -92,8 +92,12 @@ def _fit_at(kernel: DotProductKernel, search: WeightSearch, n: int) -> Fit:
     found = search.at(n)
     decades = np.arange(-_STEPS, _STEPS + 1)
     ridges = np.clip(found.ridge * 10.0**decades, *np.exp(LOG_RIDGE))
-    axis = Axis.listed("ridge", [math.exp(LOG_RIDGE[0]), *ridges])
     shape = tuple(float(w) for w in found.weights)
+    # Where features are far from unit variance, none of these may be enough for rounding.
+    squares = np.square(search.X[:n]).sum(1) / search.X.shape[1]
+    largest = float(sum(w * squares**p for p, w in enumerate(shape)).max())
+    rescue = [r for r in largest * 10.0 ** np.arange(-12, 1, 2) if r > ridges.max()]
+    axis = Axis.listed("ridge", [math.exp(LOG_RIDGE[0]), *ridges, *rescue])
     fixed = [Axis(f"w{p}", (w,), (0,)) for p, w in enumerate(shape)]
     solver = PrefixSolver(kernel, [*fixed, axis], search.X[:n], search.y[:n], [n])
     start = int(np.argmin(np.abs(np.log(axis.values) - found.theta[-1])))

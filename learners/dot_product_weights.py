@@ -68,7 +68,7 @@ class WeightSearch:
 
     def __init__(self, max_degree: int, X: np.ndarray, y: np.ndarray) -> None:
         self.max_degree = max_degree
-        self.X, self.y = X, y
+        self.X, self.y = X, np.asarray(y, dtype=np.float64)
         self._found: dict[tuple[int, ...], Weights] = {}
 
     def at(self, n: int) -> Weights:
