@@ -17,9 +17,7 @@ from targets.registry import make_target
 
 @parametrize_with_checks(
     [
-        SequentialKernelsRegressor(),
         SequentialKernelsRegressor(depth=3, splitting=True),
-        SequentialFitsRegressor(),
         SequentialFitsRegressor(splitting=True),
     ]
 )

@@ -8,7 +8,6 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from learners.algorithm1 import Algorithm1Regressor
 from learners.algorithm1_network import Algorithm1Network
@@ -395,8 +394,3 @@ def test_one_pass_has_a_length_of_its_own():
     learner.set_params(learning_rate=0.01, weight_decay=0.3)
     learner.fit_sampler(lambda n, rng: (rng.standard_normal((n, 2)), rng.standard_normal(n)), d=2)
     assert learner.fit_report_.steps == 6000
-
-
-@parametrize_with_checks([Algorithm1Regressor(steps=200, batch_size=32, narrow=4, restarts=1)])
-def test_estimator_checks(estimator, check):
-    check(estimator)

@@ -8,7 +8,14 @@ from learners.registry import LEARNERS, load
 
 BRIEF = {"steps": 300, "batch_size": 32, "restarts": 1, "learning_rate": 0.01, "weight_decay": 0.03}
 """For nets: the checks ask for scores that a linear fit reaches, not for the best."""
-NARROW = {"two_layer": {"width": 32}, "two_layer_quadratic": {"width": 32}, "relu_mlp": {"width": 32}}
+SMALLER = {
+    "two_layer": {"width": 32},
+    "two_layer_quadratic": {"width": 32},
+    "relu_mlp": {"width": 32},
+    "boosted_trees": {"max_iter": 40, "n_candidates": 4},
+    "rfm": {"iterations": 2},
+    **{f"random_features_{a}": {"n_features": 64} for a in ("relu", "quadratic", "fourier")},
+}
 
 
 def brief(name):
@@ -16,7 +23,7 @@ def brief(name):
     kind = load(spec.path)
     allowed = inspect.signature(kind).parameters
     shorter = {key: value for key, value in BRIEF.items() if key in allowed and "steps" in allowed}
-    return kind(**{**spec.parameters, **shorter, **NARROW.get(name, {})})
+    return kind(**{**spec.parameters, **shorter, **SMALLER.get(name, {})})
 
 
 @parametrize_with_checks([brief(name) for name in LEARNERS])

@@ -7,7 +7,6 @@ import pytest
 import reference_network as reference
 import torch
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from learners import layerwise, persist
 from learners.base import Curve
@@ -280,15 +279,3 @@ def test_of_restarts_the_least_training_loss_is_kept():
 def test_bad_parameters_are_refused_with_what_is_allowed(make, message):
     with pytest.raises(ValueError, match=message):
         make().fit(*data(20))
-
-
-@parametrize_with_checks(
-    [
-        ResNetRegressor(steps=300, batch_size=32),
-        ReLUMLPRegressor(width=32, steps=300, batch_size=32),
-        ReLUDenseNetRegressor(width=32, steps=300, batch_size=32),
-        LayerwiseDenseNetRegressor(steps=100, rounds=1, batch_size=32, width=24),
-    ]
-)
-def test_estimator_checks(estimator, check):
-    check(estimator)

@@ -15,7 +15,7 @@ from learners.network import DenseNetwork
 from learners.ntk_finite import FiniteNTKRegressor, TangentKernel
 
 
-@parametrize_with_checks([FiniteNTKRegressor(), FiniteNTKRegressor(initial_function=True)])
+@parametrize_with_checks([FiniteNTKRegressor(initial_function=True)])
 def test_sklearn_contract(estimator, check):
     check(estimator)
 

@@ -18,10 +18,7 @@ from targets.registry import make_target
 
 @parametrize_with_checks(
     [
-        BoostedTreesRegressor(max_iter=40, n_candidates=4),
-        RFMRegressor(iterations=2),
         RFMRegressor(exponent=1.4, power=1.0, iterations=2, folds=0),
-        SpectralLayerwiseRegressor(),
         SpectralLayerwiseRegressor(depth=3, splitting=True),
     ]
 )

@@ -5,7 +5,6 @@ import pytest
 import reference_network as reference
 import torch
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from learners.base import Curve, FitsCurves, HasLevelFeatures
 from learners.densenet import DenseNetRegressor
@@ -187,15 +186,3 @@ def test_fresh_samples_are_learned_in_one_pass():
 def test_bad_parameters_are_refused_with_what_is_allowed(learner, message):
     with pytest.raises(ValueError, match=message):
         learner.fit(*quadratic_data(20))
-
-
-@parametrize_with_checks(
-    [
-        DenseNetRegressor(steps=300, batch_size=32),
-        LayerwiseDenseNetRegressor(steps=300, batch_size=32, width=24),
-        TwoLayerRegressor("power", width=32, steps=300, batch_size=32),
-        TwoLayerRegressor("relu", width=32, steps=300, batch_size=32),
-    ]
-)
-def test_estimator_checks(estimator, check):
-    check(estimator)
