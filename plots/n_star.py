@@ -137,6 +137,7 @@ def _draw_panel(
         borderaxespad=0.2,
         handlelength=0.9,
         handletextpad=0.4,
+        labelspacing=0.5 if len(style) < 9 else 0.15,
         fontsize=5.6,
         title="exponent of n* in d",
         title_fontsize=5.6,
