@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -297,13 +297,18 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
     if len(dimensions) < 3:
         return _bound_or_reason(known, dimensions)
 
-    log_d = np.log([s.d for s in known])
+    return _estimate(known, np.log([s.d for s in known]), confidence)
+
+
+def _estimate(known: Sequence[NStar], x: np.ndarray, confidence: float) -> Exponent:
+    """Slope of log n* in ``x``, as ``exponent`` says."""
+    bracketed = [s for s in known if s.censoring == "bracketed"]
     with np.errstate(divide="ignore"):
         lower, upper = np.log([s.lower for s in known]), np.log([s.upper for s in known])
     freedom = len(bracketed) - 2
     quantile = float(stats.f.ppf(confidence, 1, freedom))
     drop = 0.5 * len(bracketed) * math.log1p(quantile / freedom)
-    fit = fit_interval_regression(log_d, lower, upper, drop)
+    fit = fit_interval_regression(x, lower, upper, drop)
     return Exponent(
         kind="estimate",
         value=fit.slope,
@@ -312,17 +317,43 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
         # as in least squares: the maximum-likelihood sigma divides by N, not N - 2
         sigma=fit.sigma * math.sqrt(len(bracketed) / freedom),
         intercept=fit.intercept,
-        dimensions=dimensions,
+        dimensions=tuple(sorted({s.d for s in bracketed})),
         n_replicates=len(known),
     )
 
 
-def exponents(stars: Iterable[NStar], confidence: float = 0.95) -> dict[tuple[str, str, Epsilon], Exponent]:
-    """``exponent`` of every (target, learner, epsilon) in ``stars``."""
+def dimension_slope(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
+    """Slope of log n* against log C(d + p, p), p the degree that epsilon asks for.
+
+    C(d + p, p) is the dimension of the polynomials of degree p in d variables. Theory says 1 for
+    rotation-invariant kernels (Ghorbani, Mei, Misiakiewicz & Montanari, Ann. Statist. 49, 2021), where the
+    exponent in d only tends to p: it is 3.2 for p = 4 at d = 10.
+
+    Method: that of ``exponent``, with each replicate at the dimension that its own target asks for.
+    Where the degree is unknown, or fewer than three d have a bracketed replicate, there is no slope.
+    """
+    known = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
+    bracketed = [s for s in known if s.censoring == "bracketed"]
+    dimensions = tuple(sorted({s.d for s in bracketed}))
+    if any(not s.degree_needed for s in known):
+        return Exponent("unidentified", reason="the degree that epsilon asks for is unknown, or 0")
+    if len(dimensions) < 3:
+        reason = f"bracketed at {len(dimensions)} of the 3 dimensions that an estimate needs"
+        return Exponent("unidentified", dimensions=dimensions, n_replicates=len(known), reason=reason)
+    sizes = np.array([math.log(math.comb(s.d + (s.degree_needed or 0), s.degree_needed or 0)) for s in known])
+    return _estimate(known, sizes, confidence)
+
+
+def exponents(
+    stars: Iterable[NStar],
+    confidence: float = 0.95,
+    slope: Callable[[Sequence[NStar], float], Exponent] = exponent,
+) -> dict[tuple[str, str, Epsilon], Exponent]:
+    """``exponent`` (or another ``slope``) of every (target, learner, epsilon) in ``stars``."""
     groups: dict[tuple[str, str, Epsilon], list[NStar]] = defaultdict(list)
     for star in stars:
         groups[star.target, star.learner, star.epsilon].append(star)
-    return {key: exponent(group, confidence) for key, group in groups.items()}
+    return {key: slope(group, confidence) for key, group in groups.items()}
 
 
 def _log_position(star: NStar) -> float:

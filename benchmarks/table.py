@@ -19,6 +19,7 @@ from benchmarks.sample_complexity import (
     Exponent,
     NStar,
     Summary,
+    dimension_slope,
     exponents,
     n_stars,
     summarise,
@@ -33,6 +34,8 @@ LEGEND = (
     "> and < mark a bound: some replicate did not reach eps at the largest n, or had it at the smallest.",
     "exponent = slope of log n* in log d with its 95 % profile-likelihood interval; >= is a bound without a "
     "confidence level.",
+    "in C(d+p,p) = slope of log n* in log C(d+p,p), the number of polynomials of the degree p that eps asks "
+    "for: theory says 1 for rotation-invariant kernels.",
 )
 
 
@@ -87,6 +90,10 @@ def format_exponent(found: Exponent) -> str:
     return "unidentified"
 
 
+def _slope(found: Exponent) -> str:
+    return format_exponent(found) if found.kind == "estimate" else "-"
+
+
 def degree_text(stars: Sequence[NStar], certificates: Sequence[Certificate]) -> str:
     """The degree that an epsilon asks for, over the targets drawn."""
     degrees = sorted({s.degree_needed for s in stars if s.degree_needed is not None})
@@ -119,7 +126,7 @@ def sections(
     """Every target with its sections, targets and learners in the order of ``rows``."""
     stars = n_stars(rows, certificates, epsilons)
     summaries = {(s.target, s.learner, s.d, s.epsilon): s for s in summarise(stars)}
-    slopes = exponents(stars)
+    slopes, by_dimension = exponents(stars), exponents(stars, slope=dimension_slope)
     for target in dict.fromkeys(row.target for row in rows):
         learners = list(dict.fromkeys(row.learner for row in rows if row.target == target))
         dims = sorted({row.d for row in rows if row.target == target})
@@ -132,12 +139,13 @@ def sections(
                     learner,
                     *(format_summary(summaries.get((target, learner, d, epsilon))) for d in dims),
                     format_exponent(slopes[target, learner, epsilon]),
+                    _slope(by_dimension[target, learner, epsilon]),
                 )
                 for learner in learners
             )
             if all(s.censoring == "undefined" for s in here):
                 cells = ()
-            columns = ("learner", *(f"d = {d}" for d in dims), "exponent")
+            columns = ("learner", *(f"d = {d}" for d in dims), "exponent", "in C(d+p,p)")
             found.append(Section(f"{epsilon.label} ({degree_text(here, known)})", columns, cells))
         yield target, found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
@@ -18,6 +19,7 @@ from benchmarks.sample_complexity import (
     Epsilon,
     NStar,
     crossing,
+    dimension_slope,
     exponent,
     exponents,
     n_stars,
@@ -307,3 +309,24 @@ def test_exponents_come_for_every_group() -> None:
     assert set(found) == {("t", learner, eps) for learner in ("a", "b") for eps in EPSILONS}
     assert found["t", "a", ABSOLUTE].low <= 2 <= found["t", "a", ABSOLUTE].high
     assert found["t", "a", ABSOLUTE] == found["t", "b", ABSOLUTE]
+
+
+def test_slope_against_the_number_of_polynomials() -> None:
+    """A kernel at exactly that number has slope 1, whatever its exponent in d and the p of a replicate."""
+    rng, found = np.random.default_rng(5), []
+    for d in (6, 8, 10, 12, 14):
+        for r in range(4):
+            p = 4 if r % 2 else 3
+            size = 0.8 * math.comb(d + p, p) * math.exp(0.1 * rng.standard_normal())
+            shift = 1.3 ** math.modf(0.618 * r)[0]
+            i = math.floor(math.log(size / shift) / math.log(1.3))
+            ends = shift * 1.3**i, shift * 1.3 ** (i + 1)
+            found.append(NStar("k", "t", d, Replicate(r, r, r), Epsilon(0.1), *ends, "bracketed", 0.1, p))
+    slope = dimension_slope(found)
+    assert slope.kind == "estimate" and slope.value is not None
+    assert slope.value == pytest.approx(1.0, abs=0.08)
+    assert slope.low < 1 < slope.high
+    assert exponent([s for s in found if s.degree_needed == 4]).value == pytest.approx(3.2, abs=0.3)
+    unknown = [dataclasses.replace(s, degree_needed=None) for s in found]
+    assert "unknown" in dimension_slope(unknown).reason
+    assert "3 dimensions" in dimension_slope([s for s in found if s.d < 10]).reason
