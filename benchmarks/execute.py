@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import bars, lock, progress, report, runner
+from benchmarks import bars, lock, progress, report, runner, stages
 from benchmarks.errors import UserError
-from benchmarks.plan import make_plan
+from benchmarks.plan import Plan, make_plan
 from benchmarks.store import Store
 from benchmarks.suite import Suite
 from benchmarks.work import describe
@@ -29,7 +30,7 @@ def execute(
     plan = make_plan(to_run)
     shown = plan if to_show == to_run else make_plan(to_show)
     with lock.writer(results, wait, say=_say), Store.writable(results) as store:
-        outcome = runner.run(plan, store, progress.make(), workers)
+        outcome = _run(plan, store, workers)
         if outcome.interrupted:
             again = shlex.join(["hierbench", *sys.argv[1:]])
             _say(
@@ -37,6 +38,7 @@ def execute(
                 f"resume with: {again}"
             )
             return 130
+        shown = stages.resolved(shown, store)
         rows = report.suite_rows(shown, store)
         certificates = report.suite_certificates(shown, store)
     console = Console()
@@ -61,10 +63,26 @@ def execute(
     return 1 if bad else 0
 
 
+def _run(plan: Plan, store: Store, workers: int | None) -> runner.Outcome:
+    """Run the plan, then the stages that its rows ask for, until none is left."""
+    current = stages.resolved(plan, store)
+    outcome = runner.run(current, store, progress.make(), workers)
+    while not outcome.interrupted:
+        known = {u.key for u in current.units}
+        current = stages.resolved(plan, store)
+        added = tuple(u for u in current.curves if u.key not in known)
+        if not added:
+            break
+        only = dataclasses.replace(current, curves=added, certificates=())
+        outcome = outcome.then(runner.run(only, store, progress.make(), workers))
+    return outcome
+
+
 def figures_of(suite: Suite, results: Path) -> None:
     """Draw the figures of what the store has of a suite."""
     plan = make_plan(suite)
     with Store.readable(results) as store:
+        plan = stages.resolved(plan, store)
         rows = report.suite_rows(plan, store)
         certificates = report.suite_certificates(plan, store)
     if not rows:

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.errors import UserError
 from benchmarks.fingerprint import digest, fingerprint
-from benchmarks.rows import metric_of
+from benchmarks.rows import Replicate, metric_of
 from benchmarks.suite import LearnerEntry, Run, Suite, TargetEntry
 from benchmarks.work import CertificateUnit, CurveUnit, Unit
 
@@ -111,42 +111,55 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
             _, classes = degree_and_classes(target_entry.family, d, target_entry.params)
             traces = suite.traces and "traces" in descriptor.capabilities
             for block, replicates in enumerate(run.blocks()):
-                for stage, plan in enumerate(run.stages):
-                    sizes = tuple(plan.sizes(d, r.sample) for r in replicates)
-                    axes = {
-                        "kind": "curves",
-                        "learner": spec,
-                        "target": target_entry.spec(),
-                        "d": d,
-                        "replicates": [dataclasses.astuple(r) for r in replicates],
-                        "sizes": sizes,
-                        "test": dataclasses.asdict(suite.test),
-                        "traces": traces,
-                        "dtype": descriptor.dtype,
-                        **EXECUTION,
-                    }
-                    key, code, versions = key_of(axes)
-                    yield CurveUnit(
-                        key=key,
-                        axes=axes,
-                        code=code,
-                        versions=versions,
-                        suite=suite.name,
-                        learner=learner,
-                        learner_spec=spec,
-                        target=target,
-                        target_spec=target_entry.spec(),
-                        d=d,
-                        block=block,
-                        stage=stage,
-                        replicates=replicates,
-                        sizes=sizes,
-                        metric=metric_of(classes),
-                        test_min=suite.test.min,
-                        test_max=suite.test.max,
-                        traces=traces,
-                        cost=_cost(descriptor.cost, sizes, d),
-                    )
+                sizes = tuple(run.sizes.sizes(d, r.sample) for r in replicates)
+                axes = {
+                    "kind": "curves",
+                    "learner": spec,
+                    "target": target_entry.spec(),
+                    "d": d,
+                    "replicates": [dataclasses.astuple(r) for r in replicates],
+                    "sizes": sizes,
+                    "test": dataclasses.asdict(suite.test),
+                    "traces": traces,
+                    "dtype": descriptor.dtype,
+                    **EXECUTION,
+                }
+                key, code, versions = key_of(axes)
+                yield CurveUnit(
+                    key=key,
+                    axes=axes,
+                    code=code,
+                    versions=versions,
+                    suite=suite.name,
+                    learner=learner,
+                    learner_spec=spec,
+                    target=target,
+                    target_spec=target_entry.spec(),
+                    d=d,
+                    block=block,
+                    stage=0,
+                    replicates=replicates,
+                    sizes=sizes,
+                    metric=metric_of(classes),
+                    test_min=suite.test.min,
+                    test_max=suite.test.max,
+                    traces=traces,
+                    cost=_cost(descriptor.cost, sizes, d),
+                )
+
+
+def later_stage(
+    unit: CurveUnit, stage: int, replicates: tuple[Replicate, ...], sizes: tuple[tuple[int, ...], ...]
+) -> CurveUnit:
+    """The unit's cell and block at other sizes, for those of its replicates that have any."""
+    axes = {**unit.axes, "replicates": [dataclasses.astuple(r) for r in replicates], "sizes": sizes}
+    key, code, versions = key_of(axes)
+    largest = [max(max(s) for s in u) for u in (sizes, unit.sizes)]
+    cost = unit.cost * largest[0] / largest[1] * len(sizes) / len(unit.sizes)
+    return dataclasses.replace(
+        unit, key=key, axes=axes, code=code, versions=versions, stage=stage, replicates=replicates,
+        sizes=sizes, cost=cost,
+    )  # fmt: skip
 
 
 def _certificates(suite: Suite) -> Iterable[CertificateUnit]:

@@ -57,7 +57,7 @@ def suite_certificates(plan: Plan, store: Store) -> Certificates:
     }
 
 
-def _epsilons(suite: Suite) -> list[Epsilon]:
+def epsilons_of(suite: Suite) -> list[Epsilon]:
     """The suite's epsilons, and eps_rel = 0.1: what success means where the top degree is asked for."""
     from benchmarks.sample_complexity import Epsilon
 
@@ -68,7 +68,7 @@ def show_table(suite: Suite, rows: Sequence[Row], certificates: Certificates, co
     """Print n* and exponents."""
     from benchmarks.table import print_table
 
-    print_table(list(rows), certificates, _epsilons(suite), console)
+    print_table(list(rows), certificates, epsilons_of(suite), console)
 
 
 def draw_figures(suite: Suite, rows: Sequence[Row], certificates: Certificates, results: Path) -> list[Path]:
@@ -85,6 +85,6 @@ def draw_figures(suite: Suite, rows: Sequence[Row], certificates: Certificates, 
     provenance = figures.provenance_of(rows, NAME, importlib.metadata.version("hierbench"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return figures.write(rows, certificates, _epsilons(suite), folder, provenance)
+        return figures.write(rows, certificates, epsilons_of(suite), folder, provenance)
     except OSError as error:
         raise UserError(f"figures cannot be written to {folder}: {error}") from error

@@ -42,6 +42,16 @@ class Outcome:
     failed: tuple[tuple[Unit, Result], ...]
     interrupted: bool
 
+    def then(self, later: Outcome) -> Outcome:
+        """This run and the one that followed it, as one."""
+        return Outcome(
+            self.computed + later.computed,
+            self.present + later.present,
+            self.waiting + later.waiting,
+            self.failed + later.failed,
+            later.interrupted,
+        )
+
 
 def missing(plan: Plan, store: Store) -> tuple[Unit, ...]:
     """Units that have no finished result, longest first; failed ones are tried again."""

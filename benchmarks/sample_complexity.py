@@ -178,7 +178,7 @@ def crossing(
     return float(grid[first_below - 1]), float(grid[first_below]), "bracketed"
 
 
-def _decides(row: Row, threshold: float) -> bool:
+def decides(row: Row, threshold: float) -> bool:
     """Whether a row's test error says on which side of ``threshold`` it lies."""
     if row.error is None or not math.isfinite(row.error):
         return False
@@ -218,7 +218,7 @@ def n_stars(
             threshold = epsilon.threshold(certificate)
             interval: tuple[float, float, Censoring] = (0.0, math.inf, "undefined")
             if threshold is not None:
-                points = [(row.n, row.error) for row in curve if _decides(row, threshold)]
+                points = [(row.n, row.error) for row in curve if decides(row, threshold)]
                 interval = crossing([n for n, _ in points], [error or 0.0 for _, error in points], threshold)
             degree = None
             if certificate is not None and threshold is not None and not certificate.classes:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import lock, modules
+from benchmarks import lock, modules, stages
 from benchmarks.plan import key_of, make_plan
 from benchmarks.store import Store, UnitRecord
 from benchmarks.suite_file import load_suite
@@ -40,11 +40,11 @@ def show_status(suite: str | None, results: Path, prune: bool, wait: bool) -> No
         print(f"{len(stale)} stale units deleted")
     with Store.readable(results) as store:
         units = store.units()
-    stale_keys = {u.key for u in units if is_stale(u)}
-    if suite is None:
-        _by_suite(units, stale_keys)
-    else:
-        _one_suite(suite, units, stale_keys)
+        stale_keys = {u.key for u in units if is_stale(u)}
+        if suite is None:
+            _by_suite(units, stale_keys)
+        else:
+            _one_suite(suite, store, units, stale_keys)
     if stale_keys:
         print(
             f"{len(stale_keys)} units are stale (code or versions changed): "
@@ -68,8 +68,8 @@ def _by_suite(units: Sequence[UnitRecord], stale: set[str]) -> None:
         print(f"{suite}: " + ", ".join(f"{n} {state}" for state, n in found.items() if n))
 
 
-def _one_suite(name: str, units: Sequence[UnitRecord], stale: set[str]) -> None:
-    plan = make_plan(load_suite(name))
+def _one_suite(name: str, store: Store, units: Sequence[UnitRecord], stale: set[str]) -> None:
+    plan = stages.resolved(make_plan(load_suite(name)), store)
     known = {u.key: u for u in units}
     titles = Counter(u.title for u in units if u.key in stale)
     lines: dict[str, Counter[str]] = {}

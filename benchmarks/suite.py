@@ -23,6 +23,9 @@ class SizePlan:
     n_i = scale d^power ratio^(i + u_r), i = 0..count-1, rounded, cut at ``max``, where
     u_r = frac(0.618 r) and r is the replicate's sample index. Without the stagger the
     bracket of n* would have the same two ends in every replicate, and width zero.
+
+    With ``refine`` this is the first stage only: further sizes are put into the brackets of n*
+    that are wider than this ratio, stage by stage (``benchmarks.stages``).
     """
 
     scale: float
@@ -30,6 +33,7 @@ class SizePlan:
     ratio: float
     count: int
     max: int
+    refine: float | None = None
 
     def sizes(self, d: int, sample: int) -> tuple[int, ...]:
         """Strictly increasing sizes of the replicate with this sample index."""
@@ -79,15 +83,12 @@ class LearnerEntry:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """Cells of the suite: every learner on every target at every d, with one size plan.
-
-    ``stages`` are handed to the learner one after the other; a plain grid is one stage.
-    """
+    """Cells of the suite: every learner on every target at every d, with one size plan."""
 
     targets: tuple[str, ...]
     learners: tuple[str, ...]
     d: tuple[int, ...]
-    stages: tuple[SizePlan, ...]
+    sizes: SizePlan
     replicates: tuple[Replicate, ...]
 
     def cells(self) -> Iterator[tuple[str, str, int]]:

@@ -26,6 +26,8 @@ from benchmarks.suite import (
 )
 from benchmarks.toml_lines import Document, Table
 
+MINIMUM_REFINE = 1.1
+"""Narrower brackets than this say more of one replicate than replicates differ."""
 SUITES = Path(__file__).parent / "suites"
 
 
@@ -202,8 +204,16 @@ def _sizes(table: Table) -> SizePlan:
         ratio=table.number("ratio"),
         count=table.whole("count"),
         max=table.whole("max", least=2),
+        refine=table.number("refine") if "refine" in table.data else None,
     )
+    table.asked.add("refine")
     table.done()
+    if plan.refine is not None and not MINIMUM_REFINE <= plan.refine < plan.ratio:
+        table.fail(
+            "refine",
+            f"{plan.refine:g}: brackets of n* are narrowed to this ratio; at least {MINIMUM_REFINE:g} and "
+            f"below ratio = {plan.ratio:g} needed",
+        )
     if plan.ratio < 1 or (plan.ratio == 1 and plan.count > 1):
         table.fail("ratio", f"{plan.ratio:g}: sizes must grow (above 1, or 1 with count = 1)")
     return plan
@@ -214,7 +224,7 @@ def _run(table: Table, targets: list[str], learners: list[str], replicates: tupl
         targets=table.names("targets", "target", targets),
         learners=table.names("learners", "learner", learners),
         d=tuple(table.items("d", int, "whole numbers")),
-        stages=(_sizes(table.table("sizes")),),
+        sizes=_sizes(table.table("sizes")),
         replicates=_replicates(table, replicates),
     )
     table.done()
@@ -234,16 +244,15 @@ def _check_cells(suite: Suite, tables: list[Table]) -> None:
                 except ValueError as error:
                     table.fail("d", f"target {label!r} at d = {d}: {error}")
             for replicate in run.replicates:
-                for plan in run.stages:
-                    sizes = plan.sizes(d, replicate.sample)
-                    if not sizes:
-                        table.fail(
-                            "sizes",
-                            f"no size up to max = {plan.max} at d = {d}, sample {replicate.sample}: raise "
-                            "max or lower scale",
-                        )
-                    if sizes[0] < 2:
-                        table.fail("sizes", f"n = {sizes[0]} at d = {d}: at least 2 needed, raise scale")
+                sizes = run.sizes.sizes(d, replicate.sample)
+                if not sizes:
+                    table.fail(
+                        "sizes",
+                        f"no size up to max = {run.sizes.max} at d = {d}, sample {replicate.sample}: raise "
+                        "max or lower scale",
+                    )
+                if sizes[0] < 2:
+                    table.fail("sizes", f"n = {sizes[0]} at d = {d}: at least 2 needed, raise scale")
         for cell in run.cells():
             if cell in owner:
                 learner, target, d = cell
@@ -268,10 +277,7 @@ def _bar(table: Table, suite: Suite) -> Bar:
     table.done()
     for run in suite.runs:
         if (bar.learner, bar.target, bar.d) in set(run.cells()):
-            per_replicate = [
-                {n for plan in run.stages for n in plan.sizes(bar.d, r.sample)} for r in run.replicates
-            ]
-            shared = set.intersection(*per_replicate)
+            shared = set.intersection(*(set(run.sizes.sizes(bar.d, r.sample)) for r in run.replicates))
             if bar.n in shared:
                 return bar
             known = ", ".join(str(n) for n in sorted(shared)) or (
