@@ -175,7 +175,11 @@ class Algorithm1Regressor(SGDRegressorBase):
         hook: NetworkHook | None,
     ) -> Trained:
         assert isinstance(network, Algorithm1Network)
-        rule = Switching(patience=self.patience, distillation=self.distillation)
+        rule = Switching(
+            patience=self.patience,
+            distillation=self.distillation,
+            chance=math.log(2.0) if self.loss == "logistic" else 1.0,
+        )
         return train(
             network, initial, jobs, schedule,
             dtype=TORCH_DTYPES[self.dtype], device=self.device,

@@ -21,7 +21,7 @@ class Switching:
 
     Level 1 is on from the first step. The distillation of the newest level goes on once the
     running loss is at its plateau: it fell by less than ``settled`` over the last ``patience``
-    and is below ``fallen`` of the plateau before (the variance of the labels at first); or at
+    and is below ``fallen`` of the plateau before (at first ``chance``); or at
     the latest after l / L of the share ``deadline``, since a training set may be fitted without
     ever pausing. One ``patience`` later the next level goes on. Nothing ever goes off again.
 
@@ -31,6 +31,8 @@ class Switching:
     settled, fallen : float in (0, 1]
     distillation : float
         Factor of the regulariser, at least 0.
+    chance : float
+        Loss of a net that has learned nothing: the labels' variance, or log 2 for the logistic loss.
     """
 
     patience: float = 0.05
@@ -38,6 +40,7 @@ class Switching:
     settled: float = 0.2
     fallen: float = 0.7
     distillation: float = 0.1
+    chance: float = 1.0
 
 
 def distillation(block: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -83,7 +86,7 @@ class LevelSwitch:
         self.on_at = np.full((n_nets, L), np.inf)
         self.on_at[:, 0] = 0
         self.distilled_at = np.full((n_nets, L), np.inf)
-        self._plateau = np.ones(n_nets)
+        self._plateau = np.full(n_nets, rule.chance)
         self._every = max(1, steps // _CHECKS)
         self._patience = max(self._every, round(rule.patience * steps))
         self._history: deque[np.ndarray] = deque(maxlen=1 + self._patience // self._every)

@@ -68,7 +68,7 @@ def tune(solver: PrefixSolver, n: int, budget: Budget) -> Fit:
     cost = _Cost(solver)
     coarse = _product([axis.coarse for axis in solver.axes])
     scanned = cost.solve(coarse, scan)
-    while not scanned and coarse[0][-1] + 1 < len(solver.axes[-1].values):
+    while not scanned and coarse[-1][-1] + 1 < len(solver.axes[-1].values):
         coarse = [p[:-1] + (coarse[-1][-1] + 1,) for p in dict.fromkeys(q[:-1] + (0,) for q in coarse)]
         scanned = cost.solve(coarse, scan)
     if not scanned:

@@ -125,9 +125,10 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
             start = network.restrict(current, level)
             if trained is not None:
                 start = phase.grow(trained.flat, start)
-            given = jobs
+            given, traced = jobs, hook
             if repeated and level < network.depth:
                 above = network.upper_part(last_round, level)
+                traced = None  # alone, a level that is fitted to a residual predicts nothing
                 given = [
                     dataclasses.replace(
                         job, source=Residuals(job.source, functools.partial(outputs_of, network, one))
@@ -139,7 +140,7 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
                 phase, start, given, schedule,
                 trainable=phase.trainable(lowest, self.refit_readouts), lowest=lowest,
                 dtype=TORCH_DTYPES[self.dtype], device=self.device,
-                hook=after_steps(hook, phase, turn * schedule.steps),
+                hook=after_steps(traced, phase, turn * schedule.steps),
             )  # fmt: skip
         assert trained is not None
         return trained

@@ -139,12 +139,14 @@ class DenseNetwork:
     def trainable(self, lowest: int, all_readouts: bool) -> np.ndarray:
         """Which parameters move when the levels below ``lowest`` are frozen, (n_parameters,) bool.
 
-        The read-outs of x and of frozen levels move only if ``all_readouts``; c always does.
+        The read-outs of frozen levels, and of x once there are any, move only if ``all_readouts``; c
+        always does.
         """
+        everything = all_readouts or lowest == 1
         flags: list[bool] = []
         for level in range(1, self.depth + 1):
             flags.extend([level >= lowest] * (len(self.reads(level)) + 1))
-        flags.extend(all_readouts or level >= lowest for level in range(self.depth + 1))
+        flags.extend(everything or level >= lowest for level in range(self.depth + 1))
         flags.append(True)
         return np.concatenate(
             [np.full(math.prod(s), flag) for s, flag in zip(self.shapes(), flags, strict=True)]

@@ -55,7 +55,9 @@ class PolynomialRegressor(RegressorMixin, BaseEstimator):
     Parameters
     ----------
     degree : largest k tried.
-    ridge : None (tuned), a number (fixed) or several (tried). Absolute: not multiplied by n.
+    ridge : None (tuned), a number (fixed) or several (tried). Absolute: not multiplied by n. Where
+        there are fewer features than samples it is that of the largest degree tried, and less by the decay
+        for every degree below.
     decay : the same for the factor by which coefficients are expected to fall with each degree.
     max_features : bound on the order of the equations, the smaller of n and the number of features: memory
         is 16 max_features^2 bytes. Degrees beyond it are left out, and ``fit_report_.health`` says which was

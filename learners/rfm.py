@@ -128,7 +128,10 @@ class RFMRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
             return self._store(X, y, best, chains[best], work)
         # The error may have fallen between the scouts and the whole sample: plain fits of all of it tell.
         plain = {p: self._chain(p, powers[0], axes, X, y, work, most=0) for p in exponents}
-        best = min(pairs, key=lambda pair: min(chains[pair].error, plain[pair[0]].error))
+        # Where the plain fit is the better one, its powers tie: the scouts decide between them.
+        best = min(
+            pairs, key=lambda pair: (min(chains[pair].error, plain[pair[0]].error), chains[pair].error)
+        )
         state = self._chain(*best, axes, X, y, work, plain=plain[best[0]].fit)
         for p, other in plain.items():
             if other.error < state.error:

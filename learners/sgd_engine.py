@@ -256,7 +256,7 @@ def _train_group(
         for i in range(length):
             step = start + i
             if hook and step in traced:
-                hook(step, flat.cpu().double().numpy())
+                hook(step, flat.cpu().double().numpy().copy())  # training goes on in the original
             out, features, slopes = network.forward(views, X[i])
             mean_loss, derivative = loss_and_derivative(out, y[i], schedule.loss)
             loss = mean_loss if step == 0 else loss.lerp_(mean_loss, max(0.01, 1 / (step + 1)))

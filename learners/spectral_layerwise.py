@@ -61,12 +61,13 @@ class SpectralLayerwiseRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
     The ranks r_1, r_2, .. are chosen one after the other on a held-out quarter of the rows, which neither
     moments nor read-out see, a level below the last being judged by a quadratic read-out of its z. All
     rows are then used at these ranks. The read-out's degree, ridge and decay are tuned by closed-form
-    leave-one-out.
+    leave-one-out, which is honest with ``splitting`` only: else the directions have seen the label that
+    is left out, and the ridge comes out somewhat small.
 
     Parameters
     ----------
     depth : number of levels L, the depth of the target.
-    degree : largest degree of the read-out.
+    degree : largest degree of the read-out; beyond 2 only with at most 1500 monomials (or n, if less).
     n_directions : None (chosen), or r for every level, capped at the number there is.
     max_features : bounds ranks and degree: the equations of a read-out, of which there are as many as
         features or rows, whichever is less, are no more.

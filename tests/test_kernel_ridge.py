@@ -109,3 +109,11 @@ def test_tuning_is_within_a_tenth_of_the_best_of_a_ten_times_larger_grid(estimat
         )
         ratios.append(mse / best)
     assert np.exp(np.mean(np.log(ratios))) <= 1.1, ratios
+
+
+def test_ridges_that_are_all_too_small_are_refused_in_one_line():
+    X, y = sample(40)
+    X[1] = X[0]
+    y[1] = y[0]
+    with pytest.raises(ValueError, match="not positive definite"):
+        KernelRidgePolynomial(degree=1, ridge=[0.0, 1e-300]).fit(np.vstack([X] * 3), np.concatenate([y] * 3))

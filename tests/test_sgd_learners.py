@@ -187,3 +187,21 @@ def test_fresh_samples_are_learned_in_one_pass():
 def test_bad_parameters_are_refused_with_what_is_allowed(learner, message):
     with pytest.raises(ValueError, match=message):
         learner.fit(*quadratic_data(20))
+
+
+def test_what_is_shown_along_training_stays_as_it_was():
+    """In float64 a view of the parameters would show the final ones at every step."""
+    X, y = quadratic_data(60)
+    learner = DenseNetRegressor(width=8, steps=30, batch_size=16, dtype="float64", restarts=2, random_state=0)
+    shown = []
+    learner.fit_curves([Curve(X, y, (60,), 0)], lambda step, fitted: shown.append(fitted[0].predict(X)))
+    assert not np.allclose(shown[0], shown[-1])
+
+
+def test_strict_freezing_begins_when_something_is_frozen():
+    net = DenseNetRegressor(depth=2, width=4)._network(3)
+    d, whole = 3, net.trainable(1, False)
+    assert whole.all()
+    frozen = net.trainable(2, False)
+    readout_of_x = slice(-1 - 4 - 4 - d, -1 - 4 - 4)
+    assert not frozen[readout_of_x].any()
