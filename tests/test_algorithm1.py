@@ -272,6 +272,14 @@ def test_a_level_goes_on_at_the_plateau_of_the_loss_whatever_its_height():
         assert landed <= distilled[1] <= landed + 14 and on[2] == distilled[1] + 13
 
 
+def test_a_logistic_loss_at_chance_is_no_plateau():
+    rule = Switching(patience=0.05, deadline=1.0, distillation=0.0, chance=math.log(2.0))
+    on, distilled = switch_at(lambda step: 0.69, rule, 240, depth=2)
+    assert distilled[0] >= 120 and not on[1] < 120
+    learned, _ = switch_at(lambda step: max(0.3, 0.69 * 0.9**step), rule, 240, depth=2)
+    assert learned[1] < 60
+
+
 def test_a_loss_without_a_plateau_meets_the_deadline():
     for losses in (lambda step: 0.9**step, lambda step: 1.0, lambda step: math.nan):
         on, distilled = switch_at(losses, Switching(patience=0.05, deadline=0.6), 200)
