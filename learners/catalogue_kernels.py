@@ -60,7 +60,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source="Hoerl & Kennard, Technometrics 1970; Allen, Technometrics 1974",
         cost="about 10-30 (D^3 / 3 + n D^2 / 2), D features, or where D > n that of kernel ridge",
-        memory=_KERNEL_MEMORY,
+        memory=Memory(per_pair=32.0, fixed=1.5e7),
         capabilities=_KERNEL,
         knows_degree="degree",
     ),
