@@ -58,10 +58,11 @@ def suite_certificates(plan: Plan, store: Store) -> Certificates:
 
 
 def epsilons_of(suite: Suite) -> list[Epsilon]:
-    """The suite's epsilons, and eps_rel = 0.1: what success means where the top degree is asked for."""
+    """The suite's epsilons, those relative to the share of the top degrees last."""
     from benchmarks.sample_complexity import Epsilon
 
-    return [Epsilon(e) for e in suite.epsilons] + [Epsilon(0.1, relative=True)]
+    relative = [Epsilon(e, relative=True) for e in suite.relative_epsilons]
+    return [Epsilon(e) for e in suite.epsilons] + relative
 
 
 def show_table(suite: Suite, rows: Sequence[Row], certificates: Certificates, console: Console) -> None:

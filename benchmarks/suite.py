@@ -123,6 +123,7 @@ class Suite:
     test: TestPlan
     timeout_seconds: float
     epsilons: tuple[float, ...]
+    relative_epsilons: tuple[float, ...]
     traces: bool
     targets: tuple[TargetEntry, ...]
     learners: tuple[LearnerEntry, ...]

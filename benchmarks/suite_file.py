@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 import tomllib
@@ -114,10 +115,8 @@ def _suite(root: Table) -> Suite:
     if test.max < test.min:
         test_table.fail("max", f"{test.max} is below min = {test.min}")
     test_table.done()
-    epsilons = tuple(float(e) for e in root.items("epsilons", (int, float), "numbers"))
-    for epsilon in epsilons:
-        if not 0 < epsilon < math.inf:
-            root.fail("epsilons", f"{epsilon}: positive finite numbers needed")
+    epsilons = _epsilons(root, "epsilons")
+    relative = _epsilons(root, "relative_epsilons") if "relative_epsilons" in root.data else (0.1,)
     timeout = root.number("timeout_seconds")
     traces = root.flag("traces", False)
     target_tables, learner_tables = root.tables("target"), root.tables("learner")
@@ -130,10 +129,21 @@ def _suite(root: Table) -> Suite:
     runs = tuple(
         _run(t, [e.label for e in targets], [e.label for e in learners], replicates) for t in run_tables
     )
-    suite = Suite(name, summary, test, timeout, tuple(epsilons), traces, targets, learners, runs)
+    suite = Suite(name, summary, test, timeout, epsilons, relative, traces, targets, learners, runs)
     _check_cells(suite, run_tables)
     bars = tuple(_bar(t, suite) for t in bar_tables)
-    return Suite(name, summary, test, timeout, tuple(epsilons), traces, targets, learners, runs, bars)
+    return dataclasses.replace(suite, bars=bars)
+
+
+def _epsilons(root: Table, key: str) -> tuple[float, ...]:
+    """Distinct, in the order of the file, which is that of the tables."""
+    found = tuple(float(e) for e in root.items(key, (int, float), "numbers"))
+    for epsilon in found:
+        if not 0 < epsilon < math.inf:
+            root.fail(key, f"{epsilon}: positive finite numbers needed")
+        if found.count(epsilon) > 1:
+            root.fail(key, f"{epsilon:g} stands there twice")
+    return found
 
 
 def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) -> tuple[Replicate, ...]:

@@ -63,6 +63,14 @@ def test_every_suite_that_ships_is_valid(name):
     make_plan(suite)
 
 
+def test_epsilons_relative_to_the_top_degrees_come_last(tmp_path):
+    plain = load(tmp_path, GOOD)
+    assert [e.label for e in epsilons_of(plain)] == ["eps = 0.3", "eps = 0.1", "eps_rel = 0.1"]
+    more = load(tmp_path, GOOD.replace("[0.3, 0.1]", "[0.3, 0.1]\nrelative_epsilons = [0.5, 0.01]"))
+    assert [e.label for e in epsilons_of(more)][2:] == ["eps_rel = 0.5", "eps_rel = 0.01"]
+    assert {u.key for u in make_plan(plain).units} == {u.key for u in make_plan(more).units}
+
+
 def test_crossed_cell(tmp_path):
     suite = load(
         tmp_path, GOOD.replace("replicates = 4", "crossed = {targets = 4, samples = 2, inits = 2}", 1)
@@ -84,6 +92,8 @@ def test_crossed_cell(tmp_path):
         ("{min = 64, max = 128}", "{min = 64, maxi = 128}", 4, "did you mean 'max'"),
         ("timeout_seconds = 60", "timeout_seconds = -1", 5, "too small"),
         ("[0.3, 0.1]", "[0.3, -0.1]", 6, "positive"),
+        ("[0.3, 0.1]", "[0.3, 0.3]", 6, "twice"),
+        ("[0.3, 0.1]", "[0.3, 0.1]\nrelative_epsilons = [0.0]", 7, "positive"),
         ('"squares"', '"sqares"', 10, "did you mean 'squares'"),
         ("depth = 2, width", "deph = 2, width", 11, "did you mean 'depth'"),
         ("offset = 0.5", "ofset = 0.5", 16, "did you mean 'offset'"),
