@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.errors import UserError
 from benchmarks.plan import make_plan, narrowed, with_learner
+from benchmarks.report import epsilons_of
 from benchmarks.suite import LearnerEntry
 from benchmarks.suite_file import known_suites, load_suite
 
@@ -92,7 +93,7 @@ def test_crossed_cell(tmp_path):
         ("{min = 64, max = 128}", "{min = 64, maxi = 128}", 4, "did you mean 'max'"),
         ("timeout_seconds = 60", "timeout_seconds = -1", 5, "too small"),
         ("[0.3, 0.1]", "[0.3, -0.1]", 6, "positive"),
-        ("[0.3, 0.1]", "[0.3, 0.3]", 6, "twice"),
+        ("[0.3, 0.1]", "[0.3, 0.3]", 6, "repeated"),
         ("[0.3, 0.1]", "[0.3, 0.1]\nrelative_epsilons = [0.0]", 7, "positive"),
         ('"squares"', '"sqares"', 10, "did you mean 'squares'"),
         ("depth = 2, width", "deph = 2, width", 11, "did you mean 'depth'"),
