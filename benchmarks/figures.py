@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import plots
+from benchmarks.exponents import exponents
 from benchmarks.rows import Row
-from benchmarks.sample_complexity import EPSILONS, Certificates, Epsilon, exponents, n_stars, summarise
+from benchmarks.sample_complexity import EPSILONS, Certificates, Epsilon, n_stars, summarise
 from benchmarks.table import format_exponent
 from plots.data import (
     CurvePoint,

@@ -12,15 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.exponents import Exponent, dimension_slope, exponents
 from benchmarks.rows import STATUSES, Row
 from benchmarks.sample_complexity import (
     Certificates,
     Epsilon,
-    Exponent,
     NStar,
     Summary,
-    dimension_slope,
-    exponents,
     n_stars,
     summarise,
 )

@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 from synthetic_rows import certificate, row, suite
 
+from benchmarks.exponents import Exponent
 from benchmarks.rows import Row
-from benchmarks.sample_complexity import Epsilon, Exponent, Summary
+from benchmarks.sample_complexity import Epsilon, Summary
 from benchmarks.table import PIPE_WIDTH, format_count, format_exponent, format_summary, print_table
 
 EPSILONS = (Epsilon(0.1), Epsilon(0.1, relative=True))
