@@ -1,25 +1,84 @@
-"""Which sizes a learner is run at next: where an epsilon has been passed, and nowhere else."""
+"""Which sizes a learner is run at next: where an epsilon has been passed, and nowhere else.
+
+All sizes lie on one fine grid, low ratio^j up to high, of which an adaptive run takes a part.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from benchmarks.sample_complexity import crossing
+from benchmarks.sample_complexity import NStar, crossing
 
 SLACK = 1.02
 """Sizes are whole numbers: a bracket this much wider than asked for is not split."""
 
+STEEPEST = 8.0
+"""No n* is taken to grow faster than this power of d from one dimension to the next."""
+
+
+def on_grid(n: float, low: int, high: int, ratio: float, steps: int = 0) -> int:
+    """The size of the fine grid nearest to ``n``, ``steps`` further on, within ``low`` and ``high``."""
+    j = round(math.log(n / low) / math.log(ratio)) + steps
+    return min(max(round(low * ratio**j), low), high)
+
+
+def starting_sizes(expected: tuple[float, float], low: int, high: int, ratio: float) -> tuple[int, ...]:
+    """The fine grid from one step below to one step above what is expected, two sizes at least."""
+    first = on_grid(expected[0], low, high, ratio, -1)
+    last = on_grid(expected[1], low, high, ratio, 1)
+    if first == last:
+        first, last = on_grid(first, low, high, ratio, -1), on_grid(last, low, high, ratio, 1)
+    steps = math.ceil(math.log(last / first) / math.log(ratio) - 0.01)
+    return tuple(sorted({on_grid(first, low, high, ratio, j) for j in range(steps)} | {last}))
+
+
+def expected(stars: Sequence[NStar], d: int, power: float) -> tuple[float, float] | None:
+    """Smallest and largest n* to be expected at dimension ``d`` over the epsilons, from those at smaller d.
+
+    At every epsilon the geometric mean over replicates at the largest d of ``stars`` is carried on
+    by d^b: b is what the last two dimensions say, and ``power`` where there is one only. A replicate that is
+    censored counts with its finite end. None where nothing is known.
+    """
+    dimensions = sorted({s.d for s in stars})
+    found = []
+    for epsilon in {s.epsilon for s in stars}:
+        means = []
+        for at in dimensions[-2:]:
+            here = [s for s in stars if s.d == at and s.epsilon == epsilon]
+            known = [e for s in here if (e := _middle(s)) is not None]
+            if known:
+                means.append((at, sum(known) / len(known)))
+        if not means or means[-1][0] != dimensions[-1]:
+            continue
+        slope = power
+        if len(means) == 2:
+            slope = (means[1][1] - means[0][1]) / math.log(means[1][0] / means[0][0])
+        slope = min(max(slope, 0.0), STEEPEST)
+        found.append(means[-1][1] + slope * math.log(d / dimensions[-1]))
+    return (math.exp(min(found)), math.exp(max(found))) if found else None
+
+
+def _middle(star: NStar) -> float | None:
+    ends = [math.log(end) for end in (star.lower, star.upper) if 0 < end < math.inf]
+    return sum(ends) / len(ends) if ends else None
+
 
 def next_sizes(
-    measured: Sequence[tuple[int, float]], taken: Sequence[int], thresholds: Sequence[float], ratio: float
+    measured: Sequence[tuple[int, float]],
+    taken: Sequence[int],
+    thresholds: Sequence[float],
+    ratio: float,
+    within: tuple[int, int],
 ) -> tuple[int, ...]:
-    """Sizes that halve (in the logarithm) the widest brackets of n* of one replicate.
+    """Sizes that narrow the brackets of n* of one replicate.
 
     Method: the bracket of n* at every threshold is that of ``sample_complexity.crossing``, so that
     the sizes are put where the statistic will look. One that is wider than ``ratio`` is split at
-    its geometric middle; brackets that several thresholds share are split once. What is beyond an
-    end of the grid stays there: a learner that fails at the largest size is not run at others.
+    the middle size of the fine grid in it; one that is open above (below) where larger (smaller)
+    sizes are allowed is followed there, two steps of the fine grid at a time. Brackets that several
+    thresholds share are split once. What is beyond ``within`` stays there: a learner that fails at
+    the largest size is not run at others.
 
     Parameters
     ----------
@@ -31,18 +90,30 @@ def next_sizes(
         Errors that the suite's epsilons ask for on this replicate's target.
     ratio : float
         Above 1: the width at which a bracket is narrow enough.
+    within : (int, int)
+        Smallest and largest size allowed.
 
     Returns
     -------
     tuple of int
-        Increasing; empty where every bracket is narrow enough.
+        Increasing; empty where every bracket is narrow enough, or open at an end of ``within``.
     """
     sizes, errors = [n for n, _ in measured], [error for _, error in measured]
+    low, high = within
     found = set()
     for threshold in thresholds:
         lower, upper, kind = crossing(sizes, errors, threshold)
         if kind == "bracketed" and upper > SLACK * ratio * lower:
-            # a step at a time of the grid asked for, so that no bracket ends narrower than need be
-            steps = math.ceil(math.log(upper / (SLACK * lower)) / math.log(ratio))
-            found.add(round(lower * (upper / lower) ** ((steps // 2) / steps)))
+            found.add(_between(lower, upper, low, ratio))
+        elif kind == "right" and max(taken) < high:
+            found.add(on_grid(max(taken), low, high, ratio, 2))
+        elif kind == "left" and min(taken) > low:
+            found.add(on_grid(min(taken), low, high, ratio, -2))
     return tuple(sorted(found - set(taken)))
+
+
+def _between(lower: float, upper: float, low: int, ratio: float) -> int:
+    """The middle one of the sizes of the fine grid between two others."""
+    last = math.ceil(math.log(upper / low) / math.log(ratio))
+    inside = [n for j in range(last + 1) if lower * SLACK < (n := round(low * ratio**j)) * SLACK < upper]
+    return inside[(len(inside) - 1) // 2] if inside else round(math.sqrt(lower * upper))

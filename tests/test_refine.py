@@ -5,18 +5,20 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.refine import SLACK, next_sizes
-from benchmarks.sample_complexity import crossing
+from benchmarks.refine import SLACK, expected, next_sizes, starting_sizes
+from benchmarks.rows import Replicate
+from benchmarks.sample_complexity import Epsilon, NStar, crossing
 
 
 def curve(n, scale):
     return 1.0 / (1.0 + (n / scale) ** 2)
 
 
-def refined(coarse, error, thresholds, ratio):
+def refined(coarse, error, thresholds, ratio, within=None):
     """Sizes taken until nothing is wider than ``ratio``, and the stages that took."""
     taken, stages = list(coarse), 0
-    while new := next_sizes([(n, error(n)) for n in taken], taken, thresholds, ratio):
+    within = within or (min(coarse), max(coarse))
+    while new := next_sizes([(n, error(n)) for n in taken], taken, thresholds, ratio, within):
         taken, stages = sorted([*taken, *new]), stages + 1
         assert stages < 20
     return taken, stages
@@ -41,15 +43,15 @@ def test_brackets_end_as_narrow_as_asked_for_around_the_true_crossing(scale):
 
 def test_nothing_is_asked_for_beyond_the_ends_or_twice():
     measured = [(10, 1.0), (40, 0.9), (160, 0.8)]
-    assert next_sizes(measured, [10, 40, 160], [0.5], 1.5) == ()
-    assert next_sizes([(10, 0.1), (40, 0.05)], [10, 40], [0.5], 1.5) == ()
-    assert next_sizes([], [10, 40], [0.5], 1.5) == ()
+    assert next_sizes(measured, [10, 40, 160], [0.5], 1.5, (10, 160)) == ()
+    assert next_sizes([(10, 0.1), (40, 0.05)], [10, 40], [0.5], 1.5, (10, 40)) == ()
+    assert next_sizes([], [10, 40], [0.5], 1.5, (10, 40)) == ()
     # 20 diverged: its bracket stays as wide as it is
-    assert next_sizes([(10, 1.0), (40, 0.1)], [10, 20, 40], [0.5], 2.0) == ()
+    assert next_sizes([(10, 1.0), (40, 0.1)], [10, 20, 40], [0.5], 2.0, (10, 40)) == ()
 
 
 def test_thresholds_in_one_bracket_share_its_middle():
-    assert next_sizes([(100, 0.9), (400, 0.01)], [100, 400], [0.5, 0.1, 0.03], 1.5) == (200,)
+    assert next_sizes([(100, 0.9), (400, 0.01)], [100, 400], [0.5, 0.1, 0.03], 1.5, (100, 400)) == (225,)
 
 
 def test_a_noisy_curve_is_refined_where_the_statistic_puts_its_crossing():
@@ -64,3 +66,44 @@ def test_a_noisy_curve_is_refined_where_the_statistic_puts_its_crossing():
         taken, _ = refined([round(20 * 6.0**i) for i in range(6)], error, [0.1], 1.6)
         low, high, kind = crossing(taken, [error(n) for n in taken], 0.1)
         assert kind == "bracketed" and high <= SLACK * 1.6 * low * 1.01
+
+
+def grid(low, ratio, count):
+    return [round(low * ratio**j) for j in range(count)]
+
+
+def test_a_start_in_the_wrong_place_finds_the_bracket_of_the_full_grid():
+    full = grid(20, 1.5, 20)
+    thresholds = [0.3, 0.1]
+    for scale in (60.0, 900.0, 15000.0, 1e6):
+        for guess in (50.0, 1000.0, 30000.0):
+            start = starting_sizes((guess, 2 * guess), full[0], full[-1], 1.5)
+            taken, _ = refined(start, lambda n, s=scale: curve(n, s), thresholds, 1.5, (full[0], full[-1]))
+            assert set(taken) <= set(full)
+            for threshold in thresholds:
+                found = crossing(taken, [curve(n, scale) for n in taken], threshold)
+                assert found == crossing(full, [curve(n, scale) for n in full], threshold)
+
+
+def test_a_start_covers_what_is_expected_and_stays_on_the_grid():
+    full = grid(20, 1.5, 12)
+    assert starting_sizes((100.0, 150.0), full[0], full[-1], 1.5) == tuple(full[3:7])
+    assert starting_sizes((5.0, 6.0), full[0], full[-1], 1.5) == tuple(full[:2])
+    assert starting_sizes((1e6, 1e7), full[0], full[-1], 1.5) == tuple(full[-2:])
+    assert starting_sizes((50.0, 1e7), 20, 100, 1.5) == (30, 45, 68, 100)
+
+
+def star(d, replicate, lower, upper, epsilon=0.1):
+    kind = "right" if upper == math.inf else "left" if lower == 0 else "bracketed"
+    index = Replicate(replicate, replicate, replicate)
+    return NStar("l", "t", d, index, Epsilon(epsilon), lower, upper, kind, epsilon, None)
+
+
+def test_what_is_expected_follows_the_last_two_dimensions():
+    stars = [star(8, 0, 50, 200), star(8, 1, 100, 400), star(8, 0, 500, 2000, 0.01)]
+    low, high = expected(stars, 16, power=3.0)
+    assert low == pytest.approx(8 * 100 * math.sqrt(2)) and high == pytest.approx(8 * 1000)
+    stars += [star(16, 0, 200, 800), star(16, 0, 4000, math.inf, 0.01)]
+    low, high = expected(stars, 32, power=3.0)
+    assert low == pytest.approx(400 * 400 / (100 * math.sqrt(2))) and high == pytest.approx(16000)
+    assert expected([star(8, 0, 0, math.inf)], 16, power=3.0) is None

@@ -34,14 +34,14 @@ learner = "{learner}"
 [[run]]
 targets = ["sq"]
 learners = ["it"]
-d = [4]
+d = {dimensions}
 sizes = {{scale = 1.5, power = 1, ratio = 6, count = 4, max = 900, refine = {refine}}}
 """
 
 
-def adaptive(folder, learner="krr_polynomial", refine=1.5):
+def adaptive(folder, learner="krr_polynomial", refine=1.5, dimensions="[4]"):
     path = folder / "adaptive.toml"
-    path.write_text(SUITE.format(learner=learner, refine=refine))
+    path.write_text(SUITE.format(learner=learner, refine=refine, dimensions=dimensions))
     return str(path)
 
 
@@ -127,3 +127,32 @@ def test_without_refine_the_plan_stays_as_it_is(finished):
 def test_ratios_that_narrow_nothing_are_refused(tmp_path, refine):
     with pytest.raises(UserError, match=r"refine: .*(narrowed to this ratio; at least 1.1|above 0)"):
         load_suite(adaptive(tmp_path, refine=refine))
+
+
+def test_a_larger_d_starts_where_the_smaller_ones_say(tmp_path):
+    path = adaptive(tmp_path, dimensions="[4, 5, 6]")
+    plan = plan_of(path)
+    with Store.writable(tmp_path) as store:
+        assert [u.d for u in resolved(plan, store).curves] == [4], "the larger wait"
+    assert run(path, tmp_path) == 0
+    _, whole, rows, certificates = all_of(path, tmp_path)
+    first = {u.d: u for u in whole.curves if u.stage == 0}
+    assert first[4].sizes == plan.curves[0].sizes
+    for unit, own in zip(plan.curves[1:], (first[5], first[6]), strict=True):
+        for sizes, coarse in zip(own.sizes, unit.sizes, strict=True):
+            assert min(coarse) <= min(sizes) < max(sizes) <= max(coarse)
+            grid = {round(min(coarse) * 1.5**j) for j in range(20)} | {max(coarse)}
+            assert set(sizes) <= grid
+    assert {u.d for u in whole.curves} == {4, 5, 6} == {r.d for r in rows}
+    stars = [s for s in n_stars(rows, certificates, epsilons_of(whole.suite)) if s.d > 4]
+    open_ends = [s for s in stars if s.censoring in ("left", "right")]
+    for star in open_ends:  # only at the ends of the plan's own grid
+        coarse = next(
+            s
+            for u in plan.curves
+            if u.d == star.d
+            for r, s in zip(u.replicates, u.sizes, strict=True)
+            if r == star.replicate
+        )
+        assert star.upper == min(coarse) or star.lower == max(coarse)
+    assert sum(s.censoring == "bracketed" for s in stars) >= 16
