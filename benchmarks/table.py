@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.exponents import Exponent, dimension_slope, exponents
+from benchmarks.growth import Growth, growth
 from benchmarks.rows import STATUSES, Row
 from benchmarks.sample_complexity import (
     Certificates,
@@ -34,6 +35,8 @@ LEGEND = (
     "confidence level.",
     "in C(d+p,p) = slope of log n* in log C(d+p,p), the number of polynomials of the degree p that eps asks "
     "for: theory says 1 for rotation-invariant kernels.",
+    "law = which of power, quasi-polynomial and exponential growth in d, fitted to the smaller d, predicts n* "
+    "at the largest by odds of 20 to 1; - where fewer than 3 smaller d are bracketed.",
 )
 
 
@@ -92,6 +95,13 @@ def _slope(found: Exponent) -> str:
     return format_exponent(found) if found.kind == "estimate" else "-"
 
 
+def format_growth(found: Growth) -> str:
+    """The law that predicted the held-out dimension, "undecided", or - where none could be fitted."""
+    if not found.scores:
+        return "-"
+    return found.law or "undecided"
+
+
 def degree_text(stars: Sequence[NStar], certificates: Sequence[Certificate]) -> str:
     """The degree that an epsilon asks for, over the targets drawn."""
     degrees = sorted({s.degree_needed for s in stars if s.degree_needed is not None})
@@ -138,12 +148,13 @@ def sections(
                     *(format_summary(summaries.get((target, learner, d, epsilon))) for d in dims),
                     format_exponent(slopes[target, learner, epsilon]),
                     _slope(by_dimension[target, learner, epsilon]),
+                    format_growth(growth([s for s in here if s.learner == learner])),
                 )
                 for learner in learners
             )
             if all(s.censoring == "undefined" for s in here):
                 cells = ()
-            columns = ("learner", *(f"d = {d}" for d in dims), "exponent", "in C(d+p,p)")
+            columns = ("learner", *(f"d = {d}" for d in dims), "exponent", "in C(d+p,p)", "law")
             found.append(Section(f"{epsilon.label} ({degree_text(here, known)})", columns, cells))
         yield target, found
 

@@ -12,9 +12,17 @@ from rich.console import Console
 from synthetic_rows import certificate, row, suite
 
 from benchmarks.exponents import Exponent
+from benchmarks.growth import Growth
 from benchmarks.rows import Row
 from benchmarks.sample_complexity import Epsilon, Summary
-from benchmarks.table import PIPE_WIDTH, format_count, format_exponent, format_summary, print_table
+from benchmarks.table import (
+    PIPE_WIDTH,
+    format_count,
+    format_exponent,
+    format_growth,
+    format_summary,
+    print_table,
+)
 
 EPSILONS = (Epsilon(0.1), Epsilon(0.1, relative=True))
 
@@ -60,6 +68,20 @@ def test_exponent_is_shown_with_its_interval_or_not_at_all() -> None:
     assert format_exponent(Exponent("estimate", 2.0, 1.8)) == "2.00 [1.80,inf]"
     assert format_exponent(Exponent("lower bound", low=2.678)) == ">= 2.67", "rounded down: it is a bound"
     assert format_exponent(Exponent("unidentified")) == "unidentified"
+
+
+def test_a_law_is_named_where_the_largest_dimension_decides() -> None:
+    assert format_growth(Growth(None, {}, None, "too few")) == "-"
+    assert format_growth(Growth(None, {"power": -1.0, "exponential": -2.0}, 32)) == "undecided"
+    rows = [
+        row(n, 0.02 if n >= star * (1 + 0.1 * r) else 1.0, d=d, r=r)
+        for d in (4, 8, 12, 16, 24)
+        for star in [math.exp(0.4 * d)]
+        for r in range(4)
+        for n in (round(3 * 1.15**i) for i in range(70))
+    ]
+    line = next(line for line in printed(rows, {}).splitlines() if line.endswith("exponential"))
+    assert "exponential" in line
 
 
 def test_piped_table_is_plain_and_not_too_wide() -> None:
