@@ -35,7 +35,7 @@ LEGEND = (
     "confidence level.",
     "in C(d+p,p) = slope of log n* in log C(d+p,p), the number of polynomials of the degree p that eps asks "
     "for: theory says 1 for rotation-invariant kernels.",
-    "law = which of power, quasi-polynomial and exponential growth in d, fitted to the smaller d, predicts n* "
+    "law = which of power, quasi-polynomial and exponential growth in d, fitted to smaller d, predicts n* "
     "at the largest by odds of 20 to 1; - where fewer than 3 smaller d are bracketed.",
 )
 
