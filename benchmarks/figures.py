@@ -9,6 +9,7 @@ from pathlib import Path
 
 import plots
 from benchmarks.exponents import exponents
+from benchmarks.overlays import predictions
 from benchmarks.rows import Row
 from benchmarks.sample_complexity import EPSILONS, Certificates, Epsilon, n_stars, summarise
 from benchmarks.table import format_exponent
@@ -90,7 +91,13 @@ def figure_data(
             if target in targets and (steps := median_floor(target, d, certificates))
         ),
         provenance=provenance,
+        predictions=tuple(_predicted(row, error) for row, error in predictions(rows, certificates)),
     )
+
+
+def _predicted(row: Row, error: float) -> CurvePoint:
+    replicate = (row.target_index, row.sample_index, row.init_index)
+    return CurvePoint(row.learner, row.target, row.d, replicate, row.n, error, "ok")
 
 
 def median_floor(target: str, d: int, certificates: Certificates) -> tuple[tuple[float, float], ...]:

@@ -122,6 +122,7 @@ class FigureData:
     """Everything that the figures of one suite show.
 
     ``learners`` fixes colours and markers: the same learner looks the same in all figures.
+    ``predictions`` are points of theory, not rows: the error expected of a learner at the same n.
     """
 
     learners: tuple[str, ...]
@@ -134,3 +135,4 @@ class FigureData:
     metrics: tuple[ErrorMetric, ...]
     kernel_floors: tuple[KernelFloor, ...]
     provenance: Provenance
+    predictions: tuple[CurvePoint, ...] = ()

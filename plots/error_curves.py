@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from plots.data import CurvePoint, FigureData, KernelFloor
@@ -18,6 +19,7 @@ from plots.style import PAGE_WIDTH, Look, dimension_axis, dodges, legend_entry, 
 _LOST = ("diverged", "failed", "timeout")
 _QUARTILES_FROM = 8  # replicates; with fewer, quartiles are hardly more than the range
 _FLOOR_COLOR = "0.55"
+_PREDICTED = (0, (2.4, 1.1))
 _HIGHEST_LIMIT = 10.0  # relative MSE: predicting the mean already gets 1
 _LOWEST_LIMIT = 1e-7  # below is exact recovery; a scale down to rounding would flatten the rest
 
@@ -114,6 +116,9 @@ def error_against_n(data: FigureData, target: str) -> Figure | None:
             _draw_curve(ax, [p for p in here if p.learner == learner], look, len(style), limits)
         lost |= _draw_lost(ax, here, style, limits)
         ax.set_title(f"d = {d}")
+    predicted = [p for p in data.predictions if p.target == target and p.d in dims]
+    for ax, d in zip(axes, dims, strict=False):
+        _draw_predictions(ax, [p for p in predicted if p.d == d], style)
     floors = [f for f in data.kernel_floors if f.target == target and f.d in dims]
     for floor in floors:
         _draw_floor(axes[dims.index(floor.d)], floor, limits)
@@ -127,7 +132,7 @@ def error_against_n(data: FigureData, target: str) -> Figure | None:
         if k + n_cols >= len(dims):
             ax.set_xlabel("samples n")
             ax.tick_params(labelbottom=True)
-    _legend(figure, points, style, lost, bool(floors))
+    _legend(figure, points, style, lost, bool(floors), bool(predicted))
     figure.suptitle(f"{text(target)}: error against samples (median, {_spread_text(points)})")
     return figure
 
@@ -186,6 +191,24 @@ def _draw_lost(
     return bool(lost)
 
 
+def _draw_predictions(ax: Axes, points: Sequence[CurvePoint], style: Mapping[str, Look]) -> None:
+    """The median over replicates of what theory expects, without markers, over the measured curves."""
+    for learner, look in style.items():
+        found = band(replicates(p for p in points if p.learner == learner))
+        if found is not None:
+            ax.plot(
+                found.n,
+                found.median,
+                color=look.color,
+                linewidth=0.6,
+                linestyle=_PREDICTED,
+                marker="",
+                zorder=2.6,
+                # Where theory is right the line lies on the measured one, of the same colour.
+                path_effects=[withStroke(linewidth=1.1, foreground="white")],
+            )
+
+
 def _draw_floor(ax: Axes, floor: KernelFloor, limits: tuple[float, float]) -> None:
     """A staircase behind the curves, over the sizes that they cover and no further."""
     x_limits = ax.get_xlim()
@@ -214,7 +237,12 @@ def _spread_text(points: Sequence[CurvePoint]) -> str:
 
 
 def _legend(
-    figure: Figure, points: Sequence[CurvePoint], style: Mapping[str, Look], lost: bool, floor: bool = False
+    figure: Figure,
+    points: Sequence[CurvePoint],
+    style: Mapping[str, Look],
+    lost: bool,
+    floor: bool = False,
+    predicted: bool = False,
 ) -> None:
     present = {p.learner for p in points}
     handles = [
@@ -228,6 +256,8 @@ def _legend(
         handles.append(legend_entry("diverged, failed or off the scale", marker="x"))
     if floor:
         handles.append(legend_entry("predicted kernel floor", _FLOOR_COLOR, linestyle="-"))
+    if predicted:
+        handles.append(legend_entry("kernel's prediction (eigenlearning)", linestyle=_PREDICTED))
     figure.legend(handles=handles, loc="outside lower center", ncols=n_columns(figure, handles))
 
 

@@ -1,0 +1,98 @@
+r"""Power of a polynomial by harmonic degree and radial part, under Gaussian inputs.
+
+The part of Hermite degree k of f on R^d is a sum over l = k, k - 2, ... of a spherical harmonic of
+degree l times R_{l,s}(r), s = (k - l) / 2: r^l and the Laguerre polynomial of degree s and index l + d/2 - 1
+in r^2 / 2, orthonormal. Rotation-invariant kernels weigh these differently, so that shares by Hermite degree
+do not say what such a kernel learns.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from targets.algebra import Polynomial, Series, laplacian
+from targets.base import Target
+from targets.family import Hierarchy
+from targets.measures import Measure, Product
+from targets.noise import Noisy
+from targets.polynomial import PolynomialTarget
+from targets.spectrum import Spectrum, side_by_side
+from targets.wrapper import law_of
+
+
+def radial_power(polynomial: Polynomial, measure: Measure, d: int) -> dict[int, np.ndarray]:
+    r"""A_l of one polynomial, exact: its part in the harmonics of degree l is sum_s R_{l,s} Z_s.
+
+    :math:`\Delta R_{l,s} Y_l = -2 \sqrt{s (s + l + d/2 - 1)}\, R_{l,s-1} Y_l`, and the Laplacian lowers the
+    Hermite degree by 2. So the inner products of the degree-q parts of f, its Laplacian, the Laplacian of
+    that, ... are sums over l <= q of A_l with known weights, solved for A_q from q = 0 upwards.
+
+    Parameters
+    ----------
+    polynomial : one function of orthonormal projections of x, with ``measure`` their Gaussian law.
+    d : dimension of x.
+
+    Returns
+    -------
+    dict l -> A_l, (S, S), A_l[s, t] = E[Z_s Z_t]
+        Positive semi-definite; the diagonal over l + 2s = k sums to the power of Hermite degree k.
+    """
+    lowered = [polynomial]
+    while (below := laplacian(lowered[-1])).n_terms:
+        lowered.append(below)
+    series = measure.expand(side_by_side(lowered))
+    top = int(polynomial.degrees.max(initial=0))
+    found: dict[int, np.ndarray] = {}
+    for q in range(top + 1):
+        size = min((top - q) // 2 + 1, len(lowered))
+        gram = _gram(series, q)[:size, :size].copy()
+        for lower in range(q % 2, q, 2):
+            shift = (q - lower) // 2
+            w = _weights(lower, shift, size, d)
+            gram -= w[:, None] * found[lower][shift:, shift:][:size, :size] * w
+        w = _weights(q, 0, size, d)
+        found[q] = gram / np.outer(w, w)
+    return {q: a for q, a in found.items() if a.any()}
+
+
+def _gram(series: Series, degree: int) -> np.ndarray:
+    if degree > 0:
+        return series.gram(degree)
+    return np.outer(series.constant, series.constant)
+
+
+def _weights(degree: int, shift: int, size: int, d: int) -> np.ndarray:
+    """Factor from R_{l,shift+j} to R_{l,shift} under j Laplacians, j < size."""
+    a = degree + d / 2 - 1
+    factors = []
+    for j in range(size):
+        steps = range(shift + 1, shift + j + 1)
+        factors.append(math.prod(-2 * math.sqrt(s * (s + a)) for s in steps))
+    return np.array(factors)
+
+
+def target_power(target: Target) -> dict[int, np.ndarray] | None:
+    """A_l of a target, scaled to variance 1, on standard Gaussian inputs.
+
+    None for other inputs, and where the polynomial is out of reach of the algebra.
+    """
+    if isinstance(target, Noisy):
+        target = target.base
+    law = law_of(target)
+    if law is None or law.name != "gaussian" or not law.isotropic:
+        return None
+    spectrum: Spectrum | None = None
+    if isinstance(target, Hierarchy):
+        spectrum = target._normalised.spectrum
+    elif isinstance(target, PolynomialTarget):
+        spectrum = target._raw
+    if spectrum is None or spectrum.polynomial is None:
+        return None
+    measure = spectrum.measure
+    if not (isinstance(measure, Product) and measure.gaussian):
+        return None
+    power = radial_power(spectrum.polynomial, measure, target.d)
+    variance = sum(float(np.trace(a)) for a in power.values())
+    return {q: a / variance for q, a in power.items()}
