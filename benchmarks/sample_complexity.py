@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
+from scipy.optimize import isotonic_regression
 
 from benchmarks.rows import Replicate, Row
 from targets.base import Certificate
@@ -134,8 +134,9 @@ def crossing(
     if not len(sizes):
         return 0.0, math.inf, "missing"
     log_errors = np.log(np.maximum(np.asarray(errors, dtype=float), _SMALLEST_ERROR))
-    grid = np.unique(np.asarray(sizes, dtype=float))
-    monotone = IsotonicRegression(increasing=False).fit(sizes, log_errors).predict(grid)
+    grid, where, counts = np.unique(np.asarray(sizes, dtype=float), return_inverse=True, return_counts=True)
+    means = np.bincount(where, weights=log_errors) / counts
+    monotone = isotonic_regression(means, weights=counts, increasing=False).x
     # Pooling rounds: a curve that sits exactly on the threshold has reached it.
     above = monotone > math.log(threshold) + 1e-9
     if above.all():
