@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 import sys
 from pathlib import Path
@@ -64,18 +63,10 @@ def execute(
 
 
 def _run(plan: Plan, store: Store, workers: int | None) -> runner.Outcome:
-    """Run the plan, then the stages that its rows ask for, until none is left."""
-    current = stages.resolved(plan, store)
-    outcome = runner.run(current, store, progress.make(), workers)
-    while not outcome.interrupted:
-        known = {u.key for u in current.units}
-        current = stages.resolved(plan, store)
-        added = tuple(u for u in current.curves if u.key not in known)
-        if not added:
-            break
-        only = dataclasses.replace(current, curves=added, certificates=())
-        outcome = outcome.then(runner.run(only, store, progress.make(), workers))
-    return outcome
+    """Run the plan, with the stages that its rows ask for as they come."""
+    growing = stages.Stages(plan, store)
+    follow = growing.resolved if growing.adaptive else None
+    return runner.run(growing.resolved(), store, progress.make(), workers, follow=follow)
 
 
 def figures_of(suite: Suite, results: Path) -> None:

@@ -19,11 +19,12 @@ EXECUTION = {"device": "cpu", "mode": "eager", "threads": 1}
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All units of a suite, in the order of the suite."""
+    """All units of a suite, in the order of the suite; ``urgent``: keys of those that others wait for."""
 
     suite: Suite
     curves: tuple[CurveUnit, ...]
     certificates: tuple[CertificateUnit, ...]
+    urgent: frozenset[str] = frozenset()
 
     @property
     def units(self) -> tuple[Unit, ...]:

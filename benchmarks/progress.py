@@ -25,6 +25,10 @@ class Estimator:
         self.spent: dict[str, tuple[float, float]] = {}
         self.total = sum(u.cost for u in waiting)
 
+    def added(self, units: Sequence[Unit]) -> None:
+        self.left |= {u.key: u for u in units}
+        self.total += sum(u.cost for u in units)
+
     def finished(self, unit: Unit, seconds: float) -> None:
         self.left.pop(unit.key, None)
         estimated, took = self.spent.get(_kind(unit), (0.0, 0.0))
@@ -86,6 +90,10 @@ class Lines:
         else:
             self.say(f"nothing to compute: all {present} units are present")
 
+    def added(self, units: Sequence[Unit]) -> None:
+        self.n += len(units)
+        self.estimator.added(units)
+
     def finished(self, unit: Unit, result: Result) -> None:
         self.done += 1
         self.estimator.finished(unit, result.seconds)
@@ -126,6 +134,10 @@ class Bar:
         text = f"{self.n} units ({present} present)" if waiting else f"all {present} units are present"
         self.bar.console.print(text, highlight=False)
         self.task = self.bar.add_task(f"on {workers} workers", total=1.0, count=f"0/{self.n}", eta="")
+
+    def added(self, units: Sequence[Unit]) -> None:
+        self.n += len(units)
+        self.estimator.added(units)
 
     def finished(self, unit: Unit, result: Result) -> None:
         self.done += 1

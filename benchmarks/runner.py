@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Protocol
 
 import pebble
@@ -28,6 +28,7 @@ class Progress(Protocol):
     """Hears of the run as it goes (see benchmarks.progress)."""
 
     def start(self, waiting: Sequence[Unit], present: int, workers: int) -> None: ...
+    def added(self, units: Sequence[Unit]) -> None: ...
     def finished(self, unit: Unit, result: Result) -> None: ...
     def close(self) -> None: ...
 
@@ -42,26 +43,22 @@ class Outcome:
     failed: tuple[tuple[Unit, Result], ...]
     interrupted: bool
 
-    def then(self, later: Outcome) -> Outcome:
-        """This run and the one that followed it, as one."""
-        return Outcome(
-            self.computed + later.computed,
-            self.present + later.present,
-            self.waiting + later.waiting,
-            self.failed + later.failed,
-            later.interrupted,
-        )
-
 
 def missing(plan: Plan, store: Store) -> tuple[Unit, ...]:
-    """Units that have no finished result, longest first; failed ones are tried again."""
+    """Units that have no finished result, those that others wait for first, then the longest; failed ones
+    are tried again."""
     done = {key for key, status in store.statuses().items() if status == "done"}
     units = {u.key: u for u in plan.units if u.key not in done}
-    return tuple(sorted(units.values(), key=lambda u: -u.cost))
+    return tuple(sorted(units.values(), key=lambda u: (u.key not in plan.urgent, -u.cost)))
 
 
 def run(
-    plan: Plan, store: Store, progress: Progress, workers: int | None = None, timeout: float | None = None
+    plan: Plan,
+    store: Store,
+    progress: Progress,
+    workers: int | None = None,
+    timeout: float | None = None,
+    follow: Callable[[], Plan] | None = None,
 ) -> Outcome:
     """Compute and store what is missing of ``plan``.
 
@@ -75,35 +72,54 @@ def run(
         Worker processes, one thread each; by default the cores available.
     timeout : float, optional
         Seconds a unit may take; by default the suite's.
+    follow : callable, optional
+        The plan as the store now has it, with the units that finished ones ask for; asked after every unit.
     """
     todo = missing(plan, store)
-    workers = min(workers or machine.cores(), max(len(todo), 1))
+    # more may be asked for than is waiting now
+    workers = workers or machine.cores()
+    workers = workers if follow and todo else min(workers, max(len(todo), 1))
     limit = timeout or plan.suite.timeout_seconds
     present = len({u.key for u in plan.units}) - len(todo)
+    waiting = {u.key: u for u in todo}
+    seen = set(waiting)
     failed: list[tuple[Unit, Result]] = []
     computed = 0
     interrupted = False
     progress.start(todo, present, workers)
     try:
         if todo:
-            with _pool(workers) as pool, contextlib.closing(_results(pool, todo, limit)) as results:
+            with (
+                _pool(workers) as pool,
+                contextlib.closing(_results(pool, waiting, workers, limit)) as results,
+            ):
                 for unit, result in results:
                     store.commit(unit, result)
                     computed += 1
                     if result.status != "done":
                         failed.append((unit, result))
                     progress.finished(unit, result)
+                    if follow:
+                        added = [u for u in missing(follow(), store) if u.key not in seen]
+                        seen.update(u.key for u in added)
+                        later = dict(waiting)
+                        waiting.clear()
+                        waiting.update({u.key: u for u in added} | later)
+                        progress.added(added)
     except KeyboardInterrupt:
         interrupted = True
     finally:
         progress.close()
-    return Outcome(computed, present, len(todo) - computed, tuple(failed), interrupted)
+    return Outcome(computed, present, len(seen) - computed, tuple(failed), interrupted)
 
 
 def _results(
-    pool: pebble.ProcessPool, units: Sequence[Unit], limit: float
+    pool: pebble.ProcessPool, waiting: dict[str, Unit], workers: int, limit: float
 ) -> Generator[tuple[Unit, Result], None, None]:
     """Units with their results, as they come; an exception is turned into a result.
+
+    They are taken out of ``waiting`` from its front, one for each free worker, so that what is put
+    there between two results is computed next.
 
     Raises
     ------
@@ -111,14 +127,18 @@ def _results(
         Between two units, never inside a commit; what had arrived before it is yielded first.
     """
     arrived: queue.SimpleQueue[tuple[Unit, Any] | None] = queue.SimpleQueue()
+    flying = 0
     with _interrupts_to(arrived):
-        for unit in units:
-            future = pool.schedule(worker.compute, args=[unit], timeout=limit)
-            future.add_done_callback(lambda f, u=unit: arrived.put((u, f)))  # type: ignore[misc]
-        for _ in units:
+        while waiting or flying:
+            while waiting and flying < workers:
+                unit = waiting.pop(next(iter(waiting)))
+                future = pool.schedule(worker.compute, args=[unit], timeout=limit)
+                future.add_done_callback(lambda f, u=unit: arrived.put((u, f)))  # type: ignore[misc]
+                flying += 1
             found = _get(arrived)
             if found is None:
                 raise KeyboardInterrupt
+            flying -= 1
             unit, future = found
             yield unit, _result(unit, future, limit)
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from benchmarks.plan import Plan, later_stage
 from benchmarks.refine import expected, next_sizes, starting_sizes
 from benchmarks.report import epsilons_of, suite_certificates
 from benchmarks.rows import Replicate, Row
-from benchmarks.sample_complexity import Certificates, Epsilon, NStar, decides, n_stars
+from benchmarks.sample_complexity import Certificates, NStar, decides, n_stars
 from benchmarks.store import Store
-from benchmarks.suite import SizePlan
 from benchmarks.work import CurveUnit
 
 MOST_STAGES = 8
@@ -20,88 +19,102 @@ MOST_STAGES = 8
 
 
 def resolved(plan: Plan, store: Store) -> Plan:
-    """The plan with the later stages that finished units ask for.
+    """The plan with the later stages that finished units ask for: see ``Stages``."""
+    return Stages(plan, store).resolved()
+
+
+class Stages:
+    """A plan that grows with its store.
 
     The smallest d of a block starts with the plan's own grid. The next d waits until that is through, and
     starts where n* is to be expected from there (``refine.expected``). A stage follows from the
-    rows of the stages and dimensions before it and from nothing else, so that a run that is interrupted, or
-    drawn again later, finds the same ones.
+    rows of the stages and dimensions before it, and from their certificates, and from nothing else, so that a
+    run that is interrupted, or drawn again later, finds the same ones.
 
     Stopping rule: a block has no further stage where the bracket of n* of each of its replicates, at every
     epsilon of the suite, is as narrow as ``refine`` or open at an end of the plan's grid; where the last
-    stage is not finished; or after ``MOST_STAGES``.
+    stage, or a certificate, is not finished; or after ``MOST_STAGES``.
     """
-    plans = {cell: run.sizes for run in plan.suite.runs if run.sizes.refine for cell in run.cells()}
-    if not plans:
-        return plan
-    look = _Look(store, suite_certificates(plan, store), epsilons_of(plan.suite))
-    chains: dict[tuple[str, str, int], list[CurveUnit]] = defaultdict(list)
-    for unit in plan.curves:
-        if (unit.learner, unit.target, unit.d) in plans:
-            chains[unit.learner, unit.target, unit.block].append(unit)
-    stages = {}
-    for units in chains.values():
-        stars: list[NStar] = []
-        for unit in sorted(units, key=lambda u: u.d):
-            sizes = plans[unit.learner, unit.target, unit.d]
-            chain, through = look.chain(_first(unit, stars, sizes), unit, sizes)
-            stages[unit.key] = chain
-            if not through:
-                break
-            stars += look.stars(chain)
-    plain = [u for u in plan.curves if (u.learner, u.target, u.d) not in plans]
-    curves = [u for unit in plan.curves for u in ([unit] if unit in plain else stages.get(unit.key, []))]
-    return dataclasses.replace(plan, curves=tuple(curves))
 
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self.plan, self.store = plan, store
+        self.epsilons = epsilons_of(plan.suite)
+        self.sizes = {cell: r.sizes for r in plan.suite.runs if r.sizes.refine for cell in r.cells()}
+        self.blocks: dict[tuple[str, str, int], list[CurveUnit]] = defaultdict(list)
+        for unit in plan.curves:
+            if _cell(unit) in self.sizes:
+                self.blocks[unit.learner, unit.target, unit.block].append(unit)
+        self.certificates: Certificates = {}
+        # what follows from finished units does not change, and is looked up once
+        self.found: dict[tuple[str, ...], CurveUnit | None] = {}
+        self.known: dict[tuple[str, ...], list[NStar]] = {}
 
-def _first(unit: CurveUnit, stars: Sequence[NStar], plan: SizePlan) -> CurveUnit:
-    """The first stage of a block: the plan's grid, or the part of it where n* is expected."""
-    where = expected(stars, unit.d, plan.power) if stars else None
-    if where is None or plan.refine is None:
-        return unit
-    sizes = tuple(starting_sizes(where, min(s), max(s), plan.refine) for s in unit.sizes)
-    return later_stage(unit, 0, unit.replicates, sizes)
+    @property
+    def adaptive(self) -> bool:
+        """Whether it can grow at all."""
+        return bool(self.sizes)
 
+    def resolved(self) -> Plan:
+        """The plan, with all units that what is in the store now asks for."""
+        if not self.adaptive:
+            return self.plan
+        done = {key for key, status in self.store.statuses().items() if status == "done"}
+        if len(self.certificates) < len(self.plan.certificates):
+            self.certificates = suite_certificates(self.plan, self.store)
+        stages: dict[str, list[CurveUnit]] = {}
+        adaptive = {(target, d) for _, target, d in self.sizes}
+        urgent = {u.key for u in self.plan.certificates if (u.target, u.d) in adaptive}
+        for units in self.blocks.values():
+            stars: list[NStar] = []
+            for unit in sorted(units, key=lambda u: u.d):
+                chain, through = self._chain(unit, stars, done)
+                stages[unit.key] = chain
+                if not through:
+                    urgent.add(chain[-1].key)
+                    break
+                stars = stars + self._stars(chain)
+        curves = []
+        for unit in self.plan.curves:
+            curves += stages.get(unit.key, []) if _cell(unit) in self.sizes else [unit]
+        return dataclasses.replace(self.plan, curves=tuple(curves), urgent=frozenset(urgent))
 
-class _Look:
-    """What the store knows of a plan's units."""
-
-    def __init__(self, store: Store, certificates: Certificates, epsilons: Sequence[Epsilon]) -> None:
-        self.store, self.certificates, self.epsilons = store, certificates, epsilons
-        self.done = {key for key, status in store.statuses().items() if status == "done"}
-
-    def rows(self, chain: Sequence[CurveUnit]) -> list[Row]:
-        """Of a block, under the labels of its first unit."""
-        found = self.store.rows(u.key for u in chain)
-        return [dataclasses.replace(r, learner=chain[0].learner, target=chain[0].target) for r in found]
-
-    def stars(self, chain: Sequence[CurveUnit]) -> list[NStar]:
-        return n_stars(self.rows(chain), self.certificates, self.epsilons)
-
-    def thresholds(self, unit: CurveUnit, replicate: Replicate) -> list[float]:
-        """Errors that the epsilons ask for; those that the certificate leaves undefined are left out."""
-        certificate = self.certificates.get((unit.target, unit.d, replicate.target))
-        return [t for t in (e.threshold(certificate) for e in self.epsilons) if t is not None]
-
-    def chain(self, first: CurveUnit, whole: CurveUnit, plan: SizePlan) -> tuple[list[CurveUnit], bool]:
+    def _chain(
+        self, whole: CurveUnit, stars: Sequence[NStar], done: Set[str]
+    ) -> tuple[list[CurveUnit], bool]:
         """The stages of a block, and whether all that it asks for are finished."""
-        chain = [first]
-        while chain[-1].key in self.done:
-            following = self.following(chain, whole, plan.refine or plan.ratio)
+        plan = self.sizes[_cell(whole)]
+        where = expected(stars, whole.d, plan.power) if stars else None
+        chain = [whole]
+        if where is not None and plan.refine:
+            sizes = tuple(starting_sizes(where, min(s), max(s), plan.refine) for s in whole.sizes)
+            chain = [later_stage(whole, 0, whole.replicates, sizes)]
+        certified = all((whole.target, whole.d, r.target) in self.certificates for r in whole.replicates)
+        while certified and chain[-1].key in done:
+            keys = tuple(u.key for u in chain)
+            if keys not in self.found:
+                self.found[keys] = self._following(chain, whole, plan.refine or plan.ratio)
+            following = self.found[keys]
             if following is None or len(chain) == MOST_STAGES:
                 return chain, True
             chain.append(following)
         return chain, False
 
-    def following(self, chain: Sequence[CurveUnit], whole: CurveUnit, ratio: float) -> CurveUnit | None:
-        rows = self.rows(chain)
+    def _rows(self, chain: Sequence[CurveUnit]) -> list[Row]:
+        """Of a block, under the labels of its first unit."""
+        found = self.store.rows(u.key for u in chain)
+        return [dataclasses.replace(r, learner=chain[0].learner, target=chain[0].target) for r in found]
+
+    def _stars(self, chain: Sequence[CurveUnit]) -> list[NStar]:
+        keys = tuple(u.key for u in chain)
+        if keys not in self.known:
+            self.known[keys] = n_stars(self._rows(chain), self.certificates, self.epsilons)
+        return self.known[keys]
+
+    def _following(self, chain: Sequence[CurveUnit], whole: CurveUnit, ratio: float) -> CurveUnit | None:
+        rows = self._rows(chain)
         wanted = {}
         for replicate, grid in zip(whole.replicates, whole.sizes, strict=True):
-            own = [
-                r
-                for r in rows
-                if (r.target_index, r.sample_index, r.init_index) == dataclasses.astuple(replicate)
-            ]
+            own = [r for r in rows if Replicate(r.target_index, r.sample_index, r.init_index) == replicate]
             taken = [
                 n
                 for u in chain
@@ -109,9 +122,13 @@ class _Look:
                 if r == replicate
                 for n in s
             ]
-            # A row counts for the thresholds of which it says on which side it lies.
+            certificate = self.certificates[whole.target, whole.d, replicate.target]
             sizes: set[int] = set()
-            for threshold in self.thresholds(whole, replicate):
+            for epsilon in self.epsilons:
+                threshold = epsilon.threshold(certificate)
+                if threshold is None:
+                    continue
+                # A row counts for the thresholds of which it says on which side it lies.
                 measured = [(r.n, r.error or 0.0) for r in own if decides(r, threshold)]
                 sizes.update(next_sizes(measured, taken, [threshold], ratio, (min(grid), max(grid))))
             if sizes:
@@ -119,3 +136,7 @@ class _Look:
         if not wanted:
             return None
         return later_stage(whole, len(chain), tuple(wanted), tuple(wanted.values()))
+
+
+def _cell(unit: CurveUnit) -> tuple[str, str, int]:
+    return unit.learner, unit.target, unit.d

@@ -22,6 +22,9 @@ class Silent:
     def start(self, waiting, present, workers):
         self.titles = [u.title() for u in waiting]
 
+    def added(self, units):
+        self.titles += [u.title() for u in units]
+
     def finished(self, unit, result):
         pass
 

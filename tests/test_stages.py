@@ -10,7 +10,7 @@ from benchmarks.errors import UserError
 from benchmarks.execute import execute
 from benchmarks.report import epsilons_of, suite_certificates, suite_rows
 from benchmarks.sample_complexity import decides, n_stars
-from benchmarks.stages import MOST_STAGES, resolved
+from benchmarks.stages import MOST_STAGES, Stages, resolved
 from benchmarks.store import Store
 from benchmarks.suite_file import load_suite
 
@@ -103,6 +103,42 @@ def test_a_run_that_stopped_between_stages_goes_on_with_the_same_ones(finished, 
     _, resumed, same, _ = all_of(path, tmp_path)
     assert [u.key for u in resumed.curves] == [u.key for u in whole.curves]
     assert [(r.n, r.error) for r in same] == [(r.n, r.error) for r in rows]
+
+
+def test_units_that_others_wait_for_come_first(tmp_path):
+    path = adaptive(tmp_path, dimensions="[4, 5]")
+    plan = plan_of(path)
+    with Store.writable(tmp_path) as store:
+        growing = Stages(plan, store)
+        order = []
+
+        class Heard(progress.Lines):
+            def finished(self, unit, result):
+                order.append(unit.key)
+
+        current = growing.resolved()
+        assert {u.key for u in plan.certificates} < current.urgent
+        others = dataclasses.replace(plan.curves[0], d=3, key="other", cost=1e9)
+        others = dataclasses.replace(others, axes={**others.axes, "d": 3})
+        mixed = dataclasses.replace(current, curves=(others, *current.curves))
+
+        def follow():
+            later = growing.resolved()
+            return dataclasses.replace(later, curves=(others, *later.curves))
+
+        outcome = runner.run(mixed, store, Heard(), workers=1, follow=follow)
+        assert outcome.waiting == 0 and outcome.computed == len(order) == len(set(order))
+        assert order[-1] == "other", "however long it takes: nobody waits for it"
+
+
+def test_nothing_follows_before_the_certificates_are_known(tmp_path):
+    path = adaptive(tmp_path)
+    plan = plan_of(path)
+    with Store.writable(tmp_path) as store:
+        runner.run(dataclasses.replace(plan, certificates=()), store, progress.make(), workers=1)
+        assert resolved(plan, store).curves == plan.curves
+        runner.run(plan, store, progress.make(), workers=1)
+        assert len(resolved(plan, store).curves) == 2
 
 
 def test_a_failed_stage_ends_the_chain(tmp_path):
