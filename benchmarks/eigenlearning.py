@@ -89,8 +89,8 @@ def predict(modes: Modes, n: float, ridge: float, noise: float = 0.0) -> Predict
         raise ValueError(f"need n > 0, ridge >= 0, noise >= 0; got n = {n}, ridge = {ridge}, noise = {noise}")
     kappa = implicit_regularisation(modes, n, ridge)
     value = modes.eigenvalues
-    missed = np.where(value > 0, kappa / np.where(value > 0, value + kappa, 1.0), 1.0)
-    learned = 1.0 - missed
+    total = np.where(value > 0, value + kappa, 1.0)
+    learned, missed = value / total, np.where(value > 0, kappa / total, 1.0)
     # n - sum L^2 from n = sum L + delta / kappa, without the cancellation
     if kappa > 0:
         left = (ridge + modes.tail) / kappa + float(modes.multiplicities @ (learned * missed))
@@ -98,8 +98,8 @@ def predict(modes: Modes, n: float, ridge: float, noise: float = 0.0) -> Predict
         left = n - float(modes.multiplicities[value > 0].sum())
     overfitting = n / left if left > 0 else math.inf
     bias = float(missed**2 @ modes.powers) + modes.unlearnable
-    total = bias + noise
-    return Prediction(kappa, learned, overfitting, (overfitting * total if total > 0 else 0.0) - noise)
+    inflated = overfitting * (bias + noise) if bias + noise > 0 else 0.0
+    return Prediction(kappa, learned, overfitting, inflated - noise)
 
 
 def implicit_regularisation(modes: Modes, n: float, ridge: float) -> float:
