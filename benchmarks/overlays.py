@@ -94,10 +94,13 @@ def power_of(spec: Parameters, d: int, index: int, certificate: Certificate) -> 
     On the sphere the certificate has it. On Gaussian inputs the target is drawn again: shares by
     Hermite degree do not tell harmonics from radial functions.
     """
-    if certificate.inputs not in LAWS or certificate.method != "exact" or not certificate.degree_share:
+    shares = certificate.degree_share
+    if certificate.inputs not in LAWS or certificate.method != "exact" or not shares:
         return None
+    if max(shares) > certificate.degree:
+        return None  # an agnostic remainder, of which only the sum over all higher degrees is known
     if certificate.inputs == "sphere":
-        return {k: np.array([[share.value]]) for k, share in certificate.degree_share.items()}
+        return {k: np.array([[share.value]]) for k, share in shares.items()}
     return _gaussian_power(json.dumps(spec, sort_keys=True), d, index)
 
 

@@ -18,6 +18,7 @@ from targets.family import Hierarchy
 from targets.measures import Measure, Product
 from targets.noise import Noisy
 from targets.polynomial import PolynomialTarget
+from targets.rerandomised import Rerandomised
 from targets.spectrum import Spectrum, side_by_side
 from targets.wrapper import law_of
 
@@ -84,7 +85,7 @@ def target_power(target: Target) -> dict[int, np.ndarray] | None:
     if law is None or law.name != "gaussian" or not law.isotropic:
         return None
     spectrum: Spectrum | None = None
-    if isinstance(target, Hierarchy):
+    if isinstance(target, (Hierarchy, Rerandomised)):
         spectrum = target._normalised.spectrum
     elif isinstance(target, PolynomialTarget):
         spectrum = target._raw
