@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -113,6 +114,32 @@ def test_gaussian_kernel_on_gaussian_inputs_has_the_eigenvalues_of_mehler(d: int
             ordered = np.sort(found.eigenvalues[degree])[::-1]
             assert ordered[(k - degree) // 2] == pytest.approx(expected, rel=1e-6)
     assert found.tail == 0.0
+
+
+@pytest.mark.parametrize("law", ["sphere", "gaussian"])
+def test_polynomial_kernels_have_the_eigenvalues_of_the_second_moments_of_their_monomials(law: str) -> None:
+    """All 35 (on the sphere 25, of degree 4 and less) of ((x.x'/3 + c)/(1 + c))^4, down to the smallest."""
+    d, p, c = 3, 4, 0.4
+    exponents = np.array([e for e in itertools.product(range(p + 1), repeat=d) if sum(e) <= p])
+    weights = []
+    for e in exponents:
+        k = int(e.sum())
+        multinomial = math.factorial(k) / math.prod(math.factorial(i) for i in e)
+        weights.append(math.comb(p, k) * c ** (p - k) / (1 + c) ** p * multinomial / d**k)
+    sums = exponents[:, None, :] + exponents
+    moments = np.where(sums % 2, 0.0, special.factorial2(np.maximum(sums - 1, 0))).prod(axis=-1)
+    if (
+        law == "sphere"
+    ):  # a Gaussian moment of degree 2h over E |x|^(2h) = d (d + 2) ... (d + 2h - 2), times d^h
+        radial = np.cumprod([1.0, *((d + 2 * h) / d for h in range(p))])
+        moments = moments / radial[sums.sum(axis=-1) // 2]
+    root = np.sqrt(weights)
+    expected = np.sort(np.linalg.eigvalsh(root[:, None] * moments * root))[::-1]
+    modes = spectrum(DotProductKernel.polynomial(p, c), law, d).modes({})
+    found = np.sort(np.repeat(modes.eigenvalues, modes.multiplicities.astype(int)))[::-1]
+    rank = 35 if law == "gaussian" else 25
+    assert np.count_nonzero(found) == rank
+    assert found[:rank] == pytest.approx(expected[:rank], rel=1e-9)
 
 
 @pytest.mark.parametrize("law", ["sphere", "gaussian"])
