@@ -12,14 +12,14 @@ import math
 
 import numpy as np
 
-from targets.algebra import Polynomial, Series, laplacian
+from targets.algebra import Polynomial, Series, TooManyTermsError, laplacian, mapped, merged
 from targets.base import Target
 from targets.family import Hierarchy
 from targets.measures import Measure, Product
 from targets.noise import Noisy
 from targets.polynomial import PolynomialTarget
 from targets.rerandomised import Rerandomised
-from targets.spectrum import Spectrum, side_by_side
+from targets.spectrum import side_by_side
 from targets.wrapper import law_of
 
 
@@ -84,16 +84,29 @@ def target_power(target: Target) -> dict[int, np.ndarray] | None:
     law = law_of(target)
     if law is None or law.name != "gaussian" or not law.isotropic:
         return None
-    spectrum: Spectrum | None = None
-    if isinstance(target, (Hierarchy, Rerandomised)):
-        spectrum = target._normalised.spectrum
-    elif isinstance(target, PolynomialTarget):
-        spectrum = target._raw
-    if spectrum is None or spectrum.polynomial is None:
+    found = _polynomial(target)
+    if found is None or not (isinstance(found[1], Product) and found[1].gaussian):
         return None
-    measure = spectrum.measure
-    if not (isinstance(measure, Product) and measure.gaussian):
+    try:
+        power = radial_power(*found, target.d)
+    except TooManyTermsError:
         return None
-    power = radial_power(spectrum.polynomial, measure, target.d)
     variance = sum(float(np.trace(a)) for a in power.values())
     return {q: a / variance for q, a in power.items()}
+
+
+def _polynomial(target: Target) -> tuple[Polynomial, Measure] | None:
+    """The label, up to a factor, in coordinates of known law."""
+    if isinstance(target, (Hierarchy, Rerandomised)):
+        normalised = target._normalised
+        if normalised.spectrum is None:
+            return None
+        cascade, measure = normalised.cascade, normalised.spectrum.measure
+        parts = [mapped(normalised.polynomials[i], a[None, :]) for i, a in cascade.outputs.items()]
+        constant = Polynomial.of_constant(np.array([cascade.intercept]), parts[0].n_variables)
+        return merged([*parts, constant]), measure
+    if isinstance(target, PolynomialTarget):
+        spectrum = target._raw
+        if spectrum is not None and spectrum.polynomial is not None:
+            return spectrum.polynomial, spectrum.measure
+    return None

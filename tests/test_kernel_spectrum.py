@@ -188,6 +188,7 @@ TARGETS = [
     ("projected", 7, {"depth": 2}),
     ("projected", 9, {"depth": 2, "noise": 0.3}),
     ("multi-index", 6, {}),
+    ("squares", 16, {"depth": 3}),
     ("projected", 9, {"depth": 2, "control": "rerandomised"}),
 ]
 
