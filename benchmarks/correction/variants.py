@@ -44,7 +44,11 @@ def _starts(
     return [[*below, w] for w in (first, *draws)]
 
 
-def _fit_fresh(data: Population, K: Sequence[np.ndarray], k: int, below: Sequence[np.ndarray] = ()) -> Fit:
+def fit_fresh(data: Population, K: Sequence[np.ndarray], k: int, below: Sequence[np.ndarray] = ()) -> Fit:
+    """Fit a fresh top level of width k on narrow features K, jointly with all below; the best of its starts.
+
+    Minima at the true width are genuine, so that one start is not enough.
+    """
     return fit_squares(data, K, _starts(data, K, k, below, data.y))
 
 
@@ -73,7 +77,7 @@ def _staged(data: Population, k: int, rounds: tuple[int, ...], update: bool) -> 
         for _ in range(repeats):
             yield Stage("lower", tuple(K), mse)
             if fit is None or len(fit.W) == added:
-                fit = _fit_fresh(data, K, k, () if fit is None else fit.W)
+                fit = fit_fresh(data, K, k, () if fit is None else fit.W)
             else:
                 fit = fit_squares(data, K, [fit.W])
             mse = fit.mse
@@ -123,7 +127,7 @@ def frozen_top(data: Population, k: int, rounds: tuple[int, ...]) -> Iterator[St
     fit: Fit | None = None
     for _ in range(rounds[0]):
         yield Stage("lower", tuple(K), mse)
-        fit = _fit_fresh(data, K, k) if fit is None else fit_squares(data, K, [fit.W])
+        fit = fit_fresh(data, K, k) if fit is None else fit_squares(data, K, [fit.W])
         yield Stage("upper", (*K, fit.W[0]), fit.mse)
         below = data.y - data.quadratics @ fit.linear
         moved = fit_all(data, K, fit.W, train_W=False, labels=below, span=_none(data))
@@ -176,7 +180,7 @@ def joint(data: Population, k: int, rounds: tuple[int, ...]) -> Iterator[Stage]:
     """After the first fit all narrow and upper weights are trained together, to convergence."""
     form, _, mse = best_form(data, data.y)
     K = [leading_rows(form, k)]
-    fit = _fit_fresh(data, K, k)
+    fit = fit_fresh(data, K, k)
     yield Stage("lower", tuple(K), mse)
     yield Stage("upper", (*K, fit.W[0]), fit.mse)
     for _ in range(rounds[0] - 1):
