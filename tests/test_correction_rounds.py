@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.correction.rounds import VARIANTS, TraceRecord, trace
-from benchmarks.correction.slopes import loglog_slope, slopes
+from benchmarks.correction.slopes import contractions, loglog_slope, slopes
 from benchmarks.errors import UserError
 
 ALPHAS = tuple(np.geomspace(0.3, 0.01, 5))
@@ -65,6 +65,16 @@ def test_layerwise_floors():
     assert floors["strict"] == pytest.approx(2.0, abs=0.25)
     together = trace("projected", PROJECTED, ALPHAS[::2], (2,), "joint")
     assert max(r.relative_mse for r in values(together, stage="upper", round=2)) < 1e-25
+
+
+def test_contraction_grows_with_alpha():
+    """Each round multiplies the error by about alpha, as long as there is a gap between the levels."""
+    records = trace("projected", PROJECTED, (0.03, 0.1, 0.3), (4,))
+    factors = contractions(records, 1)
+    assert list(factors) == [0.03, 0.1, 0.3]
+    ratios = [factor / alpha for alpha, factor in factors.items()]
+    assert max(ratios) < 1.2 * min(ratios)
+    assert contractions(trace("projected", {**PROJECTED, "rho": 0.0}, (0.1,), (2,)), 1) == {}
 
 
 def test_nothing_is_there_to_correct_without_overlap():

@@ -17,5 +17,7 @@ model before it. ``rounds`` counts the rounds of each upper level: (2, 3) is two
 top, then three with level 3 added. The variants are ``rounds.VARIANTS``: name and one line each.
 
 Records are frozen dataclasses of plain numbers, so that they can be stored as rows and drawn from
-rows. Features of learners that were trained on samples are judged by ``feature_error``.
+rows. Features of learners that were trained on samples are judged by ``feature_error``; ``floors.floors``
+gives what layer-wise training of a plain net leaves, by width, as ``FloorRecord``; ``slopes.contractions``
+the factor a round shrinks the error by.
 """

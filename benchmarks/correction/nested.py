@@ -50,20 +50,20 @@ def level_inputs(population: Population, K: Sequence[np.ndarray], trained: bool 
     for k in K:
         S = u @ k.T
         i, j = np.triu_indices(len(k))
-        new = _centred(products(S), population.weights)
+        new = centred(products(S), population.weights)
         if du is not None:
             dS = np.einsum("kp,npt->nkt", k, du)
             for row in range(len(k)):
                 dS[:, row, start : start + u.shape[1]] += u
                 start += u.shape[1]
             dnew = S[:, i, None] * dS[:, j] + S[:, j, None] * dS[:, i]
-            du = np.concatenate([du, _centred(dnew, population.weights)], axis=1)
+            du = np.concatenate([du, centred(dnew, population.weights)], axis=1)
         u = np.concatenate([u, new], axis=1)
         found.append(Inputs(u, du))
     return found
 
 
-def _centred(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def centred(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(values - np.tensordot(weights, values, 1))
 
 

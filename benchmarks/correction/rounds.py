@@ -94,7 +94,7 @@ def trace(
     run, _ = SCHEDULES[variant]
     found: list[TraceRecord] = []
     for alpha in alphas:
-        target = _target(family, parameters, alpha, len(rounds))
+        target = exact_target(family, parameters, alpha, len(rounds))
         levels = trained_levels(target)
         _check_rounds(rounds, len(levels), variant)
         data = population(target)
@@ -103,7 +103,14 @@ def trace(
     return found
 
 
-def _target(family: str, parameters: Mapping[str, Any], alpha: float, uppers: int) -> Hierarchy:
+def exact_target(family: str, parameters: Mapping[str, Any], alpha: float, uppers: int) -> Hierarchy:
+    """The target of ``trace`` at one alpha; deep enough for so many upper levels where depth is absent.
+
+    Raises
+    ------
+    UserError
+        As ``trace``.
+    """
     own = dict(parameters)
     d, seed = own.pop("d", None), own.pop("seed", 0)
     if family not in ("projected", "squares"):

@@ -92,6 +92,20 @@ def slopes(
     return found
 
 
+def contractions(records: Sequence[TraceRecord], level: int, stage: str = "lower") -> dict[float, float]:
+    """Factor by which the last round before rounding shrank the angle of a level, for each alpha.
+
+    Below 1 the rounds converge; alphas with fewer than two angles above rounding are left out.
+    """
+    found = {}
+    for alpha in dict.fromkeys(r.alpha for r in records):
+        here = [r for r in records if (r.alpha, r.level, r.stage) == (alpha, level, stage)]
+        angles = [r.angle for r in sorted(here, key=lambda r: r.round) if r.angle > ROUNDING]
+        if len(angles) > 1:
+            found[alpha] = angles[-1] / angles[-2]
+    return found
+
+
 def _interval(values: Sequence[float]) -> tuple[float, float, float]:
     mean = float(np.mean(values))
     if len(values) < 2 or math.isnan(mean):

@@ -190,24 +190,39 @@ def fit_all(
     return Fit(tuple(parts[: len(K)]), kept, np.zeros(0), mse)
 
 
-def minimise(
+def minimised(
     evaluate: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], start: np.ndarray
-) -> np.ndarray:
-    """Levenberg-Marquardt (MINPACK through scipy; More 1978) for residuals and their Jacobian."""
+) -> tuple[np.ndarray, bool]:
+    """Levenberg-Marquardt (MINPACK through scipy; More 1978) for residuals and their Jacobian.
+
+    Also says whether it converged within ``MAX_EVALUATIONS``.
+    """
     cache: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+
+    def padded(residual: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # MINPACK wants as many residuals as variables; zeros change nothing.
+        short = max(0, len(start) - len(residual))
+        return np.pad(residual, (0, short)), np.pad(jacobian, ((0, short), (0, 0)))
 
     def at(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         key = theta.tobytes()
         if key not in cache:
             cache.clear()
-            cache[key] = evaluate(theta)
+            cache[key] = padded(*evaluate(theta))
         return cache[key]
 
     solved = least_squares(
         lambda theta: at(theta)[0], start, jac=lambda theta: at(theta)[1], method="lm",
         ftol=TOLERANCE, xtol=TOLERANCE, gtol=TOLERANCE, max_nfev=MAX_EVALUATIONS,
     )  # fmt: skip
-    return np.asarray(solved.x)
+    return np.asarray(solved.x), bool(solved.status > 0)
+
+
+def minimise(
+    evaluate: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], start: np.ndarray
+) -> np.ndarray:
+    """``minimised``, where the error says all."""
+    return minimised(evaluate, start)[0]
 
 
 def project(columns: np.ndarray, span: np.ndarray) -> np.ndarray:
