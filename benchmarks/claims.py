@@ -1,0 +1,248 @@
+"""The claims that the suite measures: ``claims.toml`` as plain typed data.
+
+A claim has criteria. A criterion is one figure (a quantity of ``benchmarks.quantities``, of every
+learner, target and epsilon that it names) and the bounds that decide it, written down beforehand.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.errors import unknown
+from benchmarks.toml_lines import Document, Table
+
+if TYPE_CHECKING:
+    from benchmarks.sample_complexity import Epsilon
+    from benchmarks.suite import Suite
+
+CLAIMS = Path(__file__).parent / "claims.toml"
+
+ANNOUNCED = ("correction",)
+"""Suites that claims may name before they exist, with quantities that come with them."""
+
+FIXED = ("before any of its rows", "after rows of its suites had been seen")
+"""When the bounds of a claim were written down."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Bounds:
+    """Where a figure has to lie: ``low <= figure <= high``; infinite on a side that is free."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    def text(self) -> str:
+        if math.isinf(self.low):
+            return f"at most {self.high:g}"
+        return f"at least {self.low:g}" if math.isinf(self.high) else f"in [{self.low:g}, {self.high:g}]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Criterion:
+    """One figure and its bounds.
+
+    Attributes
+    ----------
+    what : str
+        The figure in words.
+    quantity : str
+        Name in ``benchmarks.quantities.QUANTITIES``, or one that comes with an announced suite.
+    targets, learners : tuple of str
+        Labels of the suite.
+    reference : str or None
+        Learner that the others are compared with.
+    beside : bool
+        Shown, and decides nothing.
+    """
+
+    claim: str
+    what: str
+    suite: str
+    quantity: str
+    bounds: Bounds
+    targets: tuple[str, ...]
+    learners: tuple[str, ...]
+    reference: str | None = None
+    epsilons: tuple[Epsilon, ...] = ()
+    beside: bool = False
+
+    def cells(self) -> set[tuple[str, str]]:
+        """(learner, target) pairs that the figure is made of."""
+        learners = (*self.learners, *([self.reference] if self.reference else []))
+        return {(learner, target) for learner in learners for target in self.targets}
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A claim of the paper or the talk.
+
+    Attributes
+    ----------
+    scope : str
+        What a verdict is about where it is about less than the statement; may be empty.
+    fixed : str
+        One of ``FIXED``.
+    """
+
+    id: str
+    statement: str
+    source: str
+    scope: str
+    fixed: str
+    criteria: tuple[Criterion, ...]
+
+
+def load_claims(path: Path = CLAIMS) -> tuple[Claim, ...]:
+    """The claims of a file, in its order.
+
+    Raises
+    ------
+    UserError
+        File, line, key and what is allowed.
+    """
+    root = Document(path).root
+    claim_tables, criterion_tables = root.tables("claim"), root.tables("criterion")
+    root.done()
+    claims = [_claim(table) for table in claim_tables]
+    ids = [claim.id for claim in claims]
+    for table, name in zip(claim_tables, ids, strict=True):
+        if ids.count(name) > 1:
+            table.fail("id", f"{name!r} is used twice")
+    suites: dict[str, Suite] = {}
+    criteria = [_criterion(table, ids, suites) for table in criterion_tables]
+    found = []
+    for table, claim in zip(claim_tables, claims, strict=True):
+        own = tuple(c for c in criteria if c.claim == claim.id)
+        if all(c.beside for c in own):
+            table.fail("id", f"{claim.id} has no [[criterion]] that decides it")
+        found.append(dataclasses.replace(claim, criteria=own))
+    return tuple(found)
+
+
+def choose(claims: Sequence[Claim], ids: Iterable[str]) -> tuple[Claim, ...]:
+    """The claims with these ids (c05 is C05), in the order of ``claims``; all where none is given.
+
+    Raises
+    ------
+    UserError
+        An unknown id, with the nearest known one.
+    """
+    wanted = [name.upper() for name in ids]
+    known = [claim.id for claim in claims]
+    for name in wanted:
+        if name not in known:
+            raise unknown("claim", name, known)
+    return tuple(claim for claim in claims if not wanted or claim.id in wanted)
+
+
+def _claim(table: Table) -> Claim:
+    claim = Claim(
+        id=table.text("id"),
+        statement=table.text("statement"),
+        source=table.text("source"),
+        scope=table.text("scope", ""),
+        fixed=table.names("fixed", "time", FIXED)[0],
+        criteria=(),
+    )
+    table.done()
+    return claim
+
+
+def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Criterion:
+    name = table.text("suite")
+    suite = _suite(table, name, suites)
+    quantity = table.text("quantity")
+    if suite is not None:
+        from benchmarks.quantities import QUANTITIES
+
+        table.names("quantity", "quantity", QUANTITIES)
+        targets = table.names("targets", "target", [t.label for t in suite.targets])
+        learners = table.names("learners", "learner", [e.label for e in suite.learners])
+    else:
+        targets, learners = _announced(table)
+    reference = table.text("reference", "") or None
+    if reference and suite is not None:
+        table.names("reference", "learner", [e.label for e in suite.learners])
+    criterion = Criterion(
+        claim=table.names("claim", "claim", ids)[0],
+        what=table.text("what"),
+        suite=name,
+        quantity=quantity,
+        bounds=_bounds(table),
+        targets=targets,
+        learners=learners,
+        reference=reference,
+        epsilons=_epsilons(table),
+        beside=table.flag("beside", False),
+    )
+    table.done()
+    if suite is not None:
+        _check(table, criterion, suite)
+    return criterion
+
+
+def _suite(table: Table, name: str, suites: dict[str, Suite]) -> Suite | None:
+    """The suite, or None for one that is announced and does not exist yet."""
+    from benchmarks.suite_file import known_suites, load_suite
+
+    known = known_suites()
+    if name not in known:
+        table.names("suite", "suite", [*known, *ANNOUNCED])
+        return None
+    if name not in suites:
+        suites[name] = load_suite(name)
+    return suites[name]
+
+
+def _announced(table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Targets and learners of a suite to come, as far as it is known: registered names."""
+    from learners.registry import LEARNERS
+    from targets.registry import FAMILIES
+
+    table.asked |= {"targets", "learners"}
+    return (
+        table.names("targets", "target family", FAMILIES) if "targets" in table.data else (),
+        table.names("learners", "learner", LEARNERS) if "learners" in table.data else (),
+    )
+
+
+def _bounds(table: Table) -> Bounds:
+    keys = [key for key in ("at_most", "at_least", "within") if key in table.data]
+    table.asked |= {"at_most", "at_least", "within"}
+    if len(keys) != 1:
+        table.fail(keys[0] if keys else "", "exactly one of at_most, at_least and within is needed")
+    if keys == ["within"]:
+        ends = table.items("within", (int, float), "two numbers")
+        if len(ends) != 2 or not ends[0] < ends[1]:
+            table.fail("within", f"{ends}: two numbers, the smaller one first, are needed")
+        return Bounds(float(ends[0]), float(ends[1]))
+    end = table.number(keys[0], above=-math.inf)
+    return Bounds(high=end) if keys == ["at_most"] else Bounds(low=end)
+
+
+def _epsilons(table: Table) -> tuple[Epsilon, ...]:
+    from benchmarks.sample_complexity import Epsilon
+
+    found = []
+    for key, relative in (("epsilons", False), ("relative_epsilons", True)):
+        table.asked.add(key)
+        for value in table.items(key, (int, float), "numbers") if key in table.data else []:
+            if not 0 < value < math.inf:
+                table.fail(key, f"{value}: positive finite numbers needed")
+            found.append(Epsilon(float(value), relative))
+    return tuple(found)
+
+
+def _check(table: Table, criterion: Criterion, suite: Suite) -> None:
+    """Refuse a criterion that its quantity cannot use, or cells that its suite does not have."""
+    from benchmarks.quantities import QUANTITIES
+
+    quantity = QUANTITIES[criterion.quantity]
+    table.checked("quantity", lambda: quantity.check(criterion))
+    measured = {(learner, target) for run in suite.runs for learner, target, _ in run.cells()}
+    for learner, target in sorted(criterion.cells() - measured):
+        table.fail("learners", f"suite {suite.name} has no [[run]] with {learner!r} on {target!r}")

@@ -1,0 +1,85 @@
+"""What the store holds for the claims: a suite's rows, what of it is missing, and with which optimiser."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from benchmarks.modules import find_class
+from benchmarks.plan import make_plan
+from benchmarks.report import suite_certificates, suite_rows
+from benchmarks.rows import Row
+from benchmarks.sample_complexity import Certificates
+from benchmarks.stages import resolved
+from benchmarks.store import Store
+from benchmarks.suite_file import load_suite
+
+OPTIMISERS = {"adam": "Adam", "sgd": "SGD"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """Rows and certificates of one suite.
+
+    Attributes
+    ----------
+    missing : mapping of (learner, target) to int
+        Units of the pair that are not done; pairs with none are left out.
+    optimisers : mapping of str to str
+        By learner; those that are not trained by gradient descent are left out.
+    """
+
+    rows: Sequence[Row]
+    certificates: Certificates
+    missing: Mapping[tuple[str, str], int] = dataclasses.field(default_factory=dict)
+    optimisers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def gather(name: str, store: Store) -> Evidence:
+    """Evidence of the suite called ``name``, adaptive stages included.
+
+    Raises
+    ------
+    UserError
+        From the suite file, or from the store.
+    """
+    plan = resolved(make_plan(load_suite(name)), store)
+    done = {key for key, status in store.statuses().items() if status == "done"}
+    missing = Counter((u.learner, u.target) for u in plan.curves if u.key not in done)
+    labels: dict[str, list[str]] = {}
+    for unit in plan.certificates:
+        if unit.key not in done:
+            labels.setdefault(unit.target, []).append(unit.key)
+    for learner, target in {(u.learner, u.target) for u in plan.curves}:
+        if waiting := len(labels.get(target, ())):
+            missing[learner, target] += waiting
+    specs = {u.learner: u.learner_spec for u in plan.curves}
+    known = {learner: _optimiser(spec) for learner, spec in specs.items()}
+    return Evidence(
+        rows=suite_rows(plan, store),
+        certificates=suite_certificates(plan, store),
+        missing=missing,
+        optimisers={learner: name for learner, name in known.items() if name},
+    )
+
+
+def _optimiser(spec: Mapping[str, object]) -> str | None:
+    """The optimiser that a learner is trained by, given or by default; from the source, unimported."""
+    parameters = spec["parameters"]
+    assert isinstance(parameters, dict)
+    chosen = parameters.get("optimizer", _default(str(spec["path"]), "optimizer"))
+    return None if chosen is None else OPTIMISERS.get(str(chosen), str(chosen))
+
+
+def _default(path: str, parameter: str) -> object:
+    """Default of a keyword of the constructor of ``module:Class``; None where there is none."""
+    module, _, name = path.partition(":")
+    found = find_class(module, name)
+    for node in found[1].body if found else []:
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            for argument, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+                if argument.arg == parameter and isinstance(value, ast.Constant):
+                    return value.value
+    return None
