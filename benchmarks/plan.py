@@ -19,12 +19,15 @@ EXECUTION = {"device": "cpu", "mode": "eager", "threads": 1}
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All units of a suite, in the order of the suite; ``urgent``: keys of those that others wait for."""
+    """All units of a suite, in the order of the suite.
+
+    ``urgent``: by the key of a unit that others wait for, their cost and its own.
+    """
 
     suite: Suite
     curves: tuple[CurveUnit, ...]
     certificates: tuple[CertificateUnit, ...]
-    urgent: frozenset[str] = frozenset()
+    urgent: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def units(self) -> tuple[Unit, ...]:

@@ -45,11 +45,13 @@ class Outcome:
 
 
 def missing(plan: Plan, store: Store) -> tuple[Unit, ...]:
-    """Units that have no finished result, those that others wait for first, then the longest; failed ones
-    are tried again."""
+    """Units that have no finished result; failed ones are tried again.
+
+    Those that others wait for come first, the most waited for before the others, then the longest.
+    """
     done = {key for key, status in store.statuses().items() if status == "done"}
     units = {u.key: u for u in plan.units if u.key not in done}
-    return tuple(sorted(units.values(), key=lambda u: (u.key not in plan.urgent, -u.cost)))
+    return tuple(sorted(units.values(), key=lambda u: (-plan.urgent.get(u.key, 0.0), -u.cost)))
 
 
 def run(
@@ -100,11 +102,12 @@ def run(
                         failed.append((unit, result))
                     progress.finished(unit, result)
                     if follow:
-                        added = [u for u in missing(follow(), store) if u.key not in seen]
+                        asked = missing(follow(), store)
+                        added = [u for u in asked if u.key not in seen]
                         seen.update(u.key for u in added)
-                        later = dict(waiting)
+                        ready = waiting.keys() | {u.key for u in added}
                         waiting.clear()
-                        waiting.update({u.key: u for u in added} | later)
+                        waiting.update({u.key: u for u in asked if u.key in ready})
                         progress.added(added)
     except KeyboardInterrupt:
         interrupted = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Sequence, Set
 
@@ -63,20 +64,22 @@ class Stages:
             self.certificates = suite_certificates(self.plan, self.store)
         stages: dict[str, list[CurveUnit]] = {}
         adaptive = {(target, d) for _, target, d in self.sizes}
-        urgent = {u.key for u in self.plan.certificates if (u.target, u.d) in adaptive}
+        urgent = {u.key: math.inf for u in self.plan.certificates if (u.target, u.d) in adaptive}
         for units in self.blocks.values():
             stars: list[NStar] = []
+            left = sum(u.cost for u in units)
             for unit in sorted(units, key=lambda u: u.d):
                 chain, through = self._chain(unit, stars, done)
                 stages[unit.key] = chain
                 if not through:
-                    urgent.add(chain[-1].key)
+                    urgent[chain[-1].key] = left
                     break
+                left -= unit.cost
                 stars = stars + self._stars(chain)
         curves = []
         for unit in self.plan.curves:
             curves += stages.get(unit.key, []) if _cell(unit) in self.sizes else [unit]
-        return dataclasses.replace(self.plan, curves=tuple(curves), urgent=frozenset(urgent))
+        return dataclasses.replace(self.plan, curves=tuple(curves), urgent=urgent)
 
     def _chain(
         self, whole: CurveUnit, stars: Sequence[NStar], done: Set[str]

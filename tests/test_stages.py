@@ -117,7 +117,7 @@ def test_units_that_others_wait_for_come_first(tmp_path):
                 order.append(unit.key)
 
         current = growing.resolved()
-        assert {u.key for u in plan.certificates} < current.urgent
+        assert {u.key for u in plan.certificates} < set(current.urgent)
         others = dataclasses.replace(plan.curves[0], d=3, key="other", cost=1e9)
         others = dataclasses.replace(others, axes={**others.axes, "d": 3})
         mixed = dataclasses.replace(current, curves=(others, *current.curves))
