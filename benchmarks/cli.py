@@ -29,6 +29,12 @@ class Listed(enum.StrEnum):
     suites = "suites"
 
 
+class Tier(enum.StrEnum):
+    exact = "exact"
+    statistical = "statistical"
+    both = "both"
+
+
 SuiteName = Annotated[str, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="SUITE")]
 SomeSuite = Annotated[
     str | None, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="[SUITE]")
@@ -114,6 +120,28 @@ def describe(
     from benchmarks.listing import print_certificate
 
     print_certificate(target, d, settings or [], index)
+
+
+@app.command()
+def regress(
+    suite: SuiteName = "ci",
+    tier: Annotated[Tier, typer.Option(help="What to compare.")] = Tier.both,
+    update: Annotated[bool, typer.Option("--update", help="Record new baselines, with --reason.")] = False,
+    reason: Annotated[str, typer.Option(help="Why the numbers may change.", metavar="TEXT")] = "",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")
+    ] = None,
+    results: Results = Path("results"),
+    baselines: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the baselines (default: those of hierbench).", metavar="DIR"),
+    ] = None,
+) -> None:
+    """Compare a suite with its baselines; exit status 1 where a curve got worse or a number changed."""
+    from benchmarks.regress import regress as run_gate
+
+    exact, statistical = tier is not Tier.statistical, tier is not Tier.exact
+    raise typer.Exit(run_gate(suite, results, baselines, workers, exact, statistical, update, reason))
 
 
 def main(arguments: list[str] | None = None) -> None:
