@@ -25,7 +25,8 @@ class SizePlan:
     bracket of n* would have the same two ends in every replicate, and width zero.
 
     With ``refine`` this is the first stage only: further sizes are put into the brackets of n*
-    that are wider than this ratio, stage by stage (``benchmarks.stages``).
+    that are wider than this ratio, stage by stage (``benchmarks.stages``). The stagger is then by
+    refine^u_r: the grid that sizes end up on is the fine one, and all replicates cover the same range.
     """
 
     scale: float
@@ -37,11 +38,12 @@ class SizePlan:
 
     def sizes(self, d: int, sample: int) -> tuple[int, ...]:
         """Strictly increasing sizes of the replicate with this sample index."""
-        shift = math.modf(_GOLDEN * sample)[0]
+        shift, fine = math.modf(_GOLDEN * sample)[0], self.refine
         found = set()
         for i in range(self.count):
             try:
-                wanted = self.scale * d**self.power * self.ratio ** (i + shift)
+                steps = self.ratio ** (i + shift) if fine is None else self.ratio**i * fine**shift
+                wanted = self.scale * d**self.power * steps
             except OverflowError:
                 break
             if wanted > self.max + 1:  # as will be all that follow

@@ -12,6 +12,7 @@ from benchmarks.report import epsilons_of, suite_certificates, suite_rows
 from benchmarks.sample_complexity import decides, n_stars
 from benchmarks.stages import MOST_STAGES, Stages, resolved
 from benchmarks.store import Store
+from benchmarks.suite import SizePlan
 from benchmarks.suite_file import load_suite
 
 SUITE = """\
@@ -146,6 +147,13 @@ def test_a_failed_stage_ends_the_chain(tmp_path):
     assert run(path, tmp_path) == 1
     plan, whole, _, _ = all_of(path, tmp_path)
     assert whole.curves == plan.curves
+
+
+def test_the_stagger_is_that_of_the_fine_grid():
+    plan = SizePlan(scale=10, power=2, ratio=8, count=3, max=10**6, refine=1.5)
+    starts = [plan.sizes(8, sample)[0] for sample in range(8)]
+    assert len(set(starts)) == 8 and 640 == min(starts) and max(starts) < 640 * 1.5
+    assert all(len(plan.sizes(8, sample)) == 3 for sample in range(8))
 
 
 def test_without_refine_the_plan_stays_as_it_is(finished):
