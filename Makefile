@@ -3,13 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: bench test figures acceptance lint speed clean
+.PHONY: bench test figures claims acceptance lint speed clean
 
 bench: .venv/.ready
 	$(BIN)/hierbench run default
 
 figures: .venv/.ready
 	$(BIN)/hierbench figures default
+
+claims: .venv/.ready
+	$(BIN)/hierbench claims
+	$(BIN)/hierbench claims --format markdown --output results/claims.md
+	$(BIN)/hierbench claims --format latex --output results/claims.tex
 
 acceptance: .venv/.ready
 	$(BIN)/hierbench run acceptance

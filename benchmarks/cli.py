@@ -35,6 +35,12 @@ class Tier(enum.StrEnum):
     both = "both"
 
 
+class Format(enum.StrEnum):
+    text = "text"
+    markdown = "markdown"
+    latex = "latex"
+
+
 SuiteName = Annotated[str, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="SUITE")]
 SomeSuite = Annotated[
     str | None, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="[SUITE]")
@@ -105,6 +111,21 @@ def figures(suite: SuiteName = "default", results: Results = Path("results")) ->
     from benchmarks.suite_file import load_suite
 
     figures_of(load_suite(suite), results)
+
+
+@app.command()
+def claims(
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Claims, as in C05 (default: all).", metavar="[IDS]...")
+    ] = None,
+    results: Results = Path("results"),
+    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.text,
+    output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
+) -> None:
+    """Verdicts on the claims of the paper by the rows in the store: nothing is computed."""
+    from benchmarks.claims_report import show_claims
+
+    show_claims(ids or [], results, form.value, output)
 
 
 @app.command()

@@ -34,6 +34,7 @@ class Finding:
 
     figure : the one that decides: the first that refutes, else the first that is undecided, else the one
         nearest to its bounds; None where nothing was measured.
+    rows : names of the rows that the figures stand on
     optimisers : of the learners that are trained by gradient descent
     """
 
@@ -42,11 +43,12 @@ class Finding:
     figures: tuple[Figure, ...]
     figure: Figure | None
     reason: str
+    rows: frozenset[tuple[object, ...]] = frozenset()
     optimisers: tuple[str, ...] = ()
 
     @property
     def n_rows(self) -> int:
-        return sum(f.n_rows for f in self.figures)
+        return len(self.rows)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,11 +66,21 @@ class Verdict:
 
     @property
     def n_rows(self) -> int:
-        return sum(f.n_rows for f in self.deciding)
+        return len(frozenset().union(*(f.rows for f in self.deciding)))
 
     @property
     def optimisers(self) -> tuple[str, ...]:
         return tuple(sorted({name for f in self.deciding for name in f.optimisers}))
+
+    @property
+    def figures(self) -> tuple[Finding, ...]:
+        """The findings that the verdict hangs on: all, or those that keep it from being supported."""
+        states = {
+            "supported": ("supported",),
+            "refuted": ("refuted",),
+            "undecided": ("undecided", "unmeasured"),
+        }
+        return tuple(f for f in self.deciding if f.state in states[self.word])
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -88,32 +100,41 @@ def judge_criterion(criterion: Criterion, evidence: Evidence | None) -> Finding:
     command = f"hierbench run {criterion.suite}"
     if evidence is None:
         return Finding(criterion, "unmeasured", (), None, f"not measured yet: {command}")
-    missing = sum(evidence.missing.get(cell, 0) for cell in criterion.cells())
-    optimisers = {o for learner, _ in criterion.cells() if (o := evidence.optimisers.get(learner))}
-    names = tuple(sorted(optimisers))
-    if missing:
-        measured = any((r.learner, r.target) in criterion.cells() for r in evidence.rows)
-        how = f"{missing} units are missing" if measured else "not measured yet"
-        return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", names)
+    cells = criterion.cells()
+    rows = frozenset(
+        (r.suite, r.learner, r.target, r.d, r.target_index, r.sample_index, r.init_index, r.n)
+        for r in evidence.rows
+        if (r.learner, r.target) in cells
+    )
+    optimisers = tuple(sorted({o for learner, _ in cells if (o := evidence.optimisers.get(learner))}))
+    if missing := sum(evidence.missing.get(cell, 0) for cell in cells):
+        how = f"{missing} of its units are missing" if rows else "not measured yet"
+        return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimisers)
     quantity = QUANTITIES[criterion.quantity]
     figures = tuple(quantity.figures(evidence, criterion, LEVEL))
-    strict = quantity.figures(evidence, criterion, 1 - (1 - LEVEL) / max(len(figures), 1))
-    words = [decide(f, criterion.bounds) for f in figures]
-    for figure in strict:
-        if decide(figure, criterion.bounds) == "refuted":
-            among = f" even at {1 - (1 - LEVEL) / len(figures):.2%}" if len(figures) > 1 else ""
-            reason = f"{_said(figure)} is not {criterion.bounds.text()}{among}"
-            return Finding(criterion, "refuted", figures, figure, reason, names)
-    for figure, word in zip(figures, words, strict=True):
-        if word != "supported":
-            reason = f"{_said(figure)} does not tell whether it is {criterion.bounds.text()}"
-            return Finding(criterion, "undecided", figures, figure, reason, names)
-    nearest = min(figures, key=lambda f: _slack(f, criterion.bounds))
-    every = (
-        f"all {len(figures)} are {criterion.bounds.text()}, the nearest being " if len(figures) > 1 else ""
-    )
-    reason = f"{every}{_said(nearest)}" + ("" if every else f" is {criterion.bounds.text()}")
-    return Finding(criterion, "supported", figures, nearest, reason, names)
+    if not figures:
+        return Finding(criterion, "unmeasured", (), None, f"not measured yet: {command}", rows, optimisers)
+    state, figure, reason = _decided(criterion, figures, evidence)
+    return Finding(criterion, state, figures, figure, reason, rows, optimisers)
+
+
+def _decided(criterion: Criterion, figures: Sequence[Figure], evidence: Evidence) -> tuple[Word, Figure, str]:
+    """What all figures say together, the one that decides, and why in one sentence."""
+    bounds, count = criterion.bounds, len(figures)
+    level = 1 - (1 - LEVEL) / count
+    for figure in QUANTITIES[criterion.quantity].figures(evidence, criterion, level):
+        if decide(figure, bounds) == "refuted":
+            among = f" at {level:.1%}, as is asked of one among {count}" if count > 1 else ""
+            return "refuted", figure, f"{_said(figure)} is not {bounds.text()}{among}"
+    open_ones = [figure for figure in figures if decide(figure, bounds) != "supported"]
+    if open_ones:
+        some = f" ({len(open_ones)} of {count} do not)" if count > 1 else ""
+        reason = f"{_said(open_ones[0])}: this does not tell whether it is {bounds.text()}{some}"
+        return "undecided", open_ones[0], reason
+    nearest = min(figures, key=lambda f: _slack(f, bounds))
+    if count == 1:
+        return "supported", nearest, f"{_said(nearest)} is {bounds.text()}"
+    return "supported", nearest, f"all {count} are {bounds.text()}, the nearest being {_said(nearest)}"
 
 
 def _said(figure: Figure) -> str:
