@@ -74,12 +74,16 @@ def _optimiser(spec: Mapping[str, object]) -> str | None:
 
 
 def _default(path: str, parameter: str) -> object:
-    """Default of a keyword of the constructor of ``module:Class``; None where there is none."""
+    """Default of a keyword of the constructor of ``module:Class``, inherited or not; None without one."""
     module, _, name = path.partition(":")
     found = find_class(module, name)
-    for node in found[1].body if found else []:
-        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
-            for argument, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
-                if argument.arg == parameter and isinstance(value, ast.Constant):
-                    return value.value
+    while found is not None:
+        module, definition = found
+        for node in definition.body:
+            if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+                defaults = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+                known = {a.arg: value.value for a, value in defaults if isinstance(value, ast.Constant)}
+                return known.get(parameter)
+        bases = (find_class(module, b.id) for b in definition.bases if isinstance(b, ast.Name))
+        found = next((base for base in bases if base is not None), None)
     return None
