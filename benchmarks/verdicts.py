@@ -98,7 +98,7 @@ def decide(figure: Figure, bounds: Bounds) -> Word:
 def judge_criterion(criterion: Criterion, evidence: Evidence | None) -> Finding:
     """The criterion against the rows of its suite; ``evidence`` is None where the suite does not exist."""
     command = f"hierbench run {criterion.suite}"
-    if evidence is None:
+    if evidence is None or criterion.quantity not in QUANTITIES:
         return Finding(criterion, "unmeasured", (), None, f"not measured yet: {command}")
     cells = criterion.cells()
     rows = frozenset(
