@@ -23,7 +23,7 @@ from benchmarks.quantities import QUANTITIES, Figure, difference, mean_figure, n
 from benchmarks.rows import Replicate
 from benchmarks.sample_complexity import Epsilon, NStar
 from benchmarks.store import Store
-from benchmarks.suite_file import known_suites, load_suite
+from benchmarks.suite_file import load_suite
 from benchmarks.verdicts import decide, judge, judge_criterion
 
 DIMENSIONS = (8, 12, 16, 24)
