@@ -26,12 +26,12 @@ SHORT = {"steps": 40, "dtype": "float64", "batch_size": 32, "max_iter": 40, "n_c
 EPSILON = 2.0**-52
 
 NETS = 1e-8
-"""Absolute, of root mean squared errors where labels have variance 1. 40 to 240 steps amplify rounding of 2e-16:
-to 6e-14 as measured between instruction sets (docs/gate.md), to 1e-8 as allowed."""
+"""Absolute, of root mean squared errors where labels have variance 1. 40 to 240 steps amplify rounding of
+2e-16: to 6e-14 as measured between instruction sets (docs/gate.md), to 1e-8 as allowed."""
 
 KERNELS = 64 * math.sqrt(EPSILON)
-"""About 1e-6. A distance between equal points has rounding sqrt(2e-16) = 1.5e-8, and kernels with a kink there see
-it; chosen ridges leave condition numbers up to 1e10. Measured: to 3e-8."""
+"""About 1e-6. A distance between equal points has rounding sqrt(2e-16) = 1.5e-8, and kernels with a kink
+there see it; chosen ridges leave condition numbers up to 1e10. Measured: to 3e-8."""
 
 DATA = 1e-10
 """Relative: sums of a few thousand products, in another order."""
