@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: bench test figures claims acceptance lint speed clean
+.PHONY: bench test figures claims acceptance regress lint speed clean
 
 bench: .venv/.ready
 	$(BIN)/hierbench run default
@@ -22,6 +22,10 @@ acceptance: .venv/.ready
 # one thread a process: two processes then share two cores without treading on one another
 test: .venv/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+# the ci suite against the baselines in benchmarks/baselines: exit status 1 where a curve got worse
+regress: .venv/.ready
+	$(BIN)/hierbench regress
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
