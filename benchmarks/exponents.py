@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
-from benchmarks.interval_regression import fit_interval_regression
+from benchmarks.integrated_likelihood import slope_interval
 from benchmarks.sample_complexity import Epsilon, NStar
 
 
@@ -25,7 +24,7 @@ class Exponent:
         "estimate": ``value`` with the interval [low, high]; "lower bound": ``low`` only;
         "unidentified": see ``reason``.
     low, high : float
-        Profile-likelihood interval; infinite where the likelihood does not end on that side.
+        Interval from the integrated likelihood; infinite where there is a bound or nothing.
     sigma : float or None
         Standard deviation of log n* over replicates, pooled over d.
     intercept : float or None
@@ -50,12 +49,10 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
 
     Method: log n* = a + b log d + sigma z, z standard normal, each replicate entering as the
     interval it is known to lie in; sigma is shared by all d (interval-censored log-normal
-    regression: Nelson 1982; Lawless 2003, section 6). The interval for b collects all values
-    whose profile log-likelihood is within ``N log(1 + F / (N - 2)) / 2`` of the maximum, F
-    the quantile of the F distribution with 1 and N - 2 degrees of freedom, N the number
-    of *bracketed* replicates. For exact observations the likelihood ratio of b is that very
-    function of Student's t, so the interval is then the usual t interval at every N; with
-    large N the threshold tends to that of Wilks (1938).
+    regression: Nelson 1982; Lawless 2003, section 6). The interval for b comes from the likelihood
+    integrated over a and sigma with the reference prior (Berger, Liseo & Wolpert, Statist. Sci. 14,
+    1999; ``benchmarks.integrated_likelihood``): for exact observations it is Student's t interval at
+    every N. ``value`` is its median.
 
     Where fewer than three dimensions have a bracketed replicate, there is no estimate:
     all-censored data fit any slope, and two dimensions do not show a law. If some dimension
@@ -63,10 +60,10 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
     the exponent is at least log(A(d1) / U(d0)) / log(d1 / d0), with U(d0) the largest upper
     end and A(d1) the smallest censoring point; the best pair is printed.
 
-    Small samples: at N = 4 the threshold is 4.7 (asymptotically 1.9), intervals are wide and
-    may be unbounded. Where one line meets every interval the likelihood is flat at its
-    top: b is then the middle of the best-fitting lines and the interval stays as wide as
-    the grid leaves it. Replicates must be independent: rows of a crossed cell, which
+    Small samples: the interval covers the truth 92-98 % of the time at 3, 5 and 10 replicates with
+    40 % of them censored (docs/coverage.md), except where replicates scatter much less than the
+    grid is wide: then a set of lines meets every interval, its width is what the grid leaves, and the
+    coverage is nearer to 1. Replicates must be independent: rows of a crossed cell, which
     share targets or samples, make the interval too narrow. The lower bound takes extreme
     ends over replicates and carries no confidence level.
 
@@ -89,17 +86,13 @@ def _estimate(known: Sequence[NStar], x: np.ndarray, confidence: float) -> Expon
     bracketed = [s for s in known if s.censoring == "bracketed"]
     with np.errstate(divide="ignore"):
         lower, upper = np.log([s.lower for s in known]), np.log([s.upper for s in known])
-    freedom = len(bracketed) - 2
-    quantile = float(stats.f.ppf(confidence, 1, freedom))
-    drop = 0.5 * len(bracketed) * math.log1p(quantile / freedom)
-    fit = fit_interval_regression(x, lower, upper, drop)
+    fit = slope_interval(x, lower, upper, confidence)
     return Exponent(
         kind="estimate",
         value=fit.slope,
-        low=fit.slope_low,
-        high=fit.slope_high,
-        # as in least squares: the maximum-likelihood sigma divides by N, not N - 2
-        sigma=fit.sigma * math.sqrt(len(bracketed) / freedom),
+        low=fit.low,
+        high=fit.high,
+        sigma=fit.sigma,
         intercept=fit.intercept,
         dimensions=tuple(sorted({s.d for s in bracketed})),
         n_replicates=len(known),
