@@ -31,8 +31,7 @@ PIPE_WIDTH = 120
 LEGEND = (
     "n* = samples to reach eps: geometric mean over replicates [smallest lower end, largest upper end]; "
     "> and < mark a bound: some replicate did not reach eps at the largest n, or had it at the smallest.",
-    "exponent = slope of log n* in log d with its 95 % interval; >= is a bound without a "
-    "confidence level.",
+    "exponent = slope of log n* in log d with its 95 % interval; >= is a bound without a confidence level.",
     "in C(d+p,p) = slope of log n* in log C(d+p,p), the number of polynomials of the degree p that eps asks "
     "for: theory says 1 for rotation-invariant kernels.",
     "law = which of power, quasi-polynomial and exponential growth in d, fitted to smaller d, predicts n* "
