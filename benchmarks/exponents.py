@@ -60,9 +60,10 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
     the exponent is at least log(A(d1) / U(d0)) / log(d1 / d0), with U(d0) the largest upper
     end and A(d1) the smallest censoring point; the best pair is printed.
 
-    Small samples: the interval covers the truth 92-98 % of the time at 3, 5 and 10 replicates with
-    40 % of them censored (docs/coverage.md), except where replicates scatter much less than the
-    grid is wide: then a set of lines meets every interval, its width is what the grid leaves, and the
+    Small samples: at 3, 5 and 10 replicates with 40 % of them censored the interval covers the truth
+    90 to 100 % of the time, 94 % on average over 72 settings (docs/coverage.md): a little less than
+    stated, and more where replicates scatter much less than the grid is wide: then a set of lines
+    meets every interval, its width is what the grid leaves, and the
     coverage is nearer to 1. Replicates must be independent: rows of a crossed cell, which
     share targets or samples, make the interval too narrow. The lower bound takes extreme
     ends over replicates and carries no confidence level.
