@@ -61,10 +61,10 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
     end and A(d1) the smallest censoring point; the best pair is printed.
 
     Small samples: at 3, 5 and 10 replicates with 40 % of them censored the interval covers the truth
-    90 to 100 % of the time, 94 % on average over 72 settings (docs/coverage.md): a little less than
-    stated, and more where replicates scatter much less than the grid is wide: then a set of lines
-    meets every interval, its width is what the grid leaves, and the
-    coverage is nearer to 1. Replicates must be independent: rows of a crossed cell, which
+    89 to 100 % of the time, 95 % on average over 72 settings (docs/coverage.md): less than 92 %
+    in five settings, three of them with 3 replicates of log-sd 0.2, and more than 98 % where replicates
+    scatter much less than the grid is wide: then a set of lines meets every interval, and its width is
+    what the grid leaves. Replicates must be independent: rows of a crossed cell, which
     share targets or samples, make the interval too narrow. The lower bound takes extreme
     ends over replicates and carries no confidence level.
 
