@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,3 +137,12 @@ class FigureData:
     kernel_floors: tuple[KernelFloor, ...]
     provenance: Provenance
     predictions: tuple[CurvePoint, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """One record of an experiment of a suite: its label there, what was measured, and the numbers."""
+
+    experiment: str
+    labels: Mapping[str, str | int | float | bool]
+    values: Mapping[str, float | list[float] | None]
