@@ -20,8 +20,9 @@ def choose(
     targets: Sequence[str] = (),
     d: Sequence[int] = (),
     settings: Sequence[str] = (),
+    experiments: Sequence[str] = (),
 ) -> tuple[Suite, Suite]:
-    """Apply ``--learner``, ``--target``, ``--d`` and ``--set``.
+    """Apply ``--learner``, ``--target``, ``--d``, ``--set`` and ``--experiment``.
 
     Returns
     -------
@@ -49,7 +50,11 @@ def choose(
     for label in targets:
         if label not in known:
             raise unknown("target of the suite", label, known)
-    return narrowed(suite, labels, targets, d), narrowed(suite, (), targets, d)
+    has = [e.label for e in suite.experiments]
+    for label in experiments:
+        if label not in has:
+            raise unknown("experiment of the suite", label, has)
+    return narrowed(suite, labels, targets, d, experiments), narrowed(suite, (), targets, d, experiments)
 
 
 def _select(suite: Suite, name: str) -> tuple[Suite, list[str]]:

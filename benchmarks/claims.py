@@ -57,6 +57,9 @@ class Criterion:
         Learner that the others are compared with.
     beside : bool
         Shown, and decides nothing.
+    experiments : tuple of str
+        Labels of the suite's experiments, for a figure that is not made of learning curves; then there
+        are no targets and learners.
     """
 
     claim: str
@@ -69,6 +72,7 @@ class Criterion:
     reference: str | None = None
     epsilons: tuple[Epsilon, ...] = ()
     beside: bool = False
+    experiments: tuple[str, ...] = ()
 
     def cells(self) -> set[tuple[str, str]]:
         """(learner, target) pairs that the figure is made of."""
@@ -160,7 +164,13 @@ def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Cr
 
     if name in ANNOUNCED and quantity not in QUANTITIES:
         suite = None  # its own quantities may come later than the suite
-    if suite is not None:
+    targets: tuple[str, ...] = ()
+    learners: tuple[str, ...] = ()
+    measured: tuple[str, ...] = ()
+    if "experiments" in table.data and suite is not None:
+        table.names("quantity", "quantity", QUANTITIES)
+        measured = table.names("experiments", "experiment", [e.label for e in suite.experiments])
+    elif suite is not None:
         table.names("quantity", "quantity", QUANTITIES)
         targets = table.names("targets", "target", [t.label for t in suite.targets])
         learners = table.names("learners", "learner", [e.label for e in suite.learners])
@@ -180,6 +190,7 @@ def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Cr
         reference=reference,
         epsilons=_epsilons(table),
         beside=table.flag("beside", False),
+        experiments=measured,
     )
     table.done()
     if suite is not None:

@@ -7,9 +7,10 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from benchmarks.measurement import Measurement
 from benchmarks.modules import find_class
 from benchmarks.plan import make_plan
-from benchmarks.report import suite_certificates, suite_rows
+from benchmarks.report import suite_certificates, suite_measurements, suite_rows
 from benchmarks.rows import Row
 from benchmarks.sample_complexity import Certificates
 from benchmarks.stages import resolved
@@ -29,12 +30,18 @@ class Evidence:
         Units of the pair that are not done; pairs with none are left out.
     optimisers : mapping of str to str
         By learner; those that are not trained by gradient descent are left out.
+    measurements : mapping of str to sequence of Measurement
+        By the label of the experiment.
+    missing_experiments : mapping of str to int
+        Units of the experiment that are not done; those with none are left out.
     """
 
     rows: Sequence[Row]
     certificates: Certificates
     missing: Mapping[tuple[str, str], int] = dataclasses.field(default_factory=dict)
     optimisers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    measurements: Mapping[str, Sequence[Measurement]] = dataclasses.field(default_factory=dict)
+    missing_experiments: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 def gather(name: str, store: Store) -> Evidence:
@@ -62,6 +69,8 @@ def gather(name: str, store: Store) -> Evidence:
         certificates=suite_certificates(plan, store),
         missing=missing,
         optimisers={learner: name for learner, name in known.items() if name},
+        measurements=suite_measurements(plan, store),
+        missing_experiments=Counter(u.experiment for u in plan.experiments if u.key not in done),
     )
 
 

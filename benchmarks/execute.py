@@ -40,14 +40,18 @@ def execute(
         shown = stages.resolved(shown, store)
         rows = report.suite_rows(shown, store)
         certificates = report.suite_certificates(shown, store)
+        measured = report.suite_measurements(shown, store)
     console = Console()
-    report.show_table(to_show, rows, certificates, console)
+    if shown.curves:
+        report.show_table(to_show, rows, certificates, console)
+    if measured:
+        report.show_findings(to_show, results, console)
     verdicts = bars.judge(to_run, rows, certificates)
     bars.print_bars(verdicts, console)
     bad = any(not v.met for v in verdicts)
-    if figures and rows:
+    if figures and (rows or measured):
         try:
-            drawn = report.draw_figures(to_show, rows, certificates, results)
+            drawn = report.draw_figures(shown, rows, certificates, measured, results)
             where = f" in {drawn[0].parent}" if drawn else ": no row has an error to draw"
             console.print(f"{len(drawn)} figures{where}", soft_wrap=True, highlight=False)
         except Exception as error:
@@ -76,9 +80,10 @@ def figures_of(suite: Suite, results: Path) -> None:
         plan = stages.resolved(plan, store)
         rows = report.suite_rows(plan, store)
         certificates = report.suite_certificates(plan, store)
-    if not rows:
+        measured = report.suite_measurements(plan, store)
+    if not (rows or measured):
         raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {suite.name} makes them")
-    for path in report.draw_figures(suite, rows, certificates, results):
+    for path in report.draw_figures(plan, rows, certificates, measured, results):
         print(path)
 
 

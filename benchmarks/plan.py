@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from benchmarks import experiments
 from benchmarks.errors import UserError
 from benchmarks.fingerprint import digest, fingerprint
 from benchmarks.rows import Replicate, metric_of
 from benchmarks.suite import LearnerEntry, Run, Suite, TargetEntry
-from benchmarks.work import CertificateUnit, CurveUnit, Unit
+from benchmarks.tasks import ExperimentUnit, Task
+from benchmarks.work import CertificateUnit, CurveUnit
 
 CURVE_CODE = "benchmarks.unit"
 CERTIFICATE_CODE = "benchmarks.draw"  # which target an index stands for
@@ -28,10 +30,11 @@ class Plan:
     curves: tuple[CurveUnit, ...]
     certificates: tuple[CertificateUnit, ...]
     urgent: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    experiments: tuple[ExperimentUnit, ...] = ()
 
     @property
-    def units(self) -> tuple[Unit, ...]:
-        return self.certificates + self.curves
+    def units(self) -> tuple[Task, ...]:
+        return self.certificates + self.curves + self.experiments
 
 
 def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> dict[str, Any]:
@@ -69,8 +72,12 @@ def key_of(axes: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
     Raises
     ------
     ValueError
-        The learner or the target family no longer exists.
+        The learner, the target family or the experiment no longer exists.
     """
+    if axes["kind"] == "experiment":
+        module = experiments.module_of(axes["experiment"])
+        code, versions = fingerprint(module, *experiments.EXPERIMENTS[axes["experiment"]].code)
+        return digest([axes, code, versions]), code, versions
     roots = [target_module(axes["target"]["family"]), *modifier_modules(axes["target"]["parameters"])]
     if "learner" in axes:
         roots += [axes["learner"]["path"].partition(":")[0], CURVE_CODE]
@@ -99,7 +106,8 @@ def modifier_modules(params: Mapping[str, Any]) -> list[str]:
 def make_plan(suite: Suite) -> Plan:
     """Enumerate the units of a suite."""
     try:
-        return Plan(suite, tuple(_curves(suite)), tuple(_certificates(suite)))
+        curves, certificates = tuple(_curves(suite)), tuple(_certificates(suite))
+        return Plan(suite, curves, certificates, experiments=tuple(_experiments(suite)))
     except ValueError as error:
         raise UserError(f"suite {suite.name}: {error}") from error
 
@@ -183,6 +191,20 @@ def _certificates(suite: Suite) -> Iterable[CertificateUnit]:
                     )
 
 
+def _experiments(suite: Suite) -> Iterable[ExperimentUnit]:
+    for entry in suite.experiments:
+        for parameters in entry.units():
+            axes = {
+                "kind": "experiment",
+                "experiment": entry.experiment,
+                "parameters": parameters,
+                **EXECUTION,
+            }
+            key, code, versions = key_of(axes)
+            over = {name: parameters[name] for name in entry.over}
+            yield ExperimentUnit(key, axes, code, versions, suite.name, entry.label, over, cost=entry.seconds)
+
+
 def _cost(law: str, sizes: Iterable[tuple[int, ...]], d: int) -> float:
     """Seconds, to an order of magnitude: enough to start long units first."""
     largest = [max(s) for s in sizes]
@@ -195,16 +217,27 @@ def _cost(law: str, sizes: Iterable[tuple[int, ...]], d: int) -> float:
 
 
 def narrowed(
-    suite: Suite, learners: Iterable[str] = (), targets: Iterable[str] = (), d: Iterable[int] = ()
+    suite: Suite,
+    learners: Iterable[str] = (),
+    targets: Iterable[str] = (),
+    d: Iterable[int] = (),
+    chosen: Iterable[str] = (),
 ) -> Suite:
     """The part of a suite on these learners, targets and d (all of them where none is given).
+
+    Experiments have none of these: they stay where nothing is chosen, or where ``chosen`` names them; and
+    where nothing else is named, experiments are all that stays.
 
     Raises
     ------
     UserError
         Nothing is left, with what the suite has.
     """
-    learners, targets, d = set(learners), set(targets), set(d)
+    learners, targets, d, labels = set(learners), set(targets), set(d), set(chosen)
+    some = learners | targets | d
+    kept = tuple(e for e in suite.experiments if e.label in labels or not (labels or some))
+    if labels and not some:
+        return dataclasses.replace(suite, runs=(), bars=(), experiments=kept)
 
     def keep(run: Run) -> Run:
         return dataclasses.replace(
@@ -221,11 +254,11 @@ def narrowed(
             f"suite {suite.name} has no d = {', '.join(map(str, absent))}: it has "
             f"{', '.join(map(str, sorted(available)))}"
         )
-    if not runs:
+    if not runs and (some or not kept):
         raise UserError(f"suite {suite.name} has no cell with these learners, targets and d together")
     cells = {cell for run in runs for cell in run.cells()}
     bars = tuple(b for b in suite.bars if (b.learner, b.target, b.d) in cells)
-    return dataclasses.replace(suite, runs=runs, bars=bars)
+    return dataclasses.replace(suite, runs=runs, bars=bars, experiments=kept)
 
 
 def with_learner(suite: Suite, entry: LearnerEntry) -> Suite:

@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from benchmarks.work import CertificateUnit, Result, Unit
+from benchmarks.tasks import Task
+from benchmarks.work import CertificateUnit, CurveUnit, Result
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -19,17 +20,17 @@ class Estimator:
     that has not been seen yet takes the ratio of all.
     """
 
-    def __init__(self, waiting: Sequence[Unit], workers: int) -> None:
+    def __init__(self, waiting: Sequence[Task], workers: int) -> None:
         self.left = {u.key: u for u in waiting}
         self.workers = workers
         self.spent: dict[str, tuple[float, float]] = {}
         self.total = sum(u.cost for u in waiting)
 
-    def added(self, units: Sequence[Unit]) -> None:
+    def added(self, units: Sequence[Task]) -> None:
         self.left |= {u.key: u for u in units}
         self.total += sum(u.cost for u in units)
 
-    def finished(self, unit: Unit, seconds: float) -> None:
+    def finished(self, unit: Task, seconds: float) -> None:
         self.left.pop(unit.key, None)
         estimated, took = self.spent.get(_kind(unit), (0.0, 0.0))
         self.spent[_kind(unit)] = (estimated + unit.cost, took + seconds)
@@ -53,8 +54,10 @@ class Estimator:
         return 1.0 - sum(u.cost for u in self.left.values()) / self.total if self.total else 1.0
 
 
-def _kind(unit: Unit) -> str:
-    return "certificate" if isinstance(unit, CertificateUnit) else unit.learner
+def _kind(unit: Task) -> str:
+    if isinstance(unit, CertificateUnit):
+        return "certificate"
+    return unit.learner if isinstance(unit, CurveUnit) else f"experiment {unit.experiment}"
 
 
 def duration(seconds: float) -> str:
@@ -67,7 +70,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def complaint(unit: Unit, result: Result) -> str:
+def complaint(unit: Task, result: Result) -> str:
     return f"{result.status}: {unit.title()}: {result.reason}"
 
 
@@ -80,7 +83,7 @@ class Lines:
     def say(self, text: str) -> None:
         print(text, file=self.file, flush=True)
 
-    def start(self, waiting: Sequence[Unit], present: int, workers: int) -> None:
+    def start(self, waiting: Sequence[Task], present: int, workers: int) -> None:
         self.n = len(waiting)
         self.done = 0
         self.estimator = Estimator(waiting, workers)
@@ -90,11 +93,11 @@ class Lines:
         else:
             self.say(f"nothing to compute: all {present} units are present")
 
-    def added(self, units: Sequence[Unit]) -> None:
+    def added(self, units: Sequence[Task]) -> None:
         self.n += len(units)
         self.estimator.added(units)
 
-    def finished(self, unit: Unit, result: Result) -> None:
+    def finished(self, unit: Task, result: Result) -> None:
         self.done += 1
         self.estimator.finished(unit, result.seconds)
         now = time.monotonic()
@@ -113,7 +116,7 @@ class Lines:
 class Bar:
     """A live bar whose length is estimated cost, not the number of units."""
 
-    def start(self, waiting: Sequence[Unit], present: int, workers: int) -> None:
+    def start(self, waiting: Sequence[Task], present: int, workers: int) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -135,11 +138,11 @@ class Bar:
         self.bar.console.print(text, highlight=False)
         self.task = self.bar.add_task(f"on {workers} workers", total=1.0, count=f"0/{self.n}", eta="")
 
-    def added(self, units: Sequence[Unit]) -> None:
+    def added(self, units: Sequence[Task]) -> None:
         self.n += len(units)
         self.estimator.added(units)
 
-    def finished(self, unit: Unit, result: Result) -> None:
+    def finished(self, unit: Task, result: Result) -> None:
         self.done += 1
         self.estimator.finished(unit, result.seconds)
         if result.status != "done":

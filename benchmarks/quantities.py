@@ -7,6 +7,7 @@ figure for every cell that the criterion names: what rows do not identify is a f
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import itertools
 import math
 from collections import defaultdict
@@ -74,15 +75,21 @@ class Quantity:
     compares : str
         "nothing"; "reference": with another learner; "pair": the last of two (target, epsilon) with the
         first; "either": one of the two.
+    measured : bool
+        Whether it is about experiments, and not about learning curves.
     """
 
     meaning: str
     figures: Callable[[Evidence, Criterion, float], list[Figure]]
     epsilons: bool = True
     compares: Literal["nothing", "reference", "pair", "either"] = "nothing"
+    measured: bool = False
 
     def check(self, criterion: Criterion) -> None:
         """ValueError where the criterion does not give what is needed."""
+        if bool(criterion.experiments) != self.measured:
+            need = "needs experiments" if self.measured else "takes no experiments"
+            raise ValueError(f"{criterion.quantity} {need}")
         if bool(criterion.epsilons) != self.epsilons:
             need = "needs epsilons or relative_epsilons" if self.epsilons else "takes no epsilons"
             raise ValueError(f"{criterion.quantity} {need}")
@@ -296,6 +303,22 @@ def _final_slope(evidence: Evidence, criterion: Criterion, confidence: float) ->
     return found
 
 
+def _measured(meaning: str, path: str) -> Quantity:
+    """A quantity of each experiment by itself: ``module:function`` in benchmarks.correction."""
+
+    def figures(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+        module, _, name = path.partition(":")
+        function = getattr(importlib.import_module(f"benchmarks.correction.{module}"), name)
+        found = []
+        for label in criterion.experiments:
+            figure: Figure = function(evidence.measurements[label], confidence)
+            named = f"{label}: {figure.label}" if figure.label else label
+            found.append(dataclasses.replace(figure, label=named))
+        return found
+
+    return Quantity(meaning, figures, epsilons=False, measured=True)
+
+
 QUANTITIES = {
     "exponent": Quantity("exponent of n* in d", _exponent),
     "exponent_excess": Quantity(
@@ -319,6 +342,26 @@ QUANTITIES = {
         _final_slope,
         epsilons=False,
         compares="reference",
+    ),
+    "first_level_slope_before": _measured(
+        "power of alpha in level 1's angle, first round", "exact_trace_quantities:first_level_before"
+    ),
+    "first_level_slope_after": _measured(
+        "power of alpha in level 1's angle, corrected once", "exact_trace_quantities:first_level_after"
+    ),
+    "second_level_slope_before": _measured(
+        "power of alpha in the error of level 2, first round", "exact_trace_quantities:second_level_before"
+    ),
+    "second_level_slope_after": _measured(
+        "power of alpha in the error of level 2, corrected once", "exact_trace_quantities:second_level_after"
+    ),
+    "second_level_own_slope_before": _measured(
+        "power of alpha in level 2's error relative to itself, first round",
+        "exact_trace_quantities:second_level_own_before",
+    ),
+    "second_level_own_slope_after": _measured(
+        "power of alpha in level 2's error relative to itself, corrected once",
+        "exact_trace_quantities:second_level_own_after",
     ),
 }
 """By the names that ``claims.toml`` calls them."""

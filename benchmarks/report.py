@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.errors import UserError
+from benchmarks.measurement import Measurement
 from benchmarks.plan import Plan
 from benchmarks.rows import Row
 from benchmarks.store import NAME, Store
@@ -17,6 +18,7 @@ from benchmarks.suite import Suite
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from benchmarks.claims import Criterion
     from benchmarks.sample_complexity import Certificates, Epsilon
 
 
@@ -57,6 +59,16 @@ def suite_certificates(plan: Plan, store: Store) -> Certificates:
     }
 
 
+def suite_measurements(plan: Plan, store: Store) -> dict[str, list[Measurement]]:
+    """What the plan's experiments measured, as far as the store has it, by their labels."""
+    found = store.measurements({u.key for u in plan.experiments})
+    measured: dict[str, list[Measurement]] = {}
+    for unit in plan.experiments:
+        if unit.key in found:
+            measured.setdefault(unit.experiment, []).extend(found[unit.key])
+    return measured
+
+
 def epsilons_of(suite: Suite) -> list[Epsilon]:
     """The suite's epsilons, those relative to the share of the top degrees last."""
     from benchmarks.sample_complexity import Epsilon
@@ -72,20 +84,63 @@ def show_table(suite: Suite, rows: Sequence[Row], certificates: Certificates, co
     print_table(list(rows), certificates, epsilons_of(suite), console)
 
 
-def draw_figures(suite: Suite, rows: Sequence[Row], certificates: Certificates, results: Path) -> list[Path]:
-    """Write the figures of these rows to ``figures/SUITE`` in the results folder.
+def show_findings(suite: Suite, results: Path, console: Console) -> None:
+    """Print the figures that claims are decided on, of the experiments of this suite."""
+    from rich.table import Table
+
+    from benchmarks.claims import CLAIMS, load_claims
+    from benchmarks.claims_report import verdicts_of
+
+    table = Table(title=f"What the experiments of {suite.name} say to the claims", title_justify="left")
+    for column in ("claim", "figure", "bounds", "finding", "measured"):
+        table.add_column(column)
+    claims = [c for c in load_claims(CLAIMS) if any(_own(k, suite) for k in c.criteria)]
+    for verdict in verdicts_of(claims, results):
+        for finding in verdict.findings:
+            criterion = finding.criterion
+            if _own(criterion, suite):
+                state = "beside" if criterion.beside else finding.state
+                said = "\n".join(f"{f.label}: {f.text()}" for f in finding.figures) or finding.reason
+                table.add_row(criterion.claim, criterion.what, criterion.bounds.text(), state, said)
+    if table.row_count:
+        console.print(table)
+
+
+def _own(criterion: Criterion, suite: Suite) -> bool:
+    return criterion.suite == suite.name and bool(criterion.experiments)
+
+
+def draw_figures(
+    plan: Plan,
+    rows: Sequence[Row],
+    certificates: Certificates,
+    measured: Mapping[str, Sequence[Measurement]],
+    results: Path,
+) -> list[Path]:
+    """Write the figures of these rows and measurements to ``figures/SUITE`` in the results folder.
 
     Raises
     ------
     UserError
         The folder cannot be written.
     """
-    from benchmarks import figures
-
+    suite = plan.suite
     folder = results / "figures" / suite.name
-    provenance = figures.provenance_of(rows, NAME, importlib.metadata.version("hierbench"))
+    version = importlib.metadata.version("hierbench")
+    drawn: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return figures.write(rows, certificates, epsilons_of(suite), folder, provenance)
+        if rows:
+            from benchmarks import figures
+
+            provenance = figures.provenance_of(rows, NAME, version)
+            drawn += figures.write(rows, certificates, epsilons_of(suite), folder, provenance)
+        if measured:
+            from benchmarks.correction.figures import write
+            from plots.data import Provenance
+
+            codes = sorted({u.code for u in plan.experiments})
+            drawn += write(measured, folder, Provenance(suite.name, NAME, 0, tuple(codes), version))
+        return drawn
     except OSError as error:
         raise UserError(f"figures cannot be written to {folder}: {error}") from error

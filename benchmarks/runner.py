@@ -21,15 +21,16 @@ import pebble
 from benchmarks import machine, worker
 from benchmarks.plan import Plan
 from benchmarks.store import Store
-from benchmarks.work import CertificateUnit, Result, Unit, describe, empty_rows
+from benchmarks.tasks import Task
+from benchmarks.work import CurveUnit, Result, describe, empty_rows
 
 
 class Progress(Protocol):
     """Hears of the run as it goes (see benchmarks.progress)."""
 
-    def start(self, waiting: Sequence[Unit], present: int, workers: int) -> None: ...
-    def added(self, units: Sequence[Unit]) -> None: ...
-    def finished(self, unit: Unit, result: Result) -> None: ...
+    def start(self, waiting: Sequence[Task], present: int, workers: int) -> None: ...
+    def added(self, units: Sequence[Task]) -> None: ...
+    def finished(self, unit: Task, result: Result) -> None: ...
     def close(self) -> None: ...
 
 
@@ -40,11 +41,11 @@ class Outcome:
     computed: int
     present: int
     waiting: int
-    failed: tuple[tuple[Unit, Result], ...]
+    failed: tuple[tuple[Task, Result], ...]
     interrupted: bool
 
 
-def missing(plan: Plan, store: Store) -> tuple[Unit, ...]:
+def missing(plan: Plan, store: Store) -> tuple[Task, ...]:
     """Units that have no finished result; failed ones are tried again.
 
     Those that others wait for come first, the most waited for before the others, then the longest.
@@ -85,7 +86,7 @@ def run(
     present = len({u.key for u in plan.units}) - len(todo)
     waiting = {u.key: u for u in todo}
     seen = set(waiting)
-    failed: list[tuple[Unit, Result]] = []
+    failed: list[tuple[Task, Result]] = []
     computed = 0
     interrupted = False
     progress.start(todo, present, workers)
@@ -117,8 +118,8 @@ def run(
 
 
 def _results(
-    pool: pebble.ProcessPool, waiting: dict[str, Unit], workers: int, limit: float
-) -> Generator[tuple[Unit, Result], None, None]:
+    pool: pebble.ProcessPool, waiting: dict[str, Task], workers: int, limit: float
+) -> Generator[tuple[Task, Result], None, None]:
     """Units with their results, as they come; an exception is turned into a result.
 
     They are taken out of ``waiting`` from its front, one for each free worker, so that what is put
@@ -129,7 +130,7 @@ def _results(
     KeyboardInterrupt
         Between two units, never inside a commit; what had arrived before it is yielded first.
     """
-    arrived: queue.SimpleQueue[tuple[Unit, Any] | None] = queue.SimpleQueue()
+    arrived: queue.SimpleQueue[tuple[Task, Any] | None] = queue.SimpleQueue()
     flying = 0
     with _interrupts_to(arrived):
         while waiting or flying:
@@ -146,7 +147,7 @@ def _results(
             yield unit, _result(unit, future, limit)
 
 
-def _result(unit: Unit, future: Any, limit: float) -> Result:
+def _result(unit: Task, future: Any, limit: float) -> Result:
     try:
         result: Result = future.result()
         return result
@@ -194,9 +195,9 @@ def _death(error: pebble.ProcessExpired) -> str:
     return f"worker process ended with exit status {code}"
 
 
-def without_numbers(unit: Unit, status: str, reason: str, seconds: float = 0.0) -> Result:
+def without_numbers(unit: Task, status: str, reason: str, seconds: float = 0.0) -> Result:
     """Result of a unit that could not be computed: rows that say why."""
-    if isinstance(unit, CertificateUnit):
+    if not isinstance(unit, CurveUnit):
         return Result(status, reason, seconds=seconds)
     return Result(status, reason, rows=empty_rows(unit, status, reason), seconds=seconds)
 

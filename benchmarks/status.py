@@ -11,6 +11,7 @@ from benchmarks import lock, modules, stages
 from benchmarks.plan import key_of, make_plan
 from benchmarks.store import Store, UnitRecord
 from benchmarks.suite_file import load_suite
+from benchmarks.tasks import ExperimentUnit
 
 
 def is_stale(unit: UnitRecord) -> bool:
@@ -74,7 +75,10 @@ def _one_suite(name: str, store: Store, units: Sequence[UnitRecord], stale: set[
     titles = Counter(u.title for u in units if u.key in stale)
     lines: dict[str, Counter[str]] = {}
     for unit in plan.units:
-        what = f"{getattr(unit, 'learner', 'certificate')} on {unit.target}, d = {unit.d}"
+        if isinstance(unit, ExperimentUnit):
+            what = f"experiment {unit.experiment}"
+        else:
+            what = f"{getattr(unit, 'learner', 'certificate')} on {unit.target}, d = {unit.d}"
         state = known[unit.key].status if unit.key in known else "missing"
         lines.setdefault(what, Counter())[state] += 1
         if state == "missing" and titles[unit.title()]:

@@ -11,11 +11,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from benchmarks import machine
 from benchmarks.errors import UserError
+from benchmarks.measurement import Measurement
 from benchmarks.rows import METRICS, Row
-from benchmarks.work import CertificateUnit, Result, Trace, Unit
+from benchmarks.tasks import ExperimentResult, ExperimentUnit, Task
+from benchmarks.work import CertificateUnit, CurveUnit, Result, Trace
 
-SCHEMA = 2
+SCHEMA = 3
 NAME = "hierbench.sqlite"
 
 _ROW_TYPES = get_type_hints(Row)
@@ -43,6 +46,16 @@ UPDATE meta SET value = '2' WHERE name = 'schema';
 """
 """Until schema 1 every error was a relative MSE."""
 
+_EXPERIMENTS = """
+CREATE TABLE experiments (
+    key TEXT PRIMARY KEY, experiment TEXT, parameters TEXT, machine TEXT, code TEXT, versions TEXT
+);
+CREATE TABLE measurements (unit TEXT, number INTEGER, labels TEXT, vals TEXT, PRIMARY KEY (unit, number));
+"""
+
+_FROM_2_TO_3 = f"{_EXPERIMENTS} UPDATE meta SET value = '3' WHERE name = 'schema';"
+"""Until schema 2 there were no experiments."""
+
 _TABLES = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE units (
@@ -57,6 +70,7 @@ CREATE TABLE certificates (
     key TEXT PRIMARY KEY, target TEXT, target_spec TEXT, d INTEGER, target_index INTEGER,
     certificate TEXT, code TEXT, versions TEXT
 );
+{_EXPERIMENTS}
 INSERT INTO meta VALUES ('schema', '{SCHEMA}'), ('application', 'hierbench');
 """
 
@@ -104,8 +118,9 @@ class Store:
             if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(f"BEGIN; {_TABLES} COMMIT;")
-            if _check(connection, path) == 1:
-                connection.executescript(f"BEGIN; {_FROM_1_TO_2} COMMIT;")
+            for earlier, script in ((1, _FROM_1_TO_2), (2, _FROM_2_TO_3)):
+                if _check(connection, path) == earlier:
+                    connection.executescript(f"BEGIN; {script} COMMIT;")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
@@ -155,9 +170,9 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def commit(self, unit: Unit, result: Result) -> None:
+    def commit(self, unit: Task, result: Result) -> None:
         """Store a unit with everything it found, in place of what an earlier attempt left."""
-        if not isinstance(unit, CertificateUnit):
+        if isinstance(unit, CurveUnit):
             assert all(row.unit == unit.key for row in result.rows), "a row of another unit"
         connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
@@ -177,6 +192,8 @@ class Store:
                     _json(unit.versions),
                 )
                 _insert(connection, "certificates", [certificate])
+            if isinstance(unit, ExperimentUnit):
+                self._insert_measurements(unit, result)
             finished = time.strftime("%Y-%m-%d %H:%M:%S")
             record = (unit.key, _json(unit.axes), unit.suite, unit.title(), result.status, result.reason)
             _insert(connection, "units", [(*record, finished, result.seconds)])
@@ -185,6 +202,18 @@ class Store:
             if connection.in_transaction:  # not so if what failed came after the commit
                 connection.execute("ROLLBACK")
             raise
+
+    def _insert_measurements(self, unit: ExperimentUnit, result: Result) -> None:
+        if not isinstance(result, ExperimentResult):  # one that failed
+            return
+        axes, by = unit.axes, _json(machine.describe())
+        described = (unit.key, axes["experiment"], _json(axes["parameters"]), by, unit.code)
+        _insert(self.connection, "experiments", [(*described, _json(unit.versions))])
+        records = [
+            (unit.key, number, _json(dict(m.labels)), _json(dict(m.values)))
+            for number, m in enumerate(result.measurements)
+        ]
+        _insert(self.connection, "measurements", records)
 
     def prune(self, keys: Sequence[str]) -> None:
         """Delete units with their rows, traces and certificates."""
@@ -202,6 +231,8 @@ class Store:
             ("rows", "unit"),
             ("traces", "unit"),
             ("certificates", "key"),
+            ("measurements", "unit"),
+            ("experiments", "key"),
             ("units", "key"),
         ):
             self.connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(k,) for k in keys])
@@ -241,6 +272,13 @@ class Store:
                     "certificate": json.loads(row[5]),
                 }
             )
+        return found
+
+    def measurements(self, units: Iterable[str]) -> dict[str, list[Measurement]]:
+        """What these units of experiments measured, by unit."""
+        found: dict[str, list[Measurement]] = {}
+        for unit, _, labels, values in self._select("measurements", "unit", units, "unit, number"):
+            found.setdefault(unit, []).append(Measurement(json.loads(labels), json.loads(values)))
         return found
 
     def _select(

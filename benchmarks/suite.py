@@ -104,6 +104,32 @@ class Run:
 
 
 @dataclasses.dataclass(frozen=True)
+class ExperimentEntry:
+    """An experiment (``benchmarks.experiments``) under a unique label.
+
+    Attributes
+    ----------
+    params : dict
+        The same in all its units.
+    over : dict of str to tuple
+        There is one unit for each combination of these values.
+    seconds : float
+        What a unit takes, to an order of magnitude.
+    """
+
+    label: str
+    experiment: str
+    params: dict[str, Any]
+    over: dict[str, tuple[Any, ...]]
+    seconds: float
+
+    def units(self) -> Iterator[dict[str, Any]]:
+        """Parameters of each unit, the last of ``over`` running fastest."""
+        for values in itertools.product(*self.over.values()):
+            yield {**self.params, **dict(zip(self.over, values, strict=True))}
+
+
+@dataclasses.dataclass(frozen=True)
 class Bar:
     """An acceptance bar: ``statistic`` of the replicates at exactly this cell may be at most ``max``."""
 
@@ -131,6 +157,7 @@ class Suite:
     learners: tuple[LearnerEntry, ...]
     runs: tuple[Run, ...]
     bars: tuple[Bar, ...] = ()
+    experiments: tuple[ExperimentEntry, ...] = ()
 
     def target(self, label: str) -> TargetEntry:
         return next(t for t in self.targets if t.label == label)

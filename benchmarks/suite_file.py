@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks import experiments
 from benchmarks.errors import unknown
 from benchmarks.modules import constructor_parameters, find_class
 from benchmarks.rows import REPLICATES_PER_BLOCK, Replicate
 from benchmarks.suite import (
     STATISTICS,
     Bar,
+    ExperimentEntry,
     LearnerEntry,
     Run,
     SizePlan,
@@ -109,6 +111,9 @@ def _suite(root: Table) -> Suite:
     name, summary = root.text("name"), root.text("summary")
     if name in (".", "..") or "/" in name or "\\" in name:
         root.fail("name", f"{name!r} cannot be the name of a folder, which the figures go to")
+    entries = tuple(_experiment(t) for t in root.tables("experiment", least=0))
+    if entries and "run" not in root.data:
+        return _only_experiments(root, name, summary, entries)
     replicates = _replicates(root)
     test_table = root.table("test")
     test = TestPlan(test_table.whole("min", least=16), test_table.whole("max", least=16))
@@ -126,13 +131,43 @@ def _suite(root: Table) -> Suite:
     learners = tuple(_learner(t) for t in learner_tables)
     _unique(target_tables)
     _unique(learner_tables)
+    _unique(root.tables("experiment", least=0))
     runs = tuple(
         _run(t, [e.label for e in targets], [e.label for e in learners], replicates) for t in run_tables
     )
     suite = Suite(name, summary, test, timeout, epsilons, relative, traces, targets, learners, runs)
     _check_cells(suite, run_tables)
     bars = tuple(_bar(t, suite) for t in bar_tables)
-    return dataclasses.replace(suite, bars=bars)
+    return dataclasses.replace(suite, bars=bars, experiments=entries)
+
+
+def _only_experiments(root: Table, name: str, summary: str, entries: tuple[ExperimentEntry, ...]) -> Suite:
+    """A suite without learning curves: it has neither test sets nor epsilons."""
+    timeout = root.number("timeout_seconds")
+    root.done()
+    _unique(root.tables("experiment"))
+    nothing = TestPlan(16, 16)
+    return Suite(name, summary, nothing, timeout, (), (), False, (), (), (), experiments=entries)
+
+
+def _experiment(table: Table) -> ExperimentEntry:
+    over = table.plain("over")
+    entry = ExperimentEntry(
+        label=table.text("label"),
+        experiment=table.text("experiment"),
+        params=table.plain("params"),
+        over={key: tuple(values) if isinstance(values, list) else (values,) for key, values in over.items()},
+        seconds=table.number("seconds"),
+    )
+    table.done()
+    for key, values in entry.over.items():
+        if not values or any(v in values[:i] for i, v in enumerate(values)):
+            table.fail("over", f"{key} = {list(values)}: a list of different values is needed")
+        if key in entry.params:
+            table.fail("over", f"{key} is in params too: one of the two is needed")
+    table.checked("experiment", lambda: experiments.module_of(entry.experiment))
+    table.checked("params", lambda: experiments.check(entry.experiment, [*entry.params, *entry.over]))
+    return entry
 
 
 def _epsilons(root: Table, key: str) -> tuple[float, ...]:

@@ -100,6 +100,8 @@ def judge_criterion(criterion: Criterion, evidence: Evidence | None) -> Finding:
     command = f"hierbench run {criterion.suite}"
     if evidence is None or criterion.quantity not in QUANTITIES:
         return Finding(criterion, "unmeasured", (), None, f"not measured yet: {command}")
+    if criterion.experiments:
+        return _judge_experiments(criterion, evidence, command)
     cells = criterion.cells()
     rows = frozenset(
         (r.suite, r.learner, r.target, r.d, r.target_index, r.sample_index, r.init_index, r.n)
@@ -114,6 +116,23 @@ def judge_criterion(criterion: Criterion, evidence: Evidence | None) -> Finding:
     figures = tuple(quantity.figures(evidence, criterion, LEVEL))
     if not figures:
         return Finding(criterion, "unmeasured", (), None, f"not measured yet: {command}", rows, optimisers)
+    state, figure, reason = _decided(criterion, figures, evidence)
+    return Finding(criterion, state, figures, figure, reason, rows, optimisers)
+
+
+def _judge_experiments(criterion: Criterion, evidence: Evidence, command: str) -> Finding:
+    """A criterion on what experiments measured. An experiment is complete or not measured yet."""
+    rows: frozenset[tuple[object, ...]] = frozenset(
+        (criterion.suite, label, number)
+        for label in criterion.experiments
+        for number in range(len(evidence.measurements.get(label, ())))
+    )
+    found = [m for label in criterion.experiments for m in evidence.measurements.get(label, ())]
+    optimisers = tuple(sorted({str(m.labels["optimiser"]) for m in found if "optimiser" in m.labels}))
+    if missing := sum(evidence.missing_experiments.get(label, 0) for label in criterion.experiments):
+        how = f"{missing} of its units are missing" if rows else "not measured yet"
+        return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimisers)
+    figures = tuple(QUANTITIES[criterion.quantity].figures(evidence, criterion, LEVEL))
     state, figure, reason = _decided(criterion, figures, evidence)
     return Finding(criterion, state, figures, figure, reason, rows, optimisers)
 

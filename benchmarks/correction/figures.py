@@ -1,0 +1,42 @@
+"""Which figures an experiment's measurements are drawn in."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.measurement import Measurement
+from plots.data import Measured, Provenance
+
+FIGURES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "rounds": ("correction_rounds:rounds", ("exact-trace", "exact-trace-control")),
+    "powers": (
+        "correction_rounds:powers",
+        ("exact-trace", "exact-trace-squares"),
+    ),
+    "variants": ("correction_rounds:variants", ("exact-trace", "exact-trace-variants")),
+    "three_levels": ("correction_rounds:three_levels", ("exact-trace-three-levels",)),
+}
+"""By name of the figure: the function in ``plots`` and the labels of the experiments it shows. It is
+drawn where one of them has been measured."""
+
+
+def write(measured: Mapping[str, Sequence[Measurement]], folder: Path, provenance: Provenance) -> list[Path]:
+    """Write the figures that ``measured`` (by the experiments' labels) has data for; their paths."""
+    from plots.style import FigureWriter, figure_style
+
+    count = sum(len(records) for records in measured.values())
+    writer = FigureWriter(folder, dataclasses.replace(provenance, n_rows=count))
+    with figure_style():
+        for name, (path, labels) in FIGURES.items():
+            records = [
+                Measured(label, m.labels, m.values) for label in labels for m in measured.get(label, ())
+            ]
+            if not records:
+                continue
+            module, _, function = path.partition(":")
+            draw = getattr(importlib.import_module(f"plots.{module}"), function)
+            writer.write(draw(records), "correction", name)
+    return writer.paths

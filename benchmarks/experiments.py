@@ -1,0 +1,93 @@
+"""Experiments: what a suite measures beside learning curves. Names, and how one is called."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from benchmarks import modules
+from benchmarks.errors import unknown
+from benchmarks.measurement import Measurement
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A function of keyword parameters that returns a list of ``Measurement``.
+
+    Attributes
+    ----------
+    path : str
+        ``module:function``. It is imported by workers only.
+    summary : str
+    code : tuple of str
+        Modules that its numbers depend on besides those that it imports: the target families, which a
+        registry finds by name.
+    """
+
+    path: str
+    summary: str
+    code: tuple[str, ...] = ("targets.projected", "targets.squares")
+
+
+def _correction(name: str, summary: str) -> tuple[str, Experiment]:
+    return name, Experiment(f"benchmarks.correction.{name}_experiment:run", summary)
+
+
+EXPERIMENTS: Mapping[str, Experiment] = dict(
+    [
+        _correction("exact_trace", "rounds of correction at exact population: feature errors against alpha"),
+    ]
+)
+
+
+def module_of(name: str) -> str:
+    """Module of an experiment.
+
+    Raises
+    ------
+    ValueError
+        Unknown, with the nearest known name.
+    """
+    if name not in EXPERIMENTS:
+        raise ValueError(str(unknown("experiment", name, EXPERIMENTS)))
+    return EXPERIMENTS[name].path.partition(":")[0]
+
+
+def check(name: str, parameters: Iterable[str]) -> None:
+    """Refuse an unknown experiment, a parameter that it does not take, or the lack of one that it needs.
+
+    Raises
+    ------
+    ValueError
+        With one clear line.
+    """
+    module = module_of(name)
+    allowed, needed = _parameters(module, EXPERIMENTS[name].path.partition(":")[2])
+    given = tuple(parameters)
+    for parameter in given:
+        if parameter not in allowed:
+            raise ValueError(str(unknown(f"parameter of {name}", parameter, allowed)))
+    if lacking := [parameter for parameter in needed if parameter not in given]:
+        raise ValueError(f"{name} needs {' and '.join(lacking)}, in params or in over")
+
+
+def _parameters(module: str, function: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """All keyword parameters of a function and those without a default, from its source."""
+    source = modules.source_of(module)
+    if source is None:
+        raise ValueError(f"module {module} is missing")
+    for node in modules.tree_of(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            pairs = list(zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True))
+            return tuple(a.arg for a, _ in pairs), tuple(a.arg for a, default in pairs if default is None)
+    raise ValueError(f"module {module} has no function {function}")
+
+
+def compute(name: str, parameters: Mapping[str, Any]) -> list[Measurement]:
+    """Run an experiment."""
+    module, _, function = EXPERIMENTS[name].path.partition(":")
+    run: Callable[..., list[Measurement]] = getattr(importlib.import_module(module), function)
+    return run(**parameters)
