@@ -72,6 +72,9 @@ def run(
     ] = None,
     target: Annotated[list[str] | None, typer.Option(help="Run only on this target of the suite.")] = None,
     d: Annotated[list[int] | None, typer.Option("--d", help="Run only at this dimension.")] = None,
+    experiment: Annotated[
+        list[str] | None, typer.Option(help="Run only this experiment of the suite.")
+    ] = None,
     settings: Settings = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")
@@ -85,7 +88,7 @@ def run(
     from benchmarks.execute import execute
     from benchmarks.suite_file import load_suite
 
-    chosen = choose(load_suite(suite), learner or [], target or [], d or [], settings or [])
+    chosen = choose(load_suite(suite), learner or [], target or [], d or [], settings or [], experiment or [])
     raise typer.Exit(execute(*chosen, results, workers=workers, wait=not no_wait, figures=not no_figures))
 
 
