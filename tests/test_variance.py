@@ -1,0 +1,116 @@
+"""Variance components: twins by projection and by simulation, and the crossed cells of a suite."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+
+import numpy as np
+import pytest
+from curve_rows import certificate, row
+from rich.console import Console
+from scipy import stats
+
+from benchmarks.sample_complexity import Epsilon
+from benchmarks.suite_file import load_suite
+from benchmarks.variance import NAMES, spreads, variance_components, variance_tables
+
+SHAPE = (4, 2, 2)
+
+
+def draw(rng, sd, shape=SHAPE):
+    t, s, _ = shape
+    target = sd[0] * rng.standard_normal((t, 1, 1))
+    return target + sd[1] * rng.standard_normal((t, s, 1)) + sd[2] * rng.standard_normal(shape)
+
+
+def test_mean_squares_are_those_of_projections():
+    values = draw(np.random.default_rng(0), (1, 1, 1), (3, 4, 5))
+    t, s, i = values.shape
+    y = values.ravel()
+    mean = np.full((y.size, y.size), 1 / y.size)
+    of_target = np.kron(np.eye(t), np.full((s * i, s * i), 1 / (s * i)))
+    of_sample = np.kron(np.eye(t * s), np.full((i, i), 1 / i))
+    ms_t = y @ (of_target - mean) @ y / (t - 1)
+    ms_s = y @ (of_sample - of_target) @ y / (t * (s - 1))
+    ms_i = y @ (np.eye(y.size) - of_sample) @ y / (t * s * (i - 1))
+    raw = [c.raw for c in variance_components(values).values()]
+    np.testing.assert_allclose(raw, [(ms_t - ms_s) / (s * i), (ms_s - ms_i) / i, ms_i], rtol=1e-10)
+
+
+def test_interval_of_the_initialisation_is_that_of_chi_square():
+    values = draw(np.random.default_rng(1), (0.5, 0.3, 0.2))
+    found = variance_components(values, draws=400_000)["initialisation"]
+    rest = np.square(values - values.mean(axis=2, keepdims=True)).sum()
+    expected = rest / stats.chi2.ppf([0.975, 0.025], 8)
+    assert (found.low, found.high) == pytest.approx(tuple(expected), rel=0.02)
+
+
+@pytest.mark.parametrize("sd", [(0.4, 0.2, 0.1), (0.0, 0.3, 0.3), (0.3, 0.0, 0.2)])
+def test_estimates_are_unbiased_and_intervals_cover(sd):
+    rng = np.random.default_rng(2)
+    found = [variance_components(draw(rng, sd), draws=2000) for _ in range(600)]
+    for name, truth in zip(NAMES, np.square(sd), strict=True):
+        raw = [f[name].raw for f in found]
+        assert np.mean(raw) == pytest.approx(truth, abs=4 * stats.sem(raw))
+        covered = np.mean([f[name].low <= truth <= f[name].high for f in found])
+        assert covered >= 0.92  # conservative where a component is 0
+        assert all(f[name].value == max(f[name].raw, 0) for f in found)
+
+
+@pytest.mark.parametrize("values", [np.zeros((4, 2)), np.zeros((4, 2, 1)), np.full(SHAPE, np.nan)])
+def test_other_shapes_are_refused(values):
+    with pytest.raises(ValueError, match="two of each factor at least"):
+        variance_components(values)
+
+
+def curves(sd, sizes, learner="net", seed=0):
+    """error = 0.1 (n*/n)^1.5, log n* = log 500 + target + sample + initialisation."""
+    logs = draw(np.random.default_rng(seed), sd)
+    found = []
+    for t, s, i in itertools.product(*map(range, SHAPE)):
+        for n in sizes:
+            error = 0.1 * (500 * math.exp(logs[t, s, i]) / n) ** 1.5
+            found.append(row(round(n), error, learner=learner, target_index=t, sample_index=s, init_index=i))
+    return found, logs
+
+
+def certificates():
+    return {("t", 8, t): certificate({2: 0.5, 4: 0.5}) for t in range(4)}
+
+
+def test_components_of_n_star_and_of_the_error():
+    """A fine grid: components of log n* are those of its truth, and those of log error 1.5^2 as large."""
+    rows, logs = curves((0.3, 0.2, 0.1), np.geomspace(50, 5000, 200))
+    of_n, of_error = spreads(rows, certificates(), [Epsilon(0.1)])
+    truth = variance_components(logs)
+    for name in NAMES:
+        assert of_n.components[name].raw == pytest.approx(truth[name].raw, rel=0.15, abs=2e-4)
+        assert of_error.components[name].raw == pytest.approx(1.5**2 * truth[name].raw, rel=0.02, abs=2e-4)
+    assert of_n.of_grid == pytest.approx(math.log(100) ** 2 / 199**2 / 12, rel=0.2)
+
+
+def test_a_learner_without_initialisation_has_none():
+    rows, _ = curves((0.3, 0.2, 0.0), np.geomspace(50, 5000, 12))
+    of_n, of_error = spreads(rows, certificates(), [Epsilon(0.1)])
+    assert of_n.components["initialisation"].value == of_error.components["initialisation"].value == 0.0
+
+
+def test_censored_cells_have_no_components_and_plain_replicates_no_table():
+    rows, _ = curves((0.3, 0.2, 0.1), np.geomspace(50, 450, 6))
+    (only,) = spreads(rows, certificates(), [Epsilon(0.1)])
+    assert only.components is None and "not bracketed" in only.reason
+    printed = io.StringIO()
+    variance_tables(rows, certificates(), [Epsilon(0.1)], Console(file=printed, width=200))
+    assert "not bracketed" in printed.getvalue()
+    plain = [row(n, 10 / n, r=r) for r in range(4) for n in (50, 100, 200)]
+    assert spreads(plain, certificates(), [Epsilon(0.1)]) == []
+    silent = io.StringIO()
+    variance_tables(plain, certificates(), [Epsilon(0.1)], Console(file=silent))
+    assert silent.getvalue() == ""
+
+
+def test_the_suite_has_one_crossed_cell():
+    suite = load_suite("crossed")
+    assert all(len(r.replicates) == 16 and len(r.d) == 1 for r in suite.runs)
