@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.claims import ANNOUNCED, CLAIMS, Claim, choose, load_claims
-from benchmarks.errors import UserError
+from benchmarks.output import deliver, escaped, markdown_row
 from benchmarks.store import Store
 from benchmarks.verdicts import Finding, Verdict, judge
 
@@ -19,7 +19,6 @@ _LATEX = {
     **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}"},
     **{c: "\\" + c for c in "&%$#_{}"},
 }
-_MARKDOWN = {**{c: "\\" + c for c in "\\`*_[]|"}, "<": "&lt;", ">": "&gt;"}
 
 
 def show_claims(ids: Iterable[str], results: Path, form: str, output: Path | None) -> None:
@@ -35,16 +34,7 @@ def show_claims(ids: Iterable[str], results: Path, form: str, output: Path | Non
         An unknown id, an error in the claims or in a suite, no store, or a file that cannot be written.
     """
     chosen = choose(load_claims(CLAIMS), ids)
-    text = FORMATS[form](verdicts_of(chosen, results), results)
-    if output is None:
-        print(text, end="")
-        return
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{output} cannot be written: {error}") from error
-    print(output)
+    deliver(FORMATS[form](verdicts_of(chosen, results), results), output)
 
 
 def verdicts_of(claims: Sequence[Claim], results: Path) -> list[Verdict]:
@@ -131,26 +121,18 @@ def _count(verdicts: Sequence[Verdict]) -> str:
     return f"{len(verdicts)} claims: {counted}"
 
 
-def _escaped(cell: str, characters: dict[str, str]) -> str:
-    return "".join(characters.get(c, c) for c in cell)
-
-
 def markdown(verdicts: Sequence[Verdict], results: Path) -> str:
     """A table of verdicts, and one of everything that was measured."""
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
     for verdict in verdicts:
-        lines.append(_markdown_row(_cells(verdict, results)))
+        lines.append(markdown_row(_cells(verdict, results)))
     lines += ["", _count(verdicts), "", "| id | figure | bounds | finding | why |", "|" + " --- |" * 5]
     for verdict in verdicts:
         for f in verdict.findings:
             state = f"{f.state}, decides nothing" if f.criterion.beside else f.state
             cells = (verdict.claim.id, f.criterion.what, f.criterion.bounds.text(), state, f.reason)
-            lines.append(_markdown_row(cells))
+            lines.append(markdown_row(cells))
     return "\n".join(lines) + "\n"
-
-
-def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(_escaped(cell, _MARKDOWN) for cell in cells) + " |"
 
 
 def latex(verdicts: Sequence[Verdict], results: Path) -> str:
@@ -167,7 +149,7 @@ def latex(verdicts: Sequence[Verdict], results: Path) -> str:
         cells = _cells(verdict, results)
         scope = f" [{verdict.claim.scope}]" if verdict.claim.scope else ""
         short = (cells[0], verdict.claim.statement + scope, cells[2], cells[3], cells[5])
-        lines.append(" & ".join(_escaped(cell, _LATEX) for cell in short) + r" \\")
+        lines.append(" & ".join(escaped(cell, _LATEX) for cell in short) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 

@@ -41,6 +41,11 @@ class Format(enum.StrEnum):
     latex = "latex"
 
 
+class ReportFormat(enum.StrEnum):
+    text = "text"
+    markdown = "markdown"
+
+
 SuiteName = Annotated[str, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="SUITE")]
 SomeSuite = Annotated[
     str | None, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="[SUITE]")
@@ -114,6 +119,19 @@ def figures(suite: SuiteName = "default", results: Results = Path("results")) ->
     from benchmarks.suite_file import load_suite
 
     figures_of(load_suite(suite), results)
+
+
+@app.command()
+def report(
+    suite: SuiteName = "default",
+    results: Results = Path("results"),
+    form: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.text,
+    output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
+) -> None:
+    """Groups of learners, exponents in 1/eps and variance components by the rows in the store."""
+    from benchmarks.report_statistics import show_report
+
+    show_report(suite, results, form.value, output)
 
 
 @app.command()

@@ -152,5 +152,5 @@ def _bound_or_reason(by_epsilon: Mapping[float, Sequence[NStar]], bracketed: int
     elif cells and all(c == "left" for c in cells):
         reason = "n* < n_min at every eps"
     else:
-        reason = f"all bracketed at {bracketed} of {FEWEST_EPSILONS} eps needed"
+        reason = f"all replicates bracketed at {bracketed} eps, {FEWEST_EPSILONS} are needed"
     return EpsilonExponent("unidentified", reason=reason)

@@ -28,8 +28,9 @@ class Comparison:
 
     Attributes
     ----------
-    difference : float or None
-        Mean over dimensions, where every pair is bracketed on both sides.
+    low, high : float
+        Mean over dimensions, which is between these: equal where every pair is bracketed on both
+        sides, infinite where nothing is known.
     p : float
         Two-sided; 1 where the intervals do not say which is smaller.
     sign : int
@@ -40,7 +41,8 @@ class Comparison:
 
     first: str
     second: str
-    difference: float | None
+    low: float
+    high: float
     p: float
     sign: int
     dimensions: tuple[int, ...]
@@ -59,8 +61,8 @@ class Ranked:
     apart_from : tuple of str
         Learners that it was told apart from.
     uncompared : tuple of str
-        Learners that it could not be compared with: no d in common at which both have two or more
-        replicates, or neither gets there.
+        Learners that it could not be compared with: no two targets in common at any d, or none that shows
+        a difference (both above their largest sizes, or both below their smallest).
     """
 
     learner: str
@@ -112,13 +114,12 @@ def compare(first: Sequence[NStar], second: Sequence[NStar]) -> Comparison:
     names = first[0].learner, second[0].learner
     dims = tuple(sorted(by_d))
     if sum(len(units) - 1 for units in by_d.values()) < 1:
-        return Comparison(*names, None, 1.0, 0, ())
+        return Comparison(*names, -math.inf, math.inf, 1.0, 0, ())
     more = _one_sided([np.array(units)[:, [0, 2]] for units in by_d.values()])
     fewer = _one_sided([np.array(units)[:, [1, 2]] * [-1, 1] for units in by_d.values()])
-    bounded = all(np.isfinite(unit).all() and unit[0] == unit[1] for units in by_d.values() for unit in units)
-    difference = float(np.mean([np.mean([u[0] for u in units]) for units in by_d.values()]))
+    low, high = (float(np.mean([np.mean([u[i] for u in units]) for units in by_d.values()])) for i in (0, 1))
     sign = 0 if min(more, fewer) >= 0.5 else 1 if more < fewer else -1
-    return Comparison(*names, difference if bounded else None, min(1.0, 2 * min(more, fewer)), sign, dims)
+    return Comparison(*names, low, high, min(1.0, 2 * min(more, fewer)), sign, dims)
 
 
 def _difference(first: NStar, second: NStar) -> tuple[float, float]:
@@ -189,16 +190,27 @@ def compare_all(stars: Iterable[NStar]) -> list[Comparison]:
 
     Pairs that were not run on two targets in common at any d are no tests, and do not count there.
     """
-    cells: dict[str, list[NStar]] = defaultdict(list)
-    for star in stars:
-        if star.censoring in ("bracketed", "left", "right"):
-            cells[star.learner].append(star)
-    pairs = list(itertools.combinations(cells.values(), 2))
+    pairs = list(itertools.combinations(_by_learner(stars).values(), 2))
     found = [compare(first, second) for first, second in pairs]
     tested = [i for i, pair in enumerate(pairs) if _meet(*pair)]
     for i, p in zip(tested, holm([found[i].p for i in tested]), strict=True):
         found[i] = dataclasses.replace(found[i], p=p)
     return found
+
+
+def compare_with(learner: str, stars: Iterable[NStar]) -> list[Comparison]:
+    """``learner`` compared with every other one in ``stars``, p as it is."""
+    cells = _by_learner(stars)
+    return [compare(cells[learner], other) for name, other in cells.items() if name != learner]
+
+
+def _by_learner(stars: Iterable[NStar]) -> dict[str, list[NStar]]:
+    """Those of which something is known."""
+    cells: dict[str, list[NStar]] = defaultdict(list)
+    for star in stars:
+        if star.censoring in ("bracketed", "left", "right"):
+            cells[star.learner].append(star)
+    return cells
 
 
 def _meet(first: Sequence[NStar], second: Sequence[NStar]) -> bool:
@@ -221,8 +233,7 @@ def rank(stars: Sequence[NStar], level: float = LEVEL) -> list[Ranked]:
         Of the family-wise error over all pairs.
     """
     comparisons = compare_all(stars)
-    known = (s.learner for s in stars if s.censoring in ("bracketed", "left", "right"))
-    learners = list(dict.fromkeys(known))
+    learners = list(_by_learner(stars))
     better: Mapping[str, set[str]] = {name: set() for name in learners}
     worse: Mapping[str, set[str]] = {name: set() for name in learners}
     uncompared: Mapping[str, list[str]] = {name: [] for name in learners}

@@ -461,7 +461,7 @@ def test_latex_is_escaped_and_balanced(verdicts, tmp_path):
     undo = {v: k for k, v in claims_report._LATEX.items()}
     known = "|".join(map(re.escape, sorted(undo, key=len, reverse=True)))
     statement = verdicts[0].claim.statement
-    escaped = claims_report._escaped(statement, claims_report._LATEX)
+    escaped = claims_report.escaped(statement, claims_report._LATEX)
     assert escaped in body[0] and re.sub(known, lambda m: undo[m.group()], escaped) == statement
 
 

@@ -157,7 +157,7 @@ def test_without_an_exponent_the_reason_is_said() -> None:
     assert reason([star(e, r, 0, 10) for e in VALUES for r in range(3)]) == "n* < n_min at every eps"
     assert reason([star(e, 0, 10, 20) for e in VALUES]) == "one target: its spread is unknown"
     two = [star(e, r, 10, 20) for e in VALUES[:2] for r in range(3)]
-    assert reason(two) == "all bracketed at 2 of 3 eps needed"
+    assert reason(two) == "all replicates bracketed at 2 eps, 3 are needed"
     undefined = dataclasses.replace(two[0], censoring="undefined", lower=0.0, upper=math.inf)
     assert reason([undefined]) == "eps_rel is undefined"
     assert reason([dataclasses.replace(undefined, censoring="missing")]) == "no data"

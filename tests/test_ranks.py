@@ -103,7 +103,7 @@ def test_on_fine_grids_it_is_the_textbooks_stratified_t_test() -> None:
         error = math.sqrt(rss[0] / (len(D) - len(dims)) * (c @ np.linalg.inv(X.T @ X) @ c))
         p = 2 * stats.t.sf(abs(c @ beta) / error, len(D) - len(dims))
         assert found.p == pytest.approx(p, rel=2e-2)
-        assert found.difference == pytest.approx(c @ beta, abs=1e-3)
+        assert found.low == found.high == pytest.approx(c @ beta, abs=1e-3)
         if len(dims) == 1:
             assert found.p == pytest.approx(stats.ttest_1samp(D, 0).pvalue, rel=2e-2)
 
@@ -121,6 +121,9 @@ def test_a_censored_learner_is_behind_but_never_ahead() -> None:
     never = [star("b", 5000.0, math.inf, r=r) for r in range(4)]
     assert compare(reached, never).sign == -1
     assert compare(reached, never).p < 0.01
+    middle = np.mean([math.log(s.lower * s.upper) / 2 for s in reached])
+    bounds = compare(never, reached)
+    assert (bounds.low, bounds.high) == (pytest.approx(math.log(5000) - middle), math.inf)
     early = [star("b", 10.0, math.inf, r=r) for r in range(4)]  # stopped long before the other got there
     assert compare(reached, early).p == 1.0
     assert compare(never, [dataclasses.replace(s, learner="c") for s in never]).dimensions == ()

@@ -1,0 +1,39 @@
+"""What a report is made of: a Markdown row, and text that is printed or written to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.errors import UserError
+
+_MARKDOWN = {**{c: "\\" + c for c in "\\`*_[]|"}, "<": "&lt;", ">": "&gt;"}
+
+
+def escaped(cell: str, characters: dict[str, str] = _MARKDOWN) -> str:
+    """A cell in which no character means anything to Markdown, or to whom ``characters`` are for."""
+    return "".join(characters.get(c, c) for c in cell)
+
+
+def markdown_row(cells: Sequence[str]) -> str:
+    """A row of a Markdown table."""
+    return "| " + " | ".join(escaped(cell) for cell in cells) + " |"
+
+
+def deliver(text: str, output: Path | None) -> None:
+    """Print a text, or write it to a file and print its name.
+
+    Raises
+    ------
+    UserError
+        The file cannot be written.
+    """
+    if output is None:
+        print(text, end="")
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error}") from error
+    print(output)

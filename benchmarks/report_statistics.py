@@ -1,0 +1,205 @@
+"""``hierbench report``: groups of learners, exponents in 1/eps, variance components, from stored rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import math
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.epsilon_exponent import EpsilonExponent, epsilon_exponents
+from benchmarks.errors import UserError
+from benchmarks.evidence import Evidence, gather
+from benchmarks.output import deliver, escaped, markdown_row
+from benchmarks.ranks import Comparison, Ranked, compare_with, rank
+from benchmarks.report import epsilons_of
+from benchmarks.sample_complexity import Epsilon, NStar, n_stars
+from benchmarks.store import Store
+from benchmarks.suite_file import load_suite
+from benchmarks.table import PIPE_WIDTH, Section, degree_text, left_out, plain_lines
+
+RANKS = ("learner", "groups", "rank", "n* ratio", "at d", "not compared with")
+EXPONENTS = ("learner", "d", "exponent", "over eps", "targets", "why")
+
+VERBATIM_WIDTH = 160
+
+LEGEND = (
+    "groups: learners that share a letter are not told apart by the data, which does not make them equal. "
+    "Two that share none are told apart, with a chance of 5 % that a table has any such pair that is no "
+    "different (log n* paired by d and replicate, mean over the d that both ran, Holm over all pairs).",
+    "rank: from 1 + the learners shown to need fewer samples, to all less those shown to need more.",
+    "n* ratio: geometric mean of n* over that of the learner in the first line, at the d where both are "
+    "known; > and < mark a bound, where some replicate is censored.",
+    "not compared with: no two targets in common at any d, or both beyond their sizes, on the same side.",
+    "exponent: b in n* ~ (1/eps)^b at this d, over the eps at which all replicates are bracketed, with "
+    "its 95 % interval over targets (one slope each); >= is a bound without a confidence level. It is 0 "
+    "where n* stops growing, as where noise-free targets are recovered exactly.",
+)
+
+
+def show_report(name: str, results: Path, form: str, output: Path | None) -> None:
+    """Print the statistics of a suite's rows, or write them to a file; nothing is computed anew.
+
+    Parameters
+    ----------
+    form : "text" or "markdown"
+
+    Raises
+    ------
+    UserError
+        From the suite file or the store; no row of the suite; a file that cannot be written.
+    """
+    suite = load_suite(name)
+    with Store.readable(results) as store:
+        evidence = gather(name, store)
+    if not evidence.rows:
+        raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {name} makes them")
+    where = "" if results == Path("results") else f" --results {results}"
+    blocks = report(suite.name, evidence, epsilons_of(suite), f"hierbench run {name}{where}")
+    deliver(FORMATS[form](blocks), output)
+
+
+@dataclasses.dataclass(frozen=True)
+class Verbatim:
+    """Lines that are printed as they are."""
+
+    text: str
+
+
+Block = str | Section | Verbatim
+"""A paragraph, a table under its heading, or lines; a paragraph that starts with # is a title."""
+
+
+def report(name: str, evidence: Evidence, epsilons: Sequence[Epsilon], command: str) -> list[Block]:
+    """The whole report: targets and learners in the order of the rows."""
+    rows, certificates = evidence.rows, evidence.certificates
+    blocks: list[Block] = [f"# Statistics of {name}: {len(rows)} rows"]
+    absent = sum(evidence.missing.values())
+    if absent:
+        blocks.append(f"Not complete: {absent} units are missing or failed; {command} makes them.")
+    stars = n_stars(rows, certificates, epsilons)
+    for target in dict.fromkeys(row.target for row in rows):
+        order = {n: i for i, n in enumerate(dict.fromkeys(r.learner for r in rows if r.target == target))}
+        own = sorted((s for s in stars if s.target == target), key=lambda s: order[s.learner])
+        known = [c for (label, _, _), c in certificates.items() if label == target]
+        blocks.append(f"# target {target}")
+        if len(order) > 1:
+            for epsilon in epsilons:
+                here = [s for s in own if s.epsilon == epsilon]
+                heading = f"learners at {epsilon.label} ({degree_text(here, known)})"
+                cells = tuple(_rank_rows(here))
+                blocks.append(Section(heading if cells else f"{heading}: nothing to compare", RANKS, cells))
+        for relative in sorted({e.relative for e in epsilons}):
+            heading = f"exponent of n* in 1/{'eps_rel' if relative else 'eps'}"
+            blocks.append(Section(heading, EXPONENTS, tuple(_exponent_rows(own, relative))))
+        notes = left_out([row for row in rows if row.target == target])
+        if notes:
+            blocks.append("Rows that are not ok: " + "; ".join(notes) + ".")
+    if components := _variance(evidence, epsilons):
+        blocks += ["# variance components", Verbatim(components)]
+    return [*blocks, "# how to read this", *LEGEND]
+
+
+def _variance(evidence: Evidence, epsilons: Sequence[Epsilon]) -> str:
+    """What the rows of crossed cells say; empty where there is none."""
+    from rich.console import Console
+
+    from benchmarks.variance import variance_tables
+
+    printed = io.StringIO()
+    console = Console(file=printed, width=VERBATIM_WIDTH)
+    variance_tables(evidence.rows, evidence.certificates, epsilons, console)
+    return "\n".join(line.rstrip() for line in printed.getvalue().splitlines())
+
+
+def _rank_rows(stars: Sequence[NStar]) -> Iterator[tuple[str, ...]]:
+    ranked = rank(stars)
+    if all(len(found.uncompared) == len(ranked) - 1 for found in ranked):
+        return
+    first = ranked[0].learner
+    ratios = {c.second: ratio_cells(c) for c in compare_with(first, stars)}
+    dims = {s.d for s in stars if s.learner == first}
+    ratios[first] = "1", ", ".join(str(d) for d in sorted(dims))
+    for found in ranked:
+        everyone = len(found.uncompared) == len(ranked) - 1
+        uncompared = "any" if everyone else ", ".join(found.uncompared)
+        yield found.learner, found.letters, rank_text(found), *ratios[found.learner], uncompared
+
+
+def ratio_cells(comparison: Comparison) -> tuple[str, str]:
+    """n* of the second over that of the first, or a bound on it, and the dimensions that it rests on."""
+    low, high = -comparison.high, -comparison.low
+    dims = ", ".join(str(d) for d in comparison.dimensions)
+    if math.isfinite(low):
+        return f"{math.exp(low):.2g}" if low == high else f"> {_two_digits(math.exp(low), math.floor)}", dims
+    return (f"< {_two_digits(math.exp(high), math.ceil)}" if math.isfinite(high) else "-"), dims
+
+
+def _two_digits(x: float, rounding: Callable[[float], int]) -> str:
+    """Rounded to the side on which a bound still holds."""
+    unit = 10.0 ** (math.floor(math.log10(x)) - 1)
+    return f"{rounding(x / unit) * unit:.2g}"
+
+
+def rank_text(found: Ranked) -> str:
+    """The ranks that a learner may have: 2, or 1-3."""
+    return str(found.best) if found.best == found.worst else f"{found.best}-{found.worst}"
+
+
+def _exponent_rows(stars: Sequence[NStar], relative: bool) -> Iterator[tuple[str, ...]]:
+    """Dimensions at which a learner has no exponent for the same reason share a line."""
+    own = [s for s in stars if s.epsilon.relative == relative]
+    lines: dict[tuple[str, ...], list[int]] = {}
+    for (_, learner, d, _), found in epsilon_exponents(own).items():
+        eps = f"{found.epsilons[0]:g} - {found.epsilons[-1]:g}" if found.epsilons else ""
+        alone = "" if found.kind == "unidentified" else str(d)
+        key = (alone, learner, exponent_text(found), eps, str(found.n_units or ""), found.reason)
+        lines.setdefault(key, []).append(d)
+    for (_, learner, *cells), dims in lines.items():
+        yield learner, ", ".join(str(d) for d in dims), *cells
+
+
+def exponent_text(found: EpsilonExponent) -> str:
+    """Estimate with its interval, a lower bound (rounded down), or "unidentified"."""
+    if found.kind == "estimate":
+        return f"{found.value:.2f} [{found.low:.2f},{found.high:.2f}]"
+    if found.kind == "lower bound":
+        return f">= {math.floor(found.low * 100) / 100:.2f}"
+    return "unidentified"
+
+
+def text(blocks: Sequence[Block]) -> str:
+    """Aligned text of about 120 columns."""
+    lines: list[str] = []
+    for block in blocks:
+        if isinstance(block, Section):
+            lines += plain_lines(block)
+        elif isinstance(block, Verbatim):
+            lines.append(block.text)
+        else:
+            lines += textwrap.wrap(block.removeprefix("# "), PIPE_WIDTH, break_on_hyphens=False)
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def markdown(blocks: Sequence[Block]) -> str:
+    """Titles and tables."""
+    lines: list[str] = []
+    for i, block in enumerate(blocks):
+        if isinstance(block, str):
+            title = ("## " if i else "# ") if block.startswith("# ") else ""
+            lines.append(title + escaped(block.removeprefix("# ")))
+        elif isinstance(block, Verbatim):
+            lines += ["```text", block.text, "```"]
+        else:
+            lines += [f"### {escaped(block.heading)}", ""]
+            if block.cells:
+                lines += [markdown_row(block.columns), "|" + " --- |" * len(block.columns)]
+                lines += [markdown_row(cells) for cells in block.cells]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+FORMATS = {"text": text, "markdown": markdown}
