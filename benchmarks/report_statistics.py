@@ -93,7 +93,9 @@ def report(name: str, evidence: Evidence, epsilons: Sequence[Epsilon], command: 
                 blocks.append(Section(heading if cells else f"{heading}: nothing to compare", RANKS, cells))
         for relative in sorted({e.relative for e in epsilons}):
             heading = f"exponent of n* in 1/{'eps_rel' if relative else 'eps'}"
-            blocks.append(Section(heading, EXPONENTS, tuple(_exponent_rows(own, relative))))
+            defined = [s for s in own if s.epsilon.relative == relative and s.censoring != "undefined"]
+            cells = tuple(_exponent_rows(defined))
+            blocks.append(Section(heading if cells else f"{heading}: undefined here", EXPONENTS, cells))
         notes = left_out([row for row in rows if row.target == target])
         if notes:
             blocks.append("Rows that are not ok: " + "; ".join(notes) + ".")
@@ -148,11 +150,10 @@ def rank_text(found: Ranked) -> str:
     return str(found.best) if found.best == found.worst else f"{found.best}-{found.worst}"
 
 
-def _exponent_rows(stars: Sequence[NStar], relative: bool) -> Iterator[tuple[str, ...]]:
+def _exponent_rows(stars: Sequence[NStar]) -> Iterator[tuple[str, ...]]:
     """Dimensions at which a learner has no exponent for the same reason share a line."""
-    own = [s for s in stars if s.epsilon.relative == relative]
     lines: dict[tuple[str, ...], list[int]] = {}
-    for (_, learner, d, _), found in epsilon_exponents(own).items():
+    for (_, learner, d, _), found in epsilon_exponents(stars).items():
         eps = f"{found.epsilons[0]:g} - {found.epsilons[-1]:g}" if found.epsilons else ""
         alone = "" if found.kind == "unidentified" else str(d)
         key = (alone, learner, exponent_text(found), eps, str(found.n_units or ""), found.reason)

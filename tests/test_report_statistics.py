@@ -103,6 +103,8 @@ def test_where_nothing_can_be_compared_it_says_so():
     printed = text(report("demo", Evidence(rows, {}), [Epsilon(0.1)], "c"))
     assert re.search(r"learners at eps = 0.1 .*: nothing to compare\n", printed)
     assert printed.count("n* > n_max at every eps") == 2
+    undefined = text(report("demo", Evidence(rows, {}), [Epsilon(0.1), Epsilon(0.1, relative=True)], "c"))
+    assert "exponent of n* in 1/eps_rel: undefined here\n" in undefined
 
 
 def test_missing_units_and_rows_that_are_not_ok_are_told(blocks):
