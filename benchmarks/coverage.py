@@ -23,9 +23,10 @@ from scipy.special import ndtr
 from benchmarks.exponents import exponent
 from benchmarks.rows import Replicate
 from benchmarks.sample_complexity import Censoring, Epsilon, NStar
+from benchmarks.seeds import generator
+from benchmarks.suite import SizePlan
 
 DIMENSIONS = (8, 12, 16, 24, 32)
-STAGGER = 0.618  # as SizePlan's
 RESAMPLES = 299
 _EPSILON = Epsilon(0.1)
 
@@ -42,6 +43,9 @@ class Setting:
         Of neighbouring sizes.
     censored : float
         Share of the population above the largest size, which is the same at all d.
+    one_plan : bool
+        The same plan of sizes in all simulations, and the level of the curve drawn. Else the plan's scale is
+        drawn, and with it the stagger of every d.
     """
 
     exponent: float | None
@@ -49,16 +53,19 @@ class Setting:
     log_sd: float
     ratio: float
     censored: float = 0.4
+    one_plan: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """Of one setting. Coverages are shares; those of the interval and of the bounds are conditional on
-    that there is one. ``bootstrap`` is None where it was not computed."""
+    that there is one. ``agree`` is the share of simulations in which some line meets all intervals, so that
+    they show no scatter; ``bootstrap`` is None where it was not computed."""
 
     setting: Setting
     simulations: int
     censored: float
+    agree: float
     estimates: int
     coverage: float
     median_width: float
@@ -74,6 +81,7 @@ STUDY = tuple(
     for values in itertools.product((1.0, 1.37, 2.6, 4.0), (3, 5, 10), (0.05, 0.2, 0.5), (1.4, 2.0))
 )
 AVERAGED = tuple(Setting(None, *v) for v in itertools.product((3, 5, 10), (0.05,), (1.4, 2.0)))
+ONE_PLAN = tuple(dataclasses.replace(s, one_plan=True) for s in STUDY if s.log_sd == 0.05)
 HARDER = tuple(Setting(*v, 0.7) for v in itertools.product((1.37, 2.6), (3, 5), (0.2, 0.5), (2.0,)))
 
 
@@ -93,13 +101,16 @@ def largest_size(slope: float, setting: Setting) -> float:
 
 
 def simulate(slope: float, largest: float, setting: Setting, rng: np.random.Generator) -> list[NStar]:
-    """n* of every d and replicate; where the grid lies against the curve is random."""
-    step, start = math.log(setting.ratio), rng.uniform(0, math.log(setting.ratio))
+    """n* of every d and replicate, on the grids that ``SizePlan`` lays out."""
+    step = math.log(setting.ratio)
+    scale = 1.0 if setting.one_plan else math.exp(rng.uniform(0, 10))
+    plan = SizePlan(scale, power=0, ratio=setting.ratio, count=1, max=2)
+    level = math.log(scale) + rng.uniform(0, step)
     stars = []
     for r, d in itertools.product(range(setting.replicates), DIMENSIONS):
-        log_n = slope * math.log(d / DIMENSIONS[0]) + setting.log_sd * rng.standard_normal()
-        offset = start + math.modf(STAGGER * r)[0] * step
-        i, last = math.ceil((log_n - offset) / step), math.floor((largest - offset) / step)
+        log_n = level + slope * math.log(d / DIMENSIONS[0]) + setting.log_sd * rng.standard_normal()
+        offset = math.log(scale) + plan.stagger(d, r) * step
+        i, last = math.ceil((log_n - offset) / step), math.floor((level + largest - offset) / step)
         kind: Censoring = "bracketed" if i <= last else "right"
         lower = math.exp(offset + (min(i - 1, last)) * step)
         upper = math.exp(offset + i * step) if i <= last else math.inf
@@ -159,15 +170,33 @@ def bootstrap_interval(stars: Sequence[NStar], rng: np.random.Generator) -> tupl
     return float(low_end), float(high_end)
 
 
+def some_line_meets(stars: Sequence[NStar]) -> bool:
+    """Whether one power law lies in the intervals of all replicates.
+
+    A line of slope b meets two intervals unless one lies above the other once both are moved along b to
+    the same place; of all pairs that asks b to be at least, or at most, something.
+    """
+    x = np.log([s.d for s in stars])
+    with np.errstate(divide="ignore"):
+        lower, upper = np.log([s.lower for s in stars]), np.log([s.upper for s in stars])
+    run, rise = x[:, None] - x, lower[:, None] - upper  # b run >= rise
+    if np.any((run == 0) & (rise > 0)):
+        return False
+    slopes = rise[run != 0] / run[run != 0]
+    right = run[run != 0] > 0
+    return bool(slopes[right].max(initial=-math.inf) <= slopes[~right].min(initial=math.inf))
+
+
 def study(setting: Setting, simulations: int, bootstrap: bool = False) -> Outcome:
-    """Simulate one setting."""
-    rng = np.random.default_rng([8, simulations])
-    widths, covered, bounds, bounds_true, naive, resampled, censored = [], 0, 0, 0, 0, 0, 0
+    """Simulate one setting; what is drawn follows from the setting alone."""
+    rng = generator("coverage", **dataclasses.asdict(setting))
+    widths, covered, bounds, bounds_true, naive, resampled, censored, agree = [], 0, 0, 0, 0, 0, 0, 0
     largest = {} if setting.exponent is None else {setting.exponent: largest_size(setting.exponent, setting)}
     for _ in range(simulations):
         slope = float(rng.uniform(1, 4)) if setting.exponent is None else setting.exponent
         stars = simulate(slope, largest.get(slope) or largest_size(slope, setting), setting, rng)
         censored += sum(s.censoring == "right" for s in stars)
+        agree += some_line_meets(stars)
         found = exponent(stars)
         if found.kind == "estimate":
             covered += found.low <= slope <= found.high
@@ -184,6 +213,7 @@ def study(setting: Setting, simulations: int, bootstrap: bool = False) -> Outcom
         setting=setting,
         simulations=simulations,
         censored=censored / (simulations * setting.replicates * len(DIMENSIONS)),
+        agree=agree / simulations,
         estimates=len(widths),
         coverage=covered / len(widths) if widths else math.nan,
         median_width=float(np.median(widths)) if widths else math.nan,
@@ -196,8 +226,10 @@ def study(setting: Setting, simulations: int, bootstrap: bool = False) -> Outcom
 
 
 _HEAD = (
-    "| exponent | replicates | log-sd | ratio | censored | estimates | interval covers | median width "
-    "| smallest width | bounds that hold | naive covers | bootstrap covers |\n" + "|---" * 12 + "|\n"
+    "| exponent | replicates | log-sd | ratio | censored | a line meets all | estimates | interval covers "
+    "| median width | smallest width | bounds that hold | naive covers | bootstrap covers |\n"
+    + "|---" * 13
+    + "|\n"
 )
 
 
@@ -212,6 +244,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
             f"{s.log_sd:g}",
             f"{s.ratio:g}",
             f"{o.censored:.0%}",
+            f"{o.agree:.0%}",
             f"{o.estimates / o.simulations:.0%}",
             f"{o.coverage:.3f}",
             f"{o.median_width:.2f}",
@@ -233,7 +266,23 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         f"{sum(c > 0.98 for c in found)} more; least {min(found):.3f}, most {max(found):.3f}; "
         f"naive {min(o.naive for o in outcomes):.2f} to {max(o.naive for o in outcomes):.2f}; "
         f"narrowest interval {min(o.smallest_width for o in outcomes if o.estimates):.3f}."
+        + _outside("Less", [o for o in outcomes if o.estimates and o.coverage < 0.92])
+        + _outside("More", [o for o in outcomes if o.estimates and o.coverage > 0.98])
     )
+
+
+def _outside(word: str, outcomes: Sequence[Outcome]) -> str:
+    """Which settings, shortest."""
+    groups: dict[tuple[int, float, float], list[str]] = {}
+    for o in outcomes:
+        s = o.setting
+        exponent_name = "1 to 4" if s.exponent is None else f"{s.exponent:g}"
+        groups.setdefault((s.replicates, s.log_sd, s.ratio), []).append(exponent_name)
+    named = [
+        f"{r} replicates, log-sd {sd:g}, ratio {q:g} (exponent {', '.join(e)})"
+        for (r, sd, q), e in groups.items()
+    ]
+    return f" {word}: {'; '.join(named)}." if named else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -247,17 +296,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     groups = {
         "Forty per cent censored": (STUDY, True),
         "Little scatter, averaged over exponents": (AVERAGED, False),
+        "Little scatter, one plan of sizes in all simulations": (ONE_PLAN, False),
         "Seventy per cent censored": (HARDER, False),
     }
     parts: list[str] = [
         "# Coverage of the exponent's interval\n",
         f"Written by `python -m benchmarks.coverage --simulations {given.simulations}`. Simulated n* at d = "
         + ", ".join(map(str, DIMENSIONS))
-        + ", staggered grids, seen as intervals; the nominal level is 95 %. Coverage is that of the "
+        + ", seen as intervals between the sizes of a suite's plan (`SizePlan`), whose scale, and with it "
+        "the stagger, is drawn in every simulation; the nominal level is 95 %. Coverage is that of the "
         "intervals where there is an estimate. Naive: least squares through the middles of the intervals, "
         "censored ones dropped. "
         f"Bootstrap: percentile, {RESAMPLES} resamples of replicates within d, of the censored "
-        "maximum-likelihood slope (at 3 replicates and ratio 1.4).\n",
+        "maximum-likelihood slope (at 3 replicates and ratio 1.4). Where a line meets all intervals they "
+        "show no scatter. With one plan in all simulations only the level of the curve and its scatter are "
+        "drawn.\n",
     ]
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(given.workers, mp_context=context) as pool:

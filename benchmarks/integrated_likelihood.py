@@ -8,12 +8,11 @@ import math
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.special import ndtr
+from scipy.stats import chi2
 
-SMALLEST_SIGMA = 0.02
-"""Scatter of log n* below which replicates are not taken to agree, unless the intervals are so narrow
-that they show it: where some line meets every interval the likelihood rises for ever as sigma falls."""
+from benchmarks.grouped_information import log_matching_prior
 
-_OF_NARROWEST = 0.1  # ... which is where they are ten times as wide as the scatter, or less
+_FLOOR = 0.05  # of the narrowest interval: what sigma is below does not show
 _DROP = 14.0  # log-likelihood below its top at which the grid ends
 _SEARCH, _FINAL, _FEW = (9, 11, 9), (17, 25, 17), (17, 33, 41)  # few observations: heavy tails
 _FINE = 201
@@ -35,21 +34,24 @@ def slope_interval(
 ) -> SlopeInterval:
     """Slope b of y = a + b x + sigma z, z standard normal, y known to lie in (lower, upper].
 
-    Method: the likelihood is integrated over a and sigma with the reference prior da dsigma / sigma
-    (Berger, Liseo & Wolpert, Statist. Sci. 14, 1999), and the interval cuts the same share off either end
-    of what is left as a function of b. For exact observations that is Student's t interval with N - 2
-    degrees of freedom. Where the intervals are wide against sigma a whole set of lines meets them all;
-    a maximised likelihood is flat over it and its interval is the whole set or more, which covers
-    the truth nearly always; the integral weighs a slope by how many lines of it meet the
-    intervals. Sigma is at least ``SMALLEST_SIGMA``, or a tenth of the narrowest interval where that is
-    smaller.
+    Method: the likelihood is integrated over a and sigma (Berger, Liseo & Wolpert, Statist. Sci. 14, 1999),
+    and the interval cuts the same share off either end of what is left as a function of b. The prior is
+    flat in a and b, and that of sigma makes coverage right to second order:
+    ``grouped_information.log_matching_prior``. For exact observations it is dsigma / sigma, and the interval
+    Student's t with N - 2 degrees of freedom; below the width of the intervals it is flat in sigma,
+    where dsigma / sigma would put all its mass on a scatter of nothing as soon as some line meets
+    every interval. Where the intervals are wide against sigma a whole set of lines meets them all; a
+    maximised likelihood is flat over it and its interval is the whole set or more, which covers
+    the truth nearly always; the integral weighs a slope by how many lines of it meet the intervals.
 
     Small samples: both ends are finite from three intervals at two different x on. Coverage is measured in
-    docs/coverage.md. Where the true sigma is far below the width of the intervals the coverage depends on
-    how the grids happen to lie: it is right on average over slopes, and near 1 at some of them.
+    docs/coverage.md. A handful of intervals that some line meets cannot tell a scatter of a tenth of their
+    width from one of a half: where it is the smaller, the interval holds the truth more often than it says.
 
     Numerically: on a grid in a, b and log sigma, the first two in units of sigma and the intervals' width
-    together, narrowed to where the likelihood is within ``_DROP`` of its top.
+    together, narrowed to where the likelihood is within ``_DROP`` of its top. Sigma below a twentieth of
+    the narrowest interval counts as that, with all the prior's mass below. The sigma that is returned is
+    its median, times what makes that sqrt(RSS / (N - 2)) for exact observations.
 
     Parameters
     ----------
@@ -74,7 +76,7 @@ def slope_interval(
     start = np.array([middle.mean(), moved @ middle / spread])
     rest = middle - start[0] - start[1] * moved
     blur = float(widths.mean()) / math.sqrt(12)  # what sigma cannot do, intervals can
-    least = math.log(min(SMALLEST_SIGMA, _OF_NARROWEST * float(widths.min())))
+    least = math.log(_FLOOR * float(widths.min()))
     top = max(0.5 * math.log(float(rest @ rest) / (len(inside) - 2) + blur**2), least + 1)
     reach = max(4.0, (_DROP + 4) / (len(inside) - 2))  # the tail in log sigma falls like (2 - N) log sigma
     unit = np.array([1 / math.sqrt(len(inside)), 1 / math.sqrt(spread)])
@@ -89,6 +91,7 @@ def slope_interval(
         a = start[0] + (alpha + shear * beta) * scale * unit[0]
         b = start[1] + beta * scale * unit[1]
         value = _log_likelihood(a, b, log_sigma, shifted, lower, upper) + 2 * np.log(scale)
+        value += log_matching_prior(axes[2], widths)
         if shape == final:
             break
         keep = value > value.max() - _DROP
@@ -108,9 +111,15 @@ def slope_interval(
         shear += lean
 
     mass = np.exp(value - value.max())
+    below = mass[:, :, 0] / (axes[2][1] - axes[2][0]) if low[2] == least else 0.0  # density flat in sigma
     mass[:, :, [0, -1]] /= 2
-    precise = mass * np.exp(-2 * log_sigma)  # 1 / sigma^2 has the mean (N - 2) / RSS for exact observations
-    sigma = 1 / math.sqrt(float(precise.sum() / mass.sum()))
+    mass[:, :, 0] += below
+    freedom = len(inside) - 2
+    cumulative = np.cumsum(mass.sum((0, 1)))
+    cumulative -= mass.sum((0, 1)) / 2
+    median = float(np.interp(cumulative[-1] / 2, cumulative, axes[2]))
+    sigma = math.exp(median) * math.sqrt(float(chi2.median(freedom)) / freedom)
+    precise = mass * np.exp(-2 * log_sigma)  # a mean of the level that exists from N = 3 on
     level = float((precise * a).sum() / precise.sum())
     tail = (1 - confidence) / 2
     first, slope, last = _quantiles(mass.sum(0), axes[1], b[0], np.array([tail, 0.5, 1 - tail]))

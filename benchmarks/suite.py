@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.rows import REPLICATES_PER_BLOCK, Replicate
+from benchmarks.seeds import derive
 
 STATISTICS = ("median_error",)
 """What a bar may be set on."""
@@ -18,15 +19,15 @@ _GOLDEN = 0.618
 
 @dataclasses.dataclass(frozen=True)
 class SizePlan:
-    """Geometric grid of training-set sizes, staggered from replicate to replicate.
+    """Geometric grid of training-set sizes, staggered from replicate to replicate and from d to d.
 
-    n_i = scale d^power ratio^(i + u_r), i = 0..count-1, rounded, cut at ``max``, where
-    u_r = frac(0.618 r) and r is the replicate's sample index. Without the stagger the
-    bracket of n* would have the same two ends in every replicate, and width zero.
+    n_i = scale d^power ratio^(i + u(d, r)), i = 0..count-1, rounded, cut at ``max``, where r is the
+    replicate's sample index; u is in ``stagger``. Without the stagger the bracket of n* would have the
+    same two ends in every replicate, and width zero.
 
     With ``refine`` this is the first stage only: further sizes are put into the brackets of n*
     that are wider than this ratio, stage by stage (``benchmarks.stages``). The stagger is then by
-    refine^u_r: the grid that sizes end up on is the fine one, and all replicates cover the same range.
+    refine^u: the grid that sizes end up on is the fine one, and all replicates cover the same range.
     """
 
     scale: float
@@ -36,9 +37,24 @@ class SizePlan:
     max: int
     refine: float | None = None
 
+    def stagger(self, d: int, sample: int) -> float:
+        """u(d, r) = frac(h_d + 0.618 r), h_d in [0, 1) a hash of d, scale, power and the grid's ratio.
+
+        That ratio is ``refine`` where it is given. Replicates stay apart, however many there are, and share
+        every step of the grid out among them. Were h the same at every d, where the curve lies between
+        sizes would follow from its exponent, and so would whether the exponent's interval holds it. With h
+        uniform, and independent from d to d, a curve may be moved up, or tilted, and lies between sizes by
+        the same law: a location model, in which flat priors on level and slope are exact at a known scatter
+        (Pitman, Biometrika 30, 1939). Neither ``count``, ``max`` nor any other d enters: what is added
+        changes no existing size.
+        """
+        step = float(self.ratio if self.refine is None else self.refine)
+        seed = derive("sizes", scale=float(self.scale), power=float(self.power), step=step, d=d)
+        return math.modf(seed / 2**63 + _GOLDEN * sample)[0]
+
     def sizes(self, d: int, sample: int) -> tuple[int, ...]:
         """Strictly increasing sizes of the replicate with this sample index."""
-        shift, fine = math.modf(_GOLDEN * sample)[0], self.refine
+        shift, fine = self.stagger(d, sample), self.refine
         found = set()
         for i in range(self.count):
             try:
