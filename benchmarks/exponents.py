@@ -50,9 +50,10 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
     Method: log n* = a + b log d + sigma z, z standard normal, each replicate entering as the
     interval it is known to lie in; sigma is shared by all d (interval-censored log-normal
     regression: Nelson 1982; Lawless 2003, section 6). The interval for b comes from the likelihood
-    integrated over a and sigma with the reference prior (Berger, Liseo & Wolpert, Statist. Sci. 14,
-    1999; ``benchmarks.integrated_likelihood``): for exact observations it is Student's t interval at
-    every N. ``value`` is its median.
+    integrated over a and sigma (Berger, Liseo & Wolpert, Statist. Sci. 14, 1999;
+    ``benchmarks.integrated_likelihood``) with the prior under which its coverage is right to second
+    order (Mukerjee & Dey, Biometrika 80, 1993; ``benchmarks.grouped_information``): for exact
+    observations it is Student's t interval at every N. ``value`` is its median.
 
     Where fewer than three dimensions have a bracketed replicate, there is no estimate:
     all-censored data fit any slope, and two dimensions do not show a law. If some dimension
@@ -61,10 +62,10 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
     end and A(d1) the smallest censoring point; the best pair is printed.
 
     Small samples: at 3, 5 and 10 replicates with 40 % of them censored the interval covers the truth
-    89 to 100 % of the time, 95 % on average over 72 settings (docs/coverage.md): less than 92 %
-    in five settings, three of them with 3 replicates of log-sd 0.2, and more than 98 % where replicates
-    scatter much less than the grid is wide: then a set of lines meets every interval, and its width is
-    what the grid leaves. Replicates must be independent: rows of a crossed cell, which
+    92.6 to 100 % of the time, 95.6 % on average over 72 settings (docs/coverage.md): never less than 92 %,
+    and more than 98 % in ten settings, all of log-sd 0.05. There replicates scatter much less than the
+    grid is wide, some line meets nearly every set of intervals, and the interval must allow for a larger
+    scatter that would show as little; a finer grid, or more replicates, tell them apart. Replicates must be independent: rows of a crossed cell, which
     share targets or samples, make the interval too narrow. The lower bound takes extreme
     ends over replicates and carries no confidence level.
 
