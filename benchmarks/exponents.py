@@ -63,11 +63,12 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
 
     Small samples: at 3, 5 and 10 replicates with 40 % of them censored the interval covers the truth
     92.6 to 100 % of the time, 95.6 % on average over 72 settings (docs/coverage.md): never less than 92 %,
-    and more than 98 % in ten settings, all of log-sd 0.05. There replicates scatter much less than the
-    grid is wide, some line meets nearly every set of intervals, and the interval must allow for a larger
-    scatter that would show as little; a finer grid, or more replicates, tell them apart. Replicates must be independent: rows of a crossed cell, which
-    share targets or samples, make the interval too narrow. The lower bound takes extreme
-    ends over replicates and carries no confidence level.
+    and more than 98 % in ten settings, all of log-sd 0.05, where replicates scatter much less than the
+    grid is wide. Some line then meets all intervals, as it does, less often, where replicates scatter more
+    (the table has how often), and the interval must allow for both. At 10 replicates on sizes 1.4 apart no
+    setting covers more than 98 %. Replicates must be independent: rows of a crossed cell, which share
+    targets or samples, make the interval too narrow. The lower bound takes extreme ends over replicates
+    and carries no confidence level.
 
     Parameters
     ----------
