@@ -149,9 +149,8 @@ def trace(measured: Sequence[Measured]) -> Figure:
         if floor is not None:
             top.axhline(floor, color=LEVEL_COLORS[1], lw=0.7, ls=(0, (1, 1)))
             top.annotate(
-                f"contamination {floor:.2g}: in common to\nall nets that have level 1 alone",
-                (0.99, floor), xycoords=top.get_yaxis_transform(), xytext=(0, -3),
-                textcoords="offset points", ha="right", va="top", fontsize=5.5, color=LEVEL_COLORS[1],
+                f"contamination\n{floor:.2g}", (0.015, floor), xycoords=top.get_yaxis_transform(),
+                xytext=(0, -3), textcoords="offset points", va="top", fontsize=5.5, color=LEVEL_COLORS[1],
             )  # fmt: skip
         bottom.set_xlabel("step of SGD")
     names = ["angle of level 1 (sine)", "feature error of level 2", "relative MSE"]
@@ -250,3 +249,57 @@ def together(measured: Sequence[Measured]) -> Figure:
 
 def _halved(points: Sequence[tuple[float, float]]) -> float | None:
     return next((step for step, value in points if value <= points[0][1] / 2.0), None)
+
+
+def kernels(measured: Sequence[Measured]) -> Figure:
+    """Angle of level 1 and error of the model against n: kernel methods with features, and the nets."""
+    names = {
+        "rfm": ("recursive feature machine (AGOP)", "C3", "s"),
+        "sequential_kernels": ("sequential kernels", "C4", "p"),
+        "densenet": ("plain net, end to end", "C2", "D"),
+        "algorithm1": ("Algorithm 1", "C0", "o"),
+    }
+    records = [m for m in measured if m.experiment == "kernel-features"]
+    figure = Figure(figsize=(PAGE_WIDTH, 2.7))
+    axes = figure.subplots(1, 2)
+    panels = [("angle", "level 1: angle (sine)"), ("relative_mse", "whole model: relative MSE")]
+    for ax, (value, title) in zip(axes, panels, strict=True):
+        for name, (_, color, marker) in names.items():
+            points: dict[int, list[float]] = defaultdict(list)
+            for m in records:
+                found = _number(m, value)
+                if m.labels["learner"] == name and found is not None:
+                    points[int(m.labels["n"])].append(found)
+            if not points:
+                continue
+            sizes = sorted(points)
+            ax.plot(
+                [n for n in sizes for _ in points[n]], [v for n in sizes for v in points[n]],
+                marker, color=color, alpha=0.35, markersize=2.5, ls="none",
+            )  # fmt: skip
+            ax.plot(
+                sizes,
+                [float(np.exp(np.mean(np.log(points[n])))) for n in sizes],
+                marker=marker,
+                color=color,
+                ls="-",
+            )
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_title(title)
+        ax.set_xlabel("training samples n")
+    levels = [v for m in records for v in [_number(m, "contamination")] if v is not None]
+    if levels:
+        axes[0].axhline(float(np.mean(levels)), color="0.3", lw=0.7, ls=(0, (1, 1)))
+        axes[0].annotate(
+            "contamination: the best quadratic of y alone", (0.99, float(np.mean(levels))),
+            xycoords=axes[0].get_yaxis_transform(), xytext=(0, -2), textcoords="offset points",
+            ha="right", va="top", fontsize=5.5, color="0.3",
+        )  # fmt: skip
+    handles = [legend_entry(text, color, marker, "-") for text, color, marker in names.values()]
+    figure.suptitle(
+        "Kernel methods keep the contaminated level 1 and predict well with it here; Algorithm 1 corrects it"
+        "\n(d = 10, k = 2, degree 4, α = 0.1, ρ = 0.5)"
+    )
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    return figure

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
+from benchmarks.correction import kernel_features_experiment as kernel_features
 from benchmarks.correction import sgd_trace_quantities as quantities
 from benchmarks.correction.feature_error import form_of, subspace_angle
 from benchmarks.correction.judge import Judge
@@ -28,8 +29,9 @@ from benchmarks.errors import UserError
 from benchmarks.measurement import Measurement
 from learners.algorithm1_network import Algorithm1Network
 from learners.network import DenseNetwork
+from learners.sequential_kernels import SequentialKernelsRegressor
 from learners.sgd_estimator import Scaling, outputs_of
-from plots.correction_sgd import learners, together, trace
+from plots.correction_sgd import kernels, learners, together, trace
 from plots.data import Measured
 from targets.registry import make_target
 
@@ -313,3 +315,36 @@ def test_figures_show_every_run(short: list[Measurement]) -> None:
     plain = [Measured("sgd-trace-densenet", m.labels, m.values) for m in net]
     assert len(learners(measured + plain).axes) == 3
     assert len(together(plain).axes) == 1
+
+
+# kernels that learn features ----------------------------------------------------------------------
+
+
+def test_kernels_keep_the_contaminated_level_1_and_their_own_form_is_read_off() -> None:
+    found = kernel_features.run(seed=900, sizes=(600,), learners=("sequential_kernels", "rfm"), d=6)
+    for m in found:
+        angle, floor = m.values["angle"], m.values["contamination"]
+        assert isinstance(angle, float) and isinstance(floor, float)
+        assert 0.5 * floor < angle < 3.0 * floor  # near what the best quadratic has, neither far nor near 0
+        assert isinstance(m.values["relative_mse"], float) and m.values["relative_mse"] < 1e-3
+    assert [m.labels["learner"] for m in found] == ["sequential_kernels", "rfm"]
+    measured = [Measured("kernel-features", m.labels, m.values) for m in found]
+    figure = kernels(measured)
+    assert [len(ax.get_lines()) for ax in figure.axes] == [5, 4]  # points and line of each; the reference
+    with pytest.raises(UserError, match="rfm"):
+        kernel_features.run(seed=0, learners=("rmf",))
+
+
+def test_form_of_sequential_kernels_has_the_leading_directions_first() -> None:
+    rng = np.random.default_rng(7)
+    X = rng.standard_normal((800, 4)) * np.array([1.0, 2.0, 0.5, 1.0]) + 1.0
+    w, v = np.array([1.0, -0.5, 2.0, 0.3]), np.array([0.2, 0.4, 0.1, -1.0])
+    y = 3.0 * (X @ w) ** 2 + (X @ v) ** 2
+    learner = SequentialKernelsRegressor(2, n_directions=2).fit(X, y)
+    form = kernel_features._of_first_kernel(learner)
+    scaled = np.linalg.eigh(
+        np.diag(X.std(axis=0)) @ (3.0 * np.outer(w, w) + np.outer(v, v)) @ np.diag(X.std(axis=0))
+    )[1][:, -1]
+    expected = scaled / X.std(axis=0)  # the leading eigenvector where coordinates have variance 1
+    assert subspace_angle(form, expected[None]) < 1e-3
+    assert subspace_angle(form, np.stack([w, v])) < 1e-3

@@ -117,7 +117,7 @@ def run(
     }  # fmt: skip
     found = []
     for name in names:
-        made = _learner(name, depth, steps, batch_size, optimizer, learning_rate)
+        made = make_learner(name, depth, steps, batch_size, optimizer, learning_rate)
         if isinstance(made, Algorithm1Regressor):
             made.set_params(narrow=narrow or None, r_rows=r_rows, distillation=distillation)
         made.set_params(width=neurons or None)
@@ -125,9 +125,10 @@ def run(
     return found
 
 
-def _learner(
+def make_learner(
     name: str, depth: int, steps: int, batch_size: int, optimizer: str, learning_rate: float
 ) -> SGDRegressorBase:
+    """One of ``LEARNERS`` with ``steps`` in all, one initialisation and nothing tuned."""
     common: dict[str, Any] = {
         "batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate, "restarts": 1,
     }  # fmt: skip
