@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,13 +14,14 @@ from plots.data import Measured
 from plots.style import PAGE_WIDTH, legend_entry
 
 _ALONE = "0.45"
-_NAMES = {
-    "algorithm1": "Algorithm 1",
-    "densenet": "plain net, end to end",
-    "bfc1": "level by level, lower one trained along (BFC-1)",
-    "layerwise": "level by level, lower one frozen",
+_RIVALS = {
+    "sgd-trace": ("Algorithm 1", "C0", "-"),
+    "sgd-trace-densenet": ("plain net, end to end", "C2", "-"),
+    "sgd-trace-densenet-adam": ("the same with Adam", "C2", "--"),
+    "sgd-trace-bfc1": ("level by level, lower one trained along (BFC-1)", "C4", "-"),
+    "sgd-trace-layerwise": ("level by level, lower one frozen", "C3", "-"),
 }
-_LOOKS = {"algorithm1": ("C0", "-"), "densenet": ("C2", "-"), "bfc1": ("C4", "--"), "layerwise": ("C3", ":")}
+"""By experiment: name, colour and dashes."""
 
 Series = dict[int, list[tuple[float, float]]]
 """By seed: (step, value), in order."""
@@ -65,12 +66,6 @@ def _draw(ax: Axes, runs: Series, color: str, style: str = "-", thin: bool = Tru
     ]
     if full:
         ax.plot(*zip(*full, strict=True), color=color, lw=1.8, ls=style, marker="", zorder=4)
-
-
-def _angles(measured: Sequence[Measured], learner: str) -> Series:
-    """Root mean square angle of level 1 over the nets of a run; a tangent, shown where it is an angle."""
-    runs = _series(measured, "angle", "trace", learner, 1)
-    return runs
 
 
 def _marks(measured: Sequence[Measured]) -> list[tuple[float, str]]:
@@ -131,8 +126,8 @@ def trace(measured: Sequence[Measured]) -> Figure:
     for column, (title, records) in enumerate(shown):
         top, middle, bottom = axes[:, column]
         top.set_title(title)
-        _draw(top, _angles(records, "level1"), _ALONE, "--")
-        _draw(top, _angles(records, "algorithm1"), LEVEL_COLORS[1])
+        _draw(top, _series(records, "angle", "trace", "level1", 1), _ALONE, "--")
+        _draw(top, _series(records, "angle", "trace", "algorithm1", 1), LEVEL_COLORS[1])
         _draw(middle, _series(records, "feature_error", "trace", "algorithm1", 2), LEVEL_COLORS[2])
         _draw(bottom, _series(records, "relative_mse", "trace", "level1", 1), _ALONE, "--")
         _draw(bottom, _series(records, "relative_mse", "trace", "algorithm1", 1), "black")
@@ -172,36 +167,39 @@ def trace(measured: Sequence[Measured]) -> Figure:
 
 
 def learners(measured: Sequence[Measured]) -> Figure:
-    """Level 1, level 2 and the model along the training of four learners, at rho = 0.5."""
-    labels = ("sgd-trace", "sgd-trace-densenet", "sgd-trace-bfc1", "sgd-trace-layerwise")
-    records = [m for m in measured if m.experiment in labels]
-    present = [name for name in _NAMES if any(m.labels["learner"] == name for m in records)]
-    figure = Figure(figsize=(PAGE_WIDTH, 2.9))
+    """Level 1, level 2 and the model along the training of several learners, at rho = 0.5."""
+    shown = {
+        label: [m for m in measured if m.experiment == label and m.labels["learner"] != "level1"]
+        for label in _RIVALS
+    }
+    shown = {label: records for label, records in shown.items() if records}
+    figure = Figure(figsize=(PAGE_WIDTH, 3.0))
     axes = figure.subplots(1, 3)
-    panels: list[tuple[str, Callable[[str], Series]]] = [
-        ("level 1: angle (sine)", lambda name: _angles(records, name)),
-        ("level 2: feature error", lambda name: _series(records, "feature_error", "trace", name, 2)),
-        ("whole model: relative MSE", lambda name: _series(records, "relative_mse", "trace", name, 1)),
+    panels = [
+        ("level 1: angle (sine)", "angle", 1),
+        ("level 2: feature error", "feature_error", 2),
+        ("whole model: relative MSE", "relative_mse", 1),
     ]
-    for ax, (title, series) in zip(axes, panels, strict=True):
-        for name in present:
-            color, style = _LOOKS[name]
-            _draw(ax, series(name), color, style)
+    for ax, (title, name, level) in zip(axes, panels, strict=True):
+        for label, records in shown.items():
+            _, color, style = _RIVALS[label]
+            _draw(ax, _series(records, name, "trace", level=level), color, style)
         ax.set_yscale("log")
         ax.set_title(title)
-        ax.set_xlabel("step of SGD")
-    floor = _contamination(records)
+        ax.set_xlabel("step")
+    floor = _contamination([m for m in measured if m.experiment == "sgd-trace"])
     if floor is not None:
         axes[0].axhline(floor, color="0.3", lw=0.7, ls=(0, (1, 1)))
         axes[0].annotate(
-            "contamination", (0.99, floor), xycoords=axes[0].get_yaxis_transform(), xytext=(0, 2),
+            "contamination", (0.99, floor), xycoords=axes[0].get_yaxis_transform(), xytext=(0, 6),
             textcoords="offset points", ha="right", va="bottom", fontsize=5.5, color="0.3",
         )  # fmt: skip
-    handles = [legend_entry(_NAMES[name], _LOOKS[name][0], "", _LOOKS[name][1]) for name in present]
+    handles = [legend_entry(_RIVALS[label][0], _RIVALS[label][1], "", _RIVALS[label][2]) for label in shown]
     figure.suptitle(
-        "Frozen, level 1 keeps what level 2 added to it; trained along, it is corrected (α = 0.1, ρ = 0.5)"
+        "In SGD only Algorithm 1 takes level 1 clearly below the contamination; without distillation the\n"
+        "plain net and BFC-1 hardly do, and frozen it stays there (α = 0.1, ρ = 0.5; thin: runs)"
     )
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
 
 
