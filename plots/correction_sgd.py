@@ -286,6 +286,9 @@ def kernels(measured: Sequence[Measured]) -> Figure:
                 ls="-",
             )
         ax.set_xscale("log")
+        shown = sorted({int(m.labels["n"]) for m in records})
+        ax.set_xticks(shown, [f"{n}" for n in shown])
+        ax.set_xticks([], minor=True)
         ax.set_yscale("log")
         ax.set_title(title)
         ax.set_xlabel("training samples n")
@@ -293,9 +296,9 @@ def kernels(measured: Sequence[Measured]) -> Figure:
     if levels:
         axes[0].axhline(float(np.mean(levels)), color="0.3", lw=0.7, ls=(0, (1, 1)))
         axes[0].annotate(
-            "contamination: the best quadratic of y alone", (0.99, float(np.mean(levels))),
-            xycoords=axes[0].get_yaxis_transform(), xytext=(0, -2), textcoords="offset points",
-            ha="right", va="top", fontsize=5.5, color="0.3",
+            "contamination:\nthe best quadratic of y alone", (0.02, float(np.mean(levels))),
+            xycoords=axes[0].get_yaxis_transform(), xytext=(0, -3), textcoords="offset points",
+            va="top", fontsize=5.5, color="0.3",
         )  # fmt: skip
     handles = [legend_entry(text, color, marker, "-") for text, color, marker in names.values()]
     figure.suptitle(
