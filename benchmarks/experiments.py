@@ -39,6 +39,18 @@ def _correction(name: str, summary: str) -> tuple[str, Experiment]:
 EXPERIMENTS: Mapping[str, Experiment] = dict(
     [
         _correction("exact_trace", "rounds of correction at exact population: feature errors against alpha"),
+        _correction("exact_floors", "what layer-wise training of nets leaves at exact population, by width"),
+        _correction("sample_grid", "error of nets and sequential kernels over the plane (alpha, n)"),
+        _correction("width_rows", "success of nets against their width and the rows of R"),
+        _correction("sgd_trace", "every level's error along the training of one learner"),
+        _correction("kernel_features", "level 1 as kernel methods find it, beside nets, against n"),
+        (
+            "exact_sequential",
+            Experiment(
+                "benchmarks.correction.exact_floors_experiment:sequential",
+                "what quadratic kernels applied in sequence leave at exact population",
+            ),
+        ),
     ]
 )
 

@@ -75,19 +75,20 @@ class Quantity:
     compares : str
         "nothing"; "reference": with another learner; "pair": the last of two (target, epsilon) with the
         first; "either": one of the two.
-    measured : bool
-        Whether it is about experiments, and not about learning curves.
+    measured : str
+        For what is about experiments, and not about learning curves: its ``module:function`` in
+        benchmarks.correction.
     """
 
     meaning: str
     figures: Callable[[Evidence, Criterion, float], list[Figure]]
     epsilons: bool = True
     compares: Literal["nothing", "reference", "pair", "either"] = "nothing"
-    measured: bool = False
+    measured: str = ""
 
     def check(self, criterion: Criterion) -> None:
         """ValueError where the criterion does not give what is needed."""
-        if bool(criterion.experiments) != self.measured:
+        if bool(criterion.experiments) != bool(self.measured):
             need = "needs experiments" if self.measured else "takes no experiments"
             raise ValueError(f"{criterion.quantity} {need}")
         if bool(criterion.epsilons) != self.epsilons:
@@ -316,7 +317,7 @@ def _measured(meaning: str, path: str) -> Quantity:
             found.append(dataclasses.replace(figure, label=named))
         return found
 
-    return Quantity(meaning, figures, epsilons=False, measured=True)
+    return Quantity(meaning, figures, epsilons=False, measured=path)
 
 
 QUANTITIES = {
@@ -362,6 +363,50 @@ QUANTITIES = {
     "second_level_own_slope_after": _measured(
         "power of alpha in level 2's error relative to itself, corrected once",
         "exact_trace_quantities:second_level_own_after",
+    ),
+    "contraction_with_gap": _measured(
+        "factor of a round in level 1's angle, alpha = 0.1", "plane_quantities:contraction_with_gap"
+    ),
+    "contraction_without_gap": _measured(
+        "factor of a round in level 1's angle, alpha = 1.5", "plane_quantities:contraction_without_gap"
+    ),
+    "layerwise_floor_slope_in_alpha": _measured(
+        "power of alpha in the floor of nets, read-outs refitted", "plane_quantities:layerwise_floor"
+    ),
+    "sequential_directions_floor_slope": _measured(
+        "power of alpha in the floor of kernels on products of k directions",
+        "plane_quantities:directions_floor",
+    ),
+    "sequential_all_directions_floor_slope": _measured(
+        "the same on products of as many directions as the target has",
+        "plane_quantities:all_directions_floor",
+    ),
+    "sequential_fits_floor_slope": _measured(
+        "power of alpha in the floor of kernels on the first fit", "plane_quantities:fits_floor"
+    ),
+    "corrected_share": _measured(
+        "share of runs of Algorithm 1 that correct level 1", "sgd_trace_quantities:corrected_share"
+    ),
+    "corrected_share_control": _measured("the same share at rho = 0", "sgd_trace_quantities:corrected_share"),
+    "fallen_share": _measured(
+        "share of runs whose angle of level 1 falls threefold", "sgd_trace_quantities:fallen_share"
+    ),
+    "gain_over_alone": _measured(
+        "log10 of level 1's angle alone over that with level 2", "sgd_trace_quantities:gain_over_alone"
+    ),
+    "fall_after_next_level": _measured(
+        "share of the fall of level 1's log error after level 2's halved",
+        "sgd_trace_quantities:fall_after_next_level",
+    ),
+    "fall_after_next_level_learned": _measured(
+        "the same by level 2's own directions", "sgd_trace_quantities:fall_after_next_level_learned"
+    ),
+    "success_gain_width": _measured(
+        "share of successes at width 8 k less that at k", "plane_quantities:success_gain_width"
+    ),
+    "success_gain_rows": _measured(
+        "share of successes with 4 times the minimal rows of R less that with the minimum",
+        "plane_quantities:success_gain_rows",
     ),
 }
 """By the names that ``claims.toml`` calls them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import itertools
 import math
 import re
@@ -210,7 +211,11 @@ def test_slope_at_the_end_of_a_curve_and_its_excess():
 
 def test_every_quantity_has_been_tested():
     source = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
-    assert all(f'"{name}"' in source for name in QUANTITIES)
+    for name, quantity in QUANTITIES.items():
+        module, _, function = quantity.measured.partition(":")
+        if module:
+            assert callable(getattr(importlib.import_module(f"benchmarks.correction.{module}"), function))
+        assert f'"{name}"' in source or f"{function}(" in source or f".{function}" in source, name
 
 
 # --- twins of the intervals -------------------------------------------------------------------------

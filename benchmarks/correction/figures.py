@@ -17,6 +17,30 @@ FIGURES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("exact-trace", "exact-trace-squares"),
     ),
     "variants": ("correction_rounds:variants", ("exact-trace", "exact-trace-variants")),
+    "sgd": ("correction_sgd:trace", ("sgd-trace", "sgd-trace-control")),
+    "sgd_learners": (
+        "correction_sgd:learners",
+        (
+            "sgd-trace",
+            "sgd-trace-densenet",
+            "sgd-trace-densenet-adam",
+            "sgd-trace-bfc1",
+            "sgd-trace-layerwise",
+        ),
+    ),
+    "simultaneous": ("correction_sgd:together", ("sgd-trace-densenet", "sgd-trace-squares")),
+    "kernel_features": ("correction_sgd:kernels", ("kernel-features",)),
+    "contraction": ("correction_planes:contraction", ("exact-contraction",)),
+    "plane": ("correction_planes:alpha_n", ("plane",)),
+    "width_rows": ("correction_planes:width_rows", ("width", "width-and-rows")),
+    "floors_exact": (
+        "correction_floors:exact",
+        ("exact-floors", "exact-floors-twice", "exact-floors-wide", "exact-sequential"),
+    ),
+    "floors_in_n": (
+        "correction_floors:against_n",
+        ("floors-in-n", "floors-in-n-cycling", "floors-in-n-kernels"),
+    ),
     "three_levels": ("correction_rounds:three_levels", ("exact-trace-three-levels",)),
 }
 """By name of the figure: the function in ``plots`` and the labels of the experiments it shows. It is
