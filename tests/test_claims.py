@@ -215,7 +215,7 @@ def test_every_quantity_has_been_tested():
         module, _, function = quantity.measured.partition(":")
         if module:
             assert callable(getattr(importlib.import_module(f"benchmarks.correction.{module}"), function))
-        assert f'"{name}"' in source or f"{function}(" in source or f".{function}" in source, name
+        assert f'"{name}"' in source or (module and re.search(rf"\b{function}\b", source)), name
 
 
 # --- twins of the intervals -------------------------------------------------------------------------
