@@ -42,6 +42,9 @@ EXPERIMENTS: Mapping[str, Experiment] = dict(
         _correction("exact_floors", "what layer-wise training of nets leaves at exact population, by width"),
         _correction("sample_grid", "error of nets and sequential kernels over the plane (alpha, n)"),
         _correction("width_rows", "success of nets against their width and the rows of R"),
+        _correction("growth", "a net grown level by level, what is below frozen or trained on"),
+        _correction("visualise", "inputs that activate neurons most, beside what they should see"),
+        _correction("adversarial", "adversarial perturbations, and adversarial training"),
         _correction("sgd_trace", "every level's error along the training of one learner"),
         _correction("kernel_features", "level 1 as kernel methods find it, beside nets, against n"),
         (

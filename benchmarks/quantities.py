@@ -401,6 +401,31 @@ QUANTITIES = {
     "fall_after_next_level_learned": _measured(
         "the same by level 2's own directions", "sgd_trace_quantities:fall_after_next_level_learned"
     ),
+    "holistic_gain": _measured(
+        "log10 of the error with the third level above frozen ones, less that with all trained",
+        "growth_quantities:holistic_gain",
+    ),
+    "holistic_gain_second": _measured(
+        "the same at the second level", "growth_quantities:holistic_gain_second"
+    ),
+    "feature_gain": _measured(
+        "log10 of lower levels' feature error before a level is added, less that after training all",
+        "growth_quantities:feature_gain",
+    ),
+    "feature_gain_over_waiting": _measured(
+        "the same against as long a training without the added level",
+        "growth_quantities:feature_gain_over_waiting",
+    ),
+    "alignment_regularised": _measured(
+        "|cosine| of what neurons show to what they should, norm fixed",
+        "growth_quantities:alignment_regularised",
+    ),
+    "alignment_gain": _measured(
+        "that less the same without regularisation", "growth_quantities:alignment_gain"
+    ),
+    "alignment_gain_second": _measured(
+        "the same of level 2 alone", "growth_quantities:alignment_gain_second"
+    ),
     "success_gain_width": _measured(
         "share of successes at width 8 k less that at k", "plane_quantities:success_gain_width"
     ),

@@ -68,8 +68,8 @@ def sequential(
     """Floors of quadratic kernel regression applied twice, in its two readings.
 
     With n to infinity and the ridge to zero, regression with a kernel whose features are all quadratic
-    polynomials of its inputs is least squares on these polynomials, which the quadrature makes exact. The first
-    regression is on x. The inputs of the second are x and p_i p_j, where p are the projections on the
+    polynomials of its inputs is least squares on these polynomials, which the quadrature makes exact. The
+    first regression is on x. The inputs of the second are x and p_i p_j, where p are the projections on the
     leading eigenvectors of the quadratic form that was found ("directions"), or x and the first fit ("fits").
     Kernels with more features than these have lower floors, and none from degree 4 on.
 

@@ -84,7 +84,7 @@ def directions_floor(measurements: Sequence[Measurement], confidence: float) -> 
 
 
 def all_directions_floor(measurements: Sequence[Measurement], confidence: float) -> Figure:
-    """The same with the most directions that were run: where they span all of the target, no floor is left."""
+    """The same with the most directions that were run: where they span the target, no floor is left."""
     return _of_directions(measurements, max, confidence)
 
 

@@ -72,7 +72,8 @@ def run(
     """Train on every size of every target ("projected"), all as one batched model.
 
     Learning rate and weight decay of nets are tuned inside ``fit`` on a held-out fifth; they have one
-    initialisation. Training sets are nested in n, and all learners see the same data. The optimiser of nets is Adam.
+    initialisation. Training sets are nested in n, and all learners see the same data. The optimiser of nets
+    is Adam.
 
     Parameters
     ----------
