@@ -78,7 +78,7 @@ def target_levels(target: Projected) -> Levels:
     """The true s_1, ..., s_L, each (n, k)."""
     weights = {key: torch.from_numpy(np.array(w)) for key, w in target.weight_matrices.items()}
     affine = {
-        level: tuple(torch.tensor([e.value for e in v]) for v in (c.mean, c.sd))
+        level: tuple(torch.tensor([e.value for e in v], dtype=torch.float64) for v in (c.mean, c.sd))
         for level, c in target.constants.levels.items()
     }
 
@@ -104,7 +104,7 @@ def target_output(target: Projected) -> Callable[[Tensor], Tensor]:
         for level, s in enumerate(levels(X), start=1):
             if level in target.alphas:
                 c = constants.levels[level]
-                mean, sd = (torch.tensor([e.value for e in v]) for v in (c.mean, c.sd))
+                mean, sd = (torch.tensor([e.value for e in v], dtype=torch.float64) for v in (c.mean, c.sd))
                 factor = target.alphas[level] / (c.sum_sd.value * constants.scale.value)
                 y = y + factor * ((s.square() - mean) / sd).sum(dim=1)
         return y
