@@ -176,5 +176,7 @@ def attacks(measured: Sequence[Measured]) -> Figure:
         ax.set_title(title)
     axes[0].set_ylabel("mean squared error / Var y")
     axes[0].legend()
-    figure.suptitle("Adversarial perturbations: a net that has learned the target changes as the target does")
+    figure.suptitle(
+        "Adversarial perturbations: how much worse does a net get, beside the target's own change?"
+    )
     return figure

@@ -55,8 +55,7 @@ def exact(measured: Sequence[Measured]) -> Figure:
         ax.set_xlabel("α, size of level 2")
     axes[0].set_ylabel("relative MSE (exact population)")
     figure.suptitle(
-        "Floors belong to few features: they fall like a power of α and vanish where features are many "
-        "(exact population, k = 2)"
+        "What is left with infinitely many samples where levels are not trained together? (k = 2)"
     )
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
@@ -123,7 +122,7 @@ def against_n(measured: Sequence[Measured]) -> Figure:
     axes[0].set_ylabel("relative MSE, median and range")
     handles = [legend_entry(name, *LEARNERS[name], "-") for name in shown]
     figure.suptitle(
-        "Where the error stops falling with n: nets of 1, 2, 8 and 20 times the true width (α = 0.3, d = 8)"
+        "Where does the error stop falling with n? Nets of 1 to 20 times the true width (α = 0.3, d = 8)"
     )
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure

@@ -47,7 +47,9 @@ def growth(measured: Sequence[Measured]) -> Figure:
         for key, (name, color, style) in PATHS.items()
         if key != "no-growth"
     ]
-    figure.suptitle("Adding a level and training all of them improves what is below, though it had converged")
+    figure.suptitle(
+        "Does adding a level and training all of them improve what is below, though it had converged?"
+    )
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
 

@@ -43,12 +43,18 @@ def _relative(m: Measured) -> float:
 
 
 def _paint(
-    ax: Axes, xs: list[float], ys: list[float], values: np.ndarray, share: np.ndarray
+    ax: Axes,
+    xs: list[float],
+    ys: list[float],
+    values: np.ndarray,
+    share: np.ndarray,
+    ends: tuple[float, float] = (-4, 0),
 ) -> mpl.cm.ScalarMappable:
-    image = ax.imshow(values, origin="lower", aspect="auto", cmap=_COLORS, vmin=-4, vmax=0)
+    image = ax.imshow(values, origin="lower", aspect="auto", cmap=_COLORS, vmin=ends[0], vmax=ends[1])
     for (i, j), s in np.ndenumerate(share):
         if not math.isnan(s):
-            color = "white" if values[i, j] < -3.2 or values[i, j] > -0.4 else "black"
+            place = (values[i, j] - ends[0]) / (ends[1] - ends[0])
+            color = "black" if 0.2 < place < 0.88 else "white"
             ax.text(j, i, f"{s:.0%}".replace("%", ""), ha="center", va="center", fontsize=4.6, color=color)
     ax.set_xticks(range(len(xs)), [f"{x:.2g}" for x in xs], fontsize=5.5, rotation=45)
     ax.set_yticks(range(len(ys)), [f"{y:g}" for y in ys], fontsize=5.5)
@@ -86,19 +92,20 @@ def alpha_n(measured: Sequence[Measured]) -> Figure:
 
 def width_rows(measured: Sequence[Measured]) -> Figure:
     """Over-parameterisation: Algorithm 1 over width and rows of R, and the plain net over width."""
-    figure = Figure(figsize=(PAGE_WIDTH, 2.9))
-    left, right = figure.subplots(1, 2, width_ratios=[3, 2])
     grid = [m for m in measured if m.labels["learner"] == "algorithm1"]
     plain = [m for m in measured if m.labels["learner"] == "densenet"]
+    figure = Figure(figsize=(PAGE_WIDTH, 2.9))
+    axes = list(figure.subplots(1, bool(grid) + bool(plain), squeeze=False)[0])
     if grid:
+        left = axes.pop(0)
         xs, ys, median, share = _cells(grid, "ratio", "rows", _success)
-        image = _paint(left, xs, ys, median + math.log10(SUCCESS), share)
-        image.set_clim(-8, -2)
+        image = _paint(left, xs, ys, median + math.log10(SUCCESS), share, (-8, -2))
         left.set_xlabel("neurons of the wide half over the true width k")
         left.set_ylabel("rows of R over the minimum (0: identity)")
         left.set_title("Algorithm 1: % of runs under 1e-3")
         figure.colorbar(image, ax=left, label="log10 of the relative MSE (median)")
     if plain:
+        right = axes.pop()
         xs, _, _, share = _cells(plain, "ratio", "rows", _success)
         for x in xs:
             own = [m.values["relative_mse"] for m in plain if m.labels["ratio"] == x]
@@ -116,7 +123,7 @@ def width_rows(measured: Sequence[Measured]) -> Figure:
         right.set_xlabel("neurons over the true width k")
         right.set_ylabel("relative MSE, one dot a run")
         right.set_title("plain net, end to end: share of runs under 1e-3 above")
-    figure.suptitle("Nets of the target's own width often fail from a random start; wider ones do not")
+    figure.suptitle("Do nets need more neurons and rows than the target has?")
     return figure
 
 
@@ -149,11 +156,11 @@ def contraction(measured: Sequence[Measured]) -> Figure:
     means = [float(np.exp(np.mean(np.log(points[alpha])))) for alpha in alphas]
     ax.plot(alphas, means, "-", marker="", color="C0")
     ax.axhline(1, color="0.4", ls="--", lw=0.8)
-    ax.text(alphas[0], 1.06, "above: rounds no longer correct", fontsize=6, va="bottom")
+    ax.text(alphas[0], 1.06, "above: a round makes it worse", fontsize=6, va="bottom")
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("α, size of level 2")
     ax.set_ylabel("error of level 1 after a round / before")
-    ax.set_title("A round of correction helps while there is a gap (exact population)")
+    ax.set_title("Up to which α does a round of correction help?")
     ax.legend(handles=[legend_entry("a target", "C0", ".")], loc="lower right")
     return figure

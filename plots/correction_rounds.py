@@ -89,7 +89,7 @@ def rounds(measured: Sequence[Measured]) -> Figure:
     shades = _shades(_alphas(measured))
     handles = [legend_entry(f"α = {alpha:.2g}", color, "", "-") for alpha, color in shades.items()]
     handles += [legend_entry("level 1", marker="o"), legend_entry("level 2", marker="s")]
-    figure.suptitle("Each round of backward correction gains one more power of α (exact population, k = 2)")
+    figure.suptitle("Does each round of backward correction gain a power of α? (exact population, k = 2)")
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
 
@@ -148,9 +148,7 @@ def powers(measured: Sequence[Measured]) -> Figure:
         ax.set_xlabel("α, the size of the level above")
     axes[0].set_ylabel("sine of the angle to the true features")
     _found_powers(axes[-1], [records for _, records in shown], [p[1] for p, _ in shown])
-    figure.suptitle(
-        "The power of α by which the lower level's error falls: 1, 2, 3, 4, one more in every round"
-    )
+    figure.suptitle("By which power of α does the lower level's error fall, round by round?")
     return figure
 
 
@@ -264,7 +262,7 @@ def variants(measured: Sequence[Measured]) -> Figure:
         ax.set_xticks(sorted({int(m.labels["round"]) for m in here}))
         ax.set_title(title)
     figure.suptitle(
-        "Other rounds stop at the contamination, or shrink it by a constant factor "
+        "Do other rounds than backward correction get rid of what level 2 puts into level 1? "
         f"(exact population, α = {alpha:.2g})"
     )
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
@@ -295,7 +293,7 @@ def three_levels(measured: Sequence[Measured]) -> Figure:
     axes[0].set_ylabel("feature error (amplitude)")
     handles = [legend_entry(f"level {i}", LEVEL_COLORS[i], LEVEL_MARKERS[i], "-") for i in (1, 2, 3)]
     figure.suptitle(
-        "With two levels the correction stalls; it goes on when the third is added (k = 1, degree 8)"
+        "Does the correction go on when a third level is added? (k = 1, degree 8, exact population)"
     )
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
