@@ -159,8 +159,8 @@ def trace(measured: Sequence[Measured]) -> Figure:
         legend_entry("whole model", "black", "", "-"),
     ]
     figure.suptitle(
-        "Once level 2 is learned, SGD takes level 1 below what level 1 reaches alone; where levels do not "
-        "overlap,\nit ends where level 1 alone ends (α = 0.1; thin: runs, thick: their geometric mean)"
+        "Does level 1 get below what it reaches alone, once level 2 is learned? "
+        "(α = 0.1; thin: runs, thick: their geometric mean)"
     )
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
@@ -196,9 +196,7 @@ def learners(measured: Sequence[Measured]) -> Figure:
         )  # fmt: skip
     handles = [legend_entry(_RIVALS[label][0], _RIVALS[label][1], "", _RIVALS[label][2]) for label in shown]
     figure.suptitle(
-        "Frozen, level 1 stays at the contamination; trained with level 2 it is corrected: by Algorithm 1 "
-        "in SGD,\nby the plain net with Adam, while SGD hardly gets there in so many steps "
-        "(α = 0.1, ρ = 0.5; thin: runs)"
+        "Which learners correct level 1, and what do they make of level 2? (α = 0.1, ρ = 0.5; thin: runs)"
     )
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
@@ -242,7 +240,7 @@ def together(measured: Sequence[Measured]) -> Figure:
         legend_entry("has fallen by half", LEVEL_COLORS[2], "|"),
     ]
     figure.suptitle(
-        "Trained end to end, the lower level goes on getting better after the next one is half learned"
+        "Does the lower level go on getting better after the next one is half learned? (plain net, end to end)"
     )
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
@@ -302,8 +300,7 @@ def kernels(measured: Sequence[Measured]) -> Figure:
         )  # fmt: skip
     handles = [legend_entry(text, color, marker, "-") for text, color, marker in names.values()]
     figure.suptitle(
-        "Kernel methods keep the contaminated level 1 and predict well with it here; Algorithm 1 corrects it"
-        "\n(d = 10, k = 2, degree 4, α = 0.1, ρ = 0.5)"
+        "Do feature-learning kernels find level 1 uncontaminated? (d = 10, k = 2, degree 4, α = 0.1, ρ = 0.5)"
     )
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
