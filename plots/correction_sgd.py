@@ -240,7 +240,7 @@ def together(measured: Sequence[Measured]) -> Figure:
         legend_entry("has fallen by half", LEVEL_COLORS[2], "|"),
     ]
     figure.suptitle(
-        "Does the lower level go on getting better after the next one is half learned? (plain net, end to end)"
+        "Does the lower level go on getting better after the next one is half learned? (plain net)"
     )
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
