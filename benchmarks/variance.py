@@ -56,13 +56,17 @@ def variance_components(
     .. math::
         y_{tsi} = \mu + T_t + S_{ts} + I_{tsi}
 
-    with independent normal terms: the target, the sample drawn on it, the initialisation on that. Samples
-    of one index share their inputs across targets, and initialisations their seed; with two of each
-    an effect of the inputs alone has one degree of freedom and could not be told from nothing, so that it
-    counts to the component of the sample. Estimates equate mean squares with their expectations; intervals
-    are the generalised ones (Weerahandi, J. Am. Stat. Assoc. 88, 1993): quantiles of the components over
-    draws of the chi-square variables that the sums of squares are divided by, cut at 0. That of
-    the initialisation is then the usual chi-square interval.
+    with independent normal terms: the target, the sample drawn on it, the initialisation on that, each
+    with its interactions. Samples of one index share their inputs across targets, and initialisations
+    their seed, so that the layout could be read as crossed; the effect that inputs have on all targets alike
+    would then have (samples - 1) degrees of freedom, one, and an interval without an upper end worth
+    the name. It is nested where there is no such effect, which ``shared_effect`` tests; where there is,
+    the sample's interval is too narrow, and the target's component too low by 1/samples of the effect.
+
+    Estimates equate mean squares with their expectations (Searle, Casella & McCulloch, Variance Components,
+    1992, section 3); intervals are generalised ones (Weerahandi, J. Am. Stat. Assoc. 88, 1993): quantiles of
+    the components over draws of the chi-square variables that the sums of squares are divided by, cut at 0.
+    That of the initialisation is then the usual chi-square interval.
 
     Small samples: four targets leave 3 degrees of freedom, and an upper end for the target's component
     that is more than ten times the estimate.
@@ -103,6 +107,30 @@ def variance_components(
     }
 
 
+def shared_effect(values: np.ndarray) -> float:
+    """p of the hypothesis that samples of one index, with their inputs, do not move all targets alike.
+
+    F test of the sample's main effect against its interaction with the target, in the two-way layout of the
+    means over initialisations: (samples - 1) and (targets - 1)(samples - 1) degrees of freedom. With
+    two samples it is the paired t test over targets. NaN where nothing but rounding is left.
+
+    Parameters
+    ----------
+    values : array of shape (targets, samples, initialisations)
+    """
+    from scipy import special
+
+    cells = values.mean(axis=2)
+    t, s = cells.shape
+    main = cells.mean(axis=0) - cells.mean()
+    rest = cells - cells.mean(axis=1, keepdims=True) - main
+    between, within = t * np.square(main).sum(), np.square(rest).sum()
+    if math.sqrt(between + within) <= 1e-9 * max(1.0, float(np.abs(cells).max())):
+        return math.nan
+    ratio = (t - 1) * between / within if within else math.inf
+    return float(special.fdtrc(s - 1, (t - 1) * (s - 1), ratio))
+
+
 def _components(mean_squares: np.ndarray, s: int, i: int) -> np.ndarray:
     """From mean squares (n, 3) to the components, by their expectations."""
     target, sample, init = mean_squares.T
@@ -124,6 +152,8 @@ class Spread:
     of_grid : float
         What the width of the intervals adds to the variance of log n*, (log of the ratio)^2 / 12 on
         average; 0 for errors.
+    shared : float
+        p of ``shared_effect``; NaN where there are no components.
     """
 
     learner: str
@@ -133,29 +163,37 @@ class Spread:
     n: float
     components: Mapping[str, Component] | None
     of_grid: float = 0.0
+    shared: float = math.nan
     reason: str = ""
 
 
 def spreads(rows: Sequence[Row], certificates: Certificates, epsilons: Sequence[Epsilon]) -> list[Spread]:
-    """Components of log n*, and of the log error at the same n, for every crossed cell of the rows.
+    """Components of log n*, and of the log error at every n that all replicates have, of crossed cells.
 
-    log n* enters as the middle of its interval. The error at n, the geometric mean of n*, is
-    interpolated between sizes (log against log), since grids are staggered. A cell in which a replicate is
-    censored has no components of n*: they would be those of the ones that got there.
+    log n* enters as the middle of its interval. A cell in which a replicate is censored has no components of
+    n*: they would be those of the ones that got there. One that was run at a single n has no n*. Errors are
+    not interpolated: grids are staggered by the sample's index, so that between sizes, where a curve falls
+    steeply, the grid would pass for an effect of the sample.
     """
     cells: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
     for row in rows:
         cells[row.learner, row.target, row.d].append(row)
     found = []
-    for (learner, target, d), own in cells.items():
-        shape = _crossed({Replicate(r.target_index, r.sample_index, r.init_index) for r in own})
+    for name, own in cells.items():
+        curves: dict[Replicate, list[Row]] = defaultdict(list)
+        for row in own:
+            curves[_replicate(row)].append(row)
+        shape = _crossed(set(curves))
         if shape is None:
             continue
-        for epsilon in epsilons:
-            found += _of_cell(
-                (learner, target, d), epsilon, n_stars(own, certificates, [epsilon]), own, shape
-            )
+        if any(len(curve) > 1 for curve in curves.values()):
+            found += [_of_n_star(name, e, n_stars(own, certificates, [e]), shape) for e in epsilons]
+        found += _of_errors(name, curves, shape)
     return found
+
+
+def _replicate(row: Row) -> Replicate:
+    return Replicate(row.target_index, row.sample_index, row.init_index)
 
 
 def _crossed(replicates: set[Replicate]) -> tuple[int, int, int] | None:
@@ -166,45 +204,35 @@ def _crossed(replicates: set[Replicate]) -> tuple[int, int, int] | None:
     return shape if min(shape) >= 2 and whole == replicates else None
 
 
-def _of_cell(
-    name: tuple[str, str, int],
-    epsilon: Epsilon,
-    stars: Sequence[NStar],
-    rows: Sequence[Row],
-    shape: tuple[int, int, int],
-) -> list[Spread]:
+def _of_n_star(
+    name: tuple[str, str, int], epsilon: Epsilon, stars: Sequence[NStar], shape: tuple[int, int, int]
+) -> Spread:
     quantity = f"log n*, {epsilon.label}"
-    stars = sorted(stars, key=lambda star: dataclasses.astuple(star.replicate))
-    censored = sum(star.censoring != "bracketed" for star in stars)
-    if censored or len(stars) != math.prod(shape):
-        return [Spread(*name, quantity, math.nan, None, 0.0, f"{censored} of {len(stars)} not bracketed")]
+    stars = sorted(stars, key=lambda star: star.replicate)
+    bracketed = sum(star.censoring == "bracketed" for star in stars)
+    if bracketed < math.prod(shape):
+        reason = f"unidentified: {bracketed} of {math.prod(shape)} bracketed"
+        return Spread(*name, quantity, math.nan, None, reason=reason)
     logs = np.log([[star.lower, star.upper] for star in stars])
-    middle, width = logs.mean(axis=1), logs[:, 1] - logs[:, 0]
+    middle, width = logs.mean(axis=1).reshape(shape), logs[:, 1] - logs[:, 0]
     n = float(np.exp(middle.mean()))
-    found = [
-        Spread(*name, quantity, n, variance_components(middle.reshape(shape)), float(np.mean(width**2)) / 12)
+    grid = float(np.mean(width**2)) / 12
+    return Spread(*name, quantity, n, variance_components(middle), grid, shared_effect(middle))
+
+
+def _of_errors(
+    name: tuple[str, str, int], curves: Mapping[Replicate, Sequence[Row]], shape: tuple[int, int, int]
+) -> list[Spread]:
+    errors = [
+        {r.n: r.error for r in curves[replicate] if r.status in ("ok", "unreliable") and r.error}
+        for replicate in sorted(curves)
     ]
-    errors = [_log_error(rows, star.replicate, n) for star in stars]
-    what = f"log error at n = {n:.0f}"
-    if any(error is None for error in errors):
-        return [*found, Spread(*name, what, n, None, 0.0, "n is outside of some grids")]
-    values = np.array(errors, dtype=np.float64).reshape(shape)
-    return [*found, Spread(*name, what, n, variance_components(values))]
-
-
-def _log_error(rows: Sequence[Row], replicate: Replicate, n: float) -> float | None:
-    points = sorted(
-        (math.log(r.n), math.log(r.error))
-        for r in rows
-        if Replicate(r.target_index, r.sample_index, r.init_index) == replicate
-        and r.status in ("ok", "unreliable")
-        and r.error is not None
-        and r.error > 0
-    )
-    x = math.log(n)
-    if not points or not points[0][0] <= x <= points[-1][0]:
-        return None
-    return float(np.interp(x, [p[0] for p in points], [p[1] for p in points]))
+    found = []
+    for n in sorted(set.intersection(*map(set, errors))):
+        values = np.log([of_curve[n] for of_curve in errors]).reshape(shape)
+        components, shared = variance_components(values), shared_effect(values)
+        found.append(Spread(*name, f"log error, n = {n}", n, components, shared=shared))
+    return found
 
 
 def variance_tables(
@@ -221,8 +249,11 @@ def variance_tables(
             title=f"Variance components on {target}, d = {d}: standard deviations of logs with 95 % "
             "intervals, and shares of the variance",
             title_justify="left",
+            caption="grid: what the width of the brackets of n* alone makes. p: of the hypothesis that "
+            "inputs, which samples of one index share, do not move all targets alike.",
+            caption_justify="left",
         )
-        for column in ("learner", "quantity", *NAMES, "total", "of it the grid"):
+        for column in ("learner", "quantity", *NAMES, "total", "grid", "p"):
             table.add_column(column)
         for spread in found:
             table.add_row(spread.learner, spread.quantity, *cells_of(spread))
@@ -230,13 +261,19 @@ def variance_tables(
 
 
 def cells_of(spread: Spread) -> list[str]:
-    """The three components, their sum, and the part of the grid, as texts."""
+    """The three components, their sum, the part of the grid and p, as texts."""
     if spread.components is None:
-        return [spread.reason, *[""] * (len(NAMES) + 1)]
+        return [spread.reason, *[""] * (len(NAMES) + 2)]
     total = sum(c.value for c in spread.components.values())
     texts = [
-        f"{math.sqrt(c.value):.2f} [{math.sqrt(c.low):.2f}, {math.sqrt(c.high):.2f}], {100 * c.share:.0f} %"
+        f"{math.sqrt(c.value):.2f} [{math.sqrt(c.low):.2f}, {math.sqrt(c.high):.2f}]"
+        + ("" if math.isnan(c.share) else f", {100 * c.share:.0f} %")
         for c in spread.components.values()
     ]
     grid = f"{math.sqrt(spread.of_grid):.2f}" if spread.of_grid else ""
-    return [*texts, f"{math.sqrt(total):.2f}", grid]
+    return [
+        *texts,
+        f"{math.sqrt(total):.2f}",
+        grid,
+        "" if math.isnan(spread.shared) else f"{spread.shared:.2f}",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import itertools
 import math
@@ -12,9 +13,9 @@ from curve_rows import certificate, row
 from rich.console import Console
 from scipy import stats
 
-from benchmarks.sample_complexity import Epsilon
+from benchmarks.sample_complexity import Epsilon, n_stars
 from benchmarks.suite_file import load_suite
-from benchmarks.variance import NAMES, spreads, variance_components, variance_tables
+from benchmarks.variance import NAMES, shared_effect, spreads, variance_components, variance_tables
 
 SHAPE = (4, 2, 2)
 
@@ -80,30 +81,64 @@ def certificates():
     return {("t", 8, t): certificate({2: 0.5, 4: 0.5}) for t in range(4)}
 
 
-def test_components_of_n_star_and_of_the_error():
-    """A fine grid: components of log n* are those of its truth, and those of log error 1.5^2 as large."""
+def test_components_of_n_star():
+    """A fine grid: components of log n* are those of its truth."""
     rows, logs = curves((0.3, 0.2, 0.1), np.geomspace(50, 5000, 200))
-    of_n, of_error = spreads(rows, certificates(), [Epsilon(0.1)])
+    of_n = spreads(rows, certificates(), [Epsilon(0.1)])[0]
     truth = variance_components(logs)
     for name in NAMES:
         assert of_n.components[name].raw == pytest.approx(truth[name].raw, rel=0.15, abs=2e-4)
-        assert of_error.components[name].raw == pytest.approx(1.5**2 * truth[name].raw, rel=0.02, abs=2e-4)
     assert of_n.of_grid == pytest.approx(math.log(100) ** 2 / 199**2 / 12, rel=0.2)
+    assert of_n.n == pytest.approx(500 * math.exp(logs.mean()), rel=0.02)
+
+
+def test_components_of_the_error_at_one_n():
+    """Those of log n* times 1.5^2, and no n*; nothing where sizes differ from sample to sample."""
+    rows, logs = curves((0.3, 0.2, 0.1), [400])
+    (of_error,) = spreads(rows, certificates(), [Epsilon(0.1)])
+    truth = variance_components(logs)
+    for name in NAMES:
+        assert of_error.components[name].raw == pytest.approx(1.5**2 * truth[name].raw, rel=1e-6)
+    assert of_error.quantity == "log error, n = 400"
+    staggered = [dataclasses.replace(r, n=r.n + r.sample_index) for r in rows]
+    assert spreads(staggered, certificates(), [Epsilon(0.1)]) == []
+
+
+def test_shared_effect_is_the_paired_t_test():
+    values = draw(np.random.default_rng(3), (1, 1, 1))
+    differences = np.diff(values.mean(axis=2), axis=1)
+    assert shared_effect(values) == pytest.approx(stats.ttest_1samp(differences, 0).pvalue.item())
+
+
+def test_shared_effect_is_uniform_without_one_and_small_with_one():
+    rng = np.random.default_rng(4)
+    without = [shared_effect(draw(rng, (1, 1, 1), (4, 3, 2))) for _ in range(1000)]
+    assert stats.kstest(without, "uniform").pvalue > 0.001
+    moved = np.array([-1, 0, 1])[None, :, None]
+    assert np.median([shared_effect(draw(rng, (1, 0.2, 0.2), (4, 3, 2)) + moved) for _ in range(99)]) < 0.01
+    assert math.isnan(shared_effect(np.ones(SHAPE)))
 
 
 def test_a_learner_without_initialisation_has_none():
     rows, _ = curves((0.3, 0.2, 0.0), np.geomspace(50, 5000, 12))
-    of_n, of_error = spreads(rows, certificates(), [Epsilon(0.1)])
-    assert of_n.components["initialisation"].value == of_error.components["initialisation"].value == 0.0
+    of_n, *of_error = spreads(rows, certificates(), [Epsilon(0.1)])
+    assert len(of_error) == 12
+    for found in (of_n, *of_error):
+        assert found.components["initialisation"].value == pytest.approx(0.0, abs=1e-20)
+        assert found.components["initialisation"].high == pytest.approx(0.0, abs=1e-20)
+        assert found.components["sample"].value > 0
 
 
 def test_censored_cells_have_no_components_and_plain_replicates_no_table():
     rows, _ = curves((0.3, 0.2, 0.1), np.geomspace(50, 450, 6))
-    (only,) = spreads(rows, certificates(), [Epsilon(0.1)])
-    assert only.components is None and "not bracketed" in only.reason
+    censored = spreads(rows, certificates(), [Epsilon(0.1)])[0]
+    assert censored.components is None and math.isnan(censored.shared)
+    stars = n_stars(rows, certificates(), [Epsilon(0.1)])
+    reached = sum(star.censoring == "bracketed" for star in stars)
+    assert 0 < reached < 16 and censored.reason == f"unidentified: {reached} of 16 bracketed"
     printed = io.StringIO()
     variance_tables(rows, certificates(), [Epsilon(0.1)], Console(file=printed, width=200))
-    assert "not bracketed" in printed.getvalue()
+    assert censored.reason in printed.getvalue()
     plain = [row(n, 10 / n, r=r) for r in range(4) for n in (50, 100, 200)]
     assert spreads(plain, certificates(), [Epsilon(0.1)]) == []
     silent = io.StringIO()
@@ -111,6 +146,6 @@ def test_censored_cells_have_no_components_and_plain_replicates_no_table():
     assert silent.getvalue() == ""
 
 
-def test_the_suite_has_one_crossed_cell():
+def test_all_cells_of_the_suite_are_crossed():
     suite = load_suite("crossed")
     assert all(len(r.replicates) == 16 and len(r.d) == 1 for r in suite.runs)
