@@ -169,9 +169,12 @@ def attacks(measured: Sequence[Measured]) -> Figure:
             if points:
                 radii = sorted(points)
                 means = [float(np.exp(np.mean(np.log(points[r])))) for r in radii]
-                ax.plot(radii, means, color=color, marker=marker, label=name)
+                ax.plot(radii, means, color=color, marker=marker, ls="-", label=name)
         ax.set_yscale("log")
         ax.set_xscale("log")
+        radii = sorted({float(m.labels["radius"]) for m in records})
+        ax.set_xticks(radii, [f"{r:g}" for r in radii])
+        ax.set_xticks([], minor=True)
         ax.set_xlabel("radius of the perturbation over the norm of an input")
         ax.set_title(title)
     axes[0].set_ylabel("mean squared error / Var y")

@@ -76,7 +76,7 @@ def _line(ax: Axes, records: Sequence[Measured], color: str, marker: str) -> Non
         float(np.exp(np.mean([math.log(e) for (a, _), e in best.items() if a == alpha]))) for alpha in alphas
     ]
     ax.plot([a for a, _ in best], list(best.values()), ".", color=color, markersize=2, alpha=0.5)
-    ax.plot(alphas, means, color=color, marker=marker)
+    ax.plot(alphas, means, color=color, marker=marker, ls="-")
     ax.set_xscale("log")
     ax.set_yscale("log")
     if len(alphas) > 2 and min(means) > 1e-13:
@@ -112,9 +112,9 @@ def against_n(measured: Sequence[Measured]) -> Figure:
             sizes = sorted(by_n)
             if not sizes:
                 continue
-            ax.plot(sizes, [float(np.median(by_n[n])) for n in sizes], color=color, marker=marker)
+            ax.plot(sizes, [float(np.median(by_n[n])) for n in sizes], color=color, marker=marker, ls="-")
             for n in sizes:
-                ax.plot([n, n], [min(by_n[n]), max(by_n[n])], color=color, lw=0.6, marker="")
+                ax.plot([n, n], [min(by_n[n]), max(by_n[n])], color=color, lw=0.6, marker="", ls="-")
         ax.set_xscale("log")
         ax.set_yscale("log")
         ax.set_xlabel("training samples n")

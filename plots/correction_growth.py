@@ -75,7 +75,7 @@ def _panel(ax: Axes, records: Sequence[Measured], value: str, level: int) -> Non
             ax.text(
                 ends[phase],
                 0.99,
-                f" level {phase + 1} added",
+                f" level {phase + 1}\n added",
                 transform=ax.get_xaxis_transform(),
                 fontsize=5.5,
                 va="top",
