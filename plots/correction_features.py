@@ -40,13 +40,12 @@ def features(measured: Sequence[Measured]) -> Figure:
         _bars(row[0], [m for m in records if m.labels["regularisation"] == "sphere"], "true_input")
         for ax, name in zip(row[1:], REGULARISATIONS, strict=True):
             _bars(ax, [m for m in records if m.labels["regularisation"] == name], "input")
-        row[0].set_ylabel(f"level {level},\n{when} correction", fontsize=6)
+        row[0].set_ylabel(f"level {level},\n{when}", fontsize=6)
     for ax, name in zip(axes[0], ["what it should see", *REGULARISATIONS.values()], strict=True):
         ax.set_title(name)
-    for ax in axes[-1]:
-        ax.set_xlabel("coordinate (first two: true level 1)", fontsize=5.5)
+    axes[-1, 2].set_xlabel("coordinate of x, in a basis whose first two span the true level 1")
     figure.suptitle(
-        "What neurons have learned: inputs that activate them most (unit norm; the three strongest neurons)"
+        "What have neurons learned, before and after correction? (inputs that activate the strongest three)"
     )
     return figure
 
@@ -128,8 +127,8 @@ def alignments(measured: Sequence[Measured]) -> Figure:
                 ax.plot([x] * len(medians), medians, ".", color=color, alpha=0.6)
                 ax.plot(x, np.mean(medians), "_", color=color, markersize=11, markeredgewidth=1.5)
                 ax.plot(x, np.mean(chance), "x", color="0.6")
-        ax.set_xticks(range(len(REGULARISATIONS)), list(REGULARISATIONS.values()), fontsize=5)
-        ax.set_title(f"{experiment.removeprefix('features-')}, {when}")
+        ax.set_xticks(range(len(REGULARISATIONS)), list(REGULARISATIONS.values()), fontsize=5, rotation=60)
+        ax.set_title(f"{experiment.removeprefix('features-')}: {when}")
     axes[0].set_ylabel("|cosine| to the true input\n(median over neurons, dot: a net)")
     axes[0].set_ylim(0, 1.05)
     figure.suptitle(

@@ -27,7 +27,7 @@ LEARNERS = {
     "sequential kernels, directions": ("0.25", "^"),
     "sequential kernels, fits": ("0.6", "P"),
 }
-_ROUNDING = 1e-24
+_ROUNDING = 1e-24  # anything less is drawn here
 
 
 def exact(measured: Sequence[Measured]) -> Figure:
@@ -50,9 +50,14 @@ def exact(measured: Sequence[Measured]) -> Figure:
             shade = str(0.65 - 0.15 * k) if r else "C4"
             _line(axes[-1], own, shade, "^" if r else "p")
             handles.append(legend_entry(name, shade, "^" if r else "p", "-"))
-        axes[-1].set_title("quadratic kernels in sequence")
+        axes[-1].set_title("kernels in sequence")
     for ax in axes:
         ax.set_xlabel("α, size of level 2")
+        shown = [float(m.labels["alpha"]) for m in (kernels if kernels and ax is axes[-1] else nets)]
+        ax.set_xlim(min(shown) / 1.25, max(shown) * 1.25)
+        ticks = [t for t in (0.01, 0.03, 0.1, 0.3, 1.0) if min(shown) <= t <= max(shown)]
+        ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+        ax.set_xticks([], minor=True)
     axes[0].set_ylabel("relative MSE (exact population)")
     figure.suptitle(
         "What is left with infinitely many samples where levels are not trained together? (k = 2)"
@@ -84,7 +89,7 @@ def _line(ax: Axes, records: Sequence[Measured], color: str, marker: str) -> Non
         ax.annotate(
             f"α^{slope:.1f}",
             (alphas[0], means[0]),
-            xytext=(3, 4),
+            xytext=(4, 5 if marker in "sp" else -10),
             textcoords="offset points",
             color=color,
             fontsize=6,
