@@ -85,7 +85,12 @@ def report(name: str, evidence: Evidence, epsilons: Sequence[Epsilon], command: 
         own = sorted((s for s in stars if s.target == target), key=lambda s: order[s.learner])
         known = [c for (label, _, _), c in certificates.items() if label == target]
         blocks.append(f"# target {target}")
-        if len(order) > 1:
+        if share_targets(own):
+            blocks.append(
+                "Learners are not compared here: replicates share targets, and a comparison takes them as "
+                "independent."
+            )
+        elif len(order) > 1:
             for epsilon in epsilons:
                 here = [s for s in own if s.epsilon == epsilon]
                 heading = f"learners at {epsilon.label} ({degree_text(here, known)})"
@@ -102,6 +107,14 @@ def report(name: str, evidence: Evidence, epsilons: Sequence[Epsilon], command: 
     if components := _variance(evidence, epsilons):
         blocks += ["# variance components", Verbatim(components)]
     return [*blocks, "# how to read this", *LEGEND]
+
+
+def share_targets(stars: Sequence[NStar]) -> bool:
+    """Whether two replicates of one learner, d and epsilon are of one target, as in a crossed cell."""
+    targets: dict[tuple[str, int, Epsilon], list[int]] = {}
+    for s in stars:
+        targets.setdefault((s.learner, s.d, s.epsilon), []).append(s.replicate.target)
+    return any(len(set(found)) < len(found) for found in targets.values())
 
 
 def _variance(evidence: Evidence, epsilons: Sequence[Epsilon]) -> str:

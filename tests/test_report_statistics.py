@@ -130,6 +130,8 @@ def test_variance_components_of_a_crossed_cell_are_printed_and_only_there(blocks
         for n in (64, 128, 256, 512, 1024, 2048)
     ]
     found = report("demo", Evidence(rows, {}), [Epsilon(0.1)], "c")
+    assert "Learners are not compared here: replicates share targets" in text(found)
+    assert "learners at" not in text(found)
     assert re.search(r"variance components\n.*initialisation", text(found), re.DOTALL)
     assert re.search(r"## variance components\n\n```text\n.*```", markdown(found), re.DOTALL)
 
