@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 CLAIMS = Path(__file__).parent / "claims.toml"
 
-ANNOUNCED = ("correction",)
-"""Suites that claims may name before they, or the quantities that come with them, exist."""
-
 FIXED = ("before any of its rows", "after rows of its suites had been seen")
 """When the bounds of a claim were written down."""
 
@@ -50,7 +47,7 @@ class Criterion:
     what : str
         The figure in words.
     quantity : str
-        Name in ``benchmarks.quantities.QUANTITIES``, or one that comes with an announced suite.
+        Name in ``benchmarks.quantities.QUANTITIES``.
     targets, learners : tuple of str
         Labels of the suite.
     reference : str or None
@@ -157,33 +154,25 @@ def _claim(table: Table) -> Claim:
 
 
 def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Criterion:
-    name = table.text("suite")
-    suite = _suite(table, name, suites)
-    quantity = table.text("quantity")
     from benchmarks.quantities import QUANTITIES
 
-    if name in ANNOUNCED and quantity not in QUANTITIES:
-        suite = None  # its own quantities may come later than the suite
+    suite = _suite(table, suites)
     targets: tuple[str, ...] = ()
     learners: tuple[str, ...] = ()
     measured: tuple[str, ...] = ()
-    if "experiments" in table.data and suite is not None:
-        table.names("quantity", "quantity", QUANTITIES)
+    if "experiments" in table.data:
         measured = table.names("experiments", "experiment", [e.label for e in suite.experiments])
-    elif suite is not None:
-        table.names("quantity", "quantity", QUANTITIES)
+    else:
         targets = table.names("targets", "target", [t.label for t in suite.targets])
         learners = table.names("learners", "learner", [e.label for e in suite.learners])
-    else:
-        targets, learners = _announced(table)
     reference = table.text("reference", "") or None
-    if reference and suite is not None:
+    if reference:
         table.names("reference", "learner", [e.label for e in suite.learners])
     criterion = Criterion(
         claim=table.names("claim", "claim", ids)[0],
         what=table.text("what"),
-        suite=name,
-        quantity=quantity,
+        suite=suite.name,
+        quantity=table.names("quantity", "quantity", QUANTITIES)[0],
         bounds=_bounds(table),
         targets=targets,
         learners=learners,
@@ -193,34 +182,17 @@ def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Cr
         experiments=measured,
     )
     table.done()
-    if suite is not None:
-        _check(table, criterion, suite)
+    _check(table, criterion, suite)
     return criterion
 
 
-def _suite(table: Table, name: str, suites: dict[str, Suite]) -> Suite | None:
-    """The suite, or None for one that is announced and does not exist yet."""
+def _suite(table: Table, suites: dict[str, Suite]) -> Suite:
     from benchmarks.suite_file import known_suites, load_suite
 
-    known = known_suites()
-    if name not in known:
-        table.names("suite", "suite", [*known, *ANNOUNCED])
-        return None
+    name = table.names("suite", "suite", known_suites())[0]
     if name not in suites:
         suites[name] = load_suite(name)
     return suites[name]
-
-
-def _announced(table: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Targets and learners of a suite to come, as far as it is known: registered names."""
-    from learners.registry import LEARNERS
-    from targets.registry import FAMILIES
-
-    table.asked |= {"targets", "learners"}
-    return (
-        table.names("targets", "target family", FAMILIES) if "targets" in table.data else (),
-        table.names("learners", "learner", LEARNERS) if "learners" in table.data else (),
-    )
 
 
 def _bounds(table: Table) -> Bounds:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.claims import ANNOUNCED, CLAIMS, Claim, choose, load_claims
+from benchmarks.claims import CLAIMS, Claim, choose, load_claims
 from benchmarks.output import deliver, escaped, markdown_row
 from benchmarks.store import Store
 from benchmarks.verdicts import Finding, Verdict, judge
@@ -69,8 +69,7 @@ def figure_texts(findings: Sequence[Finding]) -> list[str]:
 def commands(verdict: Verdict, results: Path) -> list[str]:
     """The commands that make the missing rows."""
     where = "" if results == Path("results") else f" --results {results}"
-    found = [f"hierbench run {suite}{where}" for suite in verdict.missing if suite not in ANNOUNCED]
-    return found + [f"hierbench run {s}{where} (announced)" for s in verdict.missing if s in ANNOUNCED]
+    return [f"hierbench run {suite}{where}" for suite in verdict.missing]
 
 
 def _cells(verdict: Verdict, results: Path) -> tuple[str, ...]:

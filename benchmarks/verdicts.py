@@ -96,9 +96,9 @@ def decide(figure: Figure, bounds: Bounds) -> Word:
 
 
 def judge_criterion(criterion: Criterion, evidence: Evidence | None) -> Finding:
-    """The criterion against the rows of its suite; ``evidence`` is None where the suite does not exist."""
+    """The criterion against the rows of its suite; ``evidence`` is None where its suite was never run."""
     command = f"hierbench run {criterion.suite}"
-    if evidence is None or criterion.quantity not in QUANTITIES:
+    if evidence is None:
         return Finding(criterion, "unmeasured", (), None, f"not measured yet: {command}")
     if criterion.experiments:
         return _judge_experiments(criterion, evidence, command)
@@ -169,7 +169,7 @@ def _slack(figure: Figure, bounds: Bounds) -> float:
 
 
 def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Verdict:
-    """The verdict on a claim; ``evidence`` by suite, without those that do not exist yet."""
+    """The verdict on a claim; ``evidence`` by suite, without those never run."""
     findings = [judge_criterion(c, evidence.get(c.suite)) for c in claim.criteria]
     deciding = [f for f in findings if not f.criterion.beside]
     ordered = (*deciding, *(f for f in findings if f.criterion.beside))

@@ -300,6 +300,8 @@ def test_share_of_the_fall_that_comes_after_the_next_level_is_half_right() -> No
     third = net_trace(3, [1.0, 0.1, 0.01, 0.001], [0.8, 0.7, 0.4, 0.1])
     figure = quantities.fall_after_next_level(trace_of + never + third, 0.95)
     assert figure.value == pytest.approx((2 / 3 + 0.0 + 1 / 3) / 3) and figure.n_rows == 3
+    stricter = quantities.fall_after_next_level_learned(trace_of + never + third, 0.95)
+    assert stricter.value == pytest.approx((1 / 3 + 0.0 + 0.0) / 3) and stricter.n_rows == 3
 
 
 def test_figures_show_every_run(short: list[Measurement]) -> None:
