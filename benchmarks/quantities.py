@@ -134,6 +134,12 @@ def mean_figure(label: str, values: Sequence[float], confidence: float, n_rows: 
     return Figure(label, centre, centre - half, centre + half, n_rows)
 
 
+def share_figure(label: str, outcomes: Sequence[bool], confidence: float) -> Figure:
+    """A share of independent runs with its exact interval (Clopper & Pearson, Biometrika 26, 1934)."""
+    found = stats.binomtest(sum(outcomes), len(outcomes)).proportion_ci(confidence, method="exact")
+    return Figure(label, sum(outcomes) / len(outcomes), float(found.low), float(found.high), len(outcomes))
+
+
 def _rows(evidence: Evidence, learner: str, target: str) -> list[Row]:
     return [r for r in evidence.rows if (r.learner, r.target) == (learner, target)]
 
@@ -260,10 +266,9 @@ def _reached(evidence: Evidence, criterion: Criterion, confidence: float) -> lis
         if not known:
             found.append(Figure(label, n_rows=count, note="undefined, or no usable row"))
             continue
-        there = sum(s.censoring != "right" for s in known)
-        low = stats.beta.ppf((1 - confidence) / 2, there, len(known) - there + 1) if there else 0.0
-        note = "" if there == len(known) else "the others may get there with more samples"
-        found.append(Figure(label, there / len(known), float(low), 1.0, count, note))
+        share = share_figure(label, [s.censoring != "right" for s in known], confidence)
+        note = "" if share.value == 1.0 else "the others may get there with more samples"
+        found.append(dataclasses.replace(share, high=1.0, n_rows=count, note=note))
     return found
 
 

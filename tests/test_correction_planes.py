@@ -9,7 +9,6 @@ import pytest
 from scipy import stats
 
 from benchmarks.claims import Bounds, Criterion
-from benchmarks.correction import plane_quantities as planes
 from benchmarks.correction.exact_floors_experiment import sequential
 from benchmarks.correction.population import population, products
 from benchmarks.correction.rounds import exact_target
@@ -19,7 +18,7 @@ from benchmarks.correction.width_rows_experiment import run as width_rows
 from benchmarks.errors import UserError
 from benchmarks.evidence import Evidence
 from benchmarks.measurement import Measurement
-from benchmarks.quantities import QUANTITIES
+from benchmarks.quantities import QUANTITIES, share_figure
 from learners.densenet import DenseNetRegressor
 from plots import correction_floors, correction_planes
 from plots.data import Measured, Provenance
@@ -185,10 +184,13 @@ def test_gains_in_success():
 
 
 @pytest.mark.parametrize(("wins", "runs"), [(0, 10), (3, 10), (10, 10)])
-def test_share_against_scipy(wins, runs):
-    figure = planes.share("", [k < wins for k in range(runs)], 0.95)
-    interval = stats.binomtest(wins, runs).proportion_ci(0.95, "exact")
-    assert (figure.low, figure.high) == pytest.approx((interval.low, interval.high))
+def test_ends_of_a_share_leave_what_was_seen_a_chance_of_a_fortieth(wins, runs):
+    figure = share_figure("", [k < wins for k in range(runs)], 0.95)
+    assert figure.value == wins / runs and figure.n_rows == runs
+    low = figure.low == 0 if wins == 0 else stats.binom.sf(wins - 1, runs, figure.low)
+    high = figure.high == 1 if wins == runs else stats.binom.cdf(wins, runs, figure.high)
+    assert low == (True if wins == 0 else pytest.approx(0.025))
+    assert high == (True if wins == runs else pytest.approx(0.025))
 
 
 # --- figures -------------------------------------------------------------------------------------------

@@ -7,12 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import stats
 
 from benchmarks.correction.exact_trace_quantities import power_of_alpha
 from benchmarks.correction.slopes import ROUNDING
 from benchmarks.measurement import Measurement
-from benchmarks.quantities import Figure, difference, mean_figure
+from benchmarks.quantities import Figure, difference, mean_figure, share_figure
 
 SUCCESS = 1e-3
 """Relative MSE that a run has to get under."""
@@ -105,15 +104,6 @@ def fits_floor(measurements: Sequence[Measurement], confidence: float) -> Figure
 # --- over-parameterisation (C10) ----------------------------------------------------------------------
 
 
-def share(label: str, successes: Sequence[bool], confidence: float) -> Figure:
-    """A share with its exact interval (Clopper & Pearson, Biometrika 26, 1934)."""
-    n, s = len(successes), sum(successes)
-    tail = (1 - confidence) / 2
-    low = float(stats.beta.ppf(tail, s, n - s + 1)) if s else 0.0
-    high = float(stats.beta.ppf(1 - tail, s + 1, n - s)) if s < n else 1.0
-    return Figure(label, s / n, low, high, n)
-
-
 def success_gain_width(measurements: Sequence[Measurement], confidence: float) -> Figure:
     """Share of runs that succeed at width 8k less that at width k.
 
@@ -123,7 +113,7 @@ def success_gain_width(measurements: Sequence[Measurement], confidence: float) -
 
     def at(ratio: float) -> Figure:
         own = [number(m, "relative_mse") < SUCCESS for m in measurements if m.labels["ratio"] == ratio]
-        return share(f"width {ratio:g} k", own, confidence)
+        return share_figure(f"width {ratio:g} k", own, confidence)
 
     return difference("8 k less k", at(8.0), at(1.0))
 

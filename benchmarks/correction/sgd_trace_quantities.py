@@ -8,10 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import stats
 
 from benchmarks.measurement import Measurement
-from benchmarks.quantities import Figure, mean_figure
+from benchmarks.quantities import Figure, mean_figure, share_figure
 
 FACTOR = 3.0
 """A fall that counts, as the issue and the claim fix it."""
@@ -98,11 +97,9 @@ def gain_over_alone(measurements: Sequence[Measurement], confidence: float) -> F
 
 
 def _share(outcomes: Sequence[bool], confidence: float, label: str) -> Figure:
-    """A share of independent runs with its exact interval (Clopper & Pearson, Biometrika 26, 1934)."""
     if not outcomes:
         return Figure(label, note="no run of Algorithm 1 with its twin")
-    found = stats.binomtest(sum(outcomes), len(outcomes)).proportion_ci(confidence, method="exact")
-    return Figure(label, sum(outcomes) / len(outcomes), float(found.low), float(found.high), len(outcomes))
+    return share_figure(label, outcomes, confidence)
 
 
 def fall_after_next_level(measurements: Sequence[Measurement], confidence: float) -> Figure:
