@@ -35,8 +35,17 @@ def choose(
     Raises
     ------
     UserError
-        Unknown names, with the nearest known one.
+        Unknown names, with the nearest known one; a choice among what the suite has none of.
     """
+    if experiments and not suite.experiments:
+        raise UserError(
+            f"--experiment: suite {suite.name} has none; --learner, --target and --d choose in it"
+        )
+    if not suite.runs and (learners or targets or d or settings):
+        raise UserError(
+            f"--learner, --target, --d and --set: suite {suite.name} has experiments only; --experiment "
+            f"chooses among them, and parameters are set in a copy of the suite file"
+        )
     labels: list[str] = []
     try:
         for name in learners:

@@ -15,4 +15,4 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> UserError:
     names = sorted(known)
     nearest = difflib.get_close_matches(given, names, n=1, cutoff=0.4)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    return UserError(f"unknown {kind} {given!r}: {hint}known are {', '.join(names)}")
+    return UserError(f"unknown {kind} {given!r}: {hint}known are {', '.join(names) or 'none'}")

@@ -82,6 +82,11 @@ def test_only_one_experiment_and_status(tmp_path, capsys):
     assert [e.label for e in to_run.experiments] == [e.label for e in to_show.experiments] == ["two"]
     with pytest.raises(UserError, match="unknown experiment of the suite 'tow': did you mean 'two'"):
         choose(suite, experiments=["tow"])
+    for wrong in ({"learners": ["densenet"]}, {"d": [8]}, {"settings": ["densenet.steps=1"]}):
+        with pytest.raises(UserError, match="suite tiny has experiments only"):
+            choose(suite, **wrong)
+    with pytest.raises(UserError, match="suite smoke has none"):
+        choose(load_suite("smoke"), experiments=["two"])
     assert run(to_run, tmp_path).computed == 4
     status.show_status(str(tmp_path / "tiny.toml"), tmp_path, prune=False, wait=False)
     printed = capsys.readouterr().out
