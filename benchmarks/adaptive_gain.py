@@ -18,7 +18,7 @@ from benchmarks import progress, report, runner, stages
 from benchmarks.exponents import Exponent, exponents
 from benchmarks.output import markdown_row
 from benchmarks.plan import Plan, later_stage, make_plan
-from benchmarks.refine import starting_sizes
+from benchmarks.refine import fine_grid
 from benchmarks.sample_complexity import Epsilon, NStar, n_stars
 from benchmarks.store import Store
 from benchmarks.suite import Suite
@@ -61,7 +61,7 @@ def full_grid(plan: Plan) -> Plan:
     for unit in plan.curves:
         ratio = fine[unit.learner, unit.target, unit.d]
         if ratio is not None:
-            sizes = tuple(starting_sizes((min(s), max(s)), min(s), max(s), ratio) for s in unit.sizes)
+            sizes = tuple(fine_grid(min(s), max(s), ratio) for s in unit.sizes)
             unit = later_stage(unit, 0, unit.replicates, sizes)
         curves.append(unit)
     return dataclasses.replace(plan, curves=tuple(curves))

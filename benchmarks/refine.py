@@ -6,7 +6,7 @@ All sizes lie on one fine grid, low ratio^j up to high, of which an adaptive run
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from benchmarks.sample_complexity import NStar, crossing
 
@@ -23,22 +23,27 @@ def on_grid(n: float, low: int, high: int, ratio: float, steps: int = 0) -> int:
     return min(max(round(low * ratio**j), low), high)
 
 
-def starting_sizes(expected: tuple[float, float], low: int, high: int, ratio: float) -> tuple[int, ...]:
-    """The fine grid from one step below to one step above what is expected, two sizes at least."""
-    first = on_grid(expected[0], low, high, ratio, -1)
-    last = on_grid(expected[1], low, high, ratio, 1)
-    if first == last:
-        first, last = on_grid(first, low, high, ratio, -1), on_grid(last, low, high, ratio, 1)
-    steps = math.ceil(math.log(last / first) / math.log(ratio) - 0.01)
-    return tuple(sorted({on_grid(first, low, high, ratio, j) for j in range(steps)} | {last}))
+def fine_grid(low: int, high: int, ratio: float) -> tuple[int, ...]:
+    """All sizes of it, ``high`` included."""
+    steps = math.ceil(math.log(high / low) / math.log(ratio) - 0.01)
+    return tuple(sorted({on_grid(low, low, high, ratio, j) for j in range(steps)} | {high}))
 
 
-def expected(stars: Sequence[NStar], d: int, power: float) -> tuple[float, float] | None:
-    """Smallest and largest n* to be expected at dimension ``d`` over the epsilons, from those at smaller d.
+def starting_sizes(expected: Iterable[float], low: int, high: int, ratio: float) -> tuple[int, ...]:
+    """Of the fine grid the sizes nearest to what is expected, two at least."""
+    found = {high if n >= high else on_grid(max(n, low), low, high, ratio) for n in expected}
+    if len(found) == 1:
+        found |= {on_grid(n, low, high, ratio, 1 if n < high else -1) for n in found}
+    return tuple(sorted(found))
 
-    At every epsilon the geometric mean over replicates at the largest d of ``stars`` is carried on
-    by d^b: b is what the last two dimensions say, and ``power`` where there is one only. A replicate that is
-    censored counts with its finite end. None where nothing is known.
+
+def expected(stars: Sequence[NStar], d: int, power: float) -> list[float]:
+    """The n* to be expected at dimension ``d`` at every epsilon, from those at smaller d; increasing.
+
+    The geometric mean over replicates at the largest d of ``stars`` is carried on by d^b: b is what
+    the last two dimensions say, and ``power`` where there is one only. A replicate that is censored
+    counts with its finite end; where all lie above their largest size, n* is expected beyond any. Empty where
+    nothing is known.
     """
     dimensions = sorted({s.d for s in stars})
     found = []
@@ -48,15 +53,16 @@ def expected(stars: Sequence[NStar], d: int, power: float) -> tuple[float, float
             here = [s for s in stars if s.d == at and s.epsilon == epsilon]
             known = [e for s in here if (e := _middle(s)) is not None]
             if known:
-                means.append((at, sum(known) / len(known)))
+                beyond = all(s.censoring == "right" for s in here)
+                means.append((at, math.inf if beyond else sum(known) / len(known)))
         if not means or means[-1][0] != dimensions[-1]:
             continue
         slope = power
-        if len(means) == 2:
+        if len(means) == 2 and max(means[0][1], means[1][1]) < math.inf:
             slope = (means[1][1] - means[0][1]) / math.log(means[1][0] / means[0][0])
         slope = min(max(slope, 0.0), STEEPEST)
         found.append(means[-1][1] + slope * math.log(d / dimensions[-1]))
-    return (math.exp(min(found)), math.exp(max(found))) if found else None
+    return sorted(math.exp(x) if x < math.inf else x for x in found)
 
 
 def _middle(star: NStar) -> float | None:
@@ -70,13 +76,14 @@ def next_sizes(
     thresholds: Sequence[float],
     ratio: float,
     within: tuple[int, int],
+    step: int = 1,
 ) -> tuple[int, ...]:
     """Sizes that narrow the brackets of n* of one replicate.
 
     Method: the bracket of n* at every threshold is that of ``sample_complexity.crossing``, so that
     the sizes are put where the statistic will look. One that is wider than ``ratio`` is split at
     the middle size of the fine grid in it; one that is open above (below) where larger (smaller)
-    sizes are allowed is followed there, two steps of the fine grid at a time. Brackets that several
+    sizes are allowed is followed there, ``step`` sizes of the fine grid on. Brackets that several
     thresholds share are split once. What is beyond ``within`` stays there: a learner that fails at
     the largest size is not run at others.
 
@@ -92,6 +99,8 @@ def next_sizes(
         Above 1: the width at which a bracket is narrow enough.
     within : (int, int)
         Smallest and largest size allowed.
+    step : int
+        1 where n* was expected; more the longer it has not been found there.
 
     Returns
     -------
@@ -106,9 +115,9 @@ def next_sizes(
         if kind == "bracketed" and upper > SLACK * ratio * lower:
             found.add(_between(lower, upper, low, ratio))
         elif kind == "right" and max(taken) < high:
-            found.add(on_grid(max(taken), low, high, ratio, 2))
+            found.add(on_grid(max(taken), low, high, ratio, step))
         elif kind == "left" and min(taken) > low:
-            found.add(on_grid(min(taken), low, high, ratio, -2))
+            found.add(on_grid(min(taken), low, high, ratio, -step))
     return tuple(sorted(found - set(taken)))
 
 

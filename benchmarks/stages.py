@@ -15,8 +15,9 @@ from benchmarks.sample_complexity import Certificates, NStar, decides, n_stars
 from benchmarks.store import Store
 from benchmarks.work import CurveUnit
 
-MOST_STAGES = 8
-"""A bracket of the coarsest grid in use is halved to its ratio in fewer."""
+MOST_STAGES = 10
+"""Open brackets are followed 1, 2, 4, ... sizes of the fine grid at a time, and wide ones halved: that takes
+fewer on any grid of some hundred sizes."""
 
 
 def resolved(plan: Plan, store: Store) -> Plan:
@@ -28,9 +29,9 @@ class Stages:
     """A plan that grows with its store.
 
     The smallest d of a block starts with the plan's own grid. The next d waits until that is through, and
-    starts where n* is to be expected from there (``refine.expected``). A stage follows from the
-    rows of the stages and dimensions before it, and from their certificates, and from nothing else, so that a
-    run that is interrupted, or drawn again later, finds the same ones.
+    starts where n* is to be expected from there (``refine.expected``), with one size for each epsilon. A
+    stage follows from the rows of the stages and dimensions before it, and from their certificates, and
+    from nothing else, so that a run that is interrupted, or drawn again later, finds the same ones.
 
     Stopping rule: a block has no further stage where the bracket of n* of each of its replicates, at every
     epsilon of the suite, is as narrow as ``refine`` or open at an end of the plan's grid; where the last
@@ -86,9 +87,9 @@ class Stages:
     ) -> tuple[list[CurveUnit], bool]:
         """The stages of a block, and whether all that it asks for are finished."""
         plan = self.sizes[_cell(whole)]
-        where = expected(stars, whole.d, plan.power) if stars else None
+        where = expected(stars, whole.d, plan.power) if stars else []
         chain = [whole]
-        if where is not None and plan.refine:
+        if where and plan.refine:
             sizes = tuple(starting_sizes(where, min(s), max(s), plan.refine) for s in whole.sizes)
             chain = [later_stage(whole, 0, whole.replicates, sizes)]
         certified = all((whole.target, whole.d, r.target) in self.certificates for r in whole.replicates)
@@ -133,7 +134,8 @@ class Stages:
                     continue
                 # A row counts for the thresholds of which it says on which side it lies.
                 measured = [(r.n, r.error or 0.0) for r in own if decides(r, threshold)]
-                sizes.update(next_sizes(measured, taken, [threshold], ratio, (min(grid), max(grid))))
+                step = 2 ** (len(chain) - 1)
+                sizes.update(next_sizes(measured, taken, [threshold], ratio, (min(grid), max(grid)), step))
             if sizes:
                 wanted[replicate] = tuple(sorted(sizes))
         if not wanted:

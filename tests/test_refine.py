@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.refine import SLACK, expected, next_sizes, starting_sizes
+from benchmarks.refine import SLACK, expected, fine_grid, next_sizes, starting_sizes
 from benchmarks.rows import Replicate
 from benchmarks.sample_complexity import Epsilon, NStar, crossing
+from benchmarks.stages import MOST_STAGES
 
 
 def curve(n, scale):
@@ -18,7 +19,7 @@ def refined(coarse, error, thresholds, ratio, within=None):
     """Sizes taken until nothing is wider than ``ratio``, and the stages that took."""
     taken, stages = list(coarse), 0
     within = within or (min(coarse), max(coarse))
-    while new := next_sizes([(n, error(n)) for n in taken], taken, thresholds, ratio, within):
+    while new := next_sizes([(n, error(n)) for n in taken], taken, thresholds, ratio, within, 2**stages):
         taken, stages = sorted([*taken, *new]), stages + 1
         assert stages < 20
     return taken, stages
@@ -78,19 +79,28 @@ def test_a_start_in_the_wrong_place_finds_the_bracket_of_the_full_grid():
     for scale in (60.0, 900.0, 15000.0, 1e6):
         for guess in (50.0, 1000.0, 30000.0):
             start = starting_sizes((guess, 2 * guess), full[0], full[-1], 1.5)
-            taken, _ = refined(start, lambda n, s=scale: curve(n, s), thresholds, 1.5, (full[0], full[-1]))
-            assert set(taken) <= set(full)
+            taken, stages = refined(
+                start, lambda n, s=scale: curve(n, s), thresholds, 1.5, (full[0], full[-1])
+            )
+            assert set(taken) <= set(full) and stages < MOST_STAGES
             for threshold in thresholds:
                 found = crossing(taken, [curve(n, scale) for n in taken], threshold)
                 assert found == crossing(full, [curve(n, scale) for n in full], threshold)
 
 
-def test_a_start_covers_what_is_expected_and_stays_on_the_grid():
+def test_a_start_is_at_what_is_expected_and_stays_on_the_grid():
     full = grid(20, 1.5, 12)
-    assert starting_sizes((100.0, 150.0), full[0], full[-1], 1.5) == tuple(full[3:7])
+    assert starting_sizes((100.0, 150.0), full[0], full[-1], 1.5) == tuple(full[4:6])
+    assert starting_sizes((100.0, 105.0, 400.0), full[0], full[-1], 1.5) == (full[4], full[7])
     assert starting_sizes((5.0, 6.0), full[0], full[-1], 1.5) == tuple(full[:2])
-    assert starting_sizes((1e6, 1e7), full[0], full[-1], 1.5) == tuple(full[-2:])
-    assert starting_sizes((50.0, 1e7), 20, 100, 1.5) == (30, 45, 68, 100)
+    assert starting_sizes((1e6, math.inf), full[0], full[-1], 1.5) == tuple(full[-2:])
+    assert starting_sizes((50.0, 1e7), 20, 100, 1.5) == (45, 100), "the end, though it is off the grid"
+
+
+def test_fine_grid_ends_at_both_ends():
+    assert fine_grid(20, grid(20, 1.5, 12)[-1], 1.5) == tuple(grid(20, 1.5, 12))
+    assert fine_grid(20, 100, 1.5) == (20, 30, 45, 68, 100)
+    assert fine_grid(20, 20, 1.5) == (20,)
 
 
 def star(d, replicate, lower, upper, epsilon=0.1):
@@ -101,9 +111,12 @@ def star(d, replicate, lower, upper, epsilon=0.1):
 
 def test_what_is_expected_follows_the_last_two_dimensions():
     stars = [star(8, 0, 50, 200), star(8, 1, 100, 400), star(8, 0, 500, 2000, 0.01)]
-    low, high = expected(stars, 16, power=3.0)
-    assert low == pytest.approx(8 * 100 * math.sqrt(2)) and high == pytest.approx(8 * 1000)
+    assert expected(stars, 16, power=3.0) == pytest.approx([8 * 100 * math.sqrt(2), 8 * 1000])
     stars += [star(16, 0, 200, 800), star(16, 0, 4000, math.inf, 0.01)]
-    low, high = expected(stars, 32, power=3.0)
-    assert low == pytest.approx(400 * 400 / (100 * math.sqrt(2))) and high == pytest.approx(16000)
-    assert expected([star(8, 0, 0, math.inf)], 16, power=3.0) is None
+    # out of reach at the last d: out of reach at the next
+    assert expected(stars, 32, power=3.0) == [pytest.approx(400 * 400 / (100 * math.sqrt(2))), math.inf]
+    stars += [star(16, 1, 2000, 8000, 0.01)]
+    assert expected(stars, 32, power=3.0)[1] == pytest.approx(16000), "one replicate got there"
+    back = [star(8, 0, 500, math.inf), star(16, 0, 500, 2000)]
+    assert expected(back, 32, power=3.0) == pytest.approx([8 * 1000]), "no slope from what is beyond reach"
+    assert expected([star(8, 0, 0, math.inf)], 16, power=3.0) == []
