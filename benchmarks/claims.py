@@ -57,6 +57,8 @@ class Criterion:
     experiments : tuple of str
         Labels of the suite's experiments, for a figure that is not made of learning curves; then there
         are no targets and learners.
+    looks : int
+        How often it has been decided: 2 where its cells were extended because they decided nothing.
     """
 
     claim: str
@@ -70,6 +72,7 @@ class Criterion:
     epsilons: tuple[Epsilon, ...] = ()
     beside: bool = False
     experiments: tuple[str, ...] = ()
+    looks: int = 1
 
     def cells(self) -> set[tuple[str, str]]:
         """(learner, target) pairs that the figure is made of."""
@@ -180,6 +183,7 @@ def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Cr
         epsilons=_epsilons(table),
         beside=table.flag("beside", False),
         experiments=measured,
+        looks=table.whole("looks", 1),
     )
     table.done()
     _check(table, criterion, suite)

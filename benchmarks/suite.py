@@ -27,7 +27,8 @@ class SizePlan:
 
     With ``refine`` this is the first stage only: further sizes are put into the brackets of n*
     that are wider than this ratio, stage by stage (``benchmarks.stages``). The stagger is then by
-    refine^u: the grid that sizes end up on is the fine one, and all replicates cover the same range.
+    refine^u: the grid that sizes end up on is the fine one, and all replicates cover the same range: what the
+    stagger alone would put beyond ``max`` is at ``max``.
     """
 
     scale: float
@@ -58,13 +59,15 @@ class SizePlan:
         found = set()
         for i in range(self.count):
             try:
-                steps = self.ratio ** (i + shift) if fine is None else self.ratio**i * fine**shift
-                wanted = self.scale * d**self.power * steps
+                base = self.scale * d**self.power * self.ratio**i
             except OverflowError:
                 break
-            if wanted > self.max + 1:  # as will be all that follow
+            if round(base) > self.max:  # as will be all that follow
                 break
-            found.add(round(wanted))
+            if fine is None:
+                found.add(round(base * self.ratio**shift))
+            else:
+                found.add(min(round(base * fine**shift), self.max))
         return tuple(sorted(n for n in found if n <= self.max))
 
 

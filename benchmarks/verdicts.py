@@ -7,7 +7,8 @@ refute "at most", and never the other way round.
 A criterion of m figures is supported where each of them is, at 95 % (an intersection of tests needs no
 correction: Berger, Technometrics 24, 1982), and refuted where one of them is at 1 - 0.05 / m (Bonferroni),
 because with many figures one would be outside by chance. A claim is supported where all its criteria
-are, and refuted where one is.
+are, and refuted where one is. Where cells were extended because they had decided nothing, the 0.05 is divided
+by the number of looks (Bonferroni again).
 """
 
 from __future__ import annotations
@@ -95,6 +96,11 @@ def decide(figure: Figure, bounds: Bounds) -> Word:
     return "supported" if bounds.low <= figure.low and figure.high <= bounds.high else "undecided"
 
 
+def level_of(criterion: Criterion) -> float:
+    """Confidence level of the intervals that decide it."""
+    return 1 - (1 - LEVEL) / criterion.looks
+
+
 def judge_criterion(criterion: Criterion, evidence: Evidence | None) -> Finding:
     """The criterion against the rows of its suite; ``evidence`` is None where its suite was never run."""
     command = f"hierbench run {criterion.suite}"
@@ -113,11 +119,10 @@ def judge_criterion(criterion: Criterion, evidence: Evidence | None) -> Finding:
         how = f"{missing} of its units are missing" if rows else "not measured yet"
         return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimisers)
     quantity = QUANTITIES[criterion.quantity]
-    figures = tuple(quantity.figures(evidence, criterion, LEVEL))
+    figures = tuple(quantity.figures(evidence, criterion, level_of(criterion)))
     if not figures:
         return Finding(criterion, "unmeasured", (), None, f"not measured yet: {command}", rows, optimisers)
-    state, figure, reason = _decided(criterion, figures, evidence)
-    return Finding(criterion, state, figures, figure, reason, rows, optimisers)
+    return _found(criterion, figures, evidence, rows, optimisers)
 
 
 def _judge_experiments(criterion: Criterion, evidence: Evidence, command: str) -> Finding:
@@ -132,15 +137,27 @@ def _judge_experiments(criterion: Criterion, evidence: Evidence, command: str) -
     if missing := sum(evidence.missing_experiments.get(label, 0) for label in criterion.experiments):
         how = f"{missing} of its units are missing" if rows else "not measured yet"
         return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimisers)
-    figures = tuple(QUANTITIES[criterion.quantity].figures(evidence, criterion, LEVEL))
+    figures = tuple(QUANTITIES[criterion.quantity].figures(evidence, criterion, level_of(criterion)))
+    return _found(criterion, figures, evidence, rows, optimisers)
+
+
+def _found(
+    criterion: Criterion,
+    figures: tuple[Figure, ...],
+    evidence: Evidence,
+    rows: frozenset[tuple[object, ...]],
+    optimisers: tuple[str, ...],
+) -> Finding:
     state, figure, reason = _decided(criterion, figures, evidence)
+    if criterion.looks > 1:
+        reason += f" (look {criterion.looks}: intervals at {level_of(criterion):.1%})"
     return Finding(criterion, state, figures, figure, reason, rows, optimisers)
 
 
 def _decided(criterion: Criterion, figures: Sequence[Figure], evidence: Evidence) -> tuple[Word, Figure, str]:
     """What all figures say together, the one that decides, and why in one sentence."""
     bounds, count = criterion.bounds, len(figures)
-    level = 1 - (1 - LEVEL) / count
+    level = 1 - (1 - level_of(criterion)) / count
     for figure in QUANTITIES[criterion.quantity].figures(evidence, criterion, level):
         if decide(figure, bounds) == "refuted":
             among = f" at {level:.1%}, as is asked of one among {count}" if count > 1 else ""

@@ -340,6 +340,19 @@ def test_all_claims_are_there_and_name_what_exists():
     assert by_experiment == {"C09", "C10", "C11", "C13", "C14", "C17"}
 
 
+def test_a_second_look_is_held_to_half_the_error():
+    whole = evidence_of(rows_of(lambda d: 6 * d**2))
+    first = criterion("exponent", Bounds(high=3))
+    second = dataclasses.replace(first, looks=2)
+    once, twice = judge_criterion(first, whole), judge_criterion(second, whole)
+    assert twice.figure.value == once.figure.value
+    assert twice.figure.low < once.figure.low and twice.figure.high > once.figure.high
+    assert "look 2: intervals at 97.5%" in twice.reason and "look" not in once.reason
+    edge = Bounds(high=(once.figure.high + twice.figure.high) / 2)
+    assert judge_criterion(dataclasses.replace(first, bounds=edge), whole).state == "supported"
+    assert judge_criterion(dataclasses.replace(second, bounds=edge), whole).state == "undecided"
+
+
 HEAD = """\
 [[claim]]
 id = "C01"
@@ -378,6 +391,7 @@ at_most = 3
         ('claim = "C01"', 'claim = "C02"', 8, "unknown claim 'C02'"),
         ('"before any of its rows"', '"later"', 5, "unknown time 'later'"),
         ("at_most = 3", "at_most = 3\nbesides = true", 16, "unknown key 'besides': did you mean 'beside'?"),
+        ("at_most = 3", "at_most = 3\nlooks = 0", 16, "looks"),
         ("at_most = 3", "at_most = 3\nbeside = true", 2, "no [[criterion]] that decides it"),
     ],
 )

@@ -64,6 +64,16 @@ def test_every_suite_that_ships_is_valid(name):
     make_plan(suite)
 
 
+@pytest.mark.parametrize("name", known_suites())
+def test_stagger_takes_no_replicate_a_step_of_an_adaptive_grid(name):
+    for run in load_suite(name).runs:
+        if run.sizes.refine:
+            for d in run.d:
+                grids = [run.sizes.sizes(d, r.sample) for r in run.replicates]
+                assert len({len(grid) for grid in grids}) == 1
+                assert max(g[-1] for g in grids) / min(g[-1] for g in grids) <= 1.01 * run.sizes.refine
+
+
 def test_epsilons_relative_to_the_top_degrees_come_last(tmp_path):
     plain = load(tmp_path, GOOD)
     assert [e.label for e in epsilons_of(plain)] == ["eps = 0.3", "eps = 0.1", "eps_rel = 0.1"]
