@@ -18,9 +18,13 @@ STEEPEST = 8.0
 
 
 def on_grid(n: float, low: int, high: int, ratio: float, steps: int = 0) -> int:
-    """The size of the fine grid nearest to ``n``, ``steps`` further on, within ``low`` and ``high``."""
+    """The size of the fine grid nearest to ``n``, ``steps`` further on, within ``low`` and ``high``.
+
+    One that is nearly ``high`` is ``high``, which need not be on the grid.
+    """
     j = round(math.log(n / low) / math.log(ratio)) + steps
-    return min(max(round(low * ratio**j), low), high)
+    found = max(round(low * ratio**j), low)
+    return found if found * SLACK < high else high
 
 
 def fine_grid(low: int, high: int, ratio: float) -> tuple[int, ...]:
@@ -84,8 +88,8 @@ def next_sizes(
     the sizes are put where the statistic will look. One that is wider than ``ratio`` is split at
     the middle size of the fine grid in it; one that is open above (below) where larger (smaller)
     sizes are allowed is followed there, ``step`` sizes of the fine grid on. Brackets that several
-    thresholds share are split once. What is beyond ``within`` stays there: a learner that fails at
-    the largest size is not run at others.
+    thresholds share are split once, and no size is asked for that nearly was taken. What is beyond
+    ``within`` stays there: a learner that fails at the largest size is not run at others.
 
     Parameters
     ----------
@@ -118,7 +122,7 @@ def next_sizes(
             found.add(on_grid(max(taken), low, high, ratio, step))
         elif kind == "left" and min(taken) > low:
             found.add(on_grid(min(taken), low, high, ratio, -step))
-    return tuple(sorted(found - set(taken)))
+    return tuple(sorted(n for n in found if all(max(n, t) > SLACK * min(n, t) for t in taken)))
 
 
 def _between(lower: float, upper: float, low: int, ratio: float) -> int:

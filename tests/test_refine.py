@@ -1,5 +1,6 @@
 """Refinement ends at the brackets of the full grid, with fewer sizes."""
 
+import itertools
 import math
 
 import numpy as np
@@ -101,6 +102,17 @@ def test_fine_grid_ends_at_both_ends():
     assert fine_grid(20, grid(20, 1.5, 12)[-1], 1.5) == tuple(grid(20, 1.5, 12))
     assert fine_grid(20, 100, 1.5) == (20, 30, 45, 68, 100)
     assert fine_grid(20, 20, 1.5) == (20,)
+
+
+def test_no_two_sizes_are_nearly_the_same():
+    # the fine grid of 1.4 from 101 misses the coarse one of 7.53, and the end
+    ends = (101, round(101 * 7.53**3 * 1.01))
+    coarse = [101, round(101 * 7.53), round(101 * 7.53**2), ends[1]]
+    for scale in np.geomspace(30, 60000, 40):
+        start = starting_sizes((scale, 1.3 * scale), *ends, 1.4)
+        for first in (coarse, start):
+            taken, _ = refined(first, lambda n, s=scale: curve(n, s), [0.3, 0.1, 0.03], 1.4, ends)
+            assert all(b > SLACK * a for a, b in itertools.pairwise(taken))
 
 
 def star(d, replicate, lower, upper, epsilon=0.1):
