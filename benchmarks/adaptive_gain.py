@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import progress, report, runner, stages
+from benchmarks.errors import UserError
 from benchmarks.exponents import Exponent, exponents
 from benchmarks.output import markdown_row
 from benchmarks.plan import Plan, later_stage, make_plan
@@ -157,11 +158,17 @@ def main() -> None:
     parser.add_argument("results", type=Path, help="folder for the two stores; what is there is not repeated")
     parser.add_argument("--suite", default="default")
     given = parser.parse_args()
-    plan = make_plan(adaptive_part(load_suite(given.suite)))
-    if not plan.curves:
-        sys.exit(f"suite {given.suite} has no adaptive run: its size plans have no refine")
-    adaptive = computed(plan, given.results / "adaptive", adaptive=True)
-    full = computed(full_grid(plan), given.results / "full", adaptive=False)
+    try:
+        plan = make_plan(adaptive_part(load_suite(given.suite)))
+        if not plan.curves:
+            raise UserError(f"suite {given.suite} has no adaptive run: its size plans have no refine")
+        adaptive = computed(plan, given.results / "adaptive", adaptive=True)
+        full = computed(full_grid(plan), given.results / "full", adaptive=False)
+    except UserError as error:
+        print(f"adaptive_gain: error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except RuntimeError as error:
+        sys.exit(f"adaptive_gain: {error}; called again it goes on")
     print("\n".join(table(adaptive, full)))
 
 

@@ -58,7 +58,7 @@ def growth(stars: Sequence[NStar]) -> Growth:
     """Compare the laws for one learner, target and epsilon.
 
     Method: each law is fitted to all dimensions but the largest at which n* is known
-    (interval-censored log-normal regression, as for the exponent) and scored by the probability
+    (interval-censored log-normal regression) and scored by the probability
     it gives to what was measured there, replicate by replicate: an interval, or a bound. The error
     of the fitted line at the held-out dimension, the same for all its replicates, is integrated
     over (normal, with the standard error of least squares). A law is decided on where its score

@@ -232,8 +232,9 @@ def n_star_ratio(
 ) -> Figure:
     """Ratio of two n*, geometric means over replicates, at one d.
 
-    Method: log n* = a + b x, x = 1 for ``above`` and 0 for ``below``, by the interval-censored log-normal
-    regression of ``exponents.exponent``; the ratio is exp(b). Each side needs two bracketed replicates.
+    Method: log n* = a + b x, x = 1 for ``above`` and 0 for ``below``, by interval-censored log-normal
+    regression with its profile likelihood (``interval_regression``); the ratio is exp(b). Each side needs
+    two bracketed replicates.
     Where one side has none and is out of reach for all its replicates, and the other side gets there with
     all of its own, there is a bound, from the extreme ends and without a confidence level.
     """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import io
 import math
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -19,23 +17,28 @@ from benchmarks.sample_complexity import Epsilon, NStar, n_stars
 from benchmarks.store import Store
 from benchmarks.suite_file import load_suite
 from benchmarks.table import PIPE_WIDTH, Section, degree_text, left_out, plain_lines
+from benchmarks.variance import variance_sections
 
 RANKS = ("learner", "groups", "rank", "n* ratio", "at d", "not compared with")
 EXPONENTS = ("learner", "d", "exponent", "over eps", "targets", "why")
-
-VERBATIM_WIDTH = 160
 
 LEGEND = (
     "groups: learners that share a letter are not told apart by the data, which does not make them equal. "
     "Two that share none are told apart, with a chance of 5 % that a table has any such pair that is no "
     "different (log n* paired by d and replicate, mean over the d that both ran, Holm over all pairs).",
     "rank: from 1 + the learners shown to need fewer samples, to all less those shown to need more.",
-    "n* ratio: geometric mean of n* over that of the learner in the first line, at the d where both are "
+    "n* ratio: geometric mean of n* over that of the learner whose ratio is 1, at the d where both are "
     "known; > and < mark a bound, where some replicate is censored.",
     "not compared with: no two targets in common at any d, or both beyond their sizes, on the same side.",
     "exponent: b in n* ~ (1/eps)^b at this d, over the eps at which all replicates are bracketed, with "
     "its 95 % interval over targets (one slope each); >= is a bound without a confidence level. It is 0 "
     "where n* stops growing, as where noise-free targets are recovered exactly.",
+)
+
+VARIANCE = (
+    "variance components: standard deviations of logs with 95 % intervals, and shares of the variance. "
+    "grid: what the width of the brackets of n* alone makes. p: of the hypothesis that inputs, which "
+    "samples of one index share, do not move all targets alike."
 )
 
 
@@ -54,6 +57,11 @@ def show_report(name: str, results: Path, form: str, output: Path | None) -> Non
     suite = load_suite(name)
     with Store.readable(results) as store:
         evidence = gather(name, store)
+    if not suite.runs:
+        raise UserError(
+            f"suite {suite.name} has experiments and no learning curves: hierbench claims and "
+            f"hierbench figures {name} show them"
+        )
     if not evidence.rows:
         raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {name} makes them")
     where = "" if results == Path("results") else f" --results {results}"
@@ -61,15 +69,8 @@ def show_report(name: str, results: Path, form: str, output: Path | None) -> Non
     deliver(FORMATS[form](blocks), output)
 
 
-@dataclasses.dataclass(frozen=True)
-class Verbatim:
-    """Lines that are printed as they are."""
-
-    text: str
-
-
-Block = str | Section | Verbatim
-"""A paragraph, a table under its heading, or lines; a paragraph that starts with # is a title."""
+Block = str | Section
+"""A paragraph, or a table under its heading; a paragraph that starts with # is a title."""
 
 
 def report(name: str, evidence: Evidence, epsilons: Sequence[Epsilon], command: str) -> list[Block]:
@@ -87,8 +88,8 @@ def report(name: str, evidence: Evidence, epsilons: Sequence[Epsilon], command: 
         blocks.append(f"# target {target}")
         if share_targets(own):
             blocks.append(
-                "Learners are not compared here: replicates share targets, and a comparison takes them as "
-                "independent."
+                "Learners are not compared here: replicates share targets, and those of different targets "
+                "have inputs in common."
             )
         elif len(order) > 1:
             for epsilon in epsilons:
@@ -104,8 +105,8 @@ def report(name: str, evidence: Evidence, epsilons: Sequence[Epsilon], command: 
         notes = left_out([row for row in rows if row.target == target])
         if notes:
             blocks.append("Rows that are not ok: " + "; ".join(notes) + ".")
-    if components := _variance(evidence, epsilons):
-        blocks += ["# variance components", Verbatim(components)]
+    if components := variance_sections(rows, certificates, epsilons):
+        blocks += ["# variance components", *components, VARIANCE]
     return [*blocks, "# how to read this", *LEGEND]
 
 
@@ -117,30 +118,24 @@ def share_targets(stars: Sequence[NStar]) -> bool:
     return any(len(set(found)) < len(found) for found in targets.values())
 
 
-def _variance(evidence: Evidence, epsilons: Sequence[Epsilon]) -> str:
-    """What the rows of crossed cells say; empty where there is none."""
-    from rich.console import Console
-
-    from benchmarks.variance import variance_tables
-
-    printed = io.StringIO()
-    console = Console(file=printed, width=VERBATIM_WIDTH)
-    variance_tables(evidence.rows, evidence.certificates, epsilons, console)
-    return "\n".join(line.rstrip() for line in printed.getvalue().splitlines())
-
-
 def _rank_rows(stars: Sequence[NStar]) -> Iterator[tuple[str, ...]]:
     ranked = rank(stars)
     if all(len(found.uncompared) == len(ranked) - 1 for found in ranked):
         return
-    first = ranked[0].learner
+    first = _reference(ranked, stars)
     ratios = {c.second: ratio_cells(c) for c in compare_with(first, stars)}
-    dims = {s.d for s in stars if s.learner == first}
+    dims = {s.d for s in stars if s.learner == first and s.censoring in ("bracketed", "left", "right")}
     ratios[first] = "1", ", ".join(str(d) for d in sorted(dims))
     for found in ranked:
         everyone = len(found.uncompared) == len(ranked) - 1
         uncompared = "any" if everyone else ", ".join(found.uncompared)
         yield found.learner, found.letters, rank_text(found), *ratios[found.learner], uncompared
+
+
+def _reference(ranked: Sequence[Ranked], stars: Sequence[NStar]) -> str:
+    """The first learner that can be compared with another, one with a bracketed n* before others."""
+    found = {s.learner for s in stars if s.censoring == "bracketed"}
+    return min(ranked, key=lambda r: (len(r.uncompared) == len(ranked) - 1, r.learner not in found)).learner
 
 
 def ratio_cells(comparison: Comparison) -> tuple[str, str]:
@@ -190,8 +185,6 @@ def text(blocks: Sequence[Block]) -> str:
     for block in blocks:
         if isinstance(block, Section):
             lines += plain_lines(block)
-        elif isinstance(block, Verbatim):
-            lines.append(block.text)
         else:
             lines += textwrap.wrap(block.removeprefix("# "), PIPE_WIDTH, break_on_hyphens=False)
         lines.append("")
@@ -205,8 +198,6 @@ def markdown(blocks: Sequence[Block]) -> str:
         if isinstance(block, str):
             title = ("## " if i else "# ") if block.startswith("# ") else ""
             lines.append(title + escaped(block.removeprefix("# ")))
-        elif isinstance(block, Verbatim):
-            lines += ["```text", block.text, "```"]
         else:
             lines += [f"### {escaped(block.heading)}", ""]
             if block.cells:

@@ -9,7 +9,8 @@ from typing import Any
 STATUSES = ("ok", "unreliable", "diverged", "timeout", "skipped", "failed")
 """ok; unreliable: test error's relative standard error above 10 % at the largest test set;
 diverged: the optimisation failed (reason says how); timeout: wall clock; skipped: the learner
-does not apply (reason); failed: an exception (reason). Only ``ok`` rows enter n*."""
+does not apply (reason); failed: an exception (reason). ``ok`` rows enter n*, and ``unreliable``
+ones where they say on which side of eps they lie (``sample_complexity.decides``)."""
 
 METRICS = ("relative MSE", "misclassification")
 """Of regression: mean squared error / variance of the label, which is 1. Of classification: the rate."""

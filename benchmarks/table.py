@@ -191,7 +191,7 @@ def print_table(
     Parameters
     ----------
     rows : list of Row
-        Of one suite; every status. Only ``ok`` ones enter n*, the others are counted below.
+        Of one suite; every status. Which enter n*: ``sample_complexity.decides``; others are counted below.
     certificates : mapping (target label, d, target index) -> Certificate
     suite_epsilons : sequence of Epsilon
     console : rich Console

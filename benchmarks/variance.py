@@ -11,15 +11,12 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.rows import Replicate, Row
 from benchmarks.sample_complexity import Certificates, Epsilon, NStar, n_stars
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from benchmarks.table import Section
 
 NAMES = ("target", "sample", "initialisation")
 DRAWS = 20_000
@@ -235,29 +232,22 @@ def _of_errors(
     return found
 
 
-def variance_tables(
-    rows: Sequence[Row], certificates: Certificates, epsilons: Sequence[Epsilon], console: Console
-) -> None:
-    """Print a table for each target and d that has a crossed cell; nothing where there is none."""
-    from rich.table import Table
-
+def variance_sections(
+    rows: Sequence[Row], certificates: Certificates, epsilons: Sequence[Epsilon]
+) -> list[Section]:
+    """A table for each target and d that has a crossed cell; none where there is none."""
     tables: dict[tuple[str, int], list[Spread]] = defaultdict(list)
     for spread in spreads(rows, certificates, epsilons):
         tables[spread.target, spread.d].append(spread)
-    for (target, d), found in tables.items():
-        table = Table(
-            title=f"Variance components on {target}, d = {d}: standard deviations of logs with 95 % "
-            "intervals, and shares of the variance",
-            title_justify="left",
-            caption="grid: what the width of the brackets of n* alone makes. p: of the hypothesis that "
-            "inputs, which samples of one index share, do not move all targets alike.",
-            caption_justify="left",
+    columns = ("learner: quantity", *NAMES, "total", "grid", "p")
+    return [
+        Section(
+            f"{target}, d = {d}",
+            columns,
+            tuple((f"{spread.learner}: {spread.quantity}", *cells_of(spread)) for spread in found),
         )
-        for column in ("learner", "quantity", *NAMES, "total", "grid", "p"):
-            table.add_column(column)
-        for spread in found:
-            table.add_row(spread.learner, spread.quantity, *cells_of(spread))
-        console.print(table)
+        for (target, d), found in tables.items()
+    ]
 
 
 def cells_of(spread: Spread) -> list[str]:

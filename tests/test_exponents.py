@@ -186,6 +186,17 @@ def test_never_reached_is_unidentified() -> None:
     assert two.kind == "unidentified" and "2 of the 3 dimensions" in two.reason
 
 
+def test_replicates_that_share_targets_have_no_interval() -> None:
+    rows = [
+        dataclasses.replace(row(n, 6 * d**2 / n, d=d, r=r), sample_index=s)
+        for d, r, s in itertools.product((8, 12, 16), range(3), range(2))
+        for n in (round(2.5**i * (1 + 0.2 * s)) for i in range(2, 12))
+    ]
+    for chosen, kind in ((rows, "unidentified"), ([x for x in rows if x.sample_index == 0], "estimate")):
+        found = exponent(n_stars(chosen, {}, [Epsilon(0.1)]))
+        assert found.kind == kind and ("share targets" in found.reason) == (kind == "unidentified")
+
+
 def test_exponents_come_for_every_group() -> None:
     rows = [
         row(n, (3 * d**2 / n) ** 2, d=d, r=r, learner=learner)

@@ -120,3 +120,11 @@ def test_a_line_that_meets_all_intervals_is_found_as_linear_programming_finds_it
 def test_too_few_intervals_are_refused():
     with pytest.raises(ValueError, match="3 at 2 are needed"):
         slope_interval(np.array([1.0, 2.0]), np.array([0.0, 1.0]), np.array([0.5, 1.5]))
+
+
+def test_dimensions_of_a_setting_are_those_simulated_and_change_no_usual_setting() -> None:
+    three = Setting(2.0, 4, 0.2, 1.4, 0.1, dimensions=(6, 8, 10))
+    stars = simulate(2.0, 6.0, three, np.random.default_rng(0))
+    assert sorted({s.d for s in stars}) == [6, 8, 10] and len(stars) == 12
+    usual = Setting(2.0, 4, 0.2, 1.4, 0.1)
+    assert "dimensions" not in usual.seed_parts() and three.seed_parts()["dimensions"] == (6, 8, 10)

@@ -17,6 +17,7 @@ from benchmarks.ranks import Comparison, rank
 from benchmarks.report_statistics import FORMATS, markdown, ratio_cells, report, text
 from benchmarks.sample_complexity import Epsilon, n_stars
 from benchmarks.store import NAME
+from benchmarks.table import PIPE_WIDTH
 
 EPSILONS = (Epsilon(0.3), Epsilon(0.1), Epsilon(0.03), Epsilon(0.1, relative=True))
 
@@ -133,7 +134,24 @@ def test_variance_components_of_a_crossed_cell_are_printed_and_only_there(blocks
     assert "Learners are not compared here: replicates share targets" in text(found)
     assert "learners at" not in text(found)
     assert re.search(r"variance components\n.*initialisation", text(found), re.DOTALL)
-    assert re.search(r"## variance components\n\n```text\n.*```", markdown(found), re.DOTALL)
+    assert re.search(r"## variance components\n\n### t, d = 8\n\n\| learner: quantity", markdown(found))
+    assert max(map(len, text(found).splitlines())) <= PIPE_WIDTH + 2
+
+
+def test_ratios_are_over_a_learner_that_can_be_compared():
+    """The first of the file ran at another d, the second never got there."""
+    rows = [synthetic_rows.row(n, 10 / n, 4, r, learner="apart") for r in range(4) for n in (50, 200)]
+    rows += [synthetic_rows.row(n, 0.9, 8, r, learner="never") for r in range(4) for n in (50, 200)]
+    rows += [synthetic_rows.row(n, 10 / n, 8, r, learner="there") for r in range(4) for n in (50, 200)]
+    rows += [synthetic_rows.row(n, 12 / n, 8, r, learner="too") for r in range(4) for n in (50, 200)]
+    cells = table(text(report("demo", Evidence(rows, {}), [Epsilon(0.1)], "c")), "t", "learners at")
+    assert cells["there"][3] == "1" and cells["too"][3] == "1" and cells["never"][3].startswith(">")
+
+
+def test_a_suite_of_experiments_has_no_report(status, tmp_path):
+    assert status("run", "smoke", "--results", tmp_path)[0] == 0
+    code, _, error = status("report", "correction", "--results", tmp_path)
+    assert code == 2 and "hierbench claims" in error
 
 
 def test_markdown_has_every_table_with_as_many_cells_as_columns(blocks):
