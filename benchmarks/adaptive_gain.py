@@ -20,6 +20,7 @@ from benchmarks.exponents import Exponent, exponents
 from benchmarks.output import markdown_row
 from benchmarks.plan import Plan, later_stage, make_plan
 from benchmarks.refine import fine_grid
+from benchmarks.rows import Row
 from benchmarks.sample_complexity import Epsilon, NStar, n_stars
 from benchmarks.store import Store
 from benchmarks.suite import Suite
@@ -42,12 +43,16 @@ class Cost:
     stars : list of NStar
     slopes : dict
         Exponent by (target, learner, epsilon).
+    ends : int
+        Rows that are an end of some replicate's bracket at some epsilon, the last size where it is open:
+        what a design that knew every n* would run.
     """
 
     fits: int
     seconds: float
     stars: list[NStar]
     slopes: dict[Key, Exponent]
+    ends: int
 
 
 def adaptive_part(suite: Suite) -> Suite:
@@ -90,13 +95,26 @@ def computed(plan: Plan, results: Path, adaptive: bool) -> dict[tuple[str, str],
     slopes = exponents(stars)
     found = {}
     for pair in dict.fromkeys((u.learner, u.target) for u in whole.curves):
+        own = [r for r in rows if (r.learner, r.target) == pair]
         found[pair] = Cost(
-            fits=sum((r.learner, r.target) == pair for r in rows),
+            fits=len(own),
             seconds=sum(seconds[u.key] for u in whole.curves if (u.learner, u.target) == pair),
             stars=[s for s in stars if (s.learner, s.target) == pair],
             slopes={key: e for key, e in slopes.items() if (key[1], key[0]) == pair},
+            ends=ends_of_brackets(own, [s for s in stars if (s.learner, s.target) == pair]),
         )
     return found
+
+
+def ends_of_brackets(rows: Sequence[Row], stars: Sequence[NStar]) -> int:
+    """Rows of one learner and target that are an end of a bracket."""
+    taken = {(r.d, r.target_index, r.sample_index, r.init_index, r.n) for r in rows}
+    ends = {
+        (s.d, s.replicate.target, s.replicate.sample, s.replicate.init, n)
+        for s in stars
+        for n in (s.lower, s.upper)
+    }
+    return len(taken & ends)
 
 
 def mean_width(stars: Sequence[NStar]) -> float:
@@ -121,8 +139,9 @@ def width_ratio(adaptive: Mapping[Key, Exponent], full: Mapping[Key, Exponent]) 
 def table(adaptive: dict[tuple[str, str], Cost], full: dict[tuple[str, str], Cost]) -> list[str]:
     """Markdown: a line for each learner and target, and one for all."""
     lines = [
-        "| learner | target | fits | core-seconds | share | bracket of n\\* | exponent's interval |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| learner | target | fits | core-seconds | share | least share | bracket of n\\* "
+        "| exponent's interval |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
 
     def line(name: tuple[str, str], a: Cost, f: Cost, slopes: float) -> str:
@@ -132,6 +151,7 @@ def table(adaptive: dict[tuple[str, str], Cost], full: dict[tuple[str, str], Cos
                 f"{a.fits} of {f.fits}",
                 f"{a.seconds:.0f} of {f.seconds:.0f}",
                 f"{a.seconds / f.seconds:.2f}",
+                f"{f.ends / f.fits:.2f}",
                 f"{mean_width(a.stars):.2f} and {mean_width(f.stars):.2f}",
                 f"{slopes:.2f}",
             )
@@ -150,6 +170,7 @@ def _sum(costs: dict[tuple[str, str], Cost]) -> Cost:
         sum(c.seconds for c in costs.values()),
         [s for c in costs.values() for s in c.stars],
         {key: e for c in costs.values() for key, e in c.slopes.items()},
+        sum(c.ends for c in costs.values()),
     )
 
 

@@ -70,6 +70,9 @@ def test_adaptive_run_takes_fewer_fits_for_brackets_as_narrow(plan, tmp_path):
     assert found[pair].fits < 0.8 * full[pair].fits
     assert adaptive_gain.mean_width(found[pair].stars) < 1.5 * 1.1
     assert found[pair].seconds > 0 and set(found[pair].slopes) == set(full[pair].slopes)
+    # the ends of the full grid's brackets are what no design can do without; a few ends may be shared
+    assert 0.2 * full[pair].fits < full[pair].ends <= 2 * len(full[pair].stars)
+    assert full[pair].ends <= found[pair].fits
     lines = adaptive_gain.table(found, full)
     assert len(lines) == 4 and f"{found[pair].fits} of {full[pair].fits}" in lines[2]
 
