@@ -154,6 +154,10 @@ def small():
     return found
 
 
+def test_every_record_names_the_optimiser(small):
+    assert {m.labels["optimiser"] for found in small.values() for m in found} == {"Adam"}
+
+
 def test_growth_has_every_path_and_frozen_levels_stay(small):
     found = small["growth"]
     assert {m.labels["path"] for m in found} == {"common", *PATHS}

@@ -195,6 +195,13 @@ def test_a_run_has_every_level_of_every_net_at_every_step(short: list[Measuremen
     assert on == {("algorithm1", 1): 1.0, ("algorithm1", 2): 1.0, ("level1", 1): 1.0, ("level1", 2): 0.0}
 
 
+def test_every_record_names_the_optimiser(short: list[Measurement]) -> None:
+    assert {m.labels["optimiser"] for m in short} == {"SGD"}
+    small: dict[str, Any] = {"d": 6, "n": 300, "nets": 2, "steps": 32, "batch_size": 32, "points": 2}
+    other = run(seed=900, learner="densenet", optimizer="adam", **small)
+    assert {m.labels["optimiser"] for m in other} == {"Adam"}
+
+
 def test_the_twin_is_the_same_net_until_level_2_comes_on(short: list[Measurement]) -> None:
     on_at = min(
         float(m.values["on_at"] or 0)
@@ -261,22 +268,27 @@ def told(seed: int, before: float, after: float, alone: float, common: float) ->
     ]
 
 
-def test_a_fall_counts_as_correction_only_below_a_third_of_the_contamination() -> None:
+def test_a_fall_counts_as_correction_only_below_a_third_of_what_level_1_comes_to_alone() -> None:
     runs = [
         *told(0, before=0.02, after=0.002, alone=0.013, common=0.012),  # corrected
         *told(1, before=0.02, after=0.005, alone=0.013, common=0.012),  # fell, to a noise that hides it
-        *told(2, before=0.02, after=0.0005, alone=0.005, common=0.0),  # noise that went, nothing to correct
+        *told(2, before=0.02, after=0.0005, alone=0.0006, common=0.0),  # noise that goes without level 2 too
         *told(3, before=0.005, after=0.003, alone=0.013, common=0.012),  # did not fall
+        *told(4, before=0.02, after=0.0005, alone=0.013, common=0.0),  # no gate
     ]
     found = quantities.falls(runs)
-    assert {seed: fall.corrected for seed, fall in found.items()} == {0: True, 1: False, 2: False, 3: False}
-    assert {seed: fall.fell for seed, fall in found.items()} == {0: True, 1: True, 2: True, 3: False}
+    assert {seed: fall.corrected for seed, fall in found.items()} == {
+        0: True, 1: False, 2: False, 3: False, 4: True,
+    }  # fmt: skip
+    assert {seed: fall.fell for seed, fall in found.items()} == {
+        0: True, 1: True, 2: True, 3: False, 4: True,
+    }  # fmt: skip
     share = quantities.corrected_share(runs, 0.95)
-    assert (share.value, share.n_rows) == (0.25, 4)
-    assert share.low == pytest.approx(1.0 - 0.975 ** (1 / 4)) and 0.8 < share.high < 0.81
-    assert quantities.fallen_share(runs, 0.95).value == 0.75
+    assert (share.value, share.n_rows) == (0.4, 5)
+    assert 0.05 < share.low < 0.06 and 0.85 < share.high < 0.86
+    assert quantities.fallen_share(runs, 0.95).value == 0.8
     gain = quantities.gain_over_alone(runs, 0.95)
-    expected = np.mean(np.log10([0.013 / 0.002, 0.013 / 0.005, 0.005 / 0.0005, 0.013 / 0.003]))
+    expected = np.mean(np.log10([13 / 2, 13 / 5, 6 / 5, 13 / 3, 26]))
     assert gain.value == pytest.approx(expected)
     assert quantities.corrected_share([], 0.95).value is None
 

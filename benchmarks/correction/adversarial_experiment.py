@@ -20,7 +20,7 @@ from benchmarks.correction.neurons import (
     target_output,
 )
 from benchmarks.correction.visualise_experiment import form_record, views
-from benchmarks.measurement import Measurement
+from benchmarks.measurement import Label, Measurement
 from learners.densenet import quadratic_densenet
 from learners.network import DenseNetwork
 from learners.sgd_engine import Schedule
@@ -79,7 +79,7 @@ def run(
     y, labels = target.evaluate(X), target.evaluate(fresh)
     network = quadratic_densenet(d, 2, width)
     true = target_output(target)
-    base = {"seed": seed, "rho": rho, "alpha": alpha}
+    base: dict[str, Label] = {"seed": seed, "rho": rho, "alpha": alpha, "optimiser": "Adam"}
     variance = float(np.mean(np.square(labels - labels.mean())))
     found: list[Measurement] = []
     nets: dict[str, Function] = {"target": true}

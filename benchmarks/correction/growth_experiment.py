@@ -68,8 +68,9 @@ def run(
     Returns
     -------
     list of Measurement
-        Labels: ``seed``, ``net``, ``family``, ``rho``, ``alpha``, ``path`` (one of ``PATHS``), ``phase``
-        (1, 2, 3), ``step`` (of all phases), ``last`` (the phase's end), ``level``. Values:
+        Labels: ``seed``, ``net``, ``family``, ``rho``, ``alpha``, ``optimiser``, ``path`` (one
+        of ``PATHS``), ``phase`` (1, 2, 3), ``step`` (of all phases), ``last`` (the phase's end), ``level``.
+        Values:
         ``relative_mse`` of the net; ``feature_error`` of the level (level 1 of "projected": angle of the
         leading eigenspace of its form; else ``feature_error.feature_error``, None where the width makes
         it vacuous).
@@ -78,11 +79,13 @@ def run(
     rng = np.random.default_rng([seed, 9])
     samples = [target.sample_inputs(4000, rng) for _ in range(2)]
     judge = _Judge(target, samples)
-    base: dict[str, Label] = {"seed": seed, "family": family, "rho": rho, "alpha": alpha}
+    base: dict[str, Label] = {
+        "seed": seed, "family": family, "rho": rho, "alpha": alpha, "optimiser": "Adam",
+    }  # fmt: skip
     found: list[Measurement] = []
     whole = quadratic_densenet(d, 3, width)
     fresh = np.stack([whole.initial(np.random.default_rng([seed, 1, i])) for i in range(nets)])
-    schedule = Schedule(steps=steps, batch_size=batch_size)
+    schedule = Schedule(steps=steps, batch_size=batch_size, optimizer="adam")
     chosen = _frames(steps, frames)
 
     def phase(number: int, path: str, start: np.ndarray, depth: int, frozen: bool) -> np.ndarray:

@@ -114,6 +114,7 @@ def run(
     curves = _curves(target, seed, n, nets)
     labels: dict[str, Label] = {
         "seed": seed, "family": family, "d": d, "width": width, "depth": depth, "rho": rho, "alpha": alpha,
+        "optimiser": {"adam": "Adam", "sgd": "SGD"}.get(optimizer, optimizer),
     }  # fmt: skip
     found = []
     for name in names:

@@ -29,7 +29,8 @@ class Fall:
     alone : float
         At the end of the twin, the same nets on the same minibatches without level 2.
     contamination : float
-        The part of ``alone`` that the nets have in common; 0 where they do not tell it from none.
+        The part of ``alone`` that the nets have in common; 0 where they do not tell it from none. Shown,
+        and decides nothing.
     """
 
     before: float
@@ -44,14 +45,13 @@ class Fall:
 
     @property
     def corrected(self) -> bool:
-        """``fell``, and ends ``FACTOR`` below the contamination too.
+        """``fell``, and ends ``FACTOR`` below ``alone`` too.
 
         The angle before is mostly noise: level 2's part of y is noise to a level 1 that trains alone,
         and goes when level 2 learns it, at rho = 0 as well. So the fall has to be one below what level
-        1 alone would have come to at the end of the same schedule, and of that only what does not
-        average out over nets counts.
+        1 alone comes to at the end of the same schedule.
         """
-        return self.fell and 0.0 < self.contamination and self.after <= self.contamination / FACTOR
+        return self.fell and self.after <= self.alone / FACTOR
 
 
 def falls(measurements: Sequence[Measurement]) -> dict[int, Fall]:

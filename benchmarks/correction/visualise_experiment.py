@@ -19,7 +19,7 @@ from benchmarks.correction.neurons import (
     readouts,
     target_levels,
 )
-from benchmarks.measurement import Measurement
+from benchmarks.measurement import Label, Measurement
 from learners.base import Curve
 from targets.registry import make_target
 
@@ -68,8 +68,9 @@ def run(
     Returns
     -------
     list of Measurement
-        Labels: ``kind``, ``seed``, ``learner``, ``alpha``, ``rho``, ``when`` ("before", "after"); of kind
-        "neuron" also ``level``, ``neuron`` (by rank), ``regularisation``; values: ``input`` (d), unit norm;
+        Labels: ``kind``, ``seed``, ``learner``, ``alpha``, ``rho``, ``optimiser``, ``when`` ("before",
+        "after"); of kind "neuron" also ``level``, ``neuron`` (by rank), ``regularisation``; values: ``input``
+        (d), unit norm;
         ``true_input`` (d), see ``views``; ``alignment`` and ``chance``, what a random direction gives in
         the median; ``norm`` of the input found; ``reached``, the true feature's value there (at
         norm sqrt(d)) relative to its maximum on the sphere, which several inputs may come near to;
@@ -91,7 +92,9 @@ def run(
     fresh = target.sample_inputs(4000, rng)
     found: list[Measurement] = []
     for when, fitted in _fitted(learner, depth, width, steps, X, y, seed):
-        labels = {"seed": seed, "learner": learner, "alpha": alpha, "rho": rho, "when": when}
+        labels: dict[str, Label] = {
+            "seed": seed, "learner": learner, "alpha": alpha, "rho": rho, "when": when, "optimiser": "Adam",
+        }  # fmt: skip
         error = np.mean(np.square(fitted.predict(fresh) - target.evaluate(fresh)))
         form = level1_form(fitted.network_, fitted.parameters_) / np.outer(
             fitted.scaling_.x_scale, fitted.scaling_.x_scale
@@ -115,7 +118,9 @@ def _fitted(
     from learners.algorithm1 import Algorithm1Regressor
     from learners.densenet import DenseNetRegressor
 
-    common: dict[str, Any] = {"steps": steps, "learning_rate": 0.01, "restarts": 1, "random_state": seed}
+    common: dict[str, Any] = {
+        "steps": steps, "learning_rate": 0.01, "restarts": 1, "random_state": seed, "optimizer": "adam",
+    }  # fmt: skip
     if learner == "densenet":
         return [
             (when, DenseNetRegressor(depth=levels, width=width, weight_decay=0.03, **common).fit(X, y))
