@@ -401,11 +401,11 @@ QUANTITIES = {
         "log10 of level 1's angle alone over that with level 2", "sgd_trace_quantities:gain_over_alone"
     ),
     "fall_after_next_level": _measured(
-        "share of the fall of level 1's log error after level 2's halved",
+        "share of the fall of the lowest level's log error after the next one's halved",
         "sgd_trace_quantities:fall_after_next_level",
     ),
     "fall_after_next_level_learned": _measured(
-        "the same by level 2's own directions", "sgd_trace_quantities:fall_after_next_level_learned"
+        "the same by the next level's own directions", "sgd_trace_quantities:fall_after_next_level_learned"
     ),
     "holistic_gain": _measured(
         "log10 of the error with the third level above frozen ones, less that with all trained",
@@ -425,6 +425,9 @@ QUANTITIES = {
     "alignment_regularised": _measured(
         "|cosine| of what neurons show to what they should, norm fixed",
         "growth_quantities:alignment_regularised",
+    ),
+    "alignment_regularised_second": _measured(
+        "the same of level 2 alone", "growth_quantities:alignment_regularised_second"
     ),
     "alignment_gain": _measured(
         "that less the same without regularisation", "growth_quantities:alignment_gain"

@@ -101,7 +101,7 @@ def width_rows(measured: Sequence[Measured]) -> Figure:
         xs, ys, median, share = _cells(grid, "ratio", "rows", _success)
         image = _paint(left, xs, ys, median + math.log10(SUCCESS), share, (-8, -2))
         left.set_xlabel("neurons of the wide half over the true width k")
-        left.set_ylabel("rows of R over the minimum (0: identity)")
+        left.set_ylabel("rows of R over the minimum k(k + 1)/2\n(0: the k squares themselves)")
         left.set_title("Algorithm 1: % of runs under 1e-3")
         figure.colorbar(image, ax=left, label="log10 of the relative MSE (median)")
     if plain:

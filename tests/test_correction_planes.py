@@ -10,6 +10,7 @@ from scipy import stats
 
 from benchmarks.claims import Bounds, Criterion
 from benchmarks.correction.exact_floors_experiment import sequential
+from benchmarks.correction.plane_quantities import number
 from benchmarks.correction.population import population, products
 from benchmarks.correction.rounds import exact_target
 from benchmarks.correction.sample_grid_experiment import LEARNERS
@@ -147,6 +148,12 @@ def test_contraction_is_the_factor_of_a_round(quantity, alpha):
     figure = figure_of(quantity, [*angles(0.2, alpha), *angles(0.9, 0.7)])
     assert figure.low < figure.value < figure.high
     assert figure.value == pytest.approx(0.2 * np.exp(np.mean(np.log(1 + 0.01 * np.arange(4)))))
+    # factors alternate: 0.1, 0.4, 0.1, ... is 0.2 a round
+    odd = [
+        dataclasses.replace(m, values={"angle": number(m, "angle") * (2.0 if m.labels["round"] % 2 else 1.0)})
+        for m in angles(0.2, alpha)
+    ]
+    assert figure_of(quantity, odd).value == pytest.approx(figure.value)
     rounding = [dataclasses.replace(m, values={"angle": 1e-16}) for m in angles(0.2, alpha)]
     assert figure_of(quantity, rounding).value is None
 
@@ -155,11 +162,15 @@ def test_layerwise_floor_takes_the_best_start_at_the_smallest_width():
     found = [
         Measurement(
             {"seed": s, "alpha": a, "width": w, "method": method, "start": start},
-            {"relative_mse": (1 + start) * (1 + 0.01 * s) * a**power},
+            # the third start is the best, but was still falling
+            {
+                "relative_mse": (1, 2, 0.1 * a)[start] * (1 + 0.01 * s) * a**power,
+                "converged": float(start < 2),
+            },
         )
         for s in range(4)
         for a in (0.3, 0.1, 0.03)
-        for start in (0, 1)
+        for start in (0, 1, 2)
         for w, method, power in ((2, "refitted", 2.0), (2, "strict", 1.0), (8, "refitted", 5.0))
     ]
     figure = figure_of("layerwise_floor_slope_in_alpha", found)

@@ -231,5 +231,7 @@ def test_alignments():
         found += [seen(seed, 1, "sphere", 0.0, "before")] * 9
     strong = growth.alignment_regularised(found, 0.95)
     assert strong.value == pytest.approx(np.mean([(1.9 + 0.01 * s) / 2 for s in range(4)]))
+    second = growth.alignment_regularised_second(found, 0.95)
+    assert second.value == pytest.approx(0.915) and "level 2" in second.label
     assert growth.alignment_gain(found, 0.95).value == pytest.approx(strong.value - 0.74)
     assert growth.alignment_gain_second(found, 0.95).value == pytest.approx(0.415)

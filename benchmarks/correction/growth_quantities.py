@@ -111,6 +111,16 @@ def alignment_regularised(measurements: Sequence[Measurement], confidence: float
     return mean_figure("levels 1 and 2", values, confidence, len(values))
 
 
+def alignment_regularised_second(measurements: Sequence[Measurement], confidence: float) -> Figure:
+    """The same of level 2 alone.
+
+    A neuron of level 1 is (w x + b)^2, whose gradient is w or -w everywhere: ascent finds w whatever the
+    regularisation. What looking at neurons is worth shows at level 2.
+    """
+    values = list(_alignments(measurements, "sphere", 2).values())
+    return mean_figure("level 2", values, confidence, len(values))
+
+
 def alignment_gain(measurements: Sequence[Measurement], confidence: float) -> Figure:
     """That less the same of as many steps without regularisation, paired by net."""
     return _gain(measurements, confidence, 0)

@@ -28,7 +28,11 @@ def number(m: Measurement, name: str) -> float:
 
 
 def contraction(measurements: Sequence[Measurement], alpha: float, confidence: float) -> Figure:
-    """Factor by which the last round above rounding changed level 1's angle: geometric mean over targets."""
+    """Factor by which a round changed level 1's angle: geometric mean over targets.
+
+    Of each target over the last two rounds above rounding, since factors alternate from round to round;
+    over the last one where there are no three.
+    """
     angles: dict[object, dict[int, float]] = defaultdict(dict)
     for m in measurements:
         where = m.labels["level"], m.labels["stage"], m.labels["alpha"]
@@ -38,7 +42,8 @@ def contraction(measurements: Sequence[Measurement], alpha: float, confidence: f
     for found in angles.values():
         rounds = sorted(found)
         if len(rounds) > 1:
-            logs.append(math.log(found[rounds[-1]] / found[rounds[-2]]))
+            first = rounds[-3:][0]
+            logs.append(math.log(found[rounds[-1]] / found[first]) / (rounds[-1] - first))
     figure = mean_figure(f"alpha = {alpha:g}", logs, confidence, len(logs))
     if figure.value is None:
         return figure
@@ -61,9 +66,11 @@ def contraction_without_gap(measurements: Sequence[Measurement], confidence: flo
 
 
 def _least(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Of several starts on one target at one alpha the one with the least error."""
+    """Of several starts on one target at one alpha the one with the least error, of those that converged."""
     best: dict[tuple[object, object], Measurement] = {}
     for m in measurements:
+        if number(m, "converged") != 1.0:
+            continue
         key = m.labels["seed"], m.labels["alpha"]
         if key not in best or number(m, "relative_mse") < number(best[key], "relative_mse"):
             best[key] = m
