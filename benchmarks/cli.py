@@ -104,11 +104,17 @@ def status(
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete stale rows: those of code or versions gone by.")
     ] = False,
+    current: Annotated[
+        Path | None,
+        typer.Option(help="Write down in this file which units are current, for --adopt.", metavar="FILE"),
+    ] = None,
     no_wait: NoWait = False,
 ) -> None:
     """What the store holds: finished, missing, failed and stale units."""
-    from benchmarks.status import show_status
+    from benchmarks.status import record_current, show_status
 
+    if current is not None:
+        return record_current(results, current)
     show_status(suite, results, prune, wait=not no_wait)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import lock, modules, stages
+from benchmarks.adoption import write_current
 from benchmarks.plan import key_of, make_plan
 from benchmarks.store import Store, UnitRecord
 from benchmarks.suite_file import load_suite
@@ -29,6 +30,13 @@ def is_stale(unit: UnitRecord) -> bool:
         return False
     except (KeyError, ValueError):
         return True  # the target family is gone
+
+
+def record_current(results: Path, path: Path) -> None:
+    """Write down which units are current under this code, for ``--adopt`` under a later one."""
+    with Store.readable(results) as store:
+        current = write_current(store, path)
+        print(f"{current} of {len(store.units())} units are current under this code")
 
 
 def show_status(suite: str | None, results: Path, prune: bool, wait: bool) -> None:
