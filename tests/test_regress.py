@@ -174,3 +174,16 @@ def test_planted_changes_are_seen_and_leave_no_trace(plant, tmp_path):
     assert changed and not new and not gone
     assert all(str(c) for c in changed)
     assert exact_tier.differences(before, records(tmp_path, learners))[0] == []
+
+
+def test_a_flat_minimum_may_move_a_little_and_a_lattice_value_may_not():
+    def records(learner, weight):
+        return {f"{learner}, target 0, n = 77": {"rms_error": 0.5, "hyperparameters": {"w6": weight}}}
+
+    for learner, shift, alarms in (
+        ("krr_dot_product", 1.003, 0),
+        ("krr_dot_product", 1.03, 1),
+        ("krr_rbf", 1.0001, 1),
+    ):
+        changed, _, _ = exact_tier.differences(records(learner, 8e-10), records(learner, 8e-10 * shift))
+        assert len(changed) == alarms
