@@ -14,8 +14,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hierbench.errors import UserError
+
 from benchmarks import progress, report, runner, stages
-from benchmarks.errors import UserError
 from benchmarks.exponents import Exponent, exponents
 from benchmarks.output import markdown_row
 from benchmarks.plan import Plan, later_stage, make_plan

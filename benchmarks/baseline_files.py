@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hierbench.errors import UserError
+
 from benchmarks import machine
-from benchmarks.errors import UserError
 from benchmarks.plan import Plan
 from benchmarks.rows import Row
 from benchmarks.work import CurveUnit

@@ -7,7 +7,8 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.errors import UserError, unknown
+from hierbench.errors import UserError, unknown
+
 from benchmarks.plan import narrowed, with_learner
 from benchmarks.suite import LearnerEntry, Suite
 from benchmarks.suite_file import check_learner, check_target
@@ -58,11 +59,11 @@ def choose(
     known = [t.label for t in suite.targets]
     for label in targets:
         if label not in known:
-            raise unknown("target of the suite", label, known)
+            raise UserError(unknown("target of the suite", label, known))
     has = [e.label for e in suite.experiments]
     for label in experiments:
         if label not in has:
-            raise unknown("experiment of the suite", label, has)
+            raise UserError(unknown("experiment of the suite", label, has))
     return narrowed(suite, labels, targets, d, experiments), narrowed(suite, (), targets, d, experiments)
 
 

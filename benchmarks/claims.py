@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.errors import unknown
+from hierbench.errors import UserError, unknown
+
 from benchmarks.toml_lines import Document, Table
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def choose(claims: Sequence[Claim], ids: Iterable[str]) -> tuple[Claim, ...]:
     known = [claim.id for claim in claims]
     for name in wanted:
         if name not in known:
-            raise unknown("claim", name, known)
+            raise UserError(unknown("claim", name, known))
     return tuple(claim for claim in claims if not wanted or claim.id in wanted)
 
 

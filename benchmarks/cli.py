@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from benchmarks.errors import UserError
+from hierbench.errors import UserError
 
 app = typer.Typer(
     name="hierbench",

@@ -6,10 +6,10 @@ import shlex
 import sys
 from pathlib import Path
 
+from hierbench.errors import UserError
 from rich.console import Console
 
 from benchmarks import bars, lock, progress, report, runner, stages
-from benchmarks.errors import UserError
 from benchmarks.plan import Plan, make_plan
 from benchmarks.store import Store
 from benchmarks.suite import Suite

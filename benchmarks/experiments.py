@@ -8,8 +8,9 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from hierbench.errors import unknown
+
 from benchmarks import modules
-from benchmarks.errors import unknown
 from benchmarks.measurement import Measurement
 
 
@@ -67,7 +68,7 @@ def module_of(name: str) -> str:
         Unknown, with the nearest known name.
     """
     if name not in EXPERIMENTS:
-        raise ValueError(str(unknown("experiment", name, EXPERIMENTS)))
+        raise ValueError(unknown("experiment", name, EXPERIMENTS))
     return EXPERIMENTS[name].path.partition(":")[0]
 
 
@@ -84,7 +85,7 @@ def check(name: str, parameters: Iterable[str]) -> None:
     given = tuple(parameters)
     for parameter in given:
         if parameter not in allowed:
-            raise ValueError(str(unknown(f"parameter of {name}", parameter, allowed)))
+            raise ValueError(unknown(f"parameter of {name}", parameter, allowed))
     if lacking := [parameter for parameter in needed if parameter not in given]:
         raise ValueError(f"{name} needs {' and '.join(lacking)}, in params or in over")
 

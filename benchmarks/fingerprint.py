@@ -17,7 +17,8 @@ from benchmarks import modules
 
 NEUTRAL = frozenset(
     {
-        "benchmarks.errors",
+        "hierbench",
+        "hierbench.errors",
         "benchmarks.fingerprint",
         "benchmarks.machine",
         "benchmarks.modules",

@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.errors import UserError, unknown
+from hierbench.errors import UserError, unknown
+
 from benchmarks.suite_file import check_target, summaries
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
     from targets.registry import FAMILIES
 
     if family not in FAMILIES:
-        raise unknown("target", family, FAMILIES)
+        raise UserError(unknown("target", family, FAMILIES))
     d, params = _dimension(d, _parsed(settings))
     try:
         check_target(family, d, params)

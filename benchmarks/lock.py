@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import filelock
-
-from benchmarks.errors import UserError
+from hierbench.errors import UserError
 
 
 @contextlib.contextmanager

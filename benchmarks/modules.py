@@ -10,7 +10,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-OUR_PACKAGES = ("benchmarks", "learners", "plots", "targets")
+OUR_PACKAGES = ("benchmarks", "hierbench", "learners", "plots", "targets")
 
 
 class UnreadableSourceError(ValueError):

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hierbench.errors import UserError
+
 from benchmarks import experiments
-from benchmarks.errors import UserError
 from benchmarks.fingerprint import digest, fingerprint
 from benchmarks.rows import Replicate, metric_of
 from benchmarks.suite import LearnerEntry, Run, Suite, TargetEntry

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hierbench.errors import UserError
 from rich.console import Console
 
 from benchmarks import baseline_files, exact_tier, gate, lock, progress, report, runner
-from benchmarks.errors import UserError
 from benchmarks.plan import Plan, make_plan
 from benchmarks.rows import Row
 from benchmarks.store import Store

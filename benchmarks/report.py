@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.errors import UserError
+from hierbench.errors import UserError
+
 from benchmarks.measurement import Measurement
 from benchmarks.plan import Plan
 from benchmarks.rows import Row

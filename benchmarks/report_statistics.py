@@ -7,8 +7,9 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from hierbench.errors import UserError
+
 from benchmarks.epsilon_exponent import EpsilonExponent, epsilon_exponents
-from benchmarks.errors import UserError
 from benchmarks.evidence import Evidence, gather
 from benchmarks.output import deliver, escaped, markdown_row
 from benchmarks.ranks import Comparison, Ranked, compare_with, rank

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from hierbench.errors import UserError
+
 from benchmarks import machine
-from benchmarks.errors import UserError
 from benchmarks.measurement import Measurement
 from benchmarks.rows import METRICS, Row
 from benchmarks.tasks import ExperimentResult, ExperimentUnit, Task

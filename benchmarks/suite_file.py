@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hierbench.errors import UserError, unknown
+
 from benchmarks import experiments
-from benchmarks.errors import unknown
 from benchmarks.modules import constructor_parameters, find_class
 from benchmarks.rows import REPLICATES_PER_BLOCK, Replicate
 from benchmarks.suite import (
@@ -61,7 +62,7 @@ def load_suite(name: str) -> Suite:
     known = known_suites()
     path = known.get(name, Path(name))
     if name not in known and path.suffix != ".toml":
-        raise unknown("suite", name, known)
+        raise UserError(unknown("suite", name, known))
     return _suite(Document(path).root)
 
 
@@ -86,7 +87,7 @@ def check_learner(learner: str, params: Mapping[str, Any]) -> None:
         allowed = tuple(signature.parameters)
     for key in params:
         if allowed is not None and key not in allowed:
-            raise ValueError(str(unknown(f"parameter of {name}", key, allowed)))
+            raise ValueError(unknown(f"parameter of {name}", key, allowed))
 
 
 def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
@@ -100,7 +101,7 @@ def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
     from targets import registry
 
     if family not in registry.FAMILIES:
-        raise ValueError(str(unknown("target family", family, registry.FAMILIES)))
+        raise ValueError(unknown("target family", family, registry.FAMILIES))
     try:
         registry.validate(family, d, dict(params))
     except TypeError as error:
@@ -210,11 +211,11 @@ def _target(table: Table) -> TargetEntry:
     entry = TargetEntry(table.text("label"), table.text("family"), table.plain("params"))
     table.done()
     if entry.family not in FAMILIES:
-        table.fail("family", str(unknown("target family", entry.family, FAMILIES)))
+        table.fail("family", unknown("target family", entry.family, FAMILIES))
     allowed = parameters(entry.family)
     for name in entry.params:
         if name not in allowed:
-            table.fail("params", str(unknown(f"parameter of {entry.family}", name, allowed)))
+            table.fail("params", unknown(f"parameter of {entry.family}", name, allowed))
     return entry
 
 

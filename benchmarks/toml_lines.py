@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from benchmarks.errors import UserError, unknown
+from hierbench.errors import UserError, unknown
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([\w.\-]+)\s*\]\]?")
 _KEY = re.compile(r"^\s*([\w\-]+)\s*=")
@@ -131,7 +131,7 @@ class Table:
         values = self.items(key, str, f"{kind} labels")
         for value in values:
             if value not in known:
-                self.checked(key, lambda v=value: _raise(unknown(kind, v, known)))  # type: ignore[misc]
+                self.fail(key, unknown(kind, value, known))
         return tuple(values)
 
     def plain(self, key: str) -> dict[str, Any]:
@@ -162,7 +162,7 @@ class Table:
         """Refuse the keys that were not asked for."""
         for key in self.data:
             if key not in self.asked:
-                self.checked(key, lambda k=key: _raise(unknown("key", k, self.asked)))  # type: ignore[misc]
+                self.fail(key, unknown("key", key, self.asked))
 
 
 class Document:
@@ -190,7 +190,3 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, (list, dict)):
         return all(map(is_plain, value.values() if isinstance(value, dict) else value))
     return isinstance(value, (bool, int, float, str))
-
-
-def _raise(error: Exception) -> NoReturn:
-    raise error

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+from hierbench.checks import integer, is_real, one_of, real, scale
 
 from targets.base import Certificate
 from targets.cascade import Cascade
 from targets.certify import Model, certify, condition_numbers
-from targets.checks import integer, is_real, one_of, real, scale
 from targets.level_contamination import contaminations
 from targets.normalise import Blueprint, Constants, Normalised, normalise
 from targets.polynomial import InputTarget

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
+from hierbench.checks import flag, integer
 
 from targets.algebra import Polynomial, mapped, merged
-from targets.checks import flag, integer
 from targets.harmonics import (
     NOT_HERMITE,
     linear_forms,

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+from hierbench.checks import integer
 
 from targets.algebra import Polynomial
-from targets.checks import integer
 from targets.harmonics import NOT_HERMITE, linear_forms, whitened
 from targets.links import (
     MAX_TARGET_DEGREE,

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from hierbench.checks import is_real, real
 
 from targets.algebra import Polynomial, TooManyTermsError, mapped, merged
-from targets.checks import is_real, real
 from targets.harmonics import part_of_degree
 from targets.inputs import Gaussian, InputLaw
 from targets.measures import Product, Sphere

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from hierbench.checks import integer, is_real, scale
 
-from targets.checks import integer, is_real, scale
 from targets.monomials import Monomial, MonomialTarget, leap_levels, leap_of
 
 MAX_POWER = 16

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from targets.checks import flag, integer, is_real, one_of, real, scale
+from hierbench.checks import flag, integer, is_real, one_of, real, scale
 
 if TYPE_CHECKING:
     from targets.base import Target

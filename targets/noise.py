@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from hierbench.checks import scale
 
 from targets.base import Certificate, Estimate
-from targets.checks import scale
 from targets.wrapper import Wrapper, require_real
 
 

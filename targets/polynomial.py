@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+from hierbench.checks import integer
 
 from targets.algebra import Polynomial, TooManyTermsError
 from targets.base import Certificate, Estimate, Target
 from targets.certify import Model, certify, sampled_scale
-from targets.checks import integer
 from targets.inputs import InputLaw, Reduction, input_law
 from targets.spectrum import Spectrum, spectrum_of
 

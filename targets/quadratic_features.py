@@ -6,9 +6,9 @@ import dataclasses
 import functools
 
 import numpy as np
+from hierbench.checks import integer
 
 from targets.algebra import Polynomial, TooManyTermsError
-from targets.checks import integer
 from targets.harmonics import linear_matrix, whitened
 from targets.links import (
     MAX_TARGET_DEGREE,

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+from hierbench.checks import integer, one_of
 
 from targets.base import Certificate, Estimate, Target
-from targets.checks import integer, one_of
 from targets.sentences import degree_shares
 from targets.weights import stream
 

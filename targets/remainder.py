@@ -7,9 +7,9 @@ import functools
 import math
 
 import numpy as np
+from hierbench.checks import is_real, real
 
 from targets.base import Certificate, Estimate
-from targets.checks import is_real, real
 from targets.inputs import Cube, Gaussian, Hypercube, Mixture
 from targets.orthogonal import HERMITE, LEGENDRE, MAX_DEGREE
 from targets.ridge import ridge

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from targets.checks import is_real, real
+from hierbench.checks import is_real, real
+
 from targets.gaussian_hierarchy import GaussianHierarchy
 
 

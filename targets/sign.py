@@ -7,10 +7,10 @@ import functools
 import math
 
 import numpy as np
+from hierbench.checks import scale
 from scipy.special import ndtr
 
 from targets.base import Certificate, Estimate
-from targets.checks import scale
 from targets.inputs import Gaussian
 from targets.sampling import generator
 from targets.wrapper import CHUNK, Wrapper, require_real, sampled

@@ -7,9 +7,9 @@ import functools
 from collections.abc import Mapping
 
 import numpy as np
+from hierbench.checks import flag, integer
 
 from targets.algebra import Polynomial
-from targets.checks import flag, integer
 from targets.harmonics import NOT_HERMITE, monic, monic_polynomials, recurrence, whitened
 from targets.inputs import input_law
 from targets.links import MAX_TARGET_DEGREE, bounded

@@ -7,8 +7,8 @@ import functools
 from typing import ClassVar
 
 import numpy as np
+from hierbench.checks import flag
 
-from targets.checks import flag
 from targets.family import Hierarchy, skip_sets
 from targets.normalise import Blueprint
 from targets.weights import conditioned, haar, oblique, stream

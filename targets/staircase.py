@@ -6,8 +6,8 @@ import dataclasses
 import functools
 
 import numpy as np
+from hierbench.checks import flag, integer
 
-from targets.checks import flag, integer
 from targets.monomials import Monomial, MonomialTarget
 from targets.weights import haar, stream
 

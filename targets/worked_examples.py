@@ -7,12 +7,12 @@ import dataclasses
 import functools
 
 import numpy as np
+from hierbench.checks import flag, integer, scale
 
 from targets.algebra import Polynomial, TooManyTermsError, mapped
 from targets.base import Certificate, Estimate
 from targets.cascade import Cascade
 from targets.certify import certify, condition_numbers, sampled_scale
-from targets.checks import flag, integer, scale
 from targets.contamination import subspace_sine
 from targets.family import CascadeTarget, cascade_model
 from targets.normalise import Blueprint

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from curve_rows import certificate, row
+from hierbench.errors import UserError
 from machinery import suite_file
 from scipy import stats
 from test_runner import run
 
 from benchmarks import claims_report, cli, evidence
 from benchmarks.claims import FIXED, Bounds, Claim, Criterion, choose, load_claims
-from benchmarks.errors import UserError
 from benchmarks.evidence import Evidence
 from benchmarks.quantities import QUANTITIES, Figure, difference, mean_figure, n_star_ratio
 from benchmarks.rows import Replicate

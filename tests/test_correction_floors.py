@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from hierbench.errors import UserError
 from scipy.optimize import least_squares
 
 from benchmarks.correction.floors import METHODS, floors
 from benchmarks.correction.population import population
 from benchmarks.correction.slopes import loglog_slope
-from benchmarks.errors import UserError
 from targets.registry import make_target
 
 ONE = {"d": 4, "width": 1, "rho": 0.5}

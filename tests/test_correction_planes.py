@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hierbench.errors import UserError
 from scipy import stats
 
 from benchmarks.claims import Bounds, Criterion
@@ -16,7 +17,6 @@ from benchmarks.correction.rounds import exact_target
 from benchmarks.correction.sample_grid_experiment import LEARNERS
 from benchmarks.correction.sample_grid_experiment import run as sample_grid
 from benchmarks.correction.width_rows_experiment import run as width_rows
-from benchmarks.errors import UserError
 from benchmarks.evidence import Evidence
 from benchmarks.measurement import Measurement
 from benchmarks.quantities import QUANTITIES, share_figure

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import pytest
+from hierbench.errors import UserError
 from test_runner import Silent
 
 from benchmarks import experiments, runner, status
@@ -16,7 +17,6 @@ from benchmarks.claims import Bounds, Criterion
 from benchmarks.correction import exact_trace_quantities as powers
 from benchmarks.correction.figures import FIGURES, write
 from benchmarks.correction.rounds import trace
-from benchmarks.errors import UserError
 from benchmarks.evidence import Evidence
 from benchmarks.experiment_unit import run_experiment
 from benchmarks.measurement import Measurement

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from hierbench.errors import UserError
 
 from benchmarks.correction.nested import level_inputs, narrow_features, squares
 from benchmarks.correction.population import MAX_NODES, population, sampled, span_sine
@@ -13,7 +14,6 @@ from benchmarks.correction.solve import (
     leading_rows,
 )
 from benchmarks.correction.variants import fit_fresh
-from benchmarks.errors import UserError
 from targets.registry import make_target
 
 CASES = [

@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from hierbench.errors import UserError
 from machinery import ROOT, hierbench, suite_file
 
 from benchmarks import exact_tier, fingerprint
 from benchmarks.baseline_files import read_exact, read_rows, write_exact
-from benchmarks.errors import UserError
 from benchmarks.gate_plants import PLANTS
 from benchmarks.plan import make_plan
 from benchmarks.regress import regress

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hierbench.errors import UserError
 from scipy import linalg
 
 from benchmarks.correction import kernel_features_experiment as kernel_features
@@ -25,7 +26,6 @@ from benchmarks.correction.trained_levels import (
     systematic,
     tangent,
 )
-from benchmarks.errors import UserError
 from benchmarks.measurement import Measurement
 from learners.algorithm1_network import Algorithm1Network
 from learners.network import DenseNetwork

@@ -3,10 +3,10 @@
 import dataclasses
 
 import pytest
+from hierbench.errors import UserError
 from machinery import plan_of
 
 from benchmarks import progress, runner
-from benchmarks.errors import UserError
 from benchmarks.execute import execute
 from benchmarks.report import epsilons_of, suite_certificates, suite_rows
 from benchmarks.sample_complexity import decides, n_stars

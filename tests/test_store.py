@@ -11,10 +11,10 @@ import threading
 
 import numpy as np
 import pytest
+from hierbench.errors import UserError
 from machinery import environment, plan_of, suite_file
 
 from benchmarks import lock
-from benchmarks.errors import UserError
 from benchmarks.rows import Row
 from benchmarks.runner import without_numbers
 from benchmarks.store import NAME, Store

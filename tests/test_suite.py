@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hierbench.errors import UserError
 
-from benchmarks.errors import UserError
 from benchmarks.plan import make_plan, narrowed, with_learner
 from benchmarks.report import epsilons_of
 from benchmarks.suite import LearnerEntry

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from hierbench.errors import UserError, unknown
 
 from benchmarks.correction.feature_error import subspace_angle
 from benchmarks.correction.judge import ROWS
 from benchmarks.correction.sgd_trace_experiment import make_learner
 from benchmarks.correction.trained_levels import first_level_form
-from benchmarks.errors import UserError, unknown
 from benchmarks.measurement import Measurement
 from benchmarks.seeds import derive, generator
 from learners.algorithm1 import Algorithm1Regressor
@@ -71,7 +71,7 @@ def run(
     """
     for name in learners:
         if name not in LEARNERS:
-            raise unknown("learner of the comparison", name, LEARNERS)
+            raise UserError(unknown("learner of the comparison", name, LEARNERS))
     torch.set_num_threads(1)
     try:
         target: Any = make_target("projected", d, seed, depth=depth, width=width, alpha=alpha, rho=rho)

@@ -7,8 +7,8 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from hierbench.errors import UserError
 
-from benchmarks.errors import UserError
 from targets.measures import Product
 
 if TYPE_CHECKING:

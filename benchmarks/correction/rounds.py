@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from hierbench.errors import UserError, unknown
 
 from benchmarks.correction.nested import narrow_features
 from benchmarks.correction.population import (
@@ -17,7 +18,6 @@ from benchmarks.correction.population import (
     trained_levels,
 )
 from benchmarks.correction.variants import SCHEDULES, Stage
-from benchmarks.errors import UserError, unknown
 from targets.registry import make_target
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def trace(
         rounds that do not fit the target or the variant.
     """
     if variant not in SCHEDULES:
-        raise unknown("variant of the correction rounds", variant, SCHEDULES)
+        raise UserError(unknown("variant of the correction rounds", variant, SCHEDULES))
     run, _ = SCHEDULES[variant]
     found: list[TraceRecord] = []
     for alpha in alphas:
@@ -114,7 +114,7 @@ def exact_target(family: str, parameters: Mapping[str, Any], alpha: float, upper
     own = dict(parameters)
     d, seed = own.pop("d", None), own.pop("seed", 0)
     if family not in ("projected", "squares"):
-        raise unknown("family with an exact population", family, ("projected", "squares"))
+        raise UserError(unknown("family with an exact population", family, ("projected", "squares")))
     if d is None:
         raise UserError("the correction trace needs the dimension d among the target's parameters")
     if "alpha" in own:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from hierbench.errors import UserError, unknown
 
-from benchmarks.errors import unknown
 from benchmarks.measurement import Measurement
 from benchmarks.metric import relative_mse
 from learners.base import Curve
@@ -105,7 +105,7 @@ def run(
         An unknown learner.
     """
     if learner not in LEARNERS:
-        raise unknown("learner of the sample grid", learner, LEARNERS)
+        raise UserError(unknown("learner of the sample grid", learner, LEARNERS))
     make, _ = LEARNERS[learner]
     net = not learner.startswith("sequential")
     given: dict[str, Any] = {"depth": depth}

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from hierbench.errors import UserError, unknown
 
 from benchmarks.correction.judge import Judge
 from benchmarks.correction.trained_levels import systematic
-from benchmarks.errors import UserError, unknown
 from benchmarks.measurement import Label, Measurement, Value
 from benchmarks.seeds import derive, generator
 from learners.algorithm1 import Algorithm1Regressor
@@ -101,7 +101,7 @@ def run(
         Unknown learner or family, fewer than two nets, or what the target or the learner refuses.
     """
     if learner not in LEARNERS:
-        raise unknown("learner of the trace", learner, LEARNERS)
+        raise UserError(unknown("learner of the trace", learner, LEARNERS))
     if nets < 2:
         raise UserError(f"nets = {nets}: at least 2 are needed to tell contamination from noise")
     torch.set_num_threads(1)

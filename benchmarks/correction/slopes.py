@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from hierbench.errors import UserError
 from scipy import stats
-
-from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
     from benchmarks.correction.rounds import TraceRecord

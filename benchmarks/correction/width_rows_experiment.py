@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from hierbench.errors import UserError
 
-from benchmarks.errors import UserError
 from benchmarks.measurement import Label, Measurement
 from benchmarks.metric import relative_mse
 from learners.algorithm1 import Algorithm1Regressor

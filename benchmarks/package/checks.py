@@ -7,6 +7,8 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
+from hierbench.errors import refusal
+
 LARGEST_SCALE = 1e6
 """Powers of a scale, and their squares, stay inside float64."""
 
@@ -14,14 +16,14 @@ LARGEST_SCALE = 1e6
 def integer(name: str, value: Any, minimum: int) -> int:
     """``value`` as an int; ValueError unless it is an integer of at least ``minimum``."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
-        raise ValueError(f"{name} = {value!r}: allowed are integers from {minimum}")
+        raise ValueError(refusal(name, value, f"integers from {minimum}"))
     return int(value)
 
 
 def real(name: str, value: Any, allowed: str, ok: bool) -> float:
     """``value`` as a float; ValueError naming what is ``allowed`` unless it is finite and ``ok``."""
     if not is_real(value) or not ok:
-        raise ValueError(f"{name} = {value!r}: allowed is {allowed}")
+        raise ValueError(refusal(name, value, allowed))
     return float(value)
 
 
@@ -38,12 +40,12 @@ def is_real(value: Any) -> bool:
 
 def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"{name} = {value!r}: allowed are true and false")
+        raise ValueError(refusal(name, value, "true and false"))
     return value
 
 
 def one_of(name: str, value: Any, allowed: Sequence[str]) -> str:
     """``value`` if it is one of ``allowed``; ValueError naming them otherwise."""
     if value not in allowed:
-        raise ValueError(f"{name} = {value!r}: allowed are {', '.join(allowed)}")
+        raise ValueError(refusal(name, value, ", ".join(allowed)))
     return str(value)
