@@ -1,7 +1,7 @@
 """Fitted learners in a file, without pickle: arrays in an npz archive, everything else as JSON.
 
 Loading runs no code from the file: it looks up classes of this package by name and fills in
-their attributes, nothing more.
+their attributes, nothing more. A name is no place: a learner saved before its file moved loads after.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,40 @@ import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-FORMAT = 1
+from learners import registry
+
+FORMAT = 2
+"""Format 1 had ``module:Class`` where 2 has the name of the class alone; both are read."""
+
 _PACKAGE = "learners."
+
+PARTS: Mapping[str, str] = {
+    path.rpartition(":")[2]: path
+    for path in (
+        "learners.algorithm1_network:Algorithm1Network",
+        "learners.base:FitReport",
+        "learners.compositional:CompositionalKernel",
+        "learners.dot_product:DotProductKernel",
+        "learners.infinite_width:DenseKernel",
+        "learners.infinite_width:DenseNetKernel",
+        "learners.kernel_ridge:LaplaceKernel",
+        "learners.kernel_ridge:PolynomialKernel",
+        "learners.kernel_ridge:RBFKernel",
+        "learners.lifted_kernel:LiftedKernel",
+        "learners.matern:MaternKernel",
+        "learners.network:DenseNetwork",
+        "learners.ntk:NeuralTangentKernel",
+        "learners.ntk_finite:TangentKernel",
+        "learners.residual_network:ResidualNetwork",
+        "learners.second_moments:SpectralLevel",
+        "learners.sequential_fits:FoldFit",
+        "learners.sequential_fits:WeightedKernel",
+        "learners.sequential_kernels:Level",
+        "learners.sgd_estimator:ClassScaling",
+        "learners.sgd_estimator:Scaling",
+    )
+}
+"""What fitted learners are made of besides arrays, by class name: where it is in this version."""
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -36,9 +69,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     ValueError
         It is not a learner of this package, or not fitted.
     """
-    kind = _class_path(estimator)
-    if not kind.startswith(_PACKAGE):
-        raise ValueError(f"{kind} is no learner of this package: only those are saved here")
+    if type(estimator).__name__ not in _learners() or not _is_ours(estimator):
+        raise ValueError(f"{_class_path(estimator)} is no learner of this package: only those are saved here")
     parameters = estimator.get_params(deep=False)
     try:
         check_is_fitted(estimator)
@@ -48,7 +80,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     arrays: dict[str, np.ndarray] = {}
     header = {
         "format": FORMAT,
-        "class": kind,
+        "class": type(estimator).__name__,
         "parameters": _plain(parameters, arrays, "parameters"),
         "state": _plain(state, arrays, type(estimator).__name__),
     }
@@ -82,8 +114,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         version, kind = header["format"], header["class"]
     except (zipfile.BadZipFile, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is no saved learner: save one with learners.persist.save") from error
-    if version != FORMAT:
-        raise ValueError(f"{path} has format {version}, this version reads {FORMAT}: save it anew")
+    if version not in (1, FORMAT):
+        raise ValueError(f"{path} has format {version}, this version reads 1 and {FORMAT}: save it anew")
     estimator = _class(kind)(**_restored(header["parameters"], arrays))
     estimator.__dict__.update(_restored(header["state"], arrays))
     return estimator
@@ -93,14 +125,23 @@ def _class_path(value: Any) -> str:
     return f"{type(value).__module__}:{type(value).__qualname__}"
 
 
-def _class(path: str) -> type[Any]:
-    module, _, name = path.partition(":")
-    if not module.startswith(_PACKAGE):
-        raise ValueError(f"{path} is no class of this package")
-    found: Any = getattr(importlib.import_module(module), name, None)
-    if not isinstance(found, type):
-        raise ValueError(f"{path}: there is no such class in this version")
-    return found
+def _is_ours(value: Any) -> bool:
+    return type(value).__module__.startswith(_PACKAGE)
+
+
+def _learners() -> dict[str, str]:
+    """Path of every registered learner by the name of its class."""
+    return {d.path.rpartition(":")[2]: d.path for d in registry.LEARNERS.values()}
+
+
+def _class(name: str) -> type[Any]:
+    """The class of that name; of a path, which format 1 has, its name alone counts."""
+    path = {**PARTS, **_learners()}.get(name.rpartition(":")[2])
+    if path is None:
+        raise ValueError(f"{name}: there is no such class in this version")
+    module, _, attribute = path.partition(":")
+    loaded: type[Any] = getattr(importlib.import_module(module), attribute)
+    return loaded
 
 
 def _plain(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
@@ -126,8 +167,9 @@ def _plain(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
     if isinstance(value, dict):
         pairs = [[_plain(k, arrays, where), _plain(v, arrays, f"{where}.{k}")] for k, v in value.items()]
         return {"dict": pairs}
-    if _class_path(value).startswith(_PACKAGE) and not callable(value):
-        return {"object": _class_path(value), "state": _plain(vars(value), arrays, where)}
+    name = type(value).__name__
+    if _is_ours(value) and (name in PARTS or name in _learners()):
+        return {"object": name, "state": _plain(vars(value), arrays, where)}
     raise TypeError(f"{where} is a {_class_path(value)}: it has no plain form")
 
 
