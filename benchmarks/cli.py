@@ -107,13 +107,28 @@ def status(
         Path | None,
         typer.Option(help="Write down in this file which units are current, for --adopt.", metavar="FILE"),
     ] = None,
+    adopt: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take over the units of this file (from --current, under earlier code) as current, "
+            "if the exact tier of the gate passes; with --reason.",
+            metavar="FILE",
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why adopted numbers are the same.", metavar="TEXT")] = "",
     no_wait: NoWait = False,
 ) -> None:
     """What the store holds: finished, missing, failed and stale units."""
-    from benchmarks.status import record_current, show_status
+    from benchmarks.status import adopt_current, record_current, show_status
 
+    if sum((prune, current is not None, adopt is not None)) > 1:
+        raise UserError("--prune, --current and --adopt are three calls: give one of them")
+    if reason and adopt is None:
+        raise UserError("--reason goes with --adopt: without it nothing is adopted")
     if current is not None:
         return record_current(results, current)
+    if adopt is not None:
+        raise typer.Exit(adopt_current(results, adopt, reason, wait=not no_wait))
     show_status(suite, results, prune, wait=not no_wait)
 
 

@@ -16,6 +16,7 @@ from benchmarks.sample_complexity import Certificates
 from benchmarks.stages import resolved
 from benchmarks.store import Store
 from benchmarks.suite_file import load_suite
+from learners.registry import resolve
 
 OPTIMISERS = {"adam": "Adam", "sgd": "SGD"}
 
@@ -53,7 +54,7 @@ def gather(name: str, store: Store) -> Evidence:
         From the suite file, or from the store.
     """
     plan = resolved(make_plan(load_suite(name)), store)
-    done = {key for key, status in store.statuses().items() if status == "done"}
+    done = store.done()
     missing = Counter((u.learner, u.target) for u in plan.curves if u.key not in done)
     labels: dict[str, list[str]] = {}
     for unit in plan.certificates:
@@ -78,7 +79,7 @@ def _optimiser(spec: Mapping[str, object]) -> str | None:
     """The optimiser that a learner is trained by, given or by default; from the source, unimported."""
     parameters = spec["parameters"]
     assert isinstance(parameters, dict)
-    chosen = parameters.get("optimizer", _default(str(spec["path"]), "optimizer"))
+    chosen = parameters.get("optimizer", _default(resolve(str(spec["name"])).path, "optimizer"))
     return None if chosen is None else OPTIMISERS.get(str(chosen), str(chosen))
 
 

@@ -295,9 +295,7 @@ def _n_star_shifts(
 
 
 def _errors(rows: Iterable[Row]) -> dict[tuple[int, Replicate, int], float]:
-    return {
-        (r.d, Replicate(r.target_index, r.sample_index, r.init_index), r.n): _number(r) or 1.0 for r in rows
-    }
+    return {(r.d, r.replicate, r.n): _number(r) or 1.0 for r in rows}
 
 
 def _log_crossing(star: NStar, errors: dict[tuple[int, Replicate, int], float]) -> float:

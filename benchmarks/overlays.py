@@ -40,16 +40,16 @@ def _dot_product(given: Parameters, chosen: Parameters) -> ClosedForm:
 
 
 _KERNELS: Mapping[str, Callable[[Parameters, Parameters], ClosedForm]] = {
-    "learners.kernel_ridge:KernelRidgeRBF": _rbf,
-    "learners.kernel_ridge:KernelRidgePolynomial": _polynomial,
-    "learners.dot_product:DotProductRegressor": _dot_product,
+    "krr_rbf": _rbf,
+    "krr_polynomial": _polynomial,
+    "krr_dot_product": _dot_product,
 }
 """From a learner's parameters and a row's hyperparameters to the kernel that was used."""
 
 
 def kernel_of(row: Row) -> ClosedForm | None:
     """The kernel that a row's fit chose; None for learners without a closed-form spectrum."""
-    build = _KERNELS.get(row.learner_spec.get("path", ""))
+    build = _KERNELS.get(row.learner_spec.get("name", ""))
     return None if build is None else build(row.learner_spec.get("parameters", {}), row.hyperparameters)
 
 
@@ -64,7 +64,7 @@ def predictions(
     found = []
     for row in rows:
         certificate = certificates.get((row.target, row.d, row.target_index))
-        if certificate is None or row.learner_spec.get("path") not in _KERNELS:
+        if certificate is None or row.learner_spec.get("name") not in _KERNELS:
             continue
         try:
             expected = _expected(row, certificate)

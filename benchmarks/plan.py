@@ -39,7 +39,11 @@ class Plan:
 
 
 def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> dict[str, Any]:
-    """Path and constructor parameters, with what the learner may know of the target filled in."""
+    """What a learner is known by: its name (or import path) and its constructor parameters.
+
+    What it may know of the target is filled in. A registered learner has no module here, so that a file
+    that moves changes no identity.
+    """
     from learners import registry
 
     descriptor = registry.resolve(entry.learner)
@@ -50,7 +54,7 @@ def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> dict[str, 
             known[descriptor.knows_degree] = degree
         if descriptor.knows_depth:
             known[descriptor.knows_depth] = (degree - 1).bit_length()
-    return {"path": descriptor.path, "parameters": {**descriptor.parameters, **known, **entry.params}}
+    return {"name": entry.learner, "parameters": {**descriptor.parameters, **known, **entry.params}}
 
 
 _KNOWN: dict[str, tuple[int, tuple[float, ...]]] = {}
@@ -81,11 +85,18 @@ def key_of(axes: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
         return digest([axes, code, versions]), code, versions
     roots = [target_module(axes["target"]["family"]), *modifier_modules(axes["target"]["parameters"])]
     if "learner" in axes:
-        roots += [axes["learner"]["path"].partition(":")[0], CURVE_CODE]
+        roots += [learner_module(axes["learner"]["name"]), CURVE_CODE]
     else:
         roots.append(CERTIFICATE_CODE)
     code, versions = fingerprint(*roots)
     return digest([axes, code, versions]), code, versions
+
+
+def learner_module(name: str) -> str:
+    """Module that defines a learner, given by its registered name or import path."""
+    from learners import registry
+
+    return registry.resolve(name).path.partition(":")[0]
 
 
 def target_module(family: str) -> str:

@@ -282,8 +282,7 @@ def final_slopes(rows: Sequence[Row]) -> dict[Replicate, float]:
     curves: dict[Replicate, list[tuple[float, float]]] = defaultdict(list)
     for row in rows:
         if row.status in ("ok", "unreliable") and row.error is not None and 0 < row.error < math.inf:
-            name = Replicate(row.target_index, row.sample_index, row.init_index)
-            curves[name].append((math.log(row.n), math.log(row.error)))
+            curves[row.replicate].append((math.log(row.n), math.log(row.error)))
     found = {}
     for name, points in curves.items():
         last = max(x for x, _ in points)

@@ -79,3 +79,8 @@ class Row:
     code: str  # fingerprint of the code of learner, target, engines and metric
     versions: dict[str, str]
     machine: dict[str, str]
+
+    @property
+    def replicate(self) -> Replicate:
+        """Which target, training sample and initialisation."""
+        return Replicate(self.target_index, self.sample_index, self.init_index)

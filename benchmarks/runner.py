@@ -50,7 +50,7 @@ def missing(plan: Plan, store: Store) -> tuple[Task, ...]:
 
     Those that others wait for come first, the most waited for before the others, then the longest.
     """
-    done = {key for key, status in store.statuses().items() if status == "done"}
+    done = store.done()
     units = {u.key: u for u in plan.units if u.key not in done}
     return tuple(sorted(units.values(), key=lambda u: (-plan.urgent.get(u.key, 0.0), -u.cost)))
 

@@ -176,7 +176,7 @@ def n_stars(
     """
     curves: dict[tuple[str, str, int, Replicate], list[Row]] = defaultdict(list)
     for row in rows:
-        replicate = Replicate(row.target_index, row.sample_index, row.init_index)
+        replicate = row.replicate
         curves[row.target, row.learner, row.d, replicate].append(row)
 
     found = []

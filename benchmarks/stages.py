@@ -10,7 +10,7 @@ from collections.abc import Sequence, Set
 from benchmarks.plan import Plan, later_stage
 from benchmarks.refine import expected, next_sizes, starting_sizes
 from benchmarks.report import epsilons_of, suite_certificates
-from benchmarks.rows import Replicate, Row
+from benchmarks.rows import Row
 from benchmarks.sample_complexity import Certificates, NStar, decides, n_stars
 from benchmarks.store import Store
 from benchmarks.work import CurveUnit
@@ -60,7 +60,7 @@ class Stages:
         """The plan, with all units that what is in the store now asks for."""
         if not self.adaptive:
             return self.plan
-        done = {key for key, status in self.store.statuses().items() if status == "done"}
+        done = self.store.done()
         if len(self.certificates) < len(self.plan.certificates):
             self.certificates = suite_certificates(self.plan, self.store)
         stages: dict[str, list[CurveUnit]] = {}
@@ -118,7 +118,7 @@ class Stages:
         rows = self._rows(chain)
         wanted = {}
         for replicate, grid in zip(whole.replicates, whole.sizes, strict=True):
-            own = [r for r in rows if Replicate(r.target_index, r.sample_index, r.init_index) == replicate]
+            own = [r for r in rows if r.replicate == replicate]
             taken = [
                 n
                 for u in chain

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import lock, modules, stages
-from benchmarks.adoption import write_current
+from hierbench.errors import UserError
+
+from benchmarks import adoption, lock, modules, stages
 from benchmarks.plan import key_of, make_plan
-from benchmarks.store import Store, UnitRecord
+from benchmarks.regress import regress
+from benchmarks.store import NAME, Store, UnitRecord
 from benchmarks.suite_file import load_suite
 from benchmarks.tasks import ExperimentUnit
 
@@ -21,7 +24,7 @@ def is_stale(unit: UnitRecord) -> bool:
     A learner from elsewhere that cannot be found from here, now, is no sign of that, nor is one
     in the middle of an edit, which cannot be read.
     """
-    module = unit.axes.get("learner", {}).get("path", "").partition(":")[0]
+    module = unit.axes.get("learner", {}).get("name", "").rpartition(":")[0]  # of an import path
     if module and not modules.is_ours(module) and not modules.can_be_found(module):
         return False
     try:
@@ -35,8 +38,38 @@ def is_stale(unit: UnitRecord) -> bool:
 def record_current(results: Path, path: Path) -> None:
     """Write down which units are current under this code, for ``--adopt`` under a later one."""
     with Store.readable(results) as store:
-        current = write_current(store, path)
+        current = adoption.write_current(store, path)
         print(f"{current} of {len(store.units())} units are current under this code")
+
+
+def adopt_current(results: Path, path: Path, reason: str, wait: bool) -> int:
+    """Re-key the units that ``path`` lists, if the exact tier of the gate finds every number unchanged.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 1 (the exact tier fails: nothing is adopted), 130 (interrupted).
+
+    Raises
+    ------
+    UserError
+        No reason, no such file, or no store.
+    """
+    if not reason.strip():
+        raise UserError('--adopt needs --reason "..." (why the numbers are the same): it is kept beside them')
+    units = adoption.read_current(path)
+    if not (results / NAME).is_file():
+        raise UserError(f"no results in {results}: there is nothing to adopt")
+    with tempfile.TemporaryDirectory() as scratch:
+        code = regress("ci", Path(scratch), exact=True, statistical=False)
+    if code:
+        _say("nothing is adopted: this code does not make the numbers that the baselines hold")
+        return code
+    with lock.writer(results, wait, say=_say), Store.writable(results) as store:
+        outcomes = adoption.adopt(store, units, reason)
+    for outcome, count in outcomes.items():
+        print(f"{count} units {outcome}")
+    return 0
 
 
 def show_status(suite: str | None, results: Path, prune: bool, wait: bool) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import numbers
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -17,9 +18,9 @@ from benchmarks import machine
 from benchmarks.measurement import Measurement
 from benchmarks.rows import METRICS, Row
 from benchmarks.tasks import ExperimentResult, ExperimentUnit, Task
-from benchmarks.work import CertificateUnit, CurveUnit, Result, Trace
+from benchmarks.work import CertificateUnit, CurveUnit, Result, Trace, row_key
 
-SCHEMA = 3
+SCHEMA = 4
 NAME = "hierbench.sqlite"
 
 _ROW_TYPES = get_type_hints(Row)
@@ -57,6 +58,15 @@ CREATE TABLE measurements (unit TEXT, number INTEGER, labels TEXT, vals TEXT, PR
 _FROM_2_TO_3 = f"{_EXPERIMENTS} UPDATE meta SET value = '3' WHERE name = 'schema';"
 """Until schema 2 there were no experiments."""
 
+_ADOPTIONS = """
+CREATE TABLE adoptions (
+    unit TEXT, earlier_key TEXT, earlier_code TEXT, reason TEXT, adopted TEXT, PRIMARY KEY (unit, earlier_key)
+);
+"""
+
+_FROM_3_TO_4 = f"{_ADOPTIONS} UPDATE meta SET value = '4' WHERE name = 'schema';"
+"""Until schema 3 a unit kept the key that it was computed under."""
+
 _TABLES = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE units (
@@ -72,6 +82,7 @@ CREATE TABLE certificates (
     certificate TEXT, code TEXT, versions TEXT
 );
 {_EXPERIMENTS}
+{_ADOPTIONS}
 INSERT INTO meta VALUES ('schema', '{SCHEMA}'), ('application', 'hierbench');
 """
 
@@ -88,6 +99,16 @@ class UnitRecord:
     reason: str
     finished: str
     seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Adoption:
+    """A unit that is known by another key and other axes from now on; its numbers stay."""
+
+    earlier_key: str
+    key: str
+    axes: dict[str, Any]
+    code: str
 
 
 class Store:
@@ -119,7 +140,7 @@ class Store:
             if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(f"BEGIN; {_TABLES} COMMIT;")
-            for earlier, script in ((1, _FROM_1_TO_2), (2, _FROM_2_TO_3)):
+            for earlier, script in ((1, _FROM_1_TO_2), (2, _FROM_2_TO_3), (3, _FROM_3_TO_4)):
                 if _check(connection, path) == earlier:
                     connection.executescript(f"BEGIN; {script} COMMIT;")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -176,8 +197,7 @@ class Store:
         if isinstance(unit, CurveUnit):
             assert all(row.unit == unit.key for row in result.rows), "a row of another unit"
         connection = self.connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             self._delete([unit.key])
             _insert(connection, f"rows ({_ROW_COLUMNS})", [_encoded(row) for row in result.rows])
             _insert(connection, "traces", [dataclasses.astuple(t) for t in result.traces])
@@ -198,11 +218,6 @@ class Store:
             finished = time.strftime("%Y-%m-%d %H:%M:%S")
             record = (unit.key, _json(unit.axes), unit.suite, unit.title(), result.status, result.reason)
             _insert(connection, "units", [(*record, finished, result.seconds)])
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:  # not so if what failed came after the commit
-                connection.execute("ROLLBACK")
-            raise
 
     def _insert_measurements(self, unit: ExperimentUnit, result: Result) -> None:
         if not isinstance(result, ExperimentResult):  # one that failed
@@ -218,13 +233,59 @@ class Store:
 
     def prune(self, keys: Sequence[str]) -> None:
         """Delete units with their rows, traces and certificates."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             self._delete(keys)
-            self.connection.execute("COMMIT")
+
+    def adopt(self, adoptions: Sequence[Adoption], reason: str) -> None:
+        """Give units other keys, with all that belongs to them, in one transaction; keep the reason."""
+        with self._transaction():
+            for adoption in adoptions:
+                self._adopt(adoption, reason)
+
+    def _adopt(self, one: Adoption, reason: str) -> None:
+        execute, before = self.connection.execute, one.earlier_key
+        code = self._code(before)
+        execute("UPDATE units SET key = ?, axes = ? WHERE key = ?", (one.key, _json(one.axes), before))
+        for row in self.rows([before]):
+            spec = one.axes["learner"]
+            key = row_key(one.key, row.replicate, row.n)
+            execute(
+                "UPDATE rows SET key = ?, unit = ?, code = ?, learner_spec = ? WHERE key = ? AND unit = ?",
+                (key, one.key, one.code, _json(spec), row.key, before),
+            )
+            execute(
+                "UPDATE traces SET key = ?, unit = ? WHERE key = ? AND unit = ?",
+                (key, one.key, row.key, before),
+            )
+        for table in ("certificates", "experiments"):
+            execute(f"UPDATE {table} SET key = ?, code = ? WHERE key = ?", (one.key, one.code, before))
+        execute("UPDATE measurements SET unit = ? WHERE unit = ?", (one.key, before))
+        execute("UPDATE adoptions SET unit = ? WHERE unit = ?", (one.key, before))
+        when = time.strftime("%Y-%m-%d %H:%M:%S")
+        _insert(self.connection, "adoptions", [(one.key, before, code, reason, when)])
+
+    def _code(self, unit: str) -> str:
+        """Fingerprint of the code that a unit was computed by; empty for a unit without a number."""
+        for table, column in (("rows", "unit"), ("certificates", "key"), ("experiments", "key")):
+            sql = f"SELECT code FROM {table} WHERE {column} = ? LIMIT 1"
+            if row := self.connection.execute(sql, (unit,)).fetchone():
+                return str(row[0])
+        return ""
+
+    def adoptions(self) -> list[tuple[str, ...]]:
+        """(unit, key before, code before, reason, time) of every adoption, in their order."""
+        return self.connection.execute("SELECT * FROM adoptions ORDER BY rowid").fetchall()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        connection = self.connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
         except BaseException:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
+            if connection.in_transaction:  # not so if what failed came after the commit
+                connection.execute("ROLLBACK")
             raise
 
     def _delete(self, keys: Sequence[str]) -> None:
@@ -234,6 +295,7 @@ class Store:
             ("certificates", "key"),
             ("measurements", "unit"),
             ("experiments", "key"),
+            ("adoptions", "unit"),
             ("units", "key"),
         ):
             self.connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(k,) for k in keys])
@@ -242,6 +304,10 @@ class Store:
         """All units, in the order in which they were finished."""
         found = self.connection.execute("SELECT * FROM units ORDER BY rowid").fetchall()
         return [UnitRecord(u[0], json.loads(u[1]), *u[2:]) for u in found]
+
+    def done(self) -> set[str]:
+        """Keys of the units that are finished; the next run tries the others again."""
+        return {key for key, status in self.statuses().items() if status == "done"}
 
     def statuses(self) -> dict[str, str]:
         """Status of every unit by key."""

@@ -85,7 +85,7 @@ def run_curves(unit: CurveUnit) -> Result:
     """All rows of a unit; what fails inside a learner is a row that says so."""
     start = time.perf_counter()
     machine.reset_peak_memory()
-    learner = load(unit.learner_spec["path"])(**unit.learner_spec["parameters"])
+    learner = load(unit.learner_spec["name"])(**unit.learner_spec["parameters"])
     machine.one_thread()
     classifier = _is_classifier(learner)
     if classifier and unit.metric != METRICS[1]:

@@ -179,7 +179,7 @@ def spreads(rows: Sequence[Row], certificates: Certificates, epsilons: Sequence[
     for name, own in cells.items():
         curves: dict[Replicate, list[Row]] = defaultdict(list)
         for row in own:
-            curves[_replicate(row)].append(row)
+            curves[row.replicate].append(row)
         shape = _crossed(set(curves))
         if shape is None:
             continue
@@ -187,10 +187,6 @@ def spreads(rows: Sequence[Row], certificates: Certificates, epsilons: Sequence[
             found += [_of_n_star(name, e, n_stars(own, certificates, [e]), shape) for e in epsilons]
         found += _of_errors(name, curves, shape)
     return found
-
-
-def _replicate(row: Row) -> Replicate:
-    return Replicate(row.target_index, row.sample_index, row.init_index)
 
 
 def _crossed(replicates: set[Replicate]) -> tuple[int, int, int] | None:

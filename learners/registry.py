@@ -55,8 +55,8 @@ def resolve(name: str) -> Descriptor:
     )
 
 
-def load(path: str) -> type[Any]:
-    """The estimator class at ``module:Class``.
+def load(name: str) -> type[Any]:
+    """The estimator class of a registered name, or at an import path ``module:Class``.
 
     Raises
     ------
@@ -64,6 +64,7 @@ def load(path: str) -> type[Any]:
         The module cannot be imported, whatever it raises; the class does not exist, with the
         nearest name that the module has; or it has no ``fit`` and ``predict``.
     """
+    path = resolve(name).path
     module, _, attribute = path.partition(":")
     try:
         found = importlib.import_module(module)

@@ -428,9 +428,9 @@ def test_optimiser_is_the_one_that_the_constructor_would_take():
 
     for descriptor in LEARNERS.values():
         chosen = load(descriptor.path)(**descriptor.parameters).get_params().get("optimizer")
-        spec = {"path": descriptor.path, "parameters": dict(descriptor.parameters)}
+        spec = {"name": descriptor.name, "parameters": dict(descriptor.parameters)}
         assert evidence._optimiser(spec) == (None if chosen is None else evidence.OPTIMISERS[chosen])
-    spec = {"path": LEARNERS["densenet"].path, "parameters": {"optimizer": "sgd"}}
+    spec = {"name": "densenet", "parameters": {"optimizer": "sgd"}}
     assert evidence._optimiser(spec) == "SGD"
 
 

@@ -114,7 +114,7 @@ def test_the_code_that_draws_counts_for_curves_and_certificates(monkeypatch, kin
     # Other seeds are other targets: a certificate of the old ones must not stand beside the new rows.
     axes = {"kind": kind, "target": {"family": "squares", "parameters": {}}, "d": 8, "index": 0}
     if kind == "curves":
-        axes["learner"] = {"path": "stub_learners:Mean", "parameters": {}}
+        axes["learner"] = {"name": "stub_learners:Mean", "parameters": {}}
     fp.forget()
     before = key_of(axes)[0]
     edited = ROOT / "benchmarks" / f"{module}.py"

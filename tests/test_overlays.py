@@ -46,14 +46,13 @@ def fitted_row(learner: str, spec: dict, n: int, index: int = 0) -> Row:
     estimator = made(**params).fit(X, y)
     X_test, y_test = target.sample_test(4000, np.random.default_rng(index))
     error = float(np.square(estimator.predict(X_test) - y_test).mean())
-    path = f"{made.__module__}:{made.__name__}"
     return row(
         n,
         error,
         d=D,
         r=index,
         learner=learner,
-        learner_spec={"path": path, "parameters": params},
+        learner_spec={"name": learner, "parameters": params},
         target_spec=spec,
         hyperparameters=dict(estimator.hyperparameters_),
     )
@@ -62,7 +61,7 @@ def fitted_row(learner: str, spec: dict, n: int, index: int = 0) -> Row:
 def rbf_row(spec: dict, n: int = 100, index: int = 0, **more: object) -> Row:
     fields: dict = {
         "learner": "krr_rbf",
-        "learner_spec": {"path": "learners.kernel_ridge:KernelRidgeRBF", "parameters": {}},
+        "learner_spec": {"name": "krr_rbf", "parameters": {}},
         "target_spec": spec,
         "hyperparameters": {"length_scale": 1.0, "ridge": 1e-6},
     }
@@ -124,7 +123,7 @@ def test_what_the_theory_does_not_speak_about_is_left_out_and_never_fails() -> N
         other = {key: dataclasses.replace(certificate, **change) for key in known}
         assert predictions([rbf_row(spec)], other) == [], change
     for bad in (
-        {"learner_spec": {"path": "learners.rfm:RFM", "parameters": {}}},
+        {"learner_spec": {"name": "rfm", "parameters": {}}},
         {"learner_spec": {}},
         {"hyperparameters": {}},
         {"hyperparameters": {"length_scale": 1.0}},

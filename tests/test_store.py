@@ -218,8 +218,9 @@ def test_a_store_of_schema_1_is_brought_up_to_date_and_keeps_its_rows(tmp_path, 
         store.connection.execute("ALTER TABLE rows DROP COLUMN metric")
         store.connection.execute("DROP TABLE experiments")
         store.connection.execute("DROP TABLE measurements")
+        store.connection.execute("DROP TABLE adoptions")
         store.connection.execute("UPDATE meta SET value = '1' WHERE name = 'schema'")
-    with pytest.raises(UserError, match=r"older hierbench \(schema 1, needed is 3\): hierbench run"):
+    with pytest.raises(UserError, match=r"older hierbench \(schema 1, needed is 4\): hierbench run"):
         Store.readable(tmp_path)
     with Store.writable(tmp_path) as store:
         assert (store.rows(), store.traces()) == before
