@@ -65,9 +65,12 @@ def _print_targets() -> None:
             ],
             indent=6,
         )
-    print("parameters of every target, beside its own:")
-    _print_entries([(name, f"{line} (default {_shown(value)})") for name, (value, line) in MODIFIERS.items()])
+    _print_parameters("parameters of every target, beside its own", MODIFIERS)
     print("  hierbench describe TARGET --set d=40 --set PARAMETER=VALUE prints the certificate of one")
+
+
+def _print_parameters(title: str, parameters: Mapping[str, tuple[Any, str]]) -> None:
+    _print(title, [(name, f"{line} (default {_shown(value)})") for name, (value, line) in parameters.items()])
 
 
 def _shown(value: object) -> str:
@@ -136,6 +139,7 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
         for row in found.level_covariance:
             print("  " + "  ".join(f"{x:6.3f}" for x in row))
     print("+- is one standard error of a sampled number; numbers without it are exact up to rounding")
+    _print_parameters(f"parameters of {family}", FAMILIES[family].parameters)
 
 
 def _parsed(settings: Sequence[str]) -> dict[str, Any]:

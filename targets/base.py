@@ -163,9 +163,11 @@ class Target(abc.ABC):
     """One drawn target function: mean 0, variance 1 under its law of inputs.
 
     A family is a frozen dataclass deriving from this, whose fields after ``d`` and ``seed``
-    are the family's parameters; its ``__post_init__`` raises ``ValueError`` with one clear
-    line (what was given, what is allowed) on inconsistent parameters. Building a target is
-    deterministic in its fields, and cheap: constants are computed at first use.
+    are the family's parameters, each with a default and, below it, a string of one line that
+    ``hierbench describe`` shows (``targets.spec`` reads both from the source). Its
+    ``__post_init__`` raises ``ValueError`` with one clear line (what was given, what is allowed)
+    on inconsistent parameters. Building a target is deterministic in its fields, and cheap:
+    constants are computed at first use.
     """
 
     d: int

@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from targets.spec import INPUTS, FamilySpec
+from targets.spec import FamilySpec
 
 _ALLEN_ZHU_LI = "Allen-Zhu & Li, Backward Feature Correction, arXiv 2001.04413"
 
 _REFUSED = {
     "hypercube": "x_i^2 = 1 there, so that squaring does not preserve degrees, which the class requires"
 }
-_ROTATED_EXAMPLE = {
-    "a": (0.1, "weight of the second level, > 0"),
-    "rotated": (False, "apply a random orthogonal matrix to x first"),
-    "inputs": INPUTS,
-}
-
-
-def _hierarchy(depths: str, oblique: str, default_skips: str) -> dict[str, tuple[Any, str]]:
-    return {
-        "depth": (2, f"L, {depths}"),
-        "width": (3, "k, the nodes of a level, or 'sqrt' for ceil(sqrt(d))"),
-        "alpha": (
-            0.5,
-            "information gap: weight of a level relative to the one below, > 0, or a list of weights",
-        ),
-        "rho": (0.5, f"obliqueness of the skips from {oblique}, in [0, 1]"),
-        "kappa": (1.0, "conditioning: singular values of the weights lie in [1/kappa, kappa]"),
-        "skips": (None, f"J_2, ..., J_L, each containing l-1; None for {default_skips}"),
-        "wiring": ("densenet", "densenet, or resnet: one residual stream that all levels read"),
-        "inputs": INPUTS,
-    }
-
 
 SPECS = (
     FamilySpec(
@@ -43,7 +19,6 @@ SPECS = (
         source=_ALLEN_ZHU_LI + " (form of the talk, levels normalised)",
         degree="2^depth",
         refused_inputs=_REFUSED,
-        parameters=_hierarchy("1 to 4", "x", "{0..l-1}"),
     ),
     FamilySpec(
         name="squares",
@@ -53,10 +28,6 @@ SPECS = (
         source=_ALLEN_ZHU_LI + " (levels normalised)",
         degree="2^depth",
         refused_inputs=_REFUSED,
-        parameters={
-            **_hierarchy("2 to 4", "the first level", "{1..l-1}"),
-            "rotated": (True, "square the coordinates of Q x, Q Haar orthogonal, not of x"),
-        },
     ),
     FamilySpec(
         name="worked-example-1",
@@ -66,7 +37,6 @@ SPECS = (
         source=_ALLEN_ZHU_LI + ", example of the talk",
         degree="4",
         refused_inputs=_REFUSED,
-        parameters=_ROTATED_EXAMPLE,
     ),
     FamilySpec(
         name="worked-example-2",
@@ -76,6 +46,5 @@ SPECS = (
         source=_ALLEN_ZHU_LI + ", example of the talk",
         degree="4",
         refused_inputs=_REFUSED,
-        parameters=_ROTATED_EXAMPLE,
     ),
 )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from targets.spec import INPUTS, FamilySpec
+from targets.spec import FamilySpec
 
-_INPUTS = ("hypercube", INPUTS[1])
 _DEPENDENT = {"mixture": "its coordinates are dependent, so that monomials of them are not orthogonal"}
 
 SPECS: tuple[FamilySpec, ...] = (
@@ -15,12 +14,6 @@ SPECS: tuple[FamilySpec, ...] = (
         formula="y ~ sum_(l<=levels) t_1 t_2 ... t_(l leap), t = x or rotated",
         source="Abbe et al., The staircase property, arXiv 2108.10573; leaps: arXiv 2302.11055",
         degree="levels * leap",
-        parameters={
-            "levels": (3, "number of monomials, from 1"),
-            "leap": (1, "new coordinates in each monomial, from 1; levels * leap <= d"),
-            "rotated": (False, "random orthonormal directions; inputs gaussian or sphere"),
-            "inputs": _INPUTS,
-        },
         refused_inputs=_DEPENDENT,
     ),
     FamilySpec(
@@ -30,12 +23,6 @@ SPECS: tuple[FamilySpec, ...] = (
         formula="y ~ sum_i w_i prod_(j in S_i) x_j, or of He_(p_ij)(x_j) for Gaussian inputs",
         source="Abbe, Boix-Adsera & Misiakiewicz, arXiv 2202.08658; leap: arXiv 2302.11055",
         degree="largest sum of powers",
-        parameters={
-            "sets": (((1,), (1, 2), (2, 3), (1, 3, 4)), "S_1, S_2, ...: coordinates from 1 to d"),
-            "weights": (None, "w_i, one a set, not 0; None for equal ones"),
-            "powers": (None, "p_ij, shaped like sets, 1 to 16, gaussian inputs only; None for all 1"),
-            "inputs": _INPUTS,
-        },
         refused_inputs=_DEPENDENT,
     ),
     FamilySpec(
@@ -45,10 +32,6 @@ SPECS: tuple[FamilySpec, ...] = (
         formula="y ~ prod_(i in S) x_i, |S| = k",
         source="Kearns, J. ACM 45 (1998); in this form Abbe et al., arXiv 2302.11055",
         degree="k",
-        parameters={
-            "k": (3, "size of the support, 1 to d"),
-            "inputs": _INPUTS,
-        },
         refused_inputs=_DEPENDENT,
     ),
     FamilySpec(
@@ -58,14 +41,6 @@ SPECS: tuple[FamilySpec, ...] = (
         formula="class -> s symbols -> ... -> s^L leaves, m rules a symbol; y = score of class; d = v s^L",
         source="Cagnetta, Petrini, Tomasini, Favero & Wyart, Phys. Rev. X 14 (2024), arXiv 2307.02129",
         degree="branching^depth",
-        parameters={
-            "vocabulary": (4, "v, symbols of each level, from 2"),
-            "synonyms": (4, "m, tuples of each symbol, 1 to v^(s-1)"),
-            "branching": (2, "s, length of a tuple, from 2"),
-            "n_classes": (4, "n_c, from 2; n_c m <= v^s"),
-            "depth": (None, "L; None for the one of d = v s^L"),
-            "task": ("scores", "scores (regression) or classification, of the same values"),
-        },
         refused_inputs=dict.fromkeys(
             ("gaussian", "mixture", "cube", "sphere", "hypercube"),
             "the inputs are the sentences of the grammar, one-hot encoded",

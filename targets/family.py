@@ -102,14 +102,23 @@ class Hierarchy(CascadeTarget):
     """Parameters of the two normalised variants; see ``Projected`` and ``Squares``."""
 
     d: int
+    """input dimension; twice the width and more with skips at rho < 1; above the width on the sphere"""
     seed: int
+    """of the weights. Equal seeds share lower levels at every depth"""
     depth: int = 2
+    """L, 1 to 4 (squares: 2 to 4)"""
     width: int | str = 3
+    """k, the nodes of a level, or 'sqrt' for ceil(sqrt(d))"""
     alpha: float | tuple[float, ...] = 0.5
+    """information gap: weight of a level relative to the one below, > 0, or a list of weights"""
     rho: float = 0.5
+    """obliqueness of the skips from x (squares: from the first level), in [0, 1]"""
     kappa: float = 1.0
+    """conditioning: singular values of the weights lie in [1/kappa, kappa]"""
     skips: tuple[tuple[int, ...], ...] | None = None
+    """J_2, ..., J_L, each containing l-1; None for {0..l-1} (squares: {1..l-1})"""
     wiring: str = "densenet"
+    """densenet, or resnet: one residual stream that all levels read"""
     inputs: str = "gaussian"
 
     first_output: ClassVar[int]

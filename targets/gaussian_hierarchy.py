@@ -38,11 +38,17 @@ class GaussianHierarchy(PolynomialTarget):
 
     epsilons: tuple[float, ...]
     feature_degree: int
+    """k, degree of each level in the one below, from 2"""
     feature_exponent: int
+    """e, 2 to k, of P = He_e + ... + He_k: its information exponent"""
     link_degree: int
+    """q, degree of the link in the features; the label's, k^L q, is at most 16"""
     information_exponent: int
+    """k*, lowest degree of the link, 1 to q"""
     decay: float
+    """share of each degree of the link relative to the one below it, in [0.001, 1000]"""
     equal_weights: bool
+    """sum the P(z_i) with equal weights, not with Gaussian ones"""
 
     refused_inputs: ClassVar[Mapping[str, str]] = NOT_HERMITE
 

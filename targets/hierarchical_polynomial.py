@@ -52,25 +52,6 @@ class HierarchicalPolynomial(PolynomialTarget):
     Networks", arXiv 2311.13774: g o p with p of degree k and g of degree q under Gaussian inputs. The choice
     of p and the random g are ours.
 
-    Parameters
-    ----------
-    d : int
-        Input dimension; at least 2, and 3 on the sphere.
-    seed : int
-        Of the directions, the lambda_i and the signs.
-    feature_degree : int
-        k, from 2 (k = 1 is ``single-index``).
-    link_degree : int
-        q, with k q at most 16.
-    information_exponent : int
-        k* of g, 1 to q.
-    decay : float
-        Share of each degree of g relative to the one below it, in [0.001, 1000].
-    rank : int or None
-        r, from 1 (from 2 at k = 2) to d; None for d.
-    inputs : str
-        Law of x.
-
     Raises
     ------
     ValueError
@@ -78,12 +59,19 @@ class HierarchicalPolynomial(PolynomialTarget):
     """
 
     d: int
+    """input dimension; at least 2, and 3 on the sphere"""
     seed: int
+    """of the directions, the lambda_i and the signs"""
     feature_degree: int = 2
+    """k, from 2 (k = 1 is single-index)"""
     link_degree: int = 2
+    """q, degree of the link in the features; the label's, k q, is at most 16"""
     information_exponent: int = 1
+    """k*, lowest degree of the link, 1 to q"""
     decay: float = 1.0
+    """share of each degree of the link relative to the one below it, in [0.001, 1000]"""
     rank: int | None = None
+    """r, directions of the feature, from 1 (from 2 at k = 2) to d; None for d"""
     inputs: str = "gaussian"
 
     refused_inputs: ClassVar[Mapping[str, str]] = NOT_HERMITE

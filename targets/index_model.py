@@ -30,10 +30,15 @@ class IndexModel(PolynomialTarget):
     """y = sum_j sqrt(share_j) u_j(V x): a random polynomial of r orthonormal projections."""
 
     d: int
+    """input dimension, at least the number of directions; at least 2 on the sphere"""
     seed: int
+    """of the directions and the coefficients; each degree has a stream of its own"""
     information_exponent: int = 2
+    """k*, lowest degree that carries variance, 1 to the degree"""
     degree: int = 4
+    """D, degree of the label, 1 to 16"""
     decay: float = 0.5
+    """share of each degree relative to the one below it, in [0.001, 1000]"""
     inputs: str = "gaussian"
 
     refused_inputs: ClassVar[Mapping[str, str]] = NOT_HERMITE

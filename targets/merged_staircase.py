@@ -47,21 +47,6 @@ class MergedStaircase(MonomialTarget):
     number, has dependent coordinates, whose monomials are not orthogonal and have no leap:
     refused. Powers above 1 are Hermite, and for Gaussian inputs only.
 
-    Parameters
-    ----------
-    d : int
-        Input dimension, at least the largest coordinate used.
-    seed : int
-        Of nothing: the target is what the sets say.
-    sets : tuple of tuples of int
-        S_1, S_2, ...: coordinates counted from 1.
-    weights : tuple of float, optional
-        w_i, not 0; None for equal ones.
-    powers : tuple of tuples of int, optional
-        p_ij, shaped like ``sets``, from 1 to 16; None for all 1.
-    inputs : str
-        Law of x.
-
     Raises
     ------
     ValueError
@@ -69,10 +54,15 @@ class MergedStaircase(MonomialTarget):
     """
 
     d: int
+    """input dimension, at least the largest coordinate used"""
     seed: int
+    """of nothing: the target is what the sets say"""
     sets: tuple[tuple[int, ...], ...] = ((1,), (1, 2), (2, 3), (1, 3, 4))
+    """S_1, S_2, ...: coordinates from 1 to d"""
     weights: tuple[float, ...] | None = None
+    """w_i, one a set, not 0; None for equal ones"""
     powers: tuple[tuple[int, ...], ...] | None = None
+    """p_ij, shaped like sets, 1 to 16, gaussian inputs only; None for all 1"""
     inputs: str = "hypercube"
 
     def __post_init__(self) -> None:

@@ -39,31 +39,6 @@ class Might(GaussianHierarchy):
     High-Dimensional Hierarchical Functions with Gradient Descent", arXiv 2502.13961, sections on
     MIGHT and its deep version.
 
-    Parameters
-    ----------
-    d : int
-        Input dimension, at least the number of directions (one more on the sphere).
-    seed : int
-        Of W, the a and the B_j.
-    epsilons : tuple of float
-        eps_1 > ... > eps_L in (0, 1).
-    n_features : int
-        r.
-    feature_degree : int
-        k, from 2.
-    feature_exponent : int
-        e, 2 to k: information exponent of P.
-    link_degree : int
-        q, with k^L q at most 16.
-    information_exponent : int
-        k* of g, 1 to q.
-    decay : float
-        Share of each degree of g relative to the one below it, in [0.001, 1000].
-    equal_weights : bool
-        Whether a is all ones.
-    inputs : str
-        Law of x.
-
     Raises
     ------
     ValueError
@@ -71,9 +46,13 @@ class Might(GaussianHierarchy):
     """
 
     d: int
+    """input dimension, at least the number of directions (one more on the sphere)"""
     seed: int
+    """of W, the a and the B_j"""
     epsilons: tuple[float, ...] = (0.5,)
+    """eps_1 > ... > eps_L in (0, 1); blocks of d^(eps_l - eps_(l+1))"""
     n_features: int = 2
+    """r, entries of h_L"""
     feature_degree: int = 3
     feature_exponent: int = 2
     link_degree: int = 2

@@ -30,23 +30,6 @@ class MultiIndex(IndexModel):
     saddle-to-saddle dynamics", arXiv 2302.11055, for the Gaussian class; the random coefficients
     are ours.
 
-    Parameters
-    ----------
-    d : int
-        Input dimension, at least the number of directions; at least 2 on the sphere.
-    seed : int
-        Of the directions and the coefficients; each degree has a stream of its own.
-    information_exponent : int
-        k*, 1 to the degree.
-    degree : int
-        D, 1 to 16.
-    decay : float
-        Share of each degree relative to the one below it, in [0.001, 1000].
-    inputs : str
-        Law of x.
-    n_directions : int
-        r, as long as C(r + D, D) <= 2000.
-
     Raises
     ------
     ValueError
@@ -54,6 +37,7 @@ class MultiIndex(IndexModel):
     """
 
     n_directions: int = 2
+    """r, orthonormal directions, as long as C(r + D, D) <= 2000"""
 
     _rank_name: ClassVar[str] = "n_directions"
 

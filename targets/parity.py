@@ -33,17 +33,6 @@ class Parity(MonomialTarget):
     Inputs: hypercube, Gaussian, cube and sphere. A mixture, or a Gaussian with a condition
     number, has dependent coordinates, and lower degrees would leak the support: refused.
 
-    Parameters
-    ----------
-    d : int
-        Input dimension, at least k.
-    seed : int
-        Of the support.
-    k : int
-        Size of the support, at least 1.
-    inputs : str
-        Law of x.
-
     Raises
     ------
     ValueError
@@ -51,8 +40,11 @@ class Parity(MonomialTarget):
     """
 
     d: int
+    """input dimension, at least k"""
     seed: int
+    """of the support"""
     k: int = 3
+    """size of the support, 1 to d"""
     inputs: str = "hypercube"
 
     def __post_init__(self) -> None:

@@ -32,6 +32,7 @@ class InputTarget(Target):
     """Laws that the family does not admit, and why; the registry shows the same."""
 
     inputs: str
+    """law of x: gaussian[:condition=10], mixture[:separation=0.8,weight=0.5], cube, sphere, hypercube"""
 
     @functools.cached_property
     def law(self) -> InputLaw:

@@ -38,30 +38,6 @@ class Projected(Hierarchy):
     Source: Allen-Zhu & Li, "Backward Feature Correction", arXiv 2001.04413, in the form of
     the authors' talk; normalised here, because raw levels differ widely in variance.
 
-    Parameters
-    ----------
-    d : int
-        Input dimension; at least twice the width with skips from x at rho < 1; above
-        the width on the sphere.
-    seed : int
-        Of the weights. Equal seeds share lower levels at every depth.
-    depth : int
-        L, 1 to 4.
-    width : int or "sqrt"
-        k, the nodes of each level; "sqrt" is ceil(sqrt(d)).
-    alpha : float or tuple of float
-        Information gap between a level and the one below it, > 0; or the weights of levels
-        2, ..., L relative to level 1.
-    rho : float
-        Obliqueness of the skips, in [0, 1].
-    kappa : float
-        Conditioning of the blocks, >= 1.
-    skips : tuple of tuples of int, optional
-        J_2, ..., J_L, each containing l-1.
-    wiring : {"densenet", "resnet"}
-    inputs : str
-        Law of the inputs, see ``targets.inputs.input_law``; not the hypercube.
-
     Raises
     ------
     ValueError

@@ -53,23 +53,6 @@ class QuadraticFeatures(PolynomialTarget):
     Features with Three-Layer Networks", arXiv 2411.17201: g(x^T A_1 x, ..., x^T A_r x) with g of degree q
     under Gaussian inputs; the laws of the A_i and B_j are ours.
 
-    Parameters
-    ----------
-    d : int
-        Input dimension; at least 2, and such that r traceless forms exist.
-    seed : int
-        Of the forms and of the link.
-    n_features : int
-        r, at most d(d+1)/2 - 1 (d(d-1)/2 on the hypercube), and C(r + q, q) <= 2000.
-    link_degree : int
-        q, 1 to 8.
-    information_exponent : int
-        k* of g, 1 to q.
-    decay : float
-        Share of each degree of g relative to the one below it, in [0.001, 1000].
-    inputs : str
-        Law of x.
-
     Raises
     ------
     ValueError
@@ -77,11 +60,17 @@ class QuadraticFeatures(PolynomialTarget):
     """
 
     d: int
+    """input dimension; at least 2, and such that r traceless forms exist"""
     seed: int
+    """of the forms and of the link"""
     n_features: int = 2
+    """r, quadratic forms, at most d(d+1)/2 - 1 (d(d-1)/2 on the hypercube), with C(r + q, q) <= 2000"""
     link_degree: int = 2
+    """q, degree of the link in the features, 1 to 8"""
     information_exponent: int = 1
+    """k*, lowest degree of the link, 1 to q"""
     decay: float = 1.0
+    """share of each degree of the link relative to the one below it, in [0.001, 1000]"""
     inputs: str = "gaussian"
 
     def __post_init__(self) -> None:

@@ -59,24 +59,6 @@ class RandomHierarchy(Target):
     Compositional Data: The Random Hierarchy Model", Phys. Rev. X 14, 031001, 2024,
     arXiv 2307.02129.
 
-    Parameters
-    ----------
-    d : int
-        Input dimension, v s^L for some L >= 1.
-    seed : int
-        Of the rules. Equal seeds share the rules of lower levels at every depth.
-    vocabulary : int
-        v, symbols of each level below the class, at least 2.
-    synonyms : int
-        m, tuples of each symbol, at least 1.
-    branching : int
-        s, length of a tuple, at least 2.
-    n_classes : int
-        n_c, at least 2.
-    depth : int, optional
-        L; None for the one that d says.
-    task : "scores" or "classification"
-
     Raises
     ------
     ValueError
@@ -88,13 +70,21 @@ class RandomHierarchy(Target):
     )
 
     d: int
+    """input dimension, v s^L for some L >= 1"""
     seed: int
+    """of the rules. Equal seeds share the rules of lower levels at every depth"""
     vocabulary: int = 4
+    """v, symbols of each level, from 2"""
     synonyms: int = 4
+    """m, tuples of each symbol, 1 to v^(s-1)"""
     branching: int = 2
+    """s, length of a tuple, from 2"""
     n_classes: int = 4
+    """n_c, from 2; n_c m <= v^s"""
     depth: int | None = None
+    """L; None for the one of d = v s^L"""
     task: str = "scores"
+    """scores (regression) or classification, of the same values"""
 
     def __post_init__(self) -> None:
         for name, minimum in (

@@ -43,29 +43,6 @@ class Sight(GaussianHierarchy):
     Source: Dandi, Pesce, Zdeborova & Krzakala, "The Computational Advantage of Depth: Learning
     High-Dimensional Hierarchical Functions with Gradient Descent", arXiv 2502.13961, eq. (1).
 
-    Parameters
-    ----------
-    d : int
-        Input dimension, at least 2.
-    seed : int
-        Of W, a and the signs.
-    epsilon : float
-        In (0, 1): the first level has round(d^epsilon) directions.
-    feature_degree : int
-        k, from 2.
-    feature_exponent : int
-        e, 2 to k: information exponent of P.
-    link_degree : int
-        q, with k q at most 16.
-    information_exponent : int
-        k* of g, 1 to q (1 in the theorem).
-    decay : float
-        Share of each degree of g relative to the one below it, in [0.001, 1000].
-    equal_weights : bool
-        Whether a is all ones.
-    inputs : str
-        Law of x.
-
     Raises
     ------
     ValueError
@@ -73,8 +50,11 @@ class Sight(GaussianHierarchy):
     """
 
     d: int
+    """input dimension, at least 2"""
     seed: int
+    """of W, a and the signs"""
     epsilon: float = 0.5
+    """exponent of the width, in (0, 1): the first level has round(d^epsilon) directions"""
     feature_degree: int = 3
     feature_exponent: int = 2
     link_degree: int = 2

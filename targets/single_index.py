@@ -27,21 +27,6 @@ class SingleIndex(IndexModel):
     Source: Ben Arous, Gheissari & Jagannath, "Online stochastic gradient descent on non-convex
     losses from high-dimensional inference", JMLR 22, 2021.
 
-    Parameters
-    ----------
-    d : int
-        Input dimension; at least 2 on the sphere.
-    seed : int
-        Of the direction and the signs.
-    information_exponent : int
-        k*, 1 to the degree.
-    degree : int
-        D, 1 to 16.
-    decay : float
-        Share of each degree relative to the one below it, in [0.001, 1000].
-    inputs : str
-        Law of x.
-
     Raises
     ------
     ValueError

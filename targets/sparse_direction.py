@@ -49,21 +49,6 @@ class SparseDirection(PolynomialTarget):
     2001.04413, and of the degree staircase of Ghorbani, Mei, Misiakiewicz & Montanari, Ann.
     Statist. 49, 2021.
 
-    Parameters
-    ----------
-    d : int
-        Input dimension, at least the sparsity; at least 2 on the sphere.
-    seed : int
-        Of the direction.
-    power : int
-        p, 1 to 16.
-    sparsity : int or None
-        Nonzero entries of w; None for w uniform on the unit sphere.
-    hermite : bool
-        Whether the label is the Hermite twin.
-    inputs : str
-        Law of x.
-
     Raises
     ------
     ValueError
@@ -71,10 +56,15 @@ class SparseDirection(PolynomialTarget):
     """
 
     d: int
+    """input dimension, at least the sparsity; at least 2 on the sphere"""
     seed: int
+    """of the direction"""
     power: int = 4
+    """p, 1 to 16"""
     sparsity: int | None = 4
+    """nonzero entries of w, 1 to d; None for w uniform on the sphere"""
     hermite: bool = False
+    """the Hermite twin, all of degree p (gaussian and sphere only)"""
     inputs: str = "gaussian"
 
     def __post_init__(self) -> None:

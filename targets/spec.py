@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
-from collections.abc import Mapping
+import functools
+import importlib.util
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
-
-INPUTS = (
-    "gaussian",
-    "law of x: gaussian[:condition=10], mixture[:separation=0.8,weight=0.5], cube, sphere, hypercube",
-)
-"""Default and one line of the parameter that every family on vectors has."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +23,6 @@ class FamilySpec:
         "module:Class".
     summary, formula, source, degree : str
         For people.
-    parameters : mapping name -> (default, one line)
-        The fields of the class after ``d`` and ``seed``.
     refused_inputs : mapping law -> reason
         Laws of the inputs that the family does not admit, as in the class.
     """
@@ -36,5 +33,59 @@ class FamilySpec:
     formula: str
     source: str
     degree: str
-    parameters: Mapping[str, tuple[Any, str]]
     refused_inputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @functools.cached_property
+    def parameters(self) -> Mapping[str, tuple[Any, str]]:
+        """Parameter -> (default, one line), as the class declares them."""
+        return declared_parameters(self.path)
+
+
+def declared_parameters(path: str) -> dict[str, tuple[Any, str]]:
+    """Parameters of a family, read from the source of its class: nothing is imported.
+
+    A parameter is a field of the dataclass that has a default, and the string below the field is its
+    line; a field without one has the line of the base class that declares a field of this name.
+
+    Parameters
+    ----------
+    path : str
+        "module:Class".
+
+    Returns
+    -------
+    dict name -> (default, one line)
+        In the order of the fields.
+    """
+    defaults: dict[str, Any] = {}
+    lines: dict[str, str] = {}
+    for definition in reversed(list(_definitions(*path.split(":")))):  # bases first, as dataclasses have it
+        for field, below in itertools.pairwise([*definition.body, ast.Pass()]):
+            if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
+                continue
+            if "ClassVar" in ast.dump(field.annotation):
+                continue
+            if field.value is not None:
+                defaults[field.target.id] = ast.literal_eval(field.value)
+            if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+                lines[field.target.id] = str(below.value.value)
+    return {name: (default, lines.get(name, "")) for name, default in defaults.items()}
+
+
+def _definitions(module: str, name: str) -> Iterator[ast.ClassDef]:
+    """The class and, after it, its bases."""
+    for node in _source(module).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            yield node
+            for base in node.bases:
+                if isinstance(base, ast.Name):
+                    yield from _definitions(module, base.id)
+        elif isinstance(node, ast.ImportFrom) and node.module and name in {a.name for a in node.names}:
+            yield from _definitions(node.module, name)
+
+
+@functools.cache
+def _source(module: str) -> ast.Module:
+    spec = importlib.util.find_spec(module)
+    assert spec is not None and spec.origin is not None, module
+    return ast.parse(Path(spec.origin).read_bytes())

@@ -40,32 +40,6 @@ class Squares(Hierarchy):
     Source: Allen-Zhu & Li, "Backward Feature Correction", arXiv 2001.04413; normalised here,
     because raw levels differ widely in variance.
 
-    Parameters
-    ----------
-    d : int
-        Input dimension; at least twice the width with skips from h_1 at rho < 1;
-        above the width on the sphere.
-    seed : int
-        Of the weights. Equal seeds share lower levels at every depth.
-    depth : int
-        L, 2 to 4.
-    width : int or "sqrt"
-        k, the nodes of each level above the first; "sqrt" is ceil(sqrt(d)).
-    alpha : float or tuple of float
-        Information gap between a level and the one below it, > 0; or the weights of levels
-        3, ..., L relative to level 2.
-    rho : float
-        Obliqueness of the skips, in [0, 1].
-    kappa : float
-        Conditioning of the blocks, >= 1.
-    skips : tuple of tuples of int, optional
-        J_2, ..., J_L, each containing l-1.
-    wiring : {"densenet", "resnet"}
-    inputs : str
-        Law of the inputs, see ``targets.inputs.input_law``; not the hypercube.
-    rotated : bool
-        Whether the squared coordinates are those of Q x, which then has to be learned too.
-
     Raises
     ------
     ValueError
@@ -73,6 +47,7 @@ class Squares(Hierarchy):
     """
 
     rotated: bool = True
+    """square the coordinates of Q x, Q Haar orthogonal, not of x"""
 
     first_output: ClassVar[int] = 2
 

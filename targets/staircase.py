@@ -33,22 +33,6 @@ class Staircase(MonomialTarget):
     Inputs: hypercube, Gaussian, cube and sphere. A mixture, or a Gaussian with a condition
     number, has dependent coordinates, whose monomials are not orthogonal: refused.
 
-    Parameters
-    ----------
-    d : int
-        Input dimension, at least levels * leap.
-    seed : int
-        Of the rotation.
-    levels : int
-        Number of monomials, at least 1.
-    leap : int
-        New coordinates in each monomial, at least 1.
-    rotated : bool
-        Take random orthonormal directions for the coordinates. For the rotation-invariant
-        laws (Gaussian, sphere) only: elsewhere the rotated coordinates are not independent.
-    inputs : str
-        Law of x.
-
     Raises
     ------
     ValueError
@@ -56,10 +40,15 @@ class Staircase(MonomialTarget):
     """
 
     d: int
+    """input dimension, at least levels * leap"""
     seed: int
+    """of the rotation"""
     levels: int = 3
+    """number of monomials, from 1"""
     leap: int = 1
+    """new coordinates in each monomial, from 1; levels * leap <= d"""
     rotated: bool = False
+    """random orthonormal directions; inputs gaussian or sphere"""
     inputs: str = "hypercube"
 
     def __post_init__(self) -> None:

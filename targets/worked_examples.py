@@ -23,9 +23,13 @@ from targets.weights import haar, stream
 @dataclasses.dataclass(frozen=True)
 class _WorkedExample(CascadeTarget):
     d: int
+    """input dimension, at least 2 (the second example: 4); at least 3 on the sphere"""
     seed: int
+    """of the rotation"""
     a: float = 0.1
+    """weight of the second level, > 0"""
     rotated: bool = False
+    """apply a random orthogonal matrix to x first"""
     inputs: str = "gaussian"
 
     def __post_init__(self) -> None:
@@ -137,19 +141,6 @@ class WorkedExample1(_WorkedExample):
     Hidden features are s_1 = (x_1, x_2) and s_2 = s_1^2.
 
     Source: talk on Allen-Zhu & Li, arXiv 2001.04413.
-
-    Parameters
-    ----------
-    d : int
-        Input dimension, at least 2.
-    seed : int
-        Of the rotation.
-    a : float
-        Weight of the second level, > 0.
-    rotated : bool
-        Whether a Haar orthogonal matrix is applied to x first.
-    inputs : str
-        Law of the inputs, see ``targets.inputs.input_law``; not the hypercube.
     """
 
     def _minimum_d(self) -> int:
@@ -173,19 +164,6 @@ class WorkedExample2(_WorkedExample):
     not contaminated here. Hidden features are s_1 = (x_1, x_2) and s_2 = s_1^2 + (x_3, x_4).
 
     Source: talk on Allen-Zhu & Li, arXiv 2001.04413.
-
-    Parameters
-    ----------
-    d : int
-        Input dimension, at least 4.
-    seed : int
-        Of the rotation.
-    a : float
-        Weight of the second level, > 0.
-    rotated : bool
-        Whether a Haar orthogonal matrix is applied to x first.
-    inputs : str
-        Law of the inputs, see ``targets.inputs.input_law``; not the hypercube.
     """
 
     def _minimum_d(self) -> int:

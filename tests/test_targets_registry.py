@@ -14,9 +14,23 @@ from targets.registry import FAMILIES, load_family, make_target, validate
 def test_static_parameters_are_the_fields_and_defaults_of_the_class(name):
     fields = dataclasses.fields(load_family(name))
     assert [f.name for f in fields[:2]] == ["d", "seed"]
-    assert {f.name: f.default for f in fields[2:]} == {
-        key: default for key, (default, _) in FAMILIES[name].parameters.items()
-    }
+    assert [(f.name, f.default) for f in fields[2:]] == [
+        (key, default) for key, (default, _) in FAMILIES[name].parameters.items()
+    ]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_parameter_is_declared_once_and_shown_from_there(name, capsys):
+    """With its one line below the field: the docstring of the class does not say it again."""
+    from benchmarks.listing import print_certificate
+
+    for definition in load_family(name).__mro__[:-1]:
+        assert "Parameters\n" not in (definition.__doc__ or "")
+    print_certificate(name, 8, [], 0)
+    shown = " ".join(capsys.readouterr().out.split())
+    for key, (_, line) in FAMILIES[name].parameters.items():
+        assert line and "\n" not in line
+        assert f"{key} {line} (default" in shown, key
 
 
 @pytest.mark.parametrize("name", FAMILIES)
