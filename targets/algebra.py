@@ -8,6 +8,7 @@ variable never carry an odd exponent.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import functools
 import math
@@ -166,24 +167,24 @@ class Polynomial(Terms):
         return monomials @ self.coefficients
 
 
-class Series(Terms):
+class Series(Terms, abc.ABC):
     """q functions by degree under a law. Linear combinations (``mapped``, ``merged``) keep it."""
 
+    @abc.abstractmethod
     def gram(self, degree: int | None = None) -> np.ndarray:
         """Inner products E f_a f_b of the parts of one degree (of all degrees >= 1), shape (q, q)."""
-        raise NotImplementedError
 
     def grams(self) -> dict[int, np.ndarray]:
         """Covariances by degree: degree >= 1 -> array of shape (q, q)."""
         return {int(p): self.gram(int(p)) for p in np.unique(self.degrees) if p > 0}
 
+    @abc.abstractmethod
     def linear_form(self) -> np.ndarray:
         """v with degree-1 part v . (w - E w); shape (q, m)."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def quadratic_form(self) -> np.ndarray:
         """A, symmetric, such that the degree-2 part is w^T A w and lower terms; shape (q, m, m)."""
-        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

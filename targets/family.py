@@ -247,9 +247,3 @@ class Hierarchy(CascadeTarget):
             contamination=contaminations(self.blueprint, self._normalised),
             condition_numbers=condition_numbers(self.weight_matrices, self.sd),
         )
-
-    def rerandomised(self) -> CascadeTarget:
-        """The negative control in which every level stands on lower levels of its own."""
-        from targets.rerandomised import Rerandomised
-
-        return Rerandomised(self)

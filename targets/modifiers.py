@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hierbench.checks import flag, integer, is_real, one_of, real, scale
+from hierbench.errors import refusal
 
 if TYPE_CHECKING:
     from targets.base import Target
@@ -42,7 +43,7 @@ MODIFIERS: Mapping[str, tuple[Any, str]] = {
 """Parameter -> (default, one line); a default changes nothing."""
 
 RERANDOMISED = ("projected", "squares")
-"""Families with a method ``rerandomised``; a test holds this to the classes."""
+"""Families whose levels are drawn one by one; a test holds this to the classes."""
 
 
 def in_use(params: Mapping[str, Any]) -> bool:
@@ -104,12 +105,12 @@ def _controlled(target: Target, control: str) -> Target:
 
         return Flat(target)
     if control == "rerandomised":
-        rerandomised = getattr(target, "rerandomised", None)
-        if rerandomised is None:
-            raise ValueError(
-                f"control = 'rerandomised' needs levels that are drawn one by one: "
-                f"{' and '.join(RERANDOMISED)} have them"
-            )
-        result: Target = rerandomised()
-        return result
+        from targets.family import Hierarchy
+        from targets.rerandomised import Rerandomised
+
+        if not isinstance(target, Hierarchy):
+            allowed = ", ".join(c for c in CONTROLS if c != control) + " for this family"
+            remedy = f"{' and '.join(RERANDOMISED)} have levels that are drawn one by one"
+            raise ValueError(refusal("control", control, allowed, remedy))
+        return Rerandomised(target)
     return target
