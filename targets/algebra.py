@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
+from hierbench.errors import refusal
 
 from targets.orthogonal import MAX_DEGREE, Univariate
 
@@ -428,7 +429,7 @@ def _two_indices(exponents: np.ndarray, unit: int) -> tuple[int, int]:
     """The variables i <= j of a product z_i^unit z_j^unit."""
     used = np.flatnonzero(exponents)
     if (exponents[used] % unit).any():
-        raise ValueError(f"exponents {exponents[used].tolist()} are not multiples of {unit}")
+        raise ValueError(refusal("exponents", exponents[used].tolist(), f"multiples of {unit}"))
     return int(used[0]), int(used[-1])
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from hierbench.errors import refusal
 
 EPS_REL_MINIMUM_SHARE = 1e-3
 """Below this share of variance above half the top degree, eps_rel is undefined."""
@@ -157,6 +158,20 @@ class Certificate:
 def _sphere_dimension(d_plus_k: int, k: int) -> int:
     """Dimension of the polynomials of degree k on the sphere in R^d."""
     return math.comb(d_plus_k - 1, k) + (math.comb(d_plus_k - 2, k - 1) if k else 0)
+
+
+def rows_of(X: np.ndarray, d: int) -> np.ndarray:
+    """``X`` as float64 of shape (n, d).
+
+    Raises
+    ------
+    ValueError
+        On another shape.
+    """
+    X = np.asarray(X, dtype=np.float64)
+    if X.ndim != 2 or X.shape[1] != d:
+        raise ValueError(refusal("X.shape", X.shape, f"a pair (n, {d})"))
+    return X
 
 
 class Target(abc.ABC):

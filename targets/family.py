@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from hierbench.checks import integer, is_real, one_of, real, scale
+from hierbench.errors import refusal
 
 from targets.base import Certificate
 from targets.cascade import Cascade
@@ -40,20 +41,17 @@ def checked_skips(given: Any, depth: int) -> tuple[tuple[int, ...], ...] | None:
     """``given`` as sorted tuples (None stays None); ValueError on a set that no target can have."""
     if given is None:
         return None
-    if not isinstance(given, (tuple, list)) or not all(isinstance(j, (tuple, list)) for j in given):
-        raise ValueError(
-            f"skips = {given!r}: allowed is None or one list of lower levels for each of 2..{depth}"
-        )
-    if len(given) != depth - 1:
-        raise ValueError(f"skips has {len(given)} sets: depth {depth} needs {depth - 1}, J_2 to J_{depth}")
+    lists = isinstance(given, (tuple, list)) and all(isinstance(j, (tuple, list)) for j in given)
+    if not lists or len(given) != depth - 1:
+        allowed = f"a list of depth - 1 = {depth - 1} lists of lower levels, or None"
+        raise ValueError(refusal("skips", given, allowed))
     for level, sources in enumerate(given, start=2):
         good = all(isinstance(j, numbers.Integral) and not isinstance(j, bool) for j in sources)
         if not good or len(set(sources)) < len(sources) or not set(sources) <= set(range(level)):
-            raise ValueError(
-                f"skips J_{level} = {list(sources)}: allowed are distinct levels of 0..{level - 1}"
-            )
+            raise ValueError(refusal(f"skips J_{level}", sources, f"distinct levels of 0..{level - 1}"))
         if level - 1 not in sources:
-            raise ValueError(f"skips J_{level} = {list(sources)}: add {level - 1}, the level just below")
+            allowed, remedy = f"lists that contain {level - 1}", f"add {level - 1}, the level just below"
+            raise ValueError(refusal(f"skips J_{level}", sources, allowed, remedy))
     return tuple(tuple(sorted(int(j) for j in sources)) for sources in given)
 
 
@@ -131,13 +129,11 @@ class Hierarchy(CascadeTarget):
         lowest = self.first_output
         set_("depth", integer("depth", self.depth, lowest))
         if self.depth > MAX_DEPTH:
-            raise ValueError(
-                f"depth = {self.depth} (degree 2^{self.depth}): allowed are depths {lowest} to {MAX_DEPTH}, "
-                "past which powers of the input leave float64"
-            )
+            remedy = f"at degree 2^{self.depth} powers of the input leave float64"
+            raise ValueError(refusal("depth", self.depth, f"integers from {lowest} to {MAX_DEPTH}", remedy))
         if self.width != "sqrt":
             if isinstance(self.width, str):
-                raise ValueError(f"width = {self.width!r}: allowed are integers from 1 and 'sqrt'")
+                raise ValueError(refusal("width", self.width, "integers from 1 and 'sqrt'"))
             set_("width", integer("width", self.width, 1))
         set_("alpha", self._checked_alpha())
         set_("rho", real("rho", self.rho, "a number in [0, 1]", is_real(self.rho) and 0 <= self.rho <= 1))
@@ -146,22 +142,17 @@ class Hierarchy(CascadeTarget):
         set_("skips", checked_skips(self.skips, self.depth))
         one_of("wiring", self.wiring, WIRINGS)
         if self.wiring == "resnet" and self.skips is not None:
-            raise ValueError(
-                "skips with wiring = 'resnet': the residual stream has no skip sets; leave them out"
-            )
+            allowed = "one value, None, with wiring = 'resnet'"
+            raise ValueError(refusal("skips", self.skips, allowed, "the residual stream has no skip sets"))
         k = self.k
         if k > self.d:
-            raise ValueError(f"width = {k} with d = {self.d}: width may be at most d; raise d or lower width")
+            raise ValueError(refusal("width", k, f"integers up to d = {self.d}", "raise d or lower width"))
         if self._has_oblique_skips() and self.rho < 1 and self.d < 2 * k:
-            raise ValueError(
-                f"d = {self.d} with width {k}: skips at rho < 1 need d >= {2 * k} (twice the width); "
-                f"raise d, lower width or set rho = 1"
-            )
+            allowed = f"integers from {2 * k}, twice the width, with skips at rho < 1"
+            raise ValueError(refusal("d", self.d, allowed, "raise d, lower width or set rho = 1"))
         if self.law.name == "sphere" and k == self.d:  # the law refuses itself where it is unsuitable
-            raise ValueError(
-                f"width = {k} with d = {self.d} on the sphere, where squares of all coordinates sum to a "
-                "constant: width may be at most d - 1; raise d or lower width"
-            )
+            remedy = "there the squares of all coordinates sum to a constant; raise d or lower width"
+            raise ValueError(refusal("width", k, f"integers up to d - 1 = {k - 1} on the sphere", remedy))
 
     def _checked_alpha(self) -> float | tuple[float, ...]:
         def positive(value: Any) -> float:
@@ -171,10 +162,8 @@ class Hierarchy(CascadeTarget):
             return positive(self.alpha)
         wanted = self.depth - self.first_output
         if len(self.alpha) != wanted:
-            raise ValueError(
-                f"alpha has {len(self.alpha)} values: depth {self.depth} needs {wanted}, one for each of the "
-                f"levels above {self.first_output}, or one number for its powers"
-            )
+            levels = f"one for each level above {self.first_output}"
+            raise ValueError(refusal("alpha", self.alpha, f"one number, or a list of {wanted}, {levels}"))
         return tuple(positive(value) for value in self.alpha)
 
     @property

@@ -7,8 +7,9 @@ import functools
 import math
 
 import numpy as np
+from hierbench.errors import refusal
 
-from targets.base import Certificate, Estimate
+from targets.base import Certificate, Estimate, rows_of
 from targets.inputs import Gaussian, UniformSphere
 from targets.ridge import ridge, ridge_gram
 from targets.weights import stream
@@ -45,21 +46,20 @@ class Flat(Wrapper):
     """
 
     def __post_init__(self) -> None:
-        require_real(self.base, "control = 'flat'")
+        require_real(self.base, "control", "flat")
         law = self.law
         if not isinstance(law, Gaussian | UniformSphere) or (self.d < 2 and law.name == "sphere"):
-            given = "this family's own inputs" if law is None else f"inputs = {law.text!r}, d = {self.d}"
-            raise ValueError(
-                f"control = 'flat' on {given}: allowed are gaussian and, from d = 2, sphere, whose "
-                "polynomials of one degree in random directions have a variance in closed form"
-            )
+            inputs = "this family's own" if law is None else law.text
+            allowed = "gaussian and, from d = 2, sphere with control = 'flat'"
+            remedy = "for these the variance of polynomials in random directions has a closed form"
+            raise ValueError(refusal("inputs", inputs, allowed, remedy))
 
     @functools.cached_property
     def shares(self) -> dict[int, float]:
         """Share of variance of each degree, summing to 1."""
         found = self.base.certificate().degree_share
         if not found:
-            raise ValueError("control = 'flat' needs the variance by degree, unknown for this target")
+            raise ValueError(refusal("control", "flat", "targets whose variance by degree is known"))
         # A sampled share may come out below zero by its standard error.
         kept = {p: max(e.value, 0.0) for p, e in found.items()}
         total = math.fsum(kept.values())
@@ -83,9 +83,7 @@ class Flat(Wrapper):
         return found
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
-        X = np.asarray(X, dtype=np.float64)
-        if X.ndim != 2 or X.shape[1] != self.d:
-            raise ValueError(f"inputs of shape {X.shape}: this target needs (n, {self.d})")
+        X = rows_of(X, self.d)
         law = self.law
         assert law is not None
         y = np.empty(len(X))

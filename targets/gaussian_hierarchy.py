@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 from hierbench.checks import flag, integer
+from hierbench.errors import refusal
 
 from targets.algebra import Polynomial, mapped, merged
 from targets.harmonics import (
@@ -65,10 +66,8 @@ class GaussianHierarchy(PolynomialTarget):
         k = bounded("feature_degree", self.feature_degree, 2, MAX_TARGET_DEGREE, "the degree of the label")
         levels = len(self.epsilons)
         if k**levels > MAX_TARGET_DEGREE:
-            raise ValueError(
-                f"feature_degree = {k} over {levels} levels: allowed are labels of degree at most "
-                f"{MAX_TARGET_DEGREE}; lower one of the two"
-            )
+            allowed = f"integers with feature_degree^{levels} up to {MAX_TARGET_DEGREE}"
+            raise ValueError(refusal("feature_degree", k, allowed, "lower it, or take fewer epsilons"))
         reason = f"so that the degree of the label is at most {MAX_TARGET_DEGREE}"
         q = bounded("link_degree", self.link_degree, 1, MAX_TARGET_DEGREE // k**levels, reason)
         first = bounded("feature_exponent", self.feature_exponent, 2, k, "the feature's degree")
@@ -86,10 +85,9 @@ class GaussianHierarchy(PolynomialTarget):
         # On the sphere sum_i He_2(<w_i, x>) over a whole basis is constant.
         most = self.d - 1 if self.law.name == "sphere" else self.d
         if width > most:
-            raise ValueError(
-                f"{width} orthonormal directions in d = {self.d}: allowed are {most}; "
-                "lower epsilon or the number of features, or raise d"
-            )
+            remedy = "lower epsilon or the number of features, or raise d"
+            allowed = f"integers up to {most}"
+            raise ValueError(refusal("number of orthonormal directions", width, allowed, remedy))
 
     @property
     def branching(self) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from hierbench.errors import refusal
 
 from targets.algebra import Polynomial, laplacian, mapped, merged
 from targets.inputs import Gaussian, InputLaw
@@ -28,7 +29,7 @@ def recurrence(law: InputLaw, degree: int) -> np.ndarray:
     elif law.name == "gaussian":
         b = k
     else:
-        raise ValueError(f"inputs = {law.text!r}: {_REASON}")
+        raise ValueError(refusal("inputs", law.text, "gaussian, sphere", _REASON))
     return np.concatenate([[1.0, 1.0], b])[: degree + 1]
 
 

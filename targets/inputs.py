@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from hierbench.errors import refusal, unknown
 
 from targets.measures import Measure, Product, Sphere
 from targets.orthogonal import HERMITE, LEGENDRE, TWO_POINT, two_gaussians, two_points
@@ -274,40 +275,34 @@ def input_law(text: str, d: int, seed: int, refused: Mapping[str, str] | None = 
     ValueError
         One line: what was given, what is allowed, why a law is refused.
     """
-    if not isinstance(text, str):
-        raise ValueError(f"inputs = {text!r}: allowed are {', '.join(LAWS)}")
     refused = refused or {}
-    name, _, rest = text.partition(":")
-    if name not in LAWS:
+    name, _, rest = text.partition(":") if isinstance(text, str) else ("", "", "")
+    if name not in LAWS or name in refused:
         allowed = ", ".join(law for law in LAWS if law not in refused)
-        raise ValueError(f"inputs = {text!r}: allowed are {allowed}")
-    if name in refused:
-        allowed = ", ".join(law for law in LAWS if law not in refused)
-        raise ValueError(f"inputs = {name!r} is refused: {refused[name]}; allowed are {allowed}")
-    known = {"gaussian": ("condition",), "mixture": ("separation", "weight")}.get(name, ())
+        remedy = f"{name} is refused: {refused[name]}" if name in refused else ""
+        raise ValueError(refusal("inputs", text, allowed, remedy))
+    parameters = {"gaussian": ("condition",), "mixture": ("separation", "weight")}.get(name, ())
     values: dict[str, float] = {}
     for part in rest.split(",") if rest else []:
         key, _, value = (s.strip() for s in part.partition("="))
-        if key not in known:
-            options = f"its parameters are {', '.join(known)}" if known else "it has no parameters"
-            raise ValueError(f"inputs = {text!r}: {name} has no {key!r}; {options}")
+        if key not in parameters:
+            raise ValueError(unknown(f"parameter of {name} inputs", key, parameters))
         try:
             values[key] = float(value)
         except ValueError:
-            raise ValueError(f"inputs = {text!r}: {key} = {value!r} is no number") from None
+            raise ValueError(refusal(f"{key} of {name} inputs", value, "a number")) from None
     if name == "gaussian":
         condition = values.get("condition", 1.0)
         if not 1.0 <= condition < 1e12:
-            raise ValueError(f"inputs = {text!r}: condition is allowed from 1 to 1e12")
+            raise ValueError(refusal("condition of gaussian inputs", condition, "a number from 1 to 1e12"))
         return Gaussian(d, condition, seed) if condition > 1.0 else Gaussian(d)
     if name == "mixture":
         separation, weight = values.get("separation", 0.8), values.get("weight", 0.5)
         if not 0.0 < separation < 1.0:
-            raise ValueError(
-                f"inputs = {text!r}: separation is allowed in (0, 1), 1 being the variance along it"
-            )
+            allowed = "a number in (0, 1), 1 being the variance along it"
+            raise ValueError(refusal("separation of mixture inputs", separation, allowed))
         if not 0.01 <= weight <= 0.99:
-            raise ValueError(f"inputs = {text!r}: weight is allowed in [0.01, 0.99]")
+            raise ValueError(refusal("weight of mixture inputs", weight, "a number in [0.01, 0.99]"))
         return Mixture(d, separation, weight, seed)
     if name == "cube":
         return Cube(d)

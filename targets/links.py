@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from hierbench.checks import is_real, real
+from hierbench.errors import refusal
 
 from targets.algebra import Polynomial, TooManyTermsError, mapped, merged
 from targets.harmonics import part_of_degree
@@ -30,7 +31,7 @@ MAX_ENTRIES = 400_000_000
 def bounded(name: str, value: Any, low: int, high: int, reason: str) -> int:
     """``value`` as an int; ValueError unless it is an integer from ``low`` to ``high``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
-        raise ValueError(f"{name} = {value!r}: allowed are integers from {low} to {high}, {reason}")
+        raise ValueError(refusal(name, value, f"integers from {low} to {high}, {reason}"))
     return int(value)
 
 
@@ -175,7 +176,5 @@ def check_monomials(r: int, degree: int, name: str) -> None:
     """ValueError where a link of r variables has more monomials than ``MAX_MONOMIALS``."""
     monomials = math.comb(r + degree, degree)
     if monomials > MAX_MONOMIALS:
-        raise ValueError(
-            f"{name} = {r} with degree {degree}: {monomials} monomials, allowed are {MAX_MONOMIALS}; "
-            "lower one of the two"
-        )
+        allowed = f"integers with at most {MAX_MONOMIALS} monomials of degree up to {degree}"
+        raise ValueError(refusal(name, r, allowed, f"it has {monomials}: lower it or the degree"))

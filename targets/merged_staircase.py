@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from hierbench.checks import integer, is_real, scale
+from hierbench.errors import refusal
 
 from targets.monomials import Monomial, MonomialTarget, leap_levels, leap_of
 
@@ -71,21 +72,20 @@ class MergedStaircase(MonomialTarget):
         ones = tuple((1,) * len(s) for s in sets)
         powers = ones if self.powers is None else _nested("powers", self.powers)
         if [len(p) for p in powers] != [len(s) for s in sets]:
-            raise ValueError(f"powers = {self.powers!r}: allowed is one power for each coordinate of sets")
+            raise ValueError(refusal("powers", self.powers, "one power for each coordinate of sets"))
         for s in sets:
             if len(set(s)) < len(s) or min(s) < 1 or max(s) > self.d:
-                raise ValueError(f"set {s} of sets: allowed are distinct coordinates from 1 to d = {self.d}")
+                allowed = f"distinct coordinates from 1 to d = {self.d}"
+                raise ValueError(refusal("an entry of sets", s, allowed))
         if max(p for ps in powers for p in ps) > MAX_POWER or min(p for ps in powers for p in ps) < 1:
-            raise ValueError(f"powers = {self.powers!r}: allowed are integers from 1 to {MAX_POWER}")
+            raise ValueError(refusal("powers", self.powers, f"integers from 1 to {MAX_POWER}"))
         if powers != ones and self.law.name != "gaussian":
-            raise ValueError(
-                f"powers above 1 with inputs = {self.inputs!r}: Hermite polynomials are allowed with "
-                "gaussian inputs; leave powers out otherwise"
-            )
+            allowed = "gaussian with powers above 1, which are those of Hermite polynomials"
+            raise ValueError(refusal("inputs", self.inputs, allowed, "leave powers out otherwise"))
         pairs = [sorted(zip(s, p, strict=True)) for s, p in zip(sets, powers, strict=True)]
         for i, pair in enumerate(pairs):
             if pair in pairs[:i]:
-                raise ValueError(f"set {sets[i]} of sets comes twice: allowed are distinct monomials")
+                raise ValueError(refusal("sets", self.sets, "distinct monomials", f"{sets[i]} comes twice"))
         # However they were written, equal monomials are equal fields.
         set_ = functools.partial(object.__setattr__, self)
         set_("sets", tuple(tuple(j for j, _ in pair) for pair in pairs))
@@ -125,13 +125,13 @@ class MergedStaircase(MonomialTarget):
 def _nested(name: str, value: Any) -> tuple[tuple[int, ...], ...]:
     """Sequences of sequences of integers, as tuples."""
     if not _is_sequence(value) or not value or not all(_is_sequence(s) and s for s in value):
-        raise ValueError(f"{name} = {value!r}: allowed is a list of lists of integers, none of them empty")
+        raise ValueError(refusal(name, value, "a list of lists of integers, none of them empty"))
     return tuple(tuple(integer(f"an entry of {name}", j, 1) for j in s) for s in value)
 
 
 def _checked_weights(weights: Any, n: int) -> tuple[float, ...]:
     if not _is_sequence(weights) or len(weights) != n or not all(is_real(w) and w != 0 for w in weights):
-        raise ValueError(f"weights = {weights!r}: allowed is None or {n} numbers, one a set, none of them 0")
+        raise ValueError(refusal("weights", weights, f"{n} numbers, one a set, none of them 0, or None"))
     return tuple(math.copysign(scale("size of a weight", abs(w), zero=False), w) for w in weights)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from itertools import pairwise
 
+from hierbench.errors import refusal
+
 from targets.gaussian_hierarchy import GaussianHierarchy
 from targets.links import bounded
 from targets.sight import exponent
@@ -62,13 +64,11 @@ class Might(GaussianHierarchy):
     inputs: str = "gaussian"
 
     def __post_init__(self) -> None:
-        given = self.epsilons
-        if not isinstance(given, tuple | list) or not given:
-            raise ValueError(f"epsilons = {given!r}: allowed is a decreasing list of numbers in (0, 1)")
-        found = tuple(exponent("epsilons", e) for e in given)
-        if any(above <= below for above, below in pairwise(found)):
-            raise ValueError(f"epsilons = {given!r}: allowed is a decreasing list of numbers in (0, 1)")
-        object.__setattr__(self, "epsilons", found)
+        is_list = isinstance(self.epsilons, tuple | list) and len(self.epsilons) > 0
+        epsilons = tuple(exponent("epsilons", e) for e in self.epsilons) if is_list else ()
+        if not is_list or any(above <= below for above, below in pairwise(epsilons)):
+            raise ValueError(refusal("epsilons", self.epsilons, "a decreasing list of numbers in (0, 1)"))
+        object.__setattr__(self, "epsilons", epsilons)
         bounded("n_features", self.n_features, 1, 10**6, "each with directions of its own")
         super().__post_init__()
 

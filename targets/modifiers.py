@@ -69,7 +69,8 @@ def modified(build: Callable[[int], Target], d: int, given: Mapping[str, Any]) -
     margin, offset = (scale(name, values[name], zero=True) for name in ("margin", "offset"))
     for name, value in (("margin", margin), ("offset", offset)):
         if not classify and value != MODIFIERS[name][0]:
-            raise ValueError(f"{name} = {value:g} is for classification: give classify = true as well")
+            allowed = f"one value, {MODIFIERS[name][0]:g}, in regression"
+            raise ValueError(refusal(name, value, allowed, "give classify = true as well"))
     target = _beside_x_0(build, d) if classify else build(d)
     target = _controlled(target, control)
     if remainder > 0:

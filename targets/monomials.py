@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+from hierbench.errors import refusal
 
 from targets.algebra import Polynomial, mapped, merged
 from targets.polynomial import PolynomialTarget
@@ -70,10 +71,8 @@ class MonomialTarget(PolynomialTarget):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.law.isotropic:
-            raise ValueError(
-                f"inputs = {self.inputs!r} is refused: {_DEPENDENT}; "
-                "allowed are gaussian (of condition 1), cube, sphere, hypercube"
-            )
+            allowed = "gaussian (of condition 1), cube, sphere, hypercube"
+            raise ValueError(refusal("inputs", self.inputs, allowed, f"it is refused: {_DEPENDENT}"))
 
     @property
     @abc.abstractmethod

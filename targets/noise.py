@@ -41,7 +41,7 @@ class Noisy(Wrapper):
     def __post_init__(self) -> None:
         noise = scale("noise", self.noise, zero=True)
         object.__setattr__(self, "noise", noise)
-        require_real(self.base, f"noise = {noise:g}")
+        require_real(self.base, "noise", noise)
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
         return self.base.evaluate(X)

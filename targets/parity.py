@@ -7,6 +7,7 @@ import functools
 
 import numpy as np
 from hierbench.checks import integer
+from hierbench.errors import refusal
 
 from targets.monomials import Monomial, MonomialTarget
 from targets.weights import stream
@@ -51,7 +52,7 @@ class Parity(MonomialTarget):
         super().__post_init__()
         object.__setattr__(self, "k", integer("k", self.k, 1))
         if self.k > self.d:
-            raise ValueError(f"k = {self.k}: a parity of k coordinates is allowed with k up to d = {self.d}")
+            raise ValueError(refusal("k", self.k, f"integers from 1 to d = {self.d}"))
 
     @functools.cached_property
     def support(self) -> tuple[int, ...]:

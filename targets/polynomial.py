@@ -12,7 +12,7 @@ import numpy as np
 from hierbench.checks import integer
 
 from targets.algebra import Polynomial, TooManyTermsError
-from targets.base import Certificate, Estimate, Target
+from targets.base import Certificate, Estimate, Target, rows_of
 from targets.certify import Model, certify, sampled_scale
 from targets.inputs import InputLaw, Reduction, input_law
 from targets.spectrum import Spectrum, spectrum_of
@@ -44,10 +44,7 @@ class InputTarget(Target):
         return self.law.sample(n, rng)
 
     def _rows(self, X: np.ndarray) -> np.ndarray:
-        X = np.asarray(X, dtype=np.float64)
-        if X.ndim != 2 or X.shape[1] != self.d:
-            raise ValueError(f"inputs of shape {X.shape}: this target needs (n, {self.d})")
-        return X
+        return rows_of(X, self.d)
 
 
 class PolynomialTarget(InputTarget):

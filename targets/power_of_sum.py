@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from hierbench.errors import refusal
 
 from targets.orthogonal import Univariate
 
@@ -36,7 +37,7 @@ def variances_of_power(weights: np.ndarray, factor: Univariate, power: int) -> t
         By degree; the entry of degree 0 is 0.
     """
     if not factor.symmetric:
-        raise ValueError(f"{factor.name}: allowed are laws symmetric about 0")
+        raise ValueError(refusal("factor", factor.name, "laws symmetric about 0"))
     shape = (power + 1,) * 3
     total = np.zeros(shape)
     total[0, 0, 0] = 1.0

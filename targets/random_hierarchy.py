@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 from hierbench.checks import integer, one_of
+from hierbench.errors import refusal
 
-from targets.base import Certificate, Estimate, Target
+from targets.base import Certificate, Estimate, Target, rows_of
 from targets.sentences import degree_shares
 from targets.weights import stream
 
@@ -98,27 +99,21 @@ class RandomHierarchy(Target):
             object.__setattr__(self, name, integer(name, getattr(self, name), minimum))
         one_of("task", self.task, TASKS)
         v, m, s = self.vocabulary, self.synonyms, self.branching
-        found = self._depth_from_d()
-        if self.depth is not None and integer("depth", self.depth, 1) != found:
-            raise ValueError(
-                f"depth = {self.depth} with d = {self.d}: allowed is d = vocabulary * branching^depth = "
-                f"{v * s**self.depth}, or depth = {found}; depth may be left out"
-            )
-        object.__setattr__(self, "depth", found)
+        depth = self._depth_from_d()
+        if self.depth is not None and integer("depth", self.depth, 1) != depth:
+            remedy = f"leave it out, or give d = vocabulary * branching^depth = {v * s**self.depth}"
+            raise ValueError(refusal("depth", self.depth, f"one value, {depth}, with d = {self.d}", remedy))
+        object.__setattr__(self, "depth", depth)
         if v**s > MAX_TUPLES:
-            raise ValueError(
-                f"vocabulary^branching = {v}^{s}: the table of tuples is allowed up to {MAX_TUPLES}"
-            )
+            remedy = "there is a table of all tuples"
+            raise ValueError(refusal("vocabulary^branching", v**s, f"integers up to {MAX_TUPLES}", remedy))
         if self.n_classes * m > v**s:
-            raise ValueError(
-                f"n_classes * synonyms = {self.n_classes} * {m} tuples, distinct so that no sentence has two "
-                f"classes: allowed up to vocabulary^branching = {v**s}"
-            )
+            allowed = f"integers up to vocabulary^branching = {v**s}"
+            remedy = "tuples are distinct, so that no sentence has two classes"
+            raise ValueError(refusal("n_classes * synonyms", self.n_classes * m, allowed, remedy))
         if self.levels > 1 and v * m > v**s:
-            raise ValueError(
-                f"synonyms = {m}: allowed up to vocabulary^(branching - 1) = {v ** (s - 1)}, so that no "
-                "tuple belongs to two symbols"
-            )
+            allowed = f"integers up to vocabulary^(branching - 1) = {v ** (s - 1)}"
+            raise ValueError(refusal("synonyms", m, allowed, "no tuple belongs to two symbols"))
 
     def _depth_from_d(self) -> int:
         v, s = self.vocabulary, self.branching
@@ -126,10 +121,9 @@ class RandomHierarchy(Target):
         while allowed[-1] < self.d:
             allowed.append(allowed[-1] * s)
         if allowed[-1] != self.d:
-            raise ValueError(
-                f"d = {self.d}: allowed is d = vocabulary * branching^depth = {v} * {s}^depth, "
-                f"next to it {' and '.join(map(str, allowed[-2:]))}"
-            )
+            nearest = f"next to it {' and '.join(map(str, allowed[-2:]))}"
+            law = f"vocabulary * branching^depth = {v} * {s}^depth"
+            raise ValueError(refusal("d", self.d, law, nearest))
         return len(allowed)
 
     @property
@@ -256,9 +250,7 @@ class RandomHierarchy(Target):
 
     def _parts(self, X: np.ndarray) -> list[list[np.ndarray]]:
         """``_parsed`` of chunk after chunk, at least one."""
-        X = np.asarray(X, dtype=np.float64)
-        if X.ndim != 2 or X.shape[1] != self.d:
-            raise ValueError(f"inputs of shape {X.shape}: this target needs (n, {self.d})")
+        X = rows_of(X, self.d)
         return [self._parsed(X[i : i + _CHUNK], i) for i in range(0, max(len(X), 1), _CHUNK)]
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
@@ -282,7 +274,8 @@ class RandomHierarchy(Target):
             With more than 2^16 of them.
         """
         if self.n_sentences > MAX_SENTENCES:
-            raise ValueError(f"{self.n_sentences} sentences: they are listed up to {MAX_SENTENCES}")
+            allowed = f"integers up to {MAX_SENTENCES}"
+            raise ValueError(refusal("number of sentences to list", self.n_sentences, allowed))
         highs = (self.n_classes, *(self.synonyms,) * self._nodes)
         choices = np.stack(np.unravel_index(np.arange(self.n_sentences), highs), axis=1)
         return self._spelled(choices[:, 0], choices[:, 1:])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from hierbench.errors import unknown
 
 from targets import catalogue_dense, catalogue_discrete, catalogue_polynomials
 from targets.modifiers import MODIFIERS, modified
@@ -25,17 +26,10 @@ LAWS = ("gaussian", "mixture", "cube", "sphere", "hypercube")
 """Laws of the inputs that the parameter ``inputs`` names; a test holds this to ``targets.inputs``."""
 
 
-def _unknown(kind: str, given: str, known: Iterable[str]) -> ValueError:
-    names = sorted(known)
-    nearest = difflib.get_close_matches(given, names, n=1, cutoff=0.4)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    return ValueError(f"unknown {kind} {given!r}: {hint}known are {', '.join(names)}")
-
-
 def family(name: str) -> FamilySpec:
     """Descriptor of a family; ValueError with the nearest known name."""
     if name not in FAMILIES:
-        raise _unknown("target family", name, FAMILIES)
+        raise ValueError(unknown("target family", name, FAMILIES))
     return FAMILIES[name]
 
 
@@ -69,15 +63,15 @@ def make_target(name: str, d: int, seed: int, **params: Any) -> Target:
         One line: unknown family or parameter (with the nearest known name), or what the
         family refuses.
     """
-    own, known = family(name).parameters, parameters(name)
-    for given in params:
-        if given not in known:
-            raise _unknown(f"parameter of {name}", given, known)
-    mine = {key: value for key, value in params.items() if key in own}
-    modifiers = {key: value for key, value in params.items() if key not in own}
+    of_family, of_any = family(name).parameters, parameters(name)
+    for key in params:
+        if key not in of_any:
+            raise ValueError(unknown(f"parameter of {name}", key, of_any))
+    fields = {key: value for key, value in params.items() if key in of_family}
+    modifiers = {key: value for key, value in params.items() if key not in of_family}
     loaded = load_family(name)
     try:
-        return modified(lambda size: loaded(size, seed, **mine), d, modifiers)  # type: ignore[call-arg]
+        return modified(lambda size: loaded(size, seed, **fields), d, modifiers)  # type: ignore[call-arg]
     except ValueError as error:
         raise ValueError(f"target {name}: {error}") from None
 

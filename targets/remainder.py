@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 from hierbench.checks import is_real, real
+from hierbench.errors import refusal
 
 from targets.base import Certificate, Estimate
 from targets.inputs import Cube, Gaussian, Hypercube, Mixture
@@ -54,21 +55,17 @@ class WithRemainder(Wrapper):
         tau = self.remainder
         tau = real("remainder", tau, "a number in [0, 1)", is_real(tau) and 0 <= tau < 1)
         object.__setattr__(self, "remainder", tau)
-        require_real(self.base, f"remainder = {tau:g}")
+        require_real(self.base, "remainder", tau)
         if self.law is None:
-            raise ValueError(
-                f"remainder = {tau:g} needs vectors of a known law as inputs, and this family draws others"
-            )
+            remedy = "its inputs follow a law of their own"
+            raise ValueError(refusal("remainder", tau, "one value, 0, for this family", remedy))
         room = {"sphere": 2, "mixture": 2, "hypercube": self.degree + 1}.get(self.law.name, 1)
         if self.d < room:
-            raise ValueError(
-                f"remainder = {tau:g} of degree {self.degree + 1} on inputs = {self.law.name!r}: "
-                f"need d >= {room}, d = {self.d} given"
-            )
+            allowed = f"integers from {room} with a remainder on inputs = {self.law.name!r}"
+            raise ValueError(refusal("d", self.d, allowed, f"its degree is {self.degree + 1}"))
         if self.degree + 1 > MAX_DEGREE:
-            raise ValueError(
-                f"remainder = {tau:g}: its degree {self.degree + 1} is past the limit of {MAX_DEGREE}"
-            )
+            allowed = f"integers up to {MAX_DEGREE}"
+            raise ValueError(refusal("degree of the remainder", self.degree + 1, allowed))
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
         return self._mixed(self.base.evaluate(X), X)

@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from targets.base import Certificate, Estimate
+from targets.base import Certificate, Estimate, rows_of
 from targets.sampling import generator
 from targets.wrapper import Wrapper
 
@@ -37,9 +37,7 @@ class Shuffled(Wrapper):
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
         """The best prediction: 0, or the most frequent class."""
-        X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.d:
-            raise ValueError(f"inputs of shape {X.shape}: this target needs (n, {self.d})")
+        X = rows_of(X, self.d)
         if not self.classes:
             return np.zeros(len(X))
         return np.full(len(X), self.classes[int(np.argmax(self._frequencies))])

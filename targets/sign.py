@@ -8,9 +8,10 @@ import math
 
 import numpy as np
 from hierbench.checks import scale
+from hierbench.errors import refusal
 from scipy.special import ndtr
 
-from targets.base import Certificate, Estimate
+from targets.base import Certificate, Estimate, rows_of
 from targets.inputs import Gaussian
 from targets.sampling import generator
 from targets.wrapper import CHUNK, Wrapper, require_real, sampled
@@ -61,13 +62,14 @@ class Sign(Wrapper):
     def __post_init__(self) -> None:
         for name in ("offset", "margin", "noise"):
             object.__setattr__(self, name, scale(name, getattr(self, name), zero=True))
-        require_real(self.base, "classify")
+        require_real(self.base, "classify", True)
         most = math.sqrt((1.0 + self.offset**2) / LEAST_ACCEPTED)
         if self.margin > most:
-            raise ValueError(f"{self._margin_text()}: allowed is at most {most:.3g} here, often less")
+            raise ValueError(self._too_wide(f"{most:.3g}, often less"))
 
-    def _margin_text(self) -> str:
-        return f"margin = {self.margin:g} rejects more than {1 - LEAST_ACCEPTED:.0%} of the inputs"
+    def _too_wide(self, most: str) -> str:
+        remedy = f"it rejects more than {1 - LEAST_ACCEPTED:.0%} of the inputs"
+        return refusal("margin", self.margin, f"a number up to {most}", remedy)
 
     @property
     def d(self) -> int:  # type: ignore[override]
@@ -85,9 +87,7 @@ class Sign(Wrapper):
 
     def score(self, X: np.ndarray) -> np.ndarray:
         """z at the rows of X, shapes (n, d) -> (n,)."""
-        X = np.asarray(X, dtype=np.float64)
-        if X.ndim != 2 or X.shape[1] != self.d:
-            raise ValueError(f"inputs of shape {X.shape}: this target needs (n, {self.d})")
+        X = rows_of(X, self.d)
         return self.offset * X[:, 0] + self.base.evaluate(np.ascontiguousarray(X[:, 1:]))
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
@@ -137,7 +137,7 @@ class Sign(Wrapper):
         share = float((np.abs(score) >= self.margin).mean())
         if share < LEAST_ACCEPTED:
             most = float(np.quantile(np.abs(score), 1 - LEAST_ACCEPTED))
-            raise ValueError(f"{self._margin_text()}: allowed is at most about {most:.2g} here")
+            raise ValueError(self._too_wide(f"about {most:.2g}"))
         return share
 
     def _modified(self, found: Certificate) -> Certificate:

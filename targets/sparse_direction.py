@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from hierbench.checks import flag, integer
+from hierbench.errors import refusal
 
 from targets.algebra import Polynomial
 from targets.harmonics import NOT_HERMITE, monic, monic_polynomials, recurrence, whitened
@@ -77,12 +78,12 @@ class SparseDirection(PolynomialTarget):
             input_law(self.inputs, self.d, 0, _HERMITE_REFUSED)
         super().__post_init__()
         if self.law.name == "sphere" and self.d < 2:
-            raise ValueError(f"d = {self.d}: the sphere of dimension 0 has two points only; need d >= 2")
+            remedy = "the sphere of dimension 0 has two points only"
+            raise ValueError(refusal("d", self.d, "integers from 2 on the sphere", remedy))
         if self.degree == 0:
-            raise ValueError(
-                f"power = {self.power} with sparsity {self._support}: constant on the hypercube, where "
-                "x_i^2 = 1; take an odd power or a sparsity of at least 2"
-            )
+            remedy = "there x_i^2 = 1: the label is constant unless the sparsity is at least 2"
+            allowed = f"odd integers with sparsity {self._support} on the hypercube"
+            raise ValueError(refusal("power", self.power, allowed, remedy))
 
     @property
     def _support(self) -> int:

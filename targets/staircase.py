@@ -7,6 +7,7 @@ import functools
 
 import numpy as np
 from hierbench.checks import flag, integer
+from hierbench.errors import refusal
 
 from targets.monomials import Monomial, MonomialTarget
 from targets.weights import haar, stream
@@ -57,15 +58,11 @@ class Staircase(MonomialTarget):
         set_("levels", integer("levels", self.levels, 1))
         set_("leap", integer("leap", self.leap, 1))
         if self.levels * self.leap > self.d:
-            raise ValueError(
-                f"levels = {self.levels} of leap = {self.leap} use {self.levels * self.leap} coordinates: "
-                f"allowed is levels * leap up to d = {self.d}"
-            )
+            allowed = f"integers up to d = {self.d}"
+            raise ValueError(refusal("levels * leap", self.levels * self.leap, allowed))
         if flag("rotated", self.rotated) and self.law.name not in ("gaussian", "sphere"):
-            raise ValueError(
-                f"rotated = True with inputs = {self.inputs!r}: allowed with gaussian and sphere, under "
-                "which rotated monomials are orthogonal too"
-            )
+            remedy = "under others rotated monomials are not orthogonal"
+            raise ValueError(refusal("inputs", self.inputs, "gaussian, sphere with rotated = true", remedy))
 
     @functools.cached_property
     def monomials(self) -> tuple[tuple[tuple[float, Monomial], ...], ...]:

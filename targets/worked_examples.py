@@ -8,6 +8,7 @@ import functools
 
 import numpy as np
 from hierbench.checks import flag, integer, scale
+from hierbench.errors import refusal
 
 from targets.algebra import Polynomial, TooManyTermsError, mapped
 from targets.base import Certificate, Estimate
@@ -39,7 +40,8 @@ class _WorkedExample(CascadeTarget):
         set_("a", scale("a", self.a, zero=False))
         flag("rotated", self.rotated)
         if self.law.name == "sphere" and self.d < 3:  # the law refuses itself where it is unsuitable
-            raise ValueError(f"d = {self.d} on the sphere, where x_1^2 + x_2^2 is constant: need d >= 3")
+            remedy = "on the circle x_1^2 + x_2^2 is constant"
+            raise ValueError(refusal("d", self.d, "integers from 3 on the sphere", remedy))
 
     @property
     def degree(self) -> int:

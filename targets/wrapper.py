@@ -8,6 +8,7 @@ import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from hierbench.errors import refusal
 
 from targets.base import Certificate, Estimate, Target
 from targets.inputs import InputLaw
@@ -73,10 +74,11 @@ def law_of(target: Target) -> InputLaw | None:
     return law if isinstance(law, InputLaw) else None
 
 
-def require_real(target: Target, what: str) -> None:
-    """Raise ValueError if the labels are classes: ``what`` needs real ones."""
+def require_real(target: Target, name: str, value: object) -> None:
+    """Raise ValueError if the labels are classes: the modifier ``name = value`` needs real ones."""
     if target.classes:
-        raise ValueError(f"{what} needs real labels, and those of this family are classes already")
+        remedy = "those of this family are classes already"
+        raise ValueError(refusal(name, value, "targets with real labels", remedy))
 
 
 def padded_chunks(X: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:

@@ -547,7 +547,7 @@ def test_past_enumeration_the_shares_are_unknown_and_the_moments_exact():
     assert certificate.degree_needed(0.1) is None
     assert certificate.kernel_floor(64) == ()
     assert (certificate.variance.value, certificate.variance.exact) == (pytest.approx(1.0), True)
-    with pytest.raises(ValueError, match="listed up to 65536"):
+    with pytest.raises(ValueError, match=r"to list = .*: allowed are integers up to 65536"):
         RandomHierarchy(64, 0).sentences()
 
 
@@ -566,7 +566,7 @@ def test_what_is_no_sentence_is_refused_with_its_row():
     leaves[3, 2:] = unused
     with pytest.raises(ValueError, match="row 3 has a tuple at level 1 that no rule makes"):
         target.hidden_features(target._encoded(leaves))
-    with pytest.raises(ValueError, match=r"needs \(n, 16\)"):
+    with pytest.raises(ValueError, match=r"allowed is a pair \(n, 16\)"):
         target.evaluate(X[:, :15])
     assert target.evaluate(X[:0]).shape == (0,)
     assert [f.shape for f in target.hidden_features(X[:0])] == [(0, 8), (0, 4)]
@@ -584,15 +584,15 @@ def test_what_is_no_sentence_is_refused_with_its_row():
             "staircase",
             8,
             {"levels": 3, "leap": 3},
-            r"use 9 coordinates: allowed is levels \* leap up to d = 8",
+            r"levels \* leap = 9: allowed are integers up to d = 8",
         ),
-        ("staircase", 8, {"rotated": True}, "allowed with gaussian and sphere"),
+        ("staircase", 8, {"rotated": True}, "allowed are gaussian, sphere with rotated"),
         ("staircase", 8, {"rotated": True, "inputs": "cube"}, "inputs = 'cube'"),
         ("staircase", 8, {"rotated": 1}, "rotated = 1: allowed are true and false"),
         ("staircase", 8, {"inputs": "mixture"}, "coordinates are dependent"),
         ("staircase", 8, {"inputs": "gaussian:condition=10"}, "coordinates are dependent"),
         ("parity", 8, {"k": 0}, "k = 0: allowed are integers from 1"),
-        ("parity", 8, {"k": 9}, "up to d = 8"),
+        ("parity", 8, {"k": 9}, "k = 9: allowed are integers from 1 to d = 8"),
         ("parity", 8, {"inputs": "gaussian:condition=10"}, "allowed are gaussian"),
         ("merged-staircase", 3, {}, "coordinates from 1 to d = 3"),
         ("merged-staircase", 8, {"sets": ()}, "list of lists"),
@@ -606,15 +606,25 @@ def test_what_is_no_sentence_is_refused_with_its_row():
         ("merged-staircase", 8, {"sets": ((1,),), "weights": (float("nan"),)}, "weights"),
         ("merged-staircase", 8, {"sets": ((1,),), "powers": ((1, 2),)}, "one power for each coordinate"),
         ("merged-staircase", 8, {"sets": ((1,),), "powers": ((17,),), "inputs": "gaussian"}, "from 1 to 16"),
-        ("merged-staircase", 8, {"sets": ((1,),), "powers": ((2,),)}, "allowed with gaussian inputs"),
+        (
+            "merged-staircase",
+            8,
+            {"sets": ((1,),), "powers": ((2,),)},
+            "allowed are gaussian with powers above 1",
+        ),
         ("random-hierarchy", 10, {}, "next to it 8 and 16"),
-        ("random-hierarchy", 3, {}, r"4 \* 2\^depth, next to it 8$"),
-        ("random-hierarchy", 16, {"depth": 3}, "= 32, or depth = 2"),
+        ("random-hierarchy", 3, {}, r"4 \* 2\^depth; next to it 8$"),
+        ("random-hierarchy", 16, {"depth": 3}, "depth = 3: allowed is one value, 2, with d = 16; .* = 32"),
         ("random-hierarchy", 8, {"vocabulary": 1}, "vocabulary = 1: allowed are integers from 2"),
         ("random-hierarchy", 8, {"n_classes": 1}, "n_classes = 1"),
-        ("random-hierarchy", 8, {"n_classes": 5}, r"n_classes \* synonyms = 5 \* 4 tuples.* = 16$"),
-        ("random-hierarchy", 16, {"synonyms": 5, "n_classes": 2}, r"synonyms = 5: allowed up to .* = 4"),
-        ("random-hierarchy", 44, {"vocabulary": 2, "branching": 22}, "allowed up to 1048576"),
+        ("random-hierarchy", 8, {"n_classes": 5}, r"n_classes \* synonyms = 20: allowed .* = 16;"),
+        (
+            "random-hierarchy",
+            16,
+            {"synonyms": 5, "n_classes": 2},
+            r"synonyms = 5: allowed are integers up to .* = 4",
+        ),
+        ("random-hierarchy", 44, {"vocabulary": 2, "branching": 22}, "allowed are integers up to 1048576"),
         ("random-hierarchy", 8, {"task": "regression"}, "allowed are scores, classification"),
         ("random-hierarchy", 8, {"inputs": "gaussian"}, "unknown parameter"),
     ],

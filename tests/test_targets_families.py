@@ -61,7 +61,7 @@ def test_evaluating_leaves_the_inputs_alone_and_takes_no_rows():
     np.testing.assert_array_equal(X, before)
     assert target.evaluate(X[:0]).shape == (0,)
     assert [s.shape for s in target.hidden_features(X[:0])] == [(0, 8), (0, 3)]
-    with pytest.raises(ValueError, match=r"needs \(n, 8\)"):
+    with pytest.raises(ValueError, match=r"allowed is a pair \(n, 8\)"):
         target.evaluate(X[:, :7])
 
 
@@ -173,11 +173,11 @@ def test_width_sqrt_is_the_ceiling_of_the_root():
 @pytest.mark.parametrize(
     ("name", "d", "params", "message"),
     [
-        ("projected", 5, {}, "need d >= 6"),
-        ("projected", 2, {"rho": 1.0}, "width may be at most d"),
+        ("projected", 5, {}, "d = 5: allowed are integers from 6, twice the width"),
+        ("projected", 2, {"rho": 1.0}, "width = 3: allowed are integers up to d = 2"),
         ("projected", 8, {"depth": 0}, "depth = 0: allowed are integers from 1"),
         ("projected", 8, {"depth": 5}, r"degree 2\^5"),
-        ("projected", 8, {"depth": 20000}, "allowed are depths 1 to 4"),
+        ("projected", 8, {"depth": 20000}, "allowed are integers from 1 to 4"),
         ("projected", 8, {"depth": 2.0}, "depth = 2.0"),
         ("projected", 8, {"depth": True}, "depth = True"),
         ("projected", 8, {"width": "root"}, "'sqrt'"),
@@ -186,32 +186,32 @@ def test_width_sqrt_is_the_ceiling_of_the_root():
         ("projected", 8, {"alpha": float("nan")}, "alpha = nan"),
         ("projected", 8, {"alpha": 1e200}, r"alpha = 1e\+200: allowed .* up to 1e\+06"),
         ("projected", 8, {"depth": 3, "alpha": 1e-200}, "alpha = 1e-200: allowed .* from 1e-06"),
-        ("projected", 4, {"width": 4, "rho": 1.0, "inputs": "sphere"}, "width may be at most d - 1"),
-        ("squares", 1, {"width": 1, "inputs": "sphere"}, "width may be at most d - 1"),
+        ("projected", 4, {"width": 4, "rho": 1.0, "inputs": "sphere"}, "allowed are integers up to d - 1 = "),
+        ("squares", 1, {"width": 1, "inputs": "sphere"}, "allowed are integers up to d - 1 = "),
         ("projected", 8, {"alpha": "0.5"}, "alpha = '0.5'"),
         ("projected", 8, {"rho": 1.1}, r"allowed is a number in \[0, 1\]"),
         ("projected", 8, {"rho": -0.1}, "rho = -0.1"),
         ("projected", 8, {"kappa": 0.9}, "kappa = 0.9: allowed is a number from 1"),
-        ("projected", 8, {"skips": [[1], [2]]}, "skips has 2 sets: depth 2 needs 1"),
+        ("projected", 8, {"skips": [[1], [2]]}, "allowed is a list of depth - 1 = 1 lists"),
         ("projected", 8, {"skips": [[0]]}, "add 1"),
         ("projected", 8, {"skips": [[1, 2]]}, r"allowed are distinct levels of 0..1"),
         ("projected", 8, {"skips": [[1, 1]]}, r"allowed are distinct levels of 0..1"),
-        ("projected", 8, {"skips": "01"}, "allowed is None or one list"),
+        ("projected", 8, {"skips": "01"}, "allowed is a list of depth - 1 = 1 lists"),
         ("squares", 8, {"depth": 1}, "depth = 1: allowed are integers from 2"),
-        ("squares", 2, {}, "width may be at most d"),
+        ("squares", 2, {}, "width = 3: allowed are integers up to d = 2"),
         ("squares", 8, {"rotated": 1}, "rotated = 1: allowed are true and false"),
-        ("projected", 8, {"depth": 3, "alpha": [0.5]}, "alpha has 1 values: depth 3 needs 2"),
+        ("projected", 8, {"depth": 3, "alpha": [0.5]}, "allowed is one number, or a list of 2"),
         ("projected", 8, {"alpha": [0.0]}, "alpha = 0.0: allowed is a number > 0"),
         ("projected", 8, {"wiring": "vgg"}, "wiring = 'vgg': allowed are densenet, resnet"),
         ("squares", 8, {"wiring": "resnet", "skips": [[1]]}, "the residual stream has no skip sets"),
-        ("squares", 8, {"inputs": "hypercube"}, r"'hypercube' is refused: x_i\^2 = 1"),
+        ("squares", 8, {"inputs": "hypercube"}, r"hypercube is refused: x_i\^2 = 1"),
         ("squares", 8, {"kappa": 1e7}, "kappa = 10000000.0"),
-        ("squares", 8, {"depth": 5}, "allowed are depths 2 to 4, past which powers"),
+        ("squares", 8, {"depth": 5}, r"allowed are integers from 2 to 4; at degree 2\^5 powers"),
         ("worked-example-1", 1, {}, "d = 1: allowed are integers from 2"),
         ("worked-example-2", 3, {}, "d = 3: allowed are integers from 4"),
         ("worked-example-2", 4, {"a": -1.0}, "a = -1.0"),
         ("worked-example-1", 4, {"a": 1e200}, r"a = 1e\+200"),
-        ("worked-example-1", 2, {"inputs": "sphere"}, "need d >= 3"),
+        ("worked-example-1", 2, {"inputs": "sphere"}, "d = 2: allowed are integers from 3"),
         ("merged-staircase", 4, {"weights": (1, 1, 1e200, 1)}, r"size of a weight = 1e\+200"),
         ("squares", 8, {"noise": 1e200}, r"noise = 1e\+200: allowed is a number >= 0, up to"),
         ("squares", 8, {"classify": True, "offset": 1e300}, r"offset = 1e\+300"),

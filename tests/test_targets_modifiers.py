@@ -82,7 +82,7 @@ def test_samples_are_nested_and_targets_determined(name, params):
         params.get("control") == "shuffled"
     )
     assert target.evaluate(X[:0]).shape == (0,)
-    with pytest.raises(ValueError, match=r"needs \(n, \d\)"):
+    with pytest.raises(ValueError, match=r"allowed is a pair \(n, \d\)"):
         target.evaluate(X[:, :5])
 
 
@@ -366,7 +366,7 @@ def test_what_is_not_allowed_is_refused_in_one_line(name, d, params, message):
 def test_a_margin_that_leaves_too_little_is_refused_when_drawn():
     target = make_target(EXAMPLE, 8, 0, classify=True, margin=2.9)
     with pytest.raises(
-        ValueError, match=r"rejects more than 90% of the inputs: allowed is at most about 1\.\d"
+        ValueError, match=r"allowed is a number up to about 1\.\d; it rejects more than 90% of the inputs"
     ):
         target.sample(10, rng())
 

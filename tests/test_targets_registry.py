@@ -74,7 +74,7 @@ def test_targets_know_neither_learners_nor_the_runner():
         ("squares", {"alfa": 0.1}, "did you mean 'alpha'"),
         ("projected", {"rotated": True}, "unknown parameter of projected 'rotated'"),
         ("projected", {"width": 0}, "target projected: width = 0"),
-        ("squares", {"depth": 3, "width": 5}, "need d >= 10"),
+        ("squares", {"depth": 3, "width": 5}, "d = 8: allowed are integers from 10, twice the width"),
     ],
 )
 def test_validate_refuses_in_one_line(name, params, message):
