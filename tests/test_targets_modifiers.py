@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import pickle
 
 import numpy as np
 import pytest
@@ -12,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from targets import inputs, registry
-from targets.base import Certificate, Estimate
+from targets.base import Estimate
 from targets.family import Hierarchy
 from targets.flat import Flat
 from targets.modifiers import CONTROLS, MODIFIERS, RERANDOMISED, in_use
@@ -23,20 +21,6 @@ from targets.ridge import ridge, ridge_gram
 from targets.sign import Sign
 
 EXAMPLE = "worked-example-1"
-CHAINS = [
-    ("projected", {"noise": 0.3}),
-    (EXAMPLE, {"remainder": 0.2}),
-    (EXAMPLE, {"remainder": 0.2, "inputs": "mixture", "noise": 0.5}),
-    (EXAMPLE, {"remainder": 0.2, "inputs": "cube"}),
-    (EXAMPLE, {"control": "flat", "inputs": "sphere", "remainder": 0.1}),
-    ("squares", {"control": "flat", "inputs": "gaussian:condition=10"}),
-    (EXAMPLE, {"control": "shuffled", "noise": 1.0, "remainder": 0.1}),
-    ("projected", {"control": "rerandomised", "depth": 3, "width": 2, "noise": 0.1}),
-    ("squares", {"classify": True}),
-    (EXAMPLE, {"classify": True, "margin": 0.5, "noise": 0.5, "inputs": "mixture", "rotated": True}),
-    (EXAMPLE, {"classify": True, "control": "flat", "remainder": 0.1}),
-    (EXAMPLE, {"classify": True, "control": "shuffled", "margin": 0.1}),
-]
 
 
 def rng(seed=0):
@@ -63,52 +47,6 @@ def test_defaults_change_nothing(name):
 def test_static_names_are_those_of_the_classes():
     assert LAWS == inputs.LAWS
     assert registry.parameters("squares").keys() == MODIFIERS.keys() | FAMILIES["squares"].parameters.keys()
-
-
-@pytest.mark.parametrize(("name", "params"), CHAINS)
-def test_samples_are_nested_and_targets_determined(name, params):
-    target = make_target(name, 8, 5, **params)
-    again = pickle.loads(pickle.dumps(make_target(name, 8, 5, **params)))
-    assert again == target
-    for kind in ("sample", "sample_test"):
-        X, y = getattr(target, kind)(4500, rng())
-        assert pickle.loads(pickle.dumps(target)) == target, "after use, with all that it keeps"
-        assert X.shape == (4500, 8) and y.shape == (4500,) and X.dtype == y.dtype == np.float64
-        for m in (1, 100, 2048, 2049):
-            head, label = getattr(again, kind)(m, rng())
-            np.testing.assert_array_equal(head, X[:m])
-            np.testing.assert_array_equal(label, y[:m])
-    assert np.abs(make_target(name, 8, 6, **params).evaluate(X) - target.evaluate(X)).max() > 1e-3 or (
-        params.get("control") == "shuffled"
-    )
-    assert target.evaluate(X[:0]).shape == (0,)
-    with pytest.raises(ValueError, match=r"allowed is a pair \(n, \d\)"):
-        target.evaluate(X[:, :5])
-
-
-@pytest.mark.parametrize(("name", "params"), CHAINS)
-def test_test_labels_are_those_of_the_function(name, params):
-    target = make_target(name, 8, 5, **params)
-    X, y = target.sample_test(3000, rng(1))
-    if params.get("control") == "shuffled":
-        assert len(np.unique(target.evaluate(X))) == 1
-    else:
-        np.testing.assert_array_equal(target.evaluate(X), y)
-    np.testing.assert_array_equal(target.sample_inputs(100, rng(1)), X[:100])
-    assert set(y) == set(target.classes) if params.get("classify") else target.classes == ()
-
-
-@pytest.mark.parametrize(("name", "params"), CHAINS)
-def test_certificates_agree_with_a_sample_and_survive_the_store(name, params):
-    target = make_target(name, 8, 5, **params)
-    c = target.certificate()
-    assert Certificate.from_json(json.loads(json.dumps(c.to_json()))) == c
-    y = target.sample_test(2**17, rng(2))[1]
-    agrees(y, c.mean.value, c.mean.stderr)
-    agrees((y - c.mean.value) ** 2, c.variance.value, c.variance.stderr, sigmas=5.0)
-    total = math.fsum(e.value for e in c.degree_share.values())
-    assert total == pytest.approx(0.0 if params.get("control") == "shuffled" else 1.0)
-    assert c.degree == target.degree and c.classes == target.classes
 
 
 # Noise
@@ -262,6 +200,17 @@ def test_flat_depends_on_all_directions_alike_and_has_no_features():
     c = flat.certificate()
     assert flat.hidden_features(X[:5]) == []
     assert (c.level_share, c.level_covariance, c.contamination, c.condition_numbers) == ({}, (), {}, {})
+
+
+@pytest.mark.parametrize(
+    "params", [{"noise": 1.0, "remainder": 0.1}, {"classify": True, "margin": 0.1}], ids=["real", "classes"]
+)
+def test_the_best_prediction_of_shuffled_labels_is_constant(params):
+    target = make_target(EXAMPLE, 8, 5, control="shuffled", **params)
+    X, y = target.sample_test(3000, rng(1))
+    assert len(np.unique(target.evaluate(X))) == 1
+    np.testing.assert_array_equal(target.sample_inputs(100, rng(1)), X[:100])
+    assert set(y) == set(target.classes) if "classify" in params else target.classes == ()
 
 
 def test_shuffled_labels_keep_their_law_and_say_nothing():

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import targets
 from targets.base import Target
 from targets.registry import FAMILIES, load_family, make_target, validate
 
@@ -52,6 +53,23 @@ def test_importing_the_registry_imports_no_numerics():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_public_names_of_the_package_are_loaded_at_first_use():
+    code = (
+        "import sys, targets\n"
+        "names = dir(targets)\n"
+        "heavy = {'numpy', 'scipy', 'targets.base'} & set(sys.modules)\n"
+        "assert not heavy, f'imported {sorted(heavy)}'\n"
+        "from targets import Certificate, Projected, Squares, Target, make_target\n"
+        "assert issubclass(Projected, Target) and type(make_target('squares', 8, 0)) is Squares\n"
+        "assert {'Certificate', 'Projected', 'Squares', 'Target', 'make_target'} <= set(names)\n"
+        "assert all(getattr(targets, name) is not None for name in names)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(AttributeError, match="has no attribute 'Projekted'"):
+        targets.Projekted  # noqa: B018
 
 
 def test_targets_know_neither_learners_nor_the_runner():

@@ -1,0 +1,267 @@
+"""What every target promises, as checks that a test file of a new family calls.
+
+With ``create(seed)`` the family at some dimension and parameters, a whole test file is::
+
+    import pytest
+    from targets.testing import CHECKS
+
+    @pytest.mark.parametrize("check", CHECKS)
+    def test_mine(check):
+        check(lambda seed: Mine(8, seed))
+
+A check raises AssertionError with what went wrong. Those against Monte Carlo use fixed seeds: each
+passes or fails for good. A family that draws nothing from its seed leaves out ``check_seed_matters``,
+one whose features do not make up the label ``check_features_compose``.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import math
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from targets.base import Certificate, Target
+from targets.stability import gegenbauer
+
+Create = Callable[[int], Target]
+"""From a seed to a target."""
+
+SEED = 5
+ROWS = 17_000
+SAMPLES = 2**17
+SIGMAS = 4.0
+BOUNDED = ("cube", "sphere", "hypercube", "random-hierarchy")
+"""Laws of inputs under which sampled fourth moments have an honest standard error."""
+
+
+def check_samples(create: Create) -> None:
+    """Samples are float64 of shapes (n, d) and (n,), finite, and evaluating leaves inputs alone."""
+    target = create(SEED)
+    for draw in (target.sample, target.sample_test):
+        X, y = draw(100, _rng())
+        assert X.shape == (100, target.d) and y.shape == (100,), f"shapes {X.shape} and {y.shape}"
+        assert X.dtype == y.dtype == np.float64, f"dtypes {X.dtype} and {y.dtype}"
+        assert np.isfinite(X).all() and np.isfinite(y).all(), "a sample is not finite"
+        assert not target.classes or set(y) <= set(target.classes), "a label is none of the classes"
+    before = X.copy()
+    target.evaluate(X)
+    np.testing.assert_array_equal(X, before, "evaluate changed its argument")
+    assert target.evaluate(X[:0]).shape == (0,)
+    assert_refused(lambda: target.evaluate(X[:, :-1]), f"(n, {target.d})")
+
+
+def check_nested(create: Create) -> None:
+    """The first m rows of a longer sample are the sample of length m, to the bit."""
+    target, again = create(SEED), create(SEED)
+    for kind in ("sample", "sample_test"):
+        X, y = getattr(target, kind)(ROWS, _rng())
+        for m in (1, 100, 2048, 2049, 16_385):
+            head, label = getattr(again, kind)(m, _rng())
+            np.testing.assert_array_equal(head, X[:m], f"{kind}: inputs of {m} rows")
+            np.testing.assert_array_equal(label, y[:m], f"{kind}: labels of {m} rows")
+
+
+def check_determined(create: Create) -> None:
+    """Equal fields make equal targets, before and after use and through pickle."""
+    target, fresh = create(SEED), pickle.loads(pickle.dumps(create(SEED)))
+    assert fresh == target
+    X, y = target.sample_test(200, _rng())
+    assert pickle.loads(pickle.dumps(target)) == target, "using a target changed it"
+    np.testing.assert_array_equal(fresh.sample_test(200, _rng())[1], y)
+    np.testing.assert_array_equal(fresh.evaluate(X), target.evaluate(X))
+
+
+def check_test_labels(create: Create) -> None:
+    """Test labels are the noise-free ones, of the inputs that ``sample_inputs`` draws."""
+    target = create(SEED)
+    X, y = target.sample_test(3000, _rng(1))
+    np.testing.assert_array_equal(target.evaluate(X), y)
+    np.testing.assert_array_equal(target.sample_inputs(100, _rng(1)), X[:100])
+
+
+def check_seed_matters(create: Create) -> None:
+    """Another seed draws another function."""
+    X = create(SEED).sample_inputs(200, _rng())
+    difference = np.abs(create(SEED + 1).evaluate(X) - create(SEED).evaluate(X)).max()
+    assert difference > 1e-3, f"labels of two seeds differ by {difference:.2g} at most"
+
+
+def check_seeds_refused(create: Create) -> None:
+    """A seed is a non-negative integer, and others are refused in one line."""
+    unsound: tuple[Any, ...] = (-1, 0.5, None)
+    for seed in unsound:
+        assert_refused(functools.partial(create, seed), "seed")
+
+
+def check_features(create: Create) -> None:
+    """Hidden features are float64 of shape (n, k_l), row by row, and none for no rows."""
+    target = create(SEED)
+    X = target.sample_inputs(3000, _rng())
+    features = target.hidden_features(X)
+    for level, (s, head, none) in enumerate(
+        zip(features, target.hidden_features(X[:100]), target.hidden_features(X[:0]), strict=True), start=1
+    ):
+        assert s.ndim == 2 and len(s) == len(X) and s.dtype == np.float64, f"level {level}"
+        assert np.isfinite(s).all(), f"level {level} is not finite"
+        np.testing.assert_allclose(head, s[:100], rtol=1e-12, atol=1e-12, err_msg=f"level {level}")
+        assert none.shape == (0, s.shape[1]), f"level {level} of no rows"
+
+
+def check_features_compose(create: Create) -> None:
+    """The label is a polynomial of the hidden features.
+
+    Of the features of several levels without products between them, up to their squares (a level of
+    the quadratic class enters as squares, and the top of other hierarchies is the label); of those of
+    a single level up to the target's degree. Checked by least squares without a remainder.
+    """
+    target = create(SEED)
+    X = target.sample_inputs(3000, _rng())
+    features = [_scaled(s) for s in target.hidden_features(X)]
+    columns = [np.ones(len(X))]
+    for s in features:
+        for degree in range(1, (target.degree if len(features) == 1 else 2) + 1):
+            if len(features) == 1:
+                chosen = itertools.combinations_with_replacement(range(s.shape[1]), degree)
+                columns += [s[:, list(c)].prod(axis=1) for c in chosen]
+            else:
+                columns += list((s**degree).T)
+    design, y = _scaled(np.stack(columns, axis=1)), target.evaluate(X)
+    rest = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+    share = float(np.mean(rest**2) / np.mean(y**2))
+    assert share < 1e-12, f"features leave a share of {share:.2g} of the label unexplained"
+
+
+def check_certificate(create: Create) -> None:
+    """The certificate is consistent in itself and with the target, and survives JSON."""
+    target = create(SEED)
+    certificate = target.certificate()
+    assert Certificate.from_json(json.loads(json.dumps(certificate.to_json()))) == certificate
+    assert certificate.degree == target.degree and certificate.classes == target.classes
+    assert certificate.n_parameters > 0 and certificate.method in ("exact", "monte-carlo")
+    if certificate.degree_share:
+        shares = {p: e.value for p, e in certificate.degree_share.items()}
+        error = math.hypot(*(e.stderr for e in certificate.degree_share.values()))
+        total = math.fsum(shares.values())
+        assert abs(total - 1.0) < 1e-9 + SIGMAS * error, f"shares by degree sum to {total}"
+        floors = [floor for _, floor in certificate.kernel_floor(target.d)]
+        assert error or floors == sorted(floors, reverse=True), f"kernel floors rise: {floors}"
+
+
+def check_degree(create: Create) -> None:
+    """All variance is up to the declared degree, and some at it, where the shares are known exactly."""
+    certificate = create(SEED).certificate()
+    if certificate.degree_share and all(e.exact for e in certificate.degree_share.values()):
+        top = max(p for p, e in certificate.degree_share.items() if e.value > 1e-9)
+        assert top == certificate.degree, f"degree {certificate.degree} with variance up to degree {top}"
+
+
+def check_moments(create: Create) -> None:
+    """Mean and variance of fresh labels are those of the certificate, the kurtosis on bounded inputs."""
+    target = create(SEED)
+    certificate = target.certificate()
+    if not target.classes:
+        assert abs(certificate.mean.value) < 1e-9 + SIGMAS * certificate.mean.stderr
+        assert abs(certificate.variance.value - 1.0) < 1e-9 + SIGMAS * certificate.variance.stderr
+    y = target.sample_test(SAMPLES, _rng(2))[1] - certificate.mean.value
+    variance, fourth = certificate.variance, certificate.kurtosis
+    _agrees("mean", y, 0.0, certificate.mean.stderr)
+    # The certificate's own fourth moment: few sampled points carry it where labels have long tails.
+    spread = math.sqrt(max(fourth.value * variance.value**2 - variance.value**2, 0.0))
+    _agrees("variance", y**2, variance.value, variance.stderr, spread)
+    if certificate.inputs.partition(":")[0] in BOUNDED:
+        truth, error = fourth.value * variance.value**2, fourth.stderr * variance.value**2
+        _agrees("fourth moment", y**4, truth, error)
+
+
+def check_shares(create: Create) -> None:
+    """Shares of variance by degree, by noise stability: E y(x) y(x_t) = sum_p share_p P_p(t).
+
+    On Gaussian inputs to degree 4 (past that single points carry the mean), the sphere and the
+    hypercube (O'Donnell, Analysis of Boolean Functions, ch. 2 and 11).
+    """
+    target = create(SEED)
+    certificate, law = target.certificate(), target.certificate().inputs.partition(":")[0]
+    shares = certificate.degree_share
+    if target.classes or not shares or law not in ("gaussian", "sphere", "hypercube"):
+        return
+    if law == "gaussian" and max(shares) > 4:
+        return
+    rng, d = _rng(3), target.d
+    X = target.sample_inputs(SAMPLES, rng)
+    other, y = target.sample_inputs(SAMPLES, rng), target.evaluate(X)
+    for t in (0.3, 0.6, 0.9):
+        P = t ** np.arange(max(shares) + 1)
+        if law == "gaussian":
+            moved = t * X + math.sqrt(1 - t**2) * other
+        elif law == "hypercube":
+            moved = np.where(rng.random(X.shape) < t, X, other)
+        else:
+            across = other - (other * X).sum(axis=1, keepdims=True) / d * X
+            across *= math.sqrt(d) / np.linalg.norm(across, axis=1, keepdims=True)
+            moved, P = t * X + math.sqrt(1 - t**2) * across, gegenbauer(np.array([t]), max(shares), d)[0]
+        truth = math.fsum(e.value * P[p] for p, e in shares.items())
+        error = math.hypot(*(e.stderr * P[p] for p, e in shares.items()))
+        _agrees(f"noise stability at t = {t}", y * target.evaluate(moved), truth, error)
+
+
+CHECKS = (
+    check_samples,
+    check_nested,
+    check_determined,
+    check_test_labels,
+    check_seed_matters,
+    check_seeds_refused,
+    check_features,
+    check_features_compose,
+    check_certificate,
+    check_degree,
+    check_moments,
+    check_shares,
+)
+"""Each a function of ``create``."""
+
+
+def assert_refused(build: Callable[[], object], says: str) -> None:
+    """Assert that ``build`` raises a ValueError of one line with ``says`` in it.
+
+    Parameters
+    ----------
+    build : callable
+        Without arguments.
+    says : str
+        A literal part of the message.
+    """
+    try:
+        build()
+    except ValueError as error:
+        message = str(error)
+    else:
+        raise AssertionError(f"not refused; expected a ValueError that says {says!r}")
+    assert "\n" not in message, f"more than one line: {message}"
+    assert says in message, f"{message!r} does not say {says!r}"
+
+
+def _scaled(columns: np.ndarray) -> np.ndarray:
+    """Columns of mean square 1, but for those that are zero."""
+    sizes = np.sqrt(np.mean(columns**2, axis=0))
+    return np.asarray(columns / np.where(sizes > 0, sizes, 1.0))
+
+
+def _rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def _agrees(what: str, values: np.ndarray, truth: float, stderr: float, spread: float | None = None) -> None:
+    """Mean of ``values`` within ``SIGMAS`` standard errors of ``truth``."""
+    sampled = float(np.std(values)) if spread is None else spread
+    error = math.hypot(sampled / math.sqrt(len(values)), stderr)
+    mean = float(np.mean(values))
+    assert abs(mean - truth) <= SIGMAS * error + 1e-9, (
+        f"{what}: {mean:.5g} sampled, {truth:.5g} certified, standard error {error:.2g}"
+    )
