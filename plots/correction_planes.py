@@ -63,7 +63,7 @@ def _paint(
 
 
 def alpha_n(measured: Sequence[Measured]) -> Figure:
-    """The phase diagram over (alpha, n), by way of training and width."""
+    """Phase diagram over (alpha, n), by way of training and width."""
     widths = sorted({int(m.labels["width"]) for m in measured})
     learners = [name for name in LEARNERS if any(m.labels["learner"] == name for m in measured)]
     figure = Figure(figsize=(PAGE_WIDTH, 1.85 * len(learners) + 0.5))

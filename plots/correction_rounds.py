@@ -228,7 +228,7 @@ def _found_powers(ax: Axes, groups: Sequence[Sequence[Measured]], names: Sequenc
 
 
 def variants(measured: Sequence[Measured]) -> Figure:
-    """What other rounds make of level 1 and of the model, at the alpha nearest to 0.1."""
+    """Error of level 1 and of the model under other rounds, at the alpha nearest to 0.1."""
     alpha = min(_alphas(measured), key=lambda a: abs(math.log(a / 0.1)))
     here = [m for m in measured if m.labels["alpha"] == alpha]
     figure = Figure(figsize=(PAGE_WIDTH, 2.9))

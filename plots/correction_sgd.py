@@ -39,7 +39,7 @@ def _series(
     learner: str | None = None,
     level: int | None = None,
 ) -> Series:
-    """A value along training, run by run: root mean square over the nets of a run."""
+    """Value along training, run by run: root mean square over the nets of a run."""
     found: dict[tuple[int, int], list[float]] = defaultdict(list)
     for m in measured:
         wanted = m.labels["kind"] == kind and (learner is None or m.labels["learner"] == learner)
@@ -100,7 +100,7 @@ def _by_net(measured: Sequence[Measured], level: int) -> dict[tuple[int, int], l
 
 
 def _contamination(measured: Sequence[Measured]) -> float | None:
-    """What the twins without level 2 have in common at their end, root mean square over runs."""
+    """Error of the twins without level 2 at their end, root mean square over runs."""
     last: dict[int, tuple[int, float]] = {}
     for m in measured:
         if m.labels["kind"] == "common" and m.labels["learner"] == "level1":
@@ -203,7 +203,7 @@ def learners(measured: Sequence[Measured]) -> Figure:
 
 
 def together(measured: Sequence[Measured]) -> Figure:
-    """The plain net: two neighbouring levels, and what is learned below once the upper one is half right."""
+    """Levels of the plain net: two neighbouring levels, and what is learned below once the upper one is half right."""
     parts = [
         ("sgd-trace-densenet", "projected, degree 4 (SGD)"),
         ("sgd-trace-squares", "rotated squares, degree 8 (Adam)"),

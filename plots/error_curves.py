@@ -81,7 +81,7 @@ def band(curves: Sequence[tuple[np.ndarray, np.ndarray]], n_grid: int = 25) -> B
 
 
 def error_name(data: FigureData, target: str) -> str:
-    """The error of a target as an axis calls it."""
+    """Name of a target's error on an axis."""
     metric = next((m.metric for m in data.metrics if m.target == target), "relative MSE")
     return {"relative MSE": "relative test MSE", "misclassification": "test misclassification rate"}[metric]
 
@@ -192,7 +192,7 @@ def _draw_lost(
 
 
 def _draw_predictions(ax: Axes, points: Sequence[CurvePoint], style: Mapping[str, Look]) -> None:
-    """The median over replicates of what theory expects, without markers, over the measured curves."""
+    """Draw the median over replicates of what theory expects, without markers, over the measured curves."""
     for learner, look in style.items():
         found = band(replicates(p for p in points if p.learner == learner))
         if found is not None:
@@ -210,7 +210,7 @@ def _draw_predictions(ax: Axes, points: Sequence[CurvePoint], style: Mapping[str
 
 
 def _draw_floor(ax: Axes, floor: KernelFloor, limits: tuple[float, float]) -> None:
-    """A staircase behind the curves, over the sizes that they cover and no further."""
+    """Draw a staircase behind the curves, over the sizes that they cover and no further."""
     x_limits = ax.get_xlim()
     n = [n for n, _ in floor.steps]
     # No logarithm has room for a floor of 0: the staircase leaves through the bottom.

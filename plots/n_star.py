@@ -18,7 +18,7 @@ _REFERENCE_SLOPES = (1, 2, 4)
 
 
 def _arrow(side: float) -> MarkerPath:
-    """A marker of half its size, from the point upwards (1) or downwards (-1)."""
+    """Marker of half its size, from the point upwards (1) or downwards (-1)."""
     points = [(0, 0), (0, 1), (-0.13, 0.72), (0, 1), (0.13, 0.72)]
     move, draw = MarkerPath.MOVETO, MarkerPath.LINETO
     return MarkerPath([(x, side * y) for x, y in points], [move, draw, move, draw, draw])
@@ -146,7 +146,7 @@ def _draw_panel(
 
 
 def _draw_stars(ax: Axes, stars: Sequence[NStarPoint], shift: float, look: Look) -> None:
-    """Filled with its bracket; hollow with an arrow where the value is only a bound."""
+    """Draw values, filled with their bracket; hollow with an arrow where one is only a bound."""
 
     def ends(star: NStarPoint) -> tuple[float, float]:
         low, high = (v if 0 < v < math.inf else star.value for v in (star.low, star.high))

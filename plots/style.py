@@ -38,7 +38,7 @@ class Look:
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """The style file over matplotlib's own defaults, whatever the user has configured."""
+    """Apply the style file over matplotlib's own defaults, whatever the user has configured."""
     with mpl.style.context(STYLE_FILE, after_reset=True):
         yield
 
@@ -58,14 +58,14 @@ def looks(learners: Sequence[str]) -> dict[str, Look]:
 
 
 def text(label: str) -> str:
-    """A label as it is: a dollar sign in it does not begin mathematics."""
+    """Label as it is: a dollar sign in it does not begin mathematics."""
     return label.replace("$", r"\$")
 
 
 def legend_entry(
     label: str, color: str = "0.35", marker: str = "", linestyle: Any = "none", hollow: bool = False
 ) -> Line2D:
-    """A legend entry, by default grey: for what holds for all learners."""
+    """Legend entry, by default grey: for what holds for all learners."""
     fill = "white" if hollow else color
     return Line2D(
         [], [], color=color, marker=marker, linestyle=linestyle, markerfacecolor=fill, label=text(label)
@@ -135,7 +135,7 @@ class FigureWriter:
             self.paths.append(path)
 
     def _stem(self, kind: str, target: str) -> str:
-        """A file name; labels that differ only in odd characters get a number."""
+        """File name; labels that differ only in odd characters get a number."""
         stem = f"{kind}_{re.sub(r'[^A-Za-z0-9_.+-]+', '-', target).strip('-.') or 'target'}"
         taken = {path.stem for path in self.paths}
         candidates = itertools.chain([stem], (f"{stem}-{k}" for k in itertools.count(2)))

@@ -50,7 +50,7 @@ def _keys(exponents: np.ndarray, which: int = 0) -> np.ndarray:
 
 
 def _groups(keys: np.ndarray, check: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The order that sorts ``keys``, and where in it each run of equal keys starts."""
+    """Order that sorts ``keys``, and where in it each run of equal keys starts."""
     order = np.argsort(keys)
     keys = keys[order]
     new = np.ones(len(keys), dtype=bool)
@@ -77,14 +77,17 @@ class Terms:
 
     @property
     def n_terms(self) -> int:
+        """Number of terms."""
         return len(self.exponents)
 
     @property
     def n_variables(self) -> int:
+        """m, the number of variables."""
         return int(self.exponents.shape[1])
 
     @functools.cached_property
     def keys(self) -> np.ndarray:
+        """Hash of each term, shape (terms,)."""
         return _keys(self.exponents)
 
     @functools.cached_property
@@ -131,7 +134,7 @@ class Polynomial(Terms):
 
     @classmethod
     def linear(cls, matrix: np.ndarray) -> Polynomial:
-        """The q linear forms ``matrix @ z``; matrix of shape (q, m). Zero columns drop out."""
+        """Linear forms ``matrix @ z``, q of them; matrix of shape (q, m). Zero columns drop out."""
         matrix = np.asarray(matrix, dtype=float)
         used = np.flatnonzero(matrix.any(axis=0))
         exponents = np.zeros((len(used), matrix.shape[1]), dtype=np.int8)
@@ -140,7 +143,7 @@ class Polynomial(Terms):
 
     @classmethod
     def of_constant(cls, values: np.ndarray, m: int) -> Polynomial:
-        """q constants, shape (q,), as polynomials in m variables."""
+        """Constants, shape (q,), as polynomials in m variables."""
         return cls(np.zeros((1, m), dtype=np.int8), np.asarray(values, dtype=float)[None, :])
 
     def __add__(self, other: Polynomial) -> Polynomial:
@@ -181,11 +184,11 @@ class Series(Terms, abc.ABC):
 
     @abc.abstractmethod
     def linear_form(self) -> np.ndarray:
-        """v with degree-1 part v . (w - E w); shape (q, m)."""
+        """Coefficients v of the degree-1 part v . (w - E w); shape (q, m)."""
 
     @abc.abstractmethod
     def quadratic_form(self) -> np.ndarray:
-        """A, symmetric, such that the degree-2 part is w^T A w and lower terms; shape (q, m, m)."""
+        """Symmetric A such that the degree-2 part is w^T A w and lower terms; shape (q, m, m)."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -229,17 +232,20 @@ class ProductSeries(Series):
         return series
 
     def gram(self, degree: int | None = None) -> np.ndarray:
+        """Inner products of the parts of one degree (of all from 1), shape (q, q)."""
         rows = self.degrees > 0 if degree is None else self.degrees == degree
         part = self.coefficients[rows]
         return np.asarray(part.T @ part)
 
     def linear_form(self) -> np.ndarray:
+        """Coefficients v of the degree-1 part v . (w - E w), shape (q, m)."""
         rows = np.flatnonzero(self.degrees == 1)
         v = np.zeros((self.coefficients.shape[1], self.n_variables))
         v[:, self.exponents[rows].argmax(axis=1)] = self.coefficients[rows].T
         return v
 
     def quadratic_form(self) -> np.ndarray:
+        """Symmetric A of the part of degree 2, shape (q, m, m)."""
         a = np.zeros((self.coefficients.shape[1], self.n_variables, self.n_variables))
         for row in np.flatnonzero(self.degrees == 2):
             i, j = _two_indices(self.exponents[row], 1)
@@ -285,6 +291,7 @@ class SphereSeries(Series):
 
     @classmethod
     def of(cls, polynomial: Polynomial, d: int) -> SphereSeries:
+        """Expand polynomials in m of the d coordinates by degree on the sphere."""
         _require_closure(polynomial, np.full(polynomial.n_variables, 2))
         parts = []
         lowered, j = polynomial, 0
@@ -300,6 +307,7 @@ class SphereSeries(Series):
         return Polynomial(self.exponents[rows], self.coefficients[rows])
 
     def gram(self, degree: int | None = None) -> np.ndarray:
+        """Inner products of the parts of one degree (of all from 1), shape (q, q)."""
         q = self.coefficients.shape[1]
         if degree is None:
             return np.asarray(sum(self.grams().values(), np.zeros((q, q))))
@@ -317,12 +325,14 @@ class SphereSeries(Series):
         return total
 
     def linear_form(self) -> np.ndarray:
+        """Coefficients v of the degree-1 part v . (w - E w), shape (q, m)."""
         first = self._component(1)
         v = np.zeros((self.coefficients.shape[1], self.n_variables))
         v[:, first.exponents.argmax(axis=1)] = first.coefficients.T
         return v
 
     def quadratic_form(self) -> np.ndarray:
+        """Symmetric A of the part of degree 2, shape (q, m, m)."""
         second = self._component(2)
         a = np.zeros((self.coefficients.shape[1], self.n_variables, self.n_variables))
         for exponents, coefficients in zip(second.exponents, second.coefficients, strict=True):
@@ -426,7 +436,7 @@ def _closed(p: Polynomial, steps: Sequence[int]) -> Polynomial:
 
 
 def _two_indices(exponents: np.ndarray, unit: int) -> tuple[int, int]:
-    """The variables i <= j of a product z_i^unit z_j^unit."""
+    """Variables i <= j of a product z_i^unit z_j^unit."""
     used = np.flatnonzero(exponents)
     if (exponents[used] % unit).any():
         raise ValueError(refusal("exponents", exponents[used].tolist(), f"multiples of {unit}"))

@@ -24,6 +24,7 @@ class Estimate:
 
     @property
     def exact(self) -> bool:
+        """Whether the number is exact up to rounding."""
         return self.stderr == 0.0
 
 
@@ -141,6 +142,8 @@ class Certificate:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Certificate:
+        """Certificate of the plain data of ``to_json``."""
+
         def estimates(m: Mapping[str, Any]) -> dict[int, Estimate]:
             return {int(k): Estimate(**v) for k, v in m.items()}
 
@@ -223,7 +226,7 @@ class Target(abc.ABC):
 
     @abc.abstractmethod
     def hidden_features(self, X: np.ndarray) -> list[np.ndarray]:
-        """True features level by level (of hierarchies s_1, ..., s_L), each of shape (n, k_l)."""
+        """Features of the target level by level (of hierarchies s_1, ..., s_L), each of shape (n, k_l)."""
 
     @abc.abstractmethod
     def certificate(self) -> Certificate:

@@ -16,7 +16,7 @@ the same way in samples of every length, and nested samples have equal labels to
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cascade:
-    """y = intercept + sum_l output_l . p_l, p_l = s_l^2, s_l = offset_l + sum_j weights_{l,j} p_j.
+    """Label y = intercept + sum_l output_l . p_l, p_l = s_l^2, s_l = offset_l + sum_j weights_{l,j} p_j.
 
     Here p_0 = z = basis x, in as few orthonormal coordinates as the target depends on.
 
@@ -66,7 +66,7 @@ class Cascade:
         return np.stack([np.square(s[level - 1]) @ a for level, a in sorted(self.outputs.items())], axis=1)
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
-        """y at the rows of X, shapes (n, d) -> (n,), in memory bounded by the chunk."""
+        """Label y at the rows of X, shapes (n, d) -> (n,), in memory bounded by the chunk."""
         y = np.empty(len(X))
         for rows, chunk in _chunks(X):
             s = self.pre_activations(self.reduced(chunk))

@@ -46,7 +46,7 @@ class Model:
     even: bool = False
 
     def label(self, W: np.ndarray) -> np.ndarray:
-        """y at the rows of W."""
+        """Label at the rows of W."""
         return np.asarray(self.outputs(W).sum(axis=1) + self.intercept)
 
 
@@ -80,7 +80,7 @@ def certify(model: Model, spectrum: Spectrum | None, *, n_parameters: int, law: 
 
 
 def told(shares: dict[int, Estimate]) -> dict[int, Estimate]:
-    """Sampled shares of variance, or none where the samples do not tell them."""
+    """Keep sampled shares of variance, or none of them where one has too large a standard error."""
     return shares if all(e.stderr <= SHARE_STDERR for e in shares.values()) else {}
 
 

@@ -70,7 +70,7 @@ class CascadeTarget(InputTarget):
         return self.cascade.evaluate(self._rows(X))
 
     def hidden_features(self, X: np.ndarray) -> list[np.ndarray]:
-        """True pre-activations s_1, ..., s_L, each of shape (n, k_l)."""
+        """Pre-activations s_1, ..., s_L, each of shape (n, k_l)."""
         return self.cascade.hidden_features(self._rows(X))
 
     def certificate(self) -> Certificate:
@@ -83,7 +83,7 @@ class CascadeTarget(InputTarget):
 
 
 def cascade_model(cascade: Cascade, blueprint: Blueprint, degree: int) -> Model:
-    """The label as a function of the coordinates whose law is known."""
+    """Label as a function of the coordinates whose law is known."""
     matrix = blueprint.reduction.matrix
     plain = matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix)))
 
@@ -181,6 +181,7 @@ class Hierarchy(CascadeTarget):
 
     @property
     def degree(self) -> int:
+        """Polynomial degree of the label."""
         return int(2**self.depth)
 
     @abc.abstractmethod
@@ -215,6 +216,7 @@ class Hierarchy(CascadeTarget):
 
     @property
     def cascade(self) -> Cascade:
+        """Cascade of the label, with all constants folded in."""
         return self._normalised.cascade
 
     @property

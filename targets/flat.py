@@ -83,6 +83,7 @@ class Flat(Wrapper):
         return found
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
+        """Noise-free label of each row, shapes (n, d) -> (n,)."""
         X = rows_of(X, self.d)
         law = self.law
         assert law is not None

@@ -97,14 +97,17 @@ class GaussianHierarchy(PolynomialTarget):
 
     @property
     def degree(self) -> int:
+        """Polynomial degree of the label."""
         return self.feature_degree ** len(self.epsilons) * self.link_degree
 
     @property
     def term_levels(self) -> tuple[int, ...]:
+        """Levels of the terms: one term, of the top level."""
         return (len(self.epsilons) + 2,)
 
     @functools.cached_property
     def directions(self) -> np.ndarray:
+        """Rows of the linear forms t that the label depends on, shape (q, d)."""
         width = self.roots * int(np.prod(self.branching))
         return whitened(haar(self.d, width, stream(self.seed, 1, 0)).T, self.law)
 
@@ -140,7 +143,7 @@ class GaussianHierarchy(PolynomialTarget):
 
     @functools.cached_property
     def link(self) -> Link:
-        """g."""
+        """Link g."""
         first, last = self.information_exponent, self.link_degree
         return random_link(self.roots, first, last, self.decay, seed=self.seed, level=3)
 
@@ -159,9 +162,11 @@ class GaussianHierarchy(PolynomialTarget):
         return found
 
     def terms(self, T: np.ndarray) -> list[np.ndarray]:
+        """Terms of the raw label at the rows of T, shapes (n, q) -> arrays (n,)."""
         return [self.link(self._hidden(T)[-1])]
 
     def term_polynomials(self, t: Polynomial) -> list[Polynomial]:
+        """Terms of the raw label as polynomials of the linear forms t."""
         h = linear_forms(t)
         for a, b in zip(self.weights, self._recurrences, strict=True):
             p = [merged(monic_polynomials(f, b)[self.feature_exponent :]) for f in h]
@@ -178,10 +183,12 @@ class GaussianHierarchy(PolynomialTarget):
         return [self.link.compose(h)]
 
     def features(self, T: np.ndarray) -> list[np.ndarray]:
+        """Hidden features at the rows of T, level by level, each of shape (n, k_l)."""
         hidden = self._hidden(T)
         intercept, scale = self._affine
         return [*hidden, intercept + scale * self.link(hidden[-1])[:, None]]
 
     @property
     def n_parameters(self) -> int:
+        """Entries of directions and weights, and coefficients of the link."""
         return self.directions.size + sum(a.size for a in self.weights) + self.link.n_coefficients

@@ -42,7 +42,7 @@ def monic(t: np.ndarray, b: Sequence[float] | np.ndarray) -> list[np.ndarray]:
 
 
 def monic_polynomials(t: Polynomial, b: Sequence[float] | np.ndarray) -> list[Polynomial]:
-    """The same of one function t in polynomial algebra."""
+    """Compute ``monic`` of one function t in polynomial algebra."""
     found = [Polynomial.of_constant(np.ones(1), t.n_variables), t]
     for k in range(1, len(b) - 1):
         found.append(t * found[-1] + mapped(found[-2], np.array([[-b[k]]])))
@@ -61,7 +61,7 @@ def zonal_correlation(law: InputLaw, b: np.ndarray) -> np.ndarray:
 
 
 def part_of_degree(homogeneous: Polynomial, degree: int, law: InputLaw) -> Polynomial:
-    """The polynomial of one degree with this homogeneous top part, in orthonormal projections of x.
+    """Polynomial of one degree with this homogeneous top part, in orthonormal projections of x.
 
     Wick ordering exp(-Laplacian / 2) q for Gaussian inputs, the harmonic projection with
     |x|^2 = d on the sphere (formula of ``SphereSeries``).
@@ -94,5 +94,5 @@ def linear_matrix(t: Polynomial) -> np.ndarray:
 
 
 def linear_forms(t: Polynomial) -> list[Polynomial]:
-    """The q linear forms one by one, each on the variables that it uses."""
+    """Linear forms one by one, each on the variables that it uses."""
     return [Polynomial.linear(row[None, :]) for row in linear_matrix(t)]

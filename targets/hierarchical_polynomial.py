@@ -95,14 +95,17 @@ class HierarchicalPolynomial(PolynomialTarget):
 
     @property
     def degree(self) -> int:
+        """Polynomial degree of the label."""
         return self.feature_degree * self.link_degree
 
     @property
     def term_levels(self) -> tuple[int, ...]:
+        """Levels of the terms: one term, of the top level."""
         return (2,)
 
     @functools.cached_property
     def directions(self) -> np.ndarray:
+        """Rows of the linear forms t that the label depends on, shape (q, d)."""
         r = self.d if self.rank is None else self.rank
         return whitened(haar(self.d, r, stream(self.seed, 1, 0)).T, self.law)
 
@@ -127,7 +130,7 @@ class HierarchicalPolynomial(PolynomialTarget):
 
     @functools.cached_property
     def link(self) -> Link:
-        """g."""
+        """Link g."""
         first, last = self.information_exponent, self.link_degree
         return random_link(1, first, last, self.decay, seed=self.seed, level=2)
 
@@ -135,9 +138,11 @@ class HierarchicalPolynomial(PolynomialTarget):
         return np.asarray(monic(T, self._recurrence)[-1] @ self.weights)
 
     def terms(self, T: np.ndarray) -> list[np.ndarray]:
+        """Terms of the raw label at the rows of T, shapes (n, q) -> arrays (n,)."""
         return [self.link(self._feature(T)[:, None])]
 
     def term_polynomials(self, t: Polynomial) -> list[Polynomial]:
+        """Terms of the raw label as polynomials of the linear forms t."""
         p = merged(
             [
                 mapped(monic_polynomials(form, self._recurrence)[-1], np.full((1, 1), weight))
@@ -147,10 +152,12 @@ class HierarchicalPolynomial(PolynomialTarget):
         return [self.link.compose([p])]
 
     def features(self, T: np.ndarray) -> list[np.ndarray]:
+        """Hidden features at the rows of T, level by level, each of shape (n, k_l)."""
         p = self._feature(T)[:, None]
         intercept, scale = self._affine
         return [p, intercept + scale * self.link(p)[:, None]]
 
     @property
     def n_parameters(self) -> int:
+        """Entries of directions and weights, and coefficients of the link."""
         return self.directions.size + self.weights.size + self.link.n_coefficients

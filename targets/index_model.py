@@ -66,6 +66,7 @@ class IndexModel(PolynomialTarget):
 
     @functools.cached_property
     def directions(self) -> np.ndarray:
+        """Rows of the linear forms t that the label depends on, shape (q, d)."""
         return whitened(haar(self.d, self.rank, stream(self.seed, 1, 0)).T, self.law)
 
     @functools.cached_property
@@ -82,14 +83,18 @@ class IndexModel(PolynomialTarget):
         )
 
     def terms(self, T: np.ndarray) -> list[np.ndarray]:
+        """Terms of the raw label at the rows of T, shapes (n, q) -> arrays (n,)."""
         return [self.link(T)]
 
     def term_polynomials(self, t: Polynomial) -> list[Polynomial]:
+        """Terms of the raw label as polynomials of the linear forms t."""
         return [self.link.compose(linear_forms(t))]
 
     def features(self, T: np.ndarray) -> list[np.ndarray]:
+        """Hidden features at the rows of T, level by level, each of shape (n, k_l)."""
         return [T]
 
     @property
     def n_parameters(self) -> int:
+        """Entries of directions and weights, and coefficients of the link."""
         return self.directions.size + self.link.n_coefficients

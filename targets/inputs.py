@@ -85,18 +85,22 @@ class Gaussian(InputLaw):
 
     @property
     def name(self) -> str:
+        """Name of the law, one of ``LAWS``."""
         return "gaussian"
 
     @property
     def text(self) -> str:
+        """The law as the parameter ``inputs`` names it, with what differs from the default."""
         return "gaussian" if self.isotropic else f"gaussian:condition={self.condition:g}"
 
     @property
     def isotropic(self) -> bool:
+        """Whether the covariance is I: at condition 1."""
         return self.condition == 1.0
 
     @property
     def rotation_invariant(self) -> bool:
+        """Whether rotating x leaves the law as it is."""
         return self.isotropic
 
     @functools.cached_property
@@ -111,6 +115,7 @@ class Gaussian(InputLaw):
         return np.asarray((vectors * values**power) @ vectors.T)
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw inputs row by row, float64 of shape (n, d)."""
         X = rng.standard_normal((n, self.d))
         if not self.isotropic:
             root = self.root(0.5)
@@ -119,6 +124,7 @@ class Gaussian(InputLaw):
         return X
 
     def reduce(self, rows: np.ndarray) -> Reduction:
+        """Few coordinates for the linear forms ``rows``, shape (q, d)."""
         if self.isotropic:
             matrix, coordinates = orthonormalised(rows)
             return Reduction(matrix, coordinates, Product((HERMITE,) * len(coordinates)))
@@ -141,10 +147,12 @@ class Mixture(InputLaw):
 
     @property
     def name(self) -> str:
+        """Name of the law, one of ``LAWS``."""
         return "mixture"
 
     @property
     def text(self) -> str:
+        """The law as the parameter ``inputs`` names it, with what differs from the default."""
         return f"mixture:separation={self.separation:g},weight={self.weight:g}"
 
     @functools.cached_property
@@ -153,6 +161,7 @@ class Mixture(InputLaw):
         return haar(self.d, 1, stream(self.seed, _DIRECTION, 0))[:, 0]
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw inputs row by row, float64 of shape (n, d)."""
         gaussian, component = rng.spawn(2)
         X = gaussian.standard_normal((n, self.d))
         upper, lower = two_points(self.separation, self.weight)
@@ -164,6 +173,7 @@ class Mixture(InputLaw):
         return X
 
     def reduce(self, rows: np.ndarray) -> Reduction:
+        """Few coordinates for the linear forms ``rows``, shape (q, d)."""
         along = rows @ self.direction
         along = np.where(np.abs(along) < 1e-13 * np.linalg.norm(rows, axis=1), 0.0, along)
         across = rows - along[:, None] * self.direction
@@ -182,15 +192,18 @@ class Cube(InputLaw):
 
     @property
     def name(self) -> str:
+        """Name of the law, one of ``LAWS``."""
         return "cube"
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw inputs row by row, float64 of shape (n, d)."""
         X = rng.random((n, self.d))
         X -= 0.5
         X *= 2.0 * math.sqrt(3.0)
         return X
 
     def reduce(self, rows: np.ndarray) -> Reduction:
+        """Few coordinates for the linear forms ``rows``, shape (q, d)."""
         used = np.flatnonzero(rows.any(axis=0))
         return Reduction(rows[:, used], np.eye(self.d)[used], Product((LEGENDRE,) * len(used)))
 
@@ -201,19 +214,23 @@ class UniformSphere(InputLaw):
 
     @property
     def name(self) -> str:
+        """Name of the law, one of ``LAWS``."""
         return "sphere"
 
     @property
     def rotation_invariant(self) -> bool:
+        """Whether rotating x leaves the law as it is."""
         return True
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw inputs row by row, float64 of shape (n, d)."""
         X = rng.standard_normal((n, self.d))
         for rows in _chunks(n):
             X[rows] *= (math.sqrt(self.d) / np.sqrt(np.square(X[rows]).sum(axis=1)))[:, None]
         return X
 
     def reduce(self, rows: np.ndarray) -> Reduction:
+        """Few coordinates for the linear forms ``rows``, shape (q, d)."""
         matrix, coordinates = orthonormalised(rows)
         return Reduction(matrix, coordinates, Sphere(len(coordinates), self.d))
 
@@ -224,21 +241,24 @@ class Hypercube(InputLaw):
 
     @property
     def name(self) -> str:
+        """Name of the law, one of ``LAWS``."""
         return "hypercube"
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw inputs row by row, float64 of shape (n, d)."""
         X = rng.integers(0, 2, (n, self.d), dtype=np.int8).astype(np.float64)
         X *= 2.0
         X -= 1.0
         return X
 
     def reduce(self, rows: np.ndarray) -> Reduction:
+        """Few coordinates for the linear forms ``rows``, shape (q, d)."""
         used = np.flatnonzero(rows.any(axis=0))
         return Reduction(rows[:, used], np.eye(self.d)[used], Product((TWO_POINT,) * len(used)))
 
 
 def orthonormalised(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """rows = C V with V orthonormal, shapes (q, m) and (m, d), m the rank.
+    """Factors C and V of rows = C V with V orthonormal, shapes (q, m) and (m, d), m the rank.
 
     Orthonormal rows come back as they are, so that sparse targets stay sparse. Else the
     first rows use the first coordinates only, as far as the rank allows.
@@ -259,7 +279,7 @@ def orthonormalised(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def input_law(text: str, d: int, seed: int, refused: Mapping[str, str] | None = None) -> InputLaw:
-    """The law that a target's parameter ``inputs`` names.
+    """Law that a target's parameter ``inputs`` names.
 
     Parameters
     ----------

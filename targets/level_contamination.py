@@ -86,7 +86,7 @@ def _in_squares(blueprint: Blueprint, normalised: Normalised, rows: np.ndarray) 
 
 
 def _features(normalised: Normalised, sources: list[int]) -> Polynomial:
-    """u = (h_j, j in sources), side by side."""
+    """Features u = (h_j, j in sources), side by side."""
     parts, start = [], 0
     widths = [normalised.polynomials[j].coefficients.shape[1] for j in sources]
     place = np.eye(sum(widths))

@@ -36,7 +36,7 @@ def bounded(name: str, value: Any, low: int, high: int, reason: str) -> int:
 
 
 def decay_of_shares(value: Any) -> float:
-    """The parameter ``decay`` of the law of ``shares``."""
+    """Check the parameter ``decay`` of the law of ``shares``."""
     ok = is_real(value) and 1e-3 <= value <= 1e3
     return real(
         "decay", value, "a number in [0.001, 1000], the ratio of the shares of successive degrees", ok
@@ -88,7 +88,7 @@ class Link:
         return steps, coefficients
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """The link at the rows of ``values``, shapes (n, r) -> (n,): one pass a monomial."""
+        """Link at the rows of ``values``, shapes (n, r) -> (n,): one pass a monomial."""
         steps, coefficients = self._chain
         variables = np.ascontiguousarray(values.T)
         table = np.empty((len(steps) + 1, len(values)))
@@ -98,7 +98,7 @@ class Link:
         return np.asarray(coefficients @ table)
 
     def compose(self, values: Sequence[Polynomial]) -> Polynomial:
-        """The link of r polynomials, one function each; TooManyTermsError past the algebra's reach."""
+        """Link of r polynomials, one function each; TooManyTermsError past the algebra's reach."""
         one = Polynomial.of_constant(np.ones(1), values[0].n_variables)
         known: dict[tuple[int, ...], Polynomial] = {(): one}
 

@@ -56,20 +56,25 @@ class Product(Measure):
 
     @property
     def m(self) -> int:  # type: ignore[override]
+        """Number of coordinates."""
         return len(self.factors)
 
     @functools.cached_property
     def gaussian(self) -> bool:
+        """Whether all coordinates are Gaussian."""
         return all(f == HERMITE for f in self.factors)
 
     @property
     def symmetric(self) -> bool:
+        """Whether w and -w have the same law."""
         return all(f.symmetric for f in self.factors)
 
     def expand(self, polynomial: Polynomial) -> ProductSeries:
+        """Parts by degree of q polynomials in w."""
         return ProductSeries.of(polynomial, self.factors)
 
     def expectation(self, polynomial: Polynomial) -> np.ndarray:
+        """Expectation of q polynomials in w, shape (q,)."""
         moments = np.ones(polynomial.n_terms)
         for e, factor in zip(polynomial.exponents.T, self.factors, strict=True):
             require_degree(int(e.max(initial=0)))
@@ -77,6 +82,7 @@ class Product(Measure):
         return np.asarray(moments @ polynomial.coefficients)
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw w, float64 of shape (n, m)."""
         if self.gaussian:
             return rng.standard_normal((n, self.m))
         return np.stack([f.sample(n, rng) for f in self.factors], axis=1)
@@ -90,9 +96,11 @@ class Sphere(Measure):
     d: int
 
     def expand(self, polynomial: Polynomial) -> SphereSeries:
+        """Parts by degree of q polynomials in w."""
         return SphereSeries.of(polynomial, self.d)
 
     def expectation(self, polynomial: Polynomial) -> np.ndarray:
+        """Expectation of q polynomials in w, shape (q,)."""
         # Of the Gaussian, over E |g|^(2h) / d^h = prod_{s<h} (d + 2s) / d in even degree 2h.
         require_degree(int(polynomial.exponents.max(initial=0)))
         moments = HERMITE.powers[polynomial.exponents, 0].prod(axis=1)
@@ -101,6 +109,7 @@ class Sphere(Measure):
         return np.asarray(moments @ polynomial.coefficients)
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw w, float64 of shape (n, m)."""
         g = rng.standard_normal((n, self.m))
         square = np.einsum("ni,ni->n", g, g)
         if self.d > self.m:

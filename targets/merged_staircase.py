@@ -103,6 +103,7 @@ class MergedStaircase(MonomialTarget):
 
     @functools.cached_property
     def monomials(self) -> tuple[tuple[tuple[float, Monomial], ...], ...]:
+        """Weighted monomials, level by level, before they are scaled to variance 1."""
         powers = self.powers or tuple((1,) * len(s) for s in self.sets)
         weights = self.weights or (1.0,) * len(self.sets)
         form = {j: i for i, j in enumerate(self._used)}

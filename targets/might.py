@@ -74,4 +74,5 @@ class Might(GaussianHierarchy):
 
     @property
     def roots(self) -> int:
+        """r, the dimension of h_L."""
         return self.n_features

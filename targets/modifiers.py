@@ -52,7 +52,7 @@ def in_use(params: Mapping[str, Any]) -> bool:
 
 
 def modified(build: Callable[[int], Target], d: int, given: Mapping[str, Any]) -> Target:
-    """The target that ``build`` makes at a dimension, with the modifiers ``given``.
+    """Build the target that ``build`` makes at a dimension, with the modifiers ``given``.
 
     Raises
     ------

@@ -81,10 +81,12 @@ class MonomialTarget(PolynomialTarget):
 
     @property
     def term_levels(self) -> tuple[int, ...]:
+        """Levels of the terms: one term a level."""
         return tuple(range(1, len(self.monomials) + 1))
 
     @property
     def degree(self) -> int:
+        """Polynomial degree of the label."""
         return max(sum(power for _, power in chi) for _, chi in self._flat)
 
     @property
@@ -97,15 +99,17 @@ class MonomialTarget(PolynomialTarget):
         return [pair for level in self.monomials for pair in level]
 
     def features(self, T: np.ndarray) -> list[np.ndarray]:
-        """The monomials of each level, at variance 1."""
+        """Monomials of each level, at variance 1."""
         return [np.stack([self._chi(chi, T) for _, chi in level], axis=1) for level in self.monomials]
 
     def terms(self, T: np.ndarray) -> list[np.ndarray]:
+        """Terms of the raw label at the rows of T, shapes (n, q) -> arrays (n,)."""
         return [
             np.asarray(sum(weight * self._chi(chi, T) for weight, chi in level)) for level in self.monomials
         ]
 
     def term_polynomials(self, t: Polynomial) -> list[Polynomial]:
+        """Terms of the raw label as polynomials of the linear forms t."""
         eye = np.eye(t.coefficients.shape[1])
         forms = {i: mapped(t, eye[[i]]) for _, chi in self._flat for i, _ in chi}
 

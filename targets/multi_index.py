@@ -43,4 +43,5 @@ class MultiIndex(IndexModel):
 
     @property
     def rank(self) -> int:
+        """r, the number of directions."""
         return self.n_directions

@@ -44,6 +44,7 @@ class Noisy(Wrapper):
         require_real(self.base, "noise", noise)
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
+        """Noise-free label of each row, shapes (n, d) -> (n,)."""
         return self.base.evaluate(X)
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -28,6 +28,7 @@ class LevelConstants:
 
     @property
     def method(self) -> str:
+        """Whether the constants are exact or by Monte Carlo."""
         return "exact" if self.sum_sd.exact else "monte-carlo"
 
 

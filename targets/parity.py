@@ -67,6 +67,7 @@ class Parity(MonomialTarget):
 
     @property
     def monomials(self) -> tuple[tuple[tuple[float, Monomial], ...], ...]:
+        """Weighted monomials, level by level, before they are scaled to variance 1."""
         return (((1.0, tuple((i, 1) for i in range(self.k))),),)
 
     @functools.cached_property

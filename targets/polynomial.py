@@ -40,7 +40,7 @@ class InputTarget(Target):
         return input_law(self.inputs, self.d, self.seed, self.refused_inputs)
 
     def sample_inputs(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Inputs of the law, shape (n, d), drawn row by row."""
+        """Draw inputs of the law, shape (n, d), drawn row by row."""
         return self.law.sample(n, rng)
 
     def _rows(self, X: np.ndarray) -> np.ndarray:
@@ -87,7 +87,7 @@ class PolynomialTarget(InputTarget):
 
     @abc.abstractmethod
     def features(self, T: np.ndarray) -> list[np.ndarray]:
-        """True features level by level at the rows of T, shapes (n, q) -> arrays (n, k_l)."""
+        """Features level by level at the rows of T, shapes (n, q) -> arrays (n, k_l)."""
 
     @property
     @abc.abstractmethod
@@ -107,7 +107,7 @@ class PolynomialTarget(InputTarget):
         return y
 
     def hidden_features(self, X: np.ndarray) -> list[np.ndarray]:
-        """True features level by level, each of shape (n, k_l)."""
+        """Features level by level, each of shape (n, k_l)."""
         X = self._rows(X)
         parts = [self.features(self._forms(X[i : i + CHUNK])) for i in range(0, max(len(X), 1), CHUNK)]
         return [np.concatenate(level)[: len(X)] for level in zip(*parts, strict=True)]

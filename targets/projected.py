@@ -48,6 +48,7 @@ class Projected(Hierarchy):
 
     @property
     def skip_sets(self) -> tuple[tuple[int, ...], ...]:
+        """J_2, ..., J_L in force."""
         return skip_sets(self.skips, self.depth, 0)
 
     def _has_oblique_skips(self) -> bool:
@@ -55,6 +56,7 @@ class Projected(Hierarchy):
 
     @functools.cached_property
     def weight_matrices(self) -> dict[tuple[int, int], np.ndarray]:
+        """W_{l,j}, arrays of shape (k_l, k_j) by (l, j); W_{l,0} acts on x."""
         k = self.k
         weights = {(1, 0): conditioned(k, self.d, self.kappa, stream(self.seed, 1, 0))}
         if self.wiring == "resnet":
@@ -98,6 +100,7 @@ class Projected(Hierarchy):
 
     @functools.cached_property
     def blueprint(self) -> Blueprint:
+        """Weights, law and levels, before the constants of the normalisation are known."""
         basis = self._basis
         weights = dict(self.weight_matrices)
         for (level, j), w in weights.items():

@@ -96,14 +96,17 @@ class QuadraticFeatures(PolynomialTarget):
 
     @property
     def degree(self) -> int:
+        """Polynomial degree of the label."""
         return 2 * self.link_degree
 
     @property
     def term_levels(self) -> tuple[int, ...]:
+        """Levels of the terms: one term, of the top level."""
         return (2,)
 
     @functools.cached_property
     def directions(self) -> np.ndarray:
+        """Rows of the linear forms t that the label depends on, shape (q, d)."""
         return whitened(np.eye(self.d), self.law)
 
     @functools.cached_property
@@ -126,7 +129,7 @@ class QuadraticFeatures(PolynomialTarget):
 
     @functools.cached_property
     def link(self) -> Link:
-        """g."""
+        """Link g."""
         first, last = self.information_exponent, self.link_degree
         return random_link(self.n_features, first, last, self.decay, seed=self.seed, level=2)
 
@@ -140,9 +143,11 @@ class QuadraticFeatures(PolynomialTarget):
         return np.stack([np.einsum("ni,ni->n", T @ form, T) for form in self.forms], axis=1)
 
     def terms(self, T: np.ndarray) -> list[np.ndarray]:
+        """Terms of the raw label at the rows of T, shapes (n, q) -> arrays (n,)."""
         return [self.link(self._features(T))]
 
     def term_polynomials(self, t: Polynomial) -> list[Polynomial]:
+        """Terms of the raw label as polynomials of the linear forms t."""
         matrix = linear_matrix(t)
         m = matrix.shape[1]
         if m * (m + 1) // 2 > MAX_FORM_TERMS:
@@ -184,10 +189,12 @@ class QuadraticFeatures(PolynomialTarget):
         )
 
     def features(self, T: np.ndarray) -> list[np.ndarray]:
+        """Hidden features at the rows of T, level by level, each of shape (n, k_l)."""
         s = self._features(T)
         intercept, scale = self._affine
         return [s, intercept + scale * self.link(s)[:, None]]
 
     @property
     def n_parameters(self) -> int:
+        """Entries of the symmetric matrices, and coefficients of the link."""
         return self.n_features * (self.d * (self.d + 1) // 2) + self.link.n_coefficients

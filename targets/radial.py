@@ -96,7 +96,7 @@ def target_power(target: Target) -> dict[int, np.ndarray] | None:
 
 
 def _polynomial(target: Target) -> tuple[Polynomial, Measure] | None:
-    """The label, up to a factor, in coordinates of known law."""
+    """Label, up to a factor, in coordinates of known law."""
     if isinstance(target, (Hierarchy, Rerandomised)):
         normalised = target._normalised
         if normalised.spectrum is None:

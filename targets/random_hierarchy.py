@@ -168,6 +168,7 @@ class RandomHierarchy(Target):
 
     @property
     def classes(self) -> tuple[float, ...]:
+        """Scores of the classes, increasing; empty in regression."""
         return tuple(float(s) for s in self.scores) if self.task == "classification" else ()
 
     @property
@@ -249,7 +250,7 @@ class RandomHierarchy(Target):
         return found
 
     def _parts(self, X: np.ndarray) -> list[list[np.ndarray]]:
-        """``_parsed`` of chunk after chunk, at least one."""
+        """Parse chunk after chunk, at least one."""
         X = rows_of(X, self.d)
         return [self._parsed(X[i : i + _CHUNK], i) for i in range(0, max(len(X), 1), _CHUNK)]
 

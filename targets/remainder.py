@@ -68,13 +68,16 @@ class WithRemainder(Wrapper):
             raise ValueError(refusal("degree of the remainder", self.degree + 1, allowed))
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
+        """Noise-free label of each row, shapes (n, d) -> (n,)."""
         return self._mixed(self.base.evaluate(X), X)
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw a training sample ``(X, y)`` of shapes (n, d) and (n,)."""
         X, y = self.base.sample(n, rng)
         return X, self._mixed(y, X)
 
     def sample_test(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw a test sample ``(X, y)`` of shapes (n, d) and (n,), labels without noise."""
         X, y = self.base.sample_test(n, rng)
         return X, self._mixed(y, X)
 

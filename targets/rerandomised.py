@@ -41,22 +41,27 @@ class Rerandomised(CascadeTarget):
 
     @property
     def d(self) -> int:  # type: ignore[override]
+        """Input dimension, that of ``base``."""
         return self.base.d
 
     @property
     def seed(self) -> int:  # type: ignore[override]
+        """Seed of ``base``."""
         return self.base.seed
 
     @property
     def inputs(self) -> str:  # type: ignore[override]
+        """Law of x, that of ``base``."""
         return self.base.inputs
 
     @functools.cached_property
     def law(self):  # type: ignore[no-untyped-def, override]
+        """Law of the inputs, that of ``base``."""
         return self.base.law
 
     @property
     def degree(self) -> int:
+        """Degree of ``base``."""
         return self.base.degree
 
     @functools.cached_property
@@ -132,6 +137,7 @@ class Rerandomised(CascadeTarget):
 
     @property
     def cascade(self) -> Cascade:
+        """Cascade of the label, with all constants folded in."""
         return self._normalised.cascade
 
     @functools.cached_property

@@ -15,7 +15,7 @@ _SEED = 20010441300
 
 
 def generator(stream: int) -> np.random.Generator:
-    """The generator behind ``batches`` of the same stream."""
+    """Generator behind ``batches`` of the same stream."""
     return np.random.Generator(np.random.PCG64([_SEED, stream]))
 
 
@@ -32,7 +32,7 @@ def batches(samples: int, measure: Measure, stream: int) -> Iterator[np.ndarray]
 def jackknife(
     moments: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``function`` of the mean of batch moments, and its standard error.
+    """Apply ``function`` to the mean of batch moments, and its standard error.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ def _by_least_squares(leaves: np.ndarray, labels: np.ndarray, v: int) -> list[fl
 
 
 def _indicators(leaves: np.ndarray, degree: int, v: int) -> scipy.sparse.csr_matrix:
-    """Indicators of the values of every ``degree`` leaves, columns of norm 1."""
+    """Matrix of indicators of the values of every ``degree`` leaves, columns of norm 1."""
     n, k = leaves.shape
     columns, width = [], 0
     for chosen in itertools.combinations(range(k), degree):

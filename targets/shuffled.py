@@ -36,20 +36,23 @@ class Shuffled(Wrapper):
     """
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
-        """The best prediction: 0, or the most frequent class."""
+        """Best prediction: 0, or the most frequent class."""
         X = rows_of(X, self.d)
         if not self.classes:
             return np.zeros(len(X))
         return np.full(len(X), self.classes[int(np.argmax(self._frequencies))])
 
     def sample_inputs(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw the inputs that ``sample_test`` draws from an equal generator."""
         return self.base.sample_inputs(n, rng.spawn(2)[0])
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw inputs, and labels of other inputs."""
         own, other = rng.spawn(2)
         return self.base.sample(n, own)[0], self.base.sample(n, other)[1]
 
     def sample_test(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw inputs, and labels of other inputs, without noise."""
         own, other = rng.spawn(2)
         return self.base.sample_test(n, own)[0], self.base.sample_test(n, other)[1]
 

@@ -11,7 +11,7 @@ from targets.gaussian_hierarchy import GaussianHierarchy
 
 
 def exponent(name: str, value: Any) -> float:
-    """An exponent of a width in d, in (0, 1)."""
+    """Check an exponent of a width in d, in (0, 1)."""
     return real(name, value, "a number in (0, 1)", is_real(value) and 0 < value < 1)
 
 
@@ -69,8 +69,10 @@ class Sight(GaussianHierarchy):
 
     @property
     def epsilons(self) -> tuple[float, ...]:  # type: ignore[override]
+        """Exponents of the widths, level by level: one here."""
         return (self.epsilon,)
 
     @property
     def roots(self) -> int:
+        """One: h is a number."""
         return 1

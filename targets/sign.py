@@ -83,14 +83,16 @@ class Sign(Wrapper):
 
     @property
     def classes(self) -> tuple[float, ...]:
+        """-1 and 1."""
         return (-1.0, 1.0)
 
     def score(self, X: np.ndarray) -> np.ndarray:
-        """z at the rows of X, shapes (n, d) -> (n,)."""
+        """Score z at the rows of X, shapes (n, d) -> (n,)."""
         X = rows_of(X, self.d)
         return self.offset * X[:, 0] + self.base.evaluate(np.ascontiguousarray(X[:, 1:]))
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
+        """Noise-free label of each row, shapes (n, d) -> (n,)."""
         return _sign(self.score(X))
 
     def hidden_features(self, X: np.ndarray) -> list[np.ndarray]:
@@ -98,18 +100,21 @@ class Sign(Wrapper):
         return self.base.hidden_features(np.ascontiguousarray(np.asarray(X)[:, 1:]))
 
     def sample_inputs(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw inputs of the law, shape (n, d)."""
         return self._draw(n, rng)[0]
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw a training sample ``(X, y)`` of shapes (n, d) and (n,)."""
         X, z, e = self._draw(n, rng)
         return X, _sign(z + self.noise * e)
 
     def sample_test(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw a test sample ``(X, y)`` of shapes (n, d) and (n,), labels without noise."""
         X, z, _ = self._draw(n, rng)
         return X, _sign(z)
 
     def _draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Inputs outside the margin, z there, and noise.
+        """Draw inputs outside the margin, z there, and noise.
 
         Candidates come in chunks of one size, whatever n, so that samples are nested.
         """

@@ -35,4 +35,5 @@ class SingleIndex(IndexModel):
 
     @property
     def rank(self) -> int:
+        """One direction."""
         return 1

@@ -91,12 +91,14 @@ class SparseDirection(PolynomialTarget):
 
     @property
     def degree(self) -> int:
+        """p; on the hypercube what is left of it, see above."""
         if self.law.name != "hypercube" or self.power <= self._support:
             return self.power
         return self._support - (self.power - self._support) % 2
 
     @functools.cached_property
     def directions(self) -> np.ndarray:
+        """w, shape (1, d); whitened for the Hermite twin."""
         rng = stream(self.seed, 1, 0)
         if self.sparsity is None:
             w = rng.standard_normal(self.d)
@@ -112,10 +114,12 @@ class SparseDirection(PolynomialTarget):
         return recurrence(self.law, self.power)
 
     def terms(self, T: np.ndarray) -> list[np.ndarray]:
+        """Terms of the raw label at the rows of T, shapes (n, q) -> arrays (n,)."""
         t = T[:, 0]
         return [monic(t, self._recurrence)[-1] if self.hermite else t**self.power]
 
     def term_polynomials(self, t: Polynomial) -> list[Polynomial]:
+        """Terms of the raw label as polynomials of the linear forms t."""
         if self.hermite:
             return [monic_polynomials(t, self._recurrence)[-1]]
         power = t
@@ -136,8 +140,10 @@ class SparseDirection(PolynomialTarget):
         return Spectrum(self.term_levels, mean, grams, unknown, measure, None)
 
     def features(self, T: np.ndarray) -> list[np.ndarray]:
+        """Hidden features at the rows of T, level by level, each of shape (n, k_l)."""
         return [T]
 
     @property
     def n_parameters(self) -> int:
+        """Entries of w."""
         return self.d

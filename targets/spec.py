@@ -73,7 +73,7 @@ def declared_parameters(path: str) -> dict[str, tuple[Any, str]]:
 
 
 def _definitions(module: str, name: str) -> Iterator[ast.ClassDef]:
-    """The class and, after it, its bases."""
+    """Definition of the class and, after it, its bases."""
     for node in _source(module).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             yield node

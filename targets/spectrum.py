@@ -94,7 +94,7 @@ def spectrum_of(levels: tuple[int, ...], outputs: Sequence[Polynomial], measure:
 
 
 def spectrum_from(levels: tuple[int, ...], series: Series, stack: Polynomial, measure: Measure) -> Spectrum:
-    """The same from ``stack``, one function a level, and its expansion ``series``."""
+    """Spectrum from ``stack``, one function a level, and its expansion ``series``."""
     ones = np.ones((1, len(levels)))
     y = mapped(series, ones)
     mean = float(y.constant[0])

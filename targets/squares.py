@@ -57,6 +57,7 @@ class Squares(Hierarchy):
 
     @property
     def skip_sets(self) -> tuple[tuple[int, ...], ...]:
+        """J_2, ..., J_L in force."""
         return skip_sets(self.skips, self.depth, 1)
 
     def _has_oblique_skips(self) -> bool:
@@ -69,6 +70,7 @@ class Squares(Hierarchy):
 
     @functools.cached_property
     def weight_matrices(self) -> dict[tuple[int, int], np.ndarray]:
+        """W_{l,j}, arrays of shape (k_l, k_j) by (l, j); W_{l,0} acts on x."""
         k = self.k
         weights: dict[tuple[int, int], np.ndarray] = {}
         if self.wiring == "resnet":
@@ -105,6 +107,7 @@ class Squares(Hierarchy):
 
     @functools.cached_property
     def blueprint(self) -> Blueprint:
+        """Weights, law and levels, before the constants of the normalisation are known."""
         q = self.rotation
         weights = {
             (level, j): w @ q.T if j == 0 and q is not None else w

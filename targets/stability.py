@@ -157,7 +157,7 @@ def _gaussian_pairs(measure: Product) -> Iterator[tuple[np.ndarray, np.ndarray]]
 
 
 def _sphere_pairs(measure: Sphere) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """A point, and an independent one orthogonal to it: their first m coordinates."""
+    """Draw a point, and an independent one orthogonal to it: their first m coordinates."""
     rng, d = generator(_STREAM), measure.d
     for _ in range(SAMPLES // BATCH):
         x, v = rng.standard_normal((2, BATCH, d))

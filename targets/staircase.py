@@ -66,6 +66,7 @@ class Staircase(MonomialTarget):
 
     @functools.cached_property
     def monomials(self) -> tuple[tuple[tuple[float, Monomial], ...], ...]:
+        """Weighted monomials, level by level, before they are scaled to variance 1."""
         steps = range(self.leap, self.levels * self.leap + 1, self.leap)
         return tuple(((1.0, tuple((i, 1) for i in range(k))),) for k in steps)
 

@@ -41,7 +41,7 @@ BOUNDED = ("cube", "sphere", "hypercube", "random-hierarchy")
 
 
 def check_samples(create: Create) -> None:
-    """Samples are float64 of shapes (n, d) and (n,), finite, and evaluating leaves inputs alone."""
+    """Check that samples are float64 of shapes (n, d) and (n,), finite."""
     target = create(SEED)
     for draw in (target.sample, target.sample_test):
         X, y = draw(100, _rng())
@@ -57,7 +57,7 @@ def check_samples(create: Create) -> None:
 
 
 def check_nested(create: Create) -> None:
-    """The first m rows of a longer sample are the sample of length m, to the bit."""
+    """Check that the first m rows of a longer sample are the sample of length m, to the bit."""
     target, again = create(SEED), create(SEED)
     for kind in ("sample", "sample_test"):
         X, y = getattr(target, kind)(ROWS, _rng())
@@ -68,7 +68,7 @@ def check_nested(create: Create) -> None:
 
 
 def check_determined(create: Create) -> None:
-    """Equal fields make equal targets, before and after use and through pickle."""
+    """Check that equal fields make equal targets, before and after use and through pickle."""
     target, fresh = create(SEED), pickle.loads(pickle.dumps(create(SEED)))
     assert fresh == target
     X, y = target.sample_test(200, _rng())
@@ -78,7 +78,7 @@ def check_determined(create: Create) -> None:
 
 
 def check_test_labels(create: Create) -> None:
-    """Test labels are the noise-free ones, of the inputs that ``sample_inputs`` draws."""
+    """Check that test labels are the noise-free ones, of the inputs that ``sample_inputs`` draws."""
     target = create(SEED)
     X, y = target.sample_test(3000, _rng(1))
     np.testing.assert_array_equal(target.evaluate(X), y)
@@ -86,21 +86,21 @@ def check_test_labels(create: Create) -> None:
 
 
 def check_seed_matters(create: Create) -> None:
-    """Another seed draws another function."""
+    """Check that another seed draws another function."""
     X = create(SEED).sample_inputs(200, _rng())
     difference = np.abs(create(SEED + 1).evaluate(X) - create(SEED).evaluate(X)).max()
     assert difference > 1e-3, f"labels of two seeds differ by {difference:.2g} at most"
 
 
 def check_seeds_refused(create: Create) -> None:
-    """A seed is a non-negative integer, and others are refused in one line."""
+    """Check that a seed is a non-negative integer, and others are refused in one line."""
     unsound: tuple[Any, ...] = (-1, 0.5, None)
     for seed in unsound:
         assert_refused(functools.partial(create, seed), "seed")
 
 
 def check_features(create: Create) -> None:
-    """Hidden features are float64 of shape (n, k_l), row by row, and none for no rows."""
+    """Check that hidden features are float64 of shape (n, k_l), row by row, and none for no rows."""
     target = create(SEED)
     X = target.sample_inputs(3000, _rng())
     features = target.hidden_features(X)
@@ -114,7 +114,7 @@ def check_features(create: Create) -> None:
 
 
 def check_features_compose(create: Create) -> None:
-    """The label is a polynomial of the hidden features.
+    """Check that the label is a polynomial of the hidden features.
 
     Of the features of several levels without products between them, up to their squares (a level of
     the quadratic class enters as squares, and the top of other hierarchies is the label); of those of
@@ -138,7 +138,7 @@ def check_features_compose(create: Create) -> None:
 
 
 def check_certificate(create: Create) -> None:
-    """The certificate is consistent in itself and with the target, and survives JSON."""
+    """Check that the certificate is consistent in itself and with the target, and survives JSON."""
     target = create(SEED)
     certificate = target.certificate()
     assert Certificate.from_json(json.loads(json.dumps(certificate.to_json()))) == certificate
@@ -154,7 +154,7 @@ def check_certificate(create: Create) -> None:
 
 
 def check_degree(create: Create) -> None:
-    """All variance is up to the declared degree, and some at it, where the shares are known exactly."""
+    """Check that all variance is up to the declared degree, and some at it, where the shares are known exactly."""
     certificate = create(SEED).certificate()
     if certificate.degree_share and all(e.exact for e in certificate.degree_share.values()):
         top = max(p for p, e in certificate.degree_share.items() if e.value > 1e-9)
@@ -162,7 +162,7 @@ def check_degree(create: Create) -> None:
 
 
 def check_moments(create: Create) -> None:
-    """Mean and variance of fresh labels are those of the certificate, the kurtosis on bounded inputs."""
+    """Check that mean and variance of fresh labels are those of the certificate, the kurtosis on bounded inputs."""
     target = create(SEED)
     certificate = target.certificate()
     if not target.classes:
@@ -180,7 +180,7 @@ def check_moments(create: Create) -> None:
 
 
 def check_shares(create: Create) -> None:
-    """Shares of variance by degree, by noise stability: E y(x) y(x_t) = sum_p share_p P_p(t).
+    """Check the shares of variance by degree, by noise stability: E y(x) y(x_t) = sum_p share_p P_p(t).
 
     On Gaussian inputs to degree 4 (past that single points carry the mean), the sphere and the
     hypercube (O'Donnell, Analysis of Boolean Functions, ch. 2 and 11).

@@ -124,7 +124,7 @@ class _WorkedExample(CascadeTarget):
         )
 
     def _square_sd(self) -> np.ndarray:
-        """Standard deviations of the squares of the first level, which W_{2,1} acts on."""
+        """Deviations of the squares of the first level, which W_{2,1} acts on."""
         z = Polynomial.linear(self.blueprint.reduction.matrix[:2])
         series = self.blueprint.reduction.measure.expand(z.square())
         return np.sqrt(np.diag(series.gram()))
@@ -150,6 +150,7 @@ class WorkedExample1(_WorkedExample):
 
     @property
     def weight_matrices(self) -> dict[tuple[int, int], np.ndarray]:
+        """W_{l,j}, arrays of shape (k_l, k_j) by (l, j); W_{l,0} acts on x."""
         return {(1, 0): self.directions, (2, 1): np.eye(2)}
 
 
@@ -173,4 +174,5 @@ class WorkedExample2(_WorkedExample):
 
     @property
     def weight_matrices(self) -> dict[tuple[int, int], np.ndarray]:
+        """W_{l,j}, arrays of shape (k_l, k_j) by (l, j); W_{l,0} acts on x."""
         return {(1, 0): self.directions[:2], (2, 0): self.directions[2:], (2, 1): np.eye(2)}

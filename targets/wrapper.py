@@ -30,18 +30,22 @@ class Wrapper(Target):
 
     @property
     def d(self) -> int:  # type: ignore[override]
+        """Input dimension, that of ``base``."""
         return self.base.d
 
     @property
     def seed(self) -> int:  # type: ignore[override]
+        """Seed of ``base``."""
         return self.base.seed
 
     @property
     def degree(self) -> int:
+        """Degree of ``base``."""
         return self.base.degree
 
     @property
     def classes(self) -> tuple[float, ...]:
+        """Values of the label, increasing; empty for regression."""
         return self.base.classes
 
     @property
@@ -50,13 +54,15 @@ class Wrapper(Target):
         return law_of(self.base)
 
     def sample_inputs(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw inputs of the law, shape (n, d)."""
         return self.base.sample_inputs(n, rng)
 
     def hidden_features(self, X: np.ndarray) -> list[np.ndarray]:
+        """Hidden features of ``base``, level by level, each of shape (n, k_l)."""
         return self.base.hidden_features(X)
 
     def certificate(self) -> Certificate:
-        """That of ``base``, with what the modifier changes; computed once."""
+        """Certificate of ``base`` with what the modifier changes; computed once."""
         return self._certificate
 
     @functools.cached_property
@@ -65,7 +71,7 @@ class Wrapper(Target):
 
     @abc.abstractmethod
     def _modified(self, found: Certificate) -> Certificate:
-        """The certificate ``found`` of ``base`` with what the modifier changes."""
+        """Certificate of the modified target, from that of ``base``."""
 
 
 def law_of(target: Target) -> InputLaw | None:
