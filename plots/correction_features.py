@@ -24,8 +24,8 @@ SHOWN = 3
 def features(measured: Sequence[Measured]) -> Figure:
     """Forms of level 1 and the inputs that activate neurons most, of one net before and after correction."""
     first = measured[0].labels["seed"]
-    own = [m for m in measured if m.labels["seed"] == first]
-    forms = {str(m.labels["when"]): m for m in own if m.labels["kind"] == "form"}
+    of_net = [m for m in measured if m.labels["seed"] == first]
+    forms = {str(m.labels["when"]): m for m in of_net if m.labels["kind"] == "form"}
     figure = Figure(figsize=(PAGE_WIDTH, 4.6))
     top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[2, 3]))
     _forms(top, forms)
@@ -34,7 +34,7 @@ def features(measured: Sequence[Measured]) -> Figure:
     for row, (when, level) in zip(axes, rows, strict=True):
         records = [
             m
-            for m in own
+            for m in of_net
             if m.labels["kind"] == "neuron" and (m.labels["when"], m.labels["level"]) == (when, level)
         ]
         _bars(row[0], [m for m in records if m.labels["regularisation"] == "sphere"], "true_input")
@@ -112,17 +112,17 @@ def alignments(measured: Sequence[Measured]) -> Figure:
     for ax, (experiment, when) in zip(axes, nets, strict=True):
         for level, color in ((1, "C0"), (2, "C1")):
             for k, name in enumerate(REGULARISATIONS):
-                found: dict[object, list[float]] = defaultdict(list)
+                cosines: dict[object, list[float]] = defaultdict(list)
                 chance = []
                 for m in measured:
                     if m.experiment != experiment or m.labels["kind"] != "neuron" or m.labels["when"] != when:
                         continue
                     if (m.labels["level"], m.labels["regularisation"]) == (level, name):
-                        found[m.labels["seed"]].append(float(m.values["alignment"]))  # type: ignore[arg-type]
+                        cosines[m.labels["seed"]].append(float(m.values["alignment"]))  # type: ignore[arg-type]
                         chance.append(float(m.values["chance"]))  # type: ignore[arg-type]
-                if not found:
+                if not cosines:
                     continue
-                medians = [float(np.median(v)) for v in found.values()]
+                medians = [float(np.median(v)) for v in cosines.values()]
                 x = k + 0.16 * (2 * level - 3)
                 ax.plot([x] * len(medians), medians, ".", color=color, alpha=0.6)
                 ax.plot(x, np.mean(medians), "_", color=color, markersize=11, markeredgewidth=1.5)
@@ -138,10 +138,10 @@ def alignments(measured: Sequence[Measured]) -> Figure:
 
 
 def _nets(measured: Sequence[Measured]) -> list[tuple[str, str]]:
-    found = dict.fromkeys(
+    nets = dict.fromkeys(
         (m.experiment, str(m.labels["when"])) for m in measured if m.labels["kind"] == "neuron"
     )
-    return [(experiment, when) for experiment, when in found if when != "before"]
+    return [(experiment, when) for experiment, when in nets if when != "before"]
 
 
 def attacks(measured: Sequence[Measured]) -> Figure:

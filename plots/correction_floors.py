@@ -39,16 +39,16 @@ def exact(measured: Sequence[Measured]) -> Figure:
     axes = figure.subplots(1, len(widths) + bool(kernels), sharey=True, squeeze=False)[0]
     for ax, width in zip(axes, widths, strict=False):
         for method, (_, color, marker) in METHODS.items():
-            own = [m for m in nets if (m.labels["width"], m.labels["method"]) == (width, method)]
-            _line(ax, own, color, marker)
+            records = [m for m in nets if (m.labels["width"], m.labels["method"]) == (width, method)]
+            _line(ax, records, color, marker)
         ax.set_title(f"nets of {width} neurons a level")
     handles = [legend_entry(name, color, marker, "-") for name, color, marker in METHODS.values()]
     if kernels:
         for k, r in enumerate(sorted({int(m.labels["directions"]) for m in kernels})):
-            own = [m for m in kernels if m.labels["directions"] == r]
+            records = [m for m in kernels if m.labels["directions"] == r]
             name = f"{r} directions" if r else "kernels on fits"
             shade = str(0.65 - 0.15 * k) if r else "C4"
-            _line(axes[-1], own, shade, "^" if r else "p")
+            _line(axes[-1], records, shade, "^" if r else "p")
             handles.append(legend_entry(name, shade, "^" if r else "p", "-"))
         axes[-1].set_title("kernels in sequence")
     for ax in axes:

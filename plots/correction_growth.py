@@ -34,10 +34,10 @@ def growth(measured: Sequence[Measured]) -> Figure:
     figure = Figure(figsize=(PAGE_WIDTH, 4.4))
     axes = figure.subplots(2, len(labels), sharex="col", squeeze=False, height_ratios=[3, 2])
     for column, name in enumerate(labels):
-        own = [m for m in measured if m.experiment == name]
-        lowest = min(int(m.labels["level"]) for m in own if m.values["feature_error"] is not None)
-        _panel(axes[0, column], own, "relative_mse", lowest)
-        _panel(axes[1, column], own, "feature_error", lowest)
+        records = [m for m in measured if m.experiment == name]
+        lowest = min(int(m.labels["level"]) for m in records if m.values["feature_error"] is not None)
+        _panel(axes[0, column], records, "relative_mse", lowest)
+        _panel(axes[1, column], records, "feature_error", lowest)
         axes[0, column].set_title(NAMES[name])
         axes[1, column].set_xlabel("training step")
         axes[1, column].set_ylabel(f"feature error of level {lowest}")

@@ -23,12 +23,12 @@ def _cells(
     measured: Sequence[Measured], x: str, y: str, value: Callable[[Measured], float]
 ) -> tuple[list[float], list[float], np.ndarray, np.ndarray]:
     """Values of x and y; median of log10 of the value, and share of values at most 1, shape (y, x)."""
-    found: dict[tuple[float, float], list[float]] = defaultdict(list)
+    cells: dict[tuple[float, float], list[float]] = defaultdict(list)
     for m in measured:
-        found[float(m.labels[x]), float(m.labels[y])].append(value(m))
-    xs, ys = sorted({key[0] for key in found}), sorted({key[1] for key in found})
+        cells[float(m.labels[x]), float(m.labels[y])].append(value(m))
+    xs, ys = sorted({key[0] for key in cells}), sorted({key[1] for key in cells})
     median, share = np.full((len(ys), len(xs)), math.nan), np.full((len(ys), len(xs)), math.nan)
-    for (a, b), values in found.items():
+    for (a, b), values in cells.items():
         place = ys.index(b), xs.index(a)
         median[place] = np.median(np.log10(np.maximum(values, 1e-300)))
         share[place] = np.mean(np.array(values) <= 1)
@@ -71,11 +71,11 @@ def alpha_n(measured: Sequence[Measured]) -> Figure:
     image = None
     for row, learner in zip(axes, learners, strict=True):
         for ax, width in zip(row, widths, strict=True):
-            own = [m for m in measured if (m.labels["learner"], m.labels["width"]) == (learner, width)]
-            if not own:
+            records = [m for m in measured if (m.labels["learner"], m.labels["width"]) == (learner, width)]
+            if not records:
                 ax.set_axis_off()
                 continue
-            xs, ys, median, share = _cells(own, "alpha", "n", _relative)
+            xs, ys, median, share = _cells(records, "alpha", "n", _relative)
             image = _paint(ax, xs, ys, median + math.log10(0.1), share)
             ax.set_title(f"{learner}, width {width}")
         row[0].set_ylabel("training samples n")
@@ -108,8 +108,8 @@ def width_rows(measured: Sequence[Measured]) -> Figure:
         right = axes.pop()
         xs, _, _, share = _cells(plain, "ratio", "rows", _success)
         for x in xs:
-            own = [m.values["relative_mse"] for m in plain if m.labels["ratio"] == x]
-            errors = sorted(error for error in own if isinstance(error, float))
+            values = [m.values["relative_mse"] for m in plain if m.labels["ratio"] == x]
+            errors = sorted(error for error in values if isinstance(error, float))
             jitter = x * np.geomspace(0.93, 1.07, len(errors))
             right.plot(jitter, errors, ".", color="C0", markersize=2.5)
         for x, s in zip(xs, share[0], strict=True):
@@ -146,10 +146,10 @@ def contraction(measured: Sequence[Measured]) -> Figure:
     figure = Figure(figsize=(0.55 * PAGE_WIDTH, 2.6))
     ax = figure.subplots()
     points: dict[float, list[float]] = defaultdict(list)
-    for (_, alpha), found in angles.items():
-        rounds = sorted(found)
+    for (_, alpha), by_round in angles.items():
+        rounds = sorted(by_round)
         if len(rounds) > 1:
-            points[alpha].append(found[rounds[-1]] / found[rounds[-2]])
+            points[alpha].append(by_round[rounds[-1]] / by_round[rounds[-2]])
     alphas = sorted(points)
     for alpha in alphas:
         ax.plot([alpha] * len(points[alpha]), points[alpha], ".", color="C0", alpha=0.5, markersize=3)

@@ -47,11 +47,11 @@ def _mean(values: Sequence[float]) -> float:
 def _by_stage(
     measured: Sequence[Measured], level: int, alpha: float, value: str = "feature_error"
 ) -> dict[tuple[int, str], float]:
-    found: dict[tuple[int, str], list[float]] = defaultdict(list)
+    values_by_stage: dict[tuple[int, str], list[float]] = defaultdict(list)
     for m in measured:
         if m.labels["level"] == level and m.labels["alpha"] == alpha:
-            found[int(m.labels["round"]), str(m.labels["stage"])].append(_number(m, value))
-    return {key: _mean(values) for key, values in found.items()}
+            values_by_stage[int(m.labels["round"]), str(m.labels["stage"])].append(_number(m, value))
+    return {key: _mean(values) for key, values in values_by_stage.items()}
 
 
 def _alphas(measured: Sequence[Measured]) -> list[float]:
@@ -105,10 +105,10 @@ def _zigzag(ax: Axes, records: Sequence[Measured]) -> None:
         points.sort()
         ax.plot([p[0] for p in points], [p[1] for p in points], color=color, marker="", zorder=2)
         for level in (1, 2):
-            own = [p for p in points if p[2] == level]
+            of_level = [p for p in points if p[2] == level]
             ax.plot(
-                [p[0] for p in own],
-                [p[1] for p in own],
+                [p[0] for p in of_level],
+                [p[1] for p in of_level],
                 LEVEL_MARKERS[level],
                 color=color,
                 ls="none",
@@ -121,14 +121,14 @@ def _zigzag(ax: Axes, records: Sequence[Measured]) -> None:
 
 def _models(ax: Axes, records: Sequence[Measured]) -> None:
     for alpha, color in _shades(_alphas(records)).items():
-        found = [
+        points = [
             (2 * (number - 1) + (stage == "upper"), value)
             for level, stage in ((1, "lower"), (2, "upper"))
             for (number, where), value in _by_stage(records, level, alpha, "relative_mse").items()
             if where == stage
         ]
-        found.sort()
-        ax.plot([p[0] for p in found], [p[1] for p in found], ".-", color=color)
+        points.sort()
+        ax.plot([p[0] for p in points], [p[1] for p in points], ".-", color=color)
     ax.set_yscale("log")
 
 
@@ -249,12 +249,12 @@ def variants(measured: Sequence[Measured]) -> Figure:
             "zorder": 3 if k == 0 else 2,
         }
         for ax, (level, stage, value, _) in zip(axes, panels, strict=True):
-            found = sorted(
+            errors = sorted(
                 (number, error)
                 for (number, where), error in _by_stage(records, level, alpha, value).items()
                 if where == stage
             )
-            ax.plot(*zip(*found, strict=True), lw=1.8 if k == 0 else 1.0, **style)
+            ax.plot(*zip(*errors, strict=True), lw=1.8 if k == 0 else 1.0, **style)
         handles.append(legend_entry(name, style["color"], style["marker"], "-"))
     for ax, (_, _, _, title) in zip(axes, panels, strict=True):
         ax.set_yscale("log")
@@ -278,8 +278,8 @@ def three_levels(measured: Sequence[Measured]) -> Figure:
     order = _order(measured)
     for ax, alpha in zip(axes, alphas, strict=True):
         for level in (1, 2, 3):
-            found = _by_stage(measured, level, alpha)
-            points = sorted((order[key], value) for key, value in found.items())
+            errors = _by_stage(measured, level, alpha)
+            points = sorted((order[key], value) for key, value in errors.items())
             ax.plot(
                 *zip(*points, strict=True), color=LEVEL_COLORS[level], marker=LEVEL_MARKERS[level], ls="-"
             )

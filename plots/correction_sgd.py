@@ -40,15 +40,15 @@ def _series(
     level: int | None = None,
 ) -> Series:
     """Value along training, run by run: root mean square over the nets of a run."""
-    found: dict[tuple[int, int], list[float]] = defaultdict(list)
+    values_by_step: dict[tuple[int, int], list[float]] = defaultdict(list)
     for m in measured:
         wanted = m.labels["kind"] == kind and (learner is None or m.labels["learner"] == learner)
         if wanted and (level is None or m.labels["level"] == level):
             value = _number(m, name)
             if value is not None:
-                found[int(m.labels["seed"]), int(m.labels["step"])].append(value)
+                values_by_step[int(m.labels["seed"]), int(m.labels["step"])].append(value)
     runs: Series = defaultdict(list)
-    for (seed, step), values in sorted(found.items()):
+    for (seed, step), values in sorted(values_by_step.items()):
         runs[seed].append((step, float(np.sqrt(np.mean(np.square(values))))))
     return runs
 
@@ -70,23 +70,23 @@ def _draw(ax: Axes, runs: Series, color: str, style: str = "-", thin: bool = Tru
 
 def _marks(measured: Sequence[Measured]) -> list[tuple[float, str]]:
     """Median steps at which stages of Algorithm 1 began, with their names."""
-    own = [m for m in measured if m.labels["learner"] == "algorithm1"]
+    records = [m for m in measured if m.labels["learner"] == "algorithm1"]
     on = [
         value
-        for m in own
+        for m in records
         if m.labels["kind"] == "switch" and m.labels["level"] == 2
         for value in [_number(m, "on_at")]
         if value is not None
     ]
-    found = [(float(np.median(on)), "level 2 on")] if on else []
+    marks = [(float(np.median(on)), "level 2 on")] if on else []
     for level in (1, 2):
         starts = []
-        for runs in _by_net(own, level).values():
+        for runs in _by_net(records, level).values():
             first = runs[0][1]
             starts += [step for step, value in runs if value < 0.8 * first][:1]
         if starts:
-            found.append((float(np.median(starts)), f"level {level}\ndistilled"))
-    return sorted(found)
+            marks.append((float(np.median(starts)), f"level {level}\ndistilled"))
+    return sorted(marks)
 
 
 def _by_net(measured: Sequence[Measured], level: int) -> dict[tuple[int, int], list[tuple[int, float]]]:
@@ -203,7 +203,7 @@ def learners(measured: Sequence[Measured]) -> Figure:
 
 
 def together(measured: Sequence[Measured]) -> Figure:
-    """Levels of the plain net: two neighbouring levels, and what is learned below once the upper one is half right."""
+    """Two neighbouring levels of the plain net: what is learned below once the upper one is half right."""
     parts = [
         ("sgd-trace-densenet", "projected, degree 4 (SGD)"),
         ("sgd-trace-squares", "rotated squares, degree 8 (Adam)"),
@@ -266,9 +266,9 @@ def kernels(measured: Sequence[Measured]) -> Figure:
         for name, (_, color, marker) in names.items():
             points: dict[int, list[float]] = defaultdict(list)
             for m in records:
-                found = _number(m, value)
-                if m.labels["learner"] == name and found is not None:
-                    points[int(m.labels["n"])].append(found)
+                number = _number(m, value)
+                if m.labels["learner"] == name and number is not None:
+                    points[int(m.labels["n"])].append(number)
             if not points:
                 continue
             sizes = sorted(points)

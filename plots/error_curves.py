@@ -154,15 +154,15 @@ def _draw_curve(
                 markeredgewidth=0 if status == "ok" else 0.5,
                 alpha=0.35 if status == "ok" else 0.8,
             )
-    found = band(replicates(points))
-    if found is None:
+    measured = band(replicates(points))
+    if measured is None:
         return
-    ax.fill_between(found.n, found.low, found.high, color=look.color, alpha=0.13, linewidth=0)
+    ax.fill_between(measured.n, measured.low, measured.high, color=look.color, alpha=0.13, linewidth=0)
     # Every learner marks its line at places of its own, so that no marker hides another.
     first = round(look.index * 7 / max(n_learners, 1))
     ax.plot(
-        found.n,
-        found.median,
+        measured.n,
+        measured.median,
         color=look.color,
         marker=look.marker,
         linestyle=look.linestyle,
@@ -194,11 +194,11 @@ def _draw_lost(
 def _draw_predictions(ax: Axes, points: Sequence[CurvePoint], style: Mapping[str, Look]) -> None:
     """Draw the median over replicates of what theory expects, without markers, over the measured curves."""
     for learner, look in style.items():
-        found = band(replicates(p for p in points if p.learner == learner))
-        if found is not None:
+        predicted = band(replicates(p for p in points if p.learner == learner))
+        if predicted is not None:
             ax.plot(
-                found.n,
-                found.median,
+                predicted.n,
+                predicted.median,
                 color=look.color,
                 linewidth=0.6,
                 linestyle=_PREDICTED,
@@ -316,8 +316,8 @@ def error_against_d(data: FigureData, target: str) -> Figure | None:
     spread = {
         (budget, learner, d): values
         for budget in budgets
-        for (learner, d), found in curves.items()
-        if (values := at_budget(found, budget)) is not None
+        for (learner, d), replicated in curves.items()
+        if (values := at_budget(replicated, budget)) is not None
     }
     bottom = max(min(low for low, _, _ in spread.values()), _LOWEST_LIMIT)
     top = max(min(max(high for _, _, high in spread.values()), _HIGHEST_LIMIT), 2 * bottom)

@@ -86,8 +86,8 @@ def _limits(stars: Sequence[NStarPoint], counts: Sequence[int]) -> tuple[float, 
 def _draw_references(
     ax: Axes, dims: Sequence[int], counts: dict[int, int], limits: tuple[float, float]
 ) -> None:
-    known = [d for d in dims if d in counts]
-    ax.plot(known, [counts[d] for d in known], color="0.25", linestyle=(0, (4, 2)), marker="", zorder=1.5)
+    counted = [d for d in dims if d in counts]
+    ax.plot(counted, [counts[d] for d in counted], color="0.25", linestyle=(0, (4, 2)), marker="", zorder=1.5)
     start, anchor = min(dims), limits[0] * 1.4
     middle = anchor * (limits[1] / anchor) ** 0.55  # above it is where censored points crowd
     for slope in _REFERENCE_SLOPES if len(dims) > 1 else ():
@@ -116,12 +116,12 @@ def _draw_panel(
     lines = {e.learner: e for e in data.exponents if e.target == panel.target and e.epsilon == panel.epsilon}
     for learner, look in style.items():
         shift = shifts[learner]
-        own = sorted((s for s in here if s.learner == learner), key=lambda s: s.d)
-        _draw_stars(ax, own, shift, look)
+        stars = sorted((s for s in here if s.learner == learner), key=lambda s: s.d)
+        _draw_stars(ax, stars, shift, look)
         line = lines.get(learner)
         if line is None:
             continue
-        reached = [s.d for s in own if s.high < math.inf]
+        reached = [s.d for s in stars if s.high < math.inf]
         if line.slope is not None and line.intercept is not None and len(reached) > 1:
             x = np.array([min(reached), max(reached)])
             y = math.exp(line.intercept) * x**line.slope

@@ -35,14 +35,14 @@ class TooManyTermsError(ValueError):
 
 
 @functools.cache
-def _hash_weights(m: int, which: int) -> np.ndarray:
+def hash_weights(m: int, which: int) -> np.ndarray:
     rng = np.random.Generator(np.random.PCG64([2001, 4413, which]))
     return rng.integers(0, 2**64, size=m, dtype=np.uint64)
 
 
 def _keys(exponents: np.ndarray, which: int = 0) -> np.ndarray:
     """Hash modulo 2^64 that is additive: a product of monomials has the sum of their keys."""
-    weights = _hash_weights(exponents.shape[1], which)
+    weights = hash_weights(exponents.shape[1], which)
     keys = np.zeros(len(exponents), dtype=np.uint64)
     for i in np.flatnonzero(exponents.any(axis=0)):
         keys += exponents[:, i].astype(np.uint64) * weights[i]
@@ -207,7 +207,7 @@ class ProductSeries(Series):
         order = np.argsort(keys)
         sorted_keys = keys[order]
         coefficients = closed.coefficients.copy()
-        weights = _hash_weights(polynomial.n_variables, 0)
+        weights = hash_weights(polynomial.n_variables, 0)
         for i, (e, factor, step) in enumerate(
             zip(np.ascontiguousarray(exponents.T), factors, steps, strict=True)
         ):
@@ -416,22 +416,22 @@ def _product(a: Polynomial, b: Polynomial, i: np.ndarray, j: np.ndarray, weight:
 
 def _closed(p: Polynomial, steps: Sequence[int]) -> Polynomial:
     """``p`` with zero terms added, so that lowering an exponent by its step stays in the support."""
-    weights = _hash_weights(p.n_variables, 0)
-    known = np.sort(p.keys)
+    weights = hash_weights(p.n_variables, 0)
+    keys = np.sort(p.keys)
     for i, step in enumerate(steps):
         e = np.ascontiguousarray(p.exponents[:, i])
         missing = [np.empty((0, p.n_variables), dtype=np.int8)]
         for drop in range(step, int(e.max(initial=0)) + 1, step):
             rows = np.flatnonzero(e >= drop)
             reduced = p.keys[rows] - _shift(weights, i, drop)
-            found = known[np.minimum(np.searchsorted(known, reduced), len(known) - 1)] == reduced
-            lowered = p.exponents[rows[~found]]
+            present = keys[np.minimum(np.searchsorted(keys, reduced), len(keys) - 1)] == reduced
+            lowered = p.exponents[rows[~present]]
             lowered[:, i] -= drop
             missing.append(lowered)
         extra = np.concatenate(missing)
         if len(extra):
             p = merged([p, Polynomial(extra, np.zeros((len(extra), p.coefficients.shape[1])))])
-            known = np.sort(p.keys)
+            keys = np.sort(p.keys)
     return p
 
 

@@ -56,7 +56,7 @@ def certify(model: Model, spectrum: Spectrum | None, *, n_parameters: int, law: 
     Where ``spectrum`` is None, everything is estimated from fixed-seed samples.
     """
     if spectrum is None:
-        shares = told(sampled_shares(model.measure, model.label, model.degree, model.even))
+        shares = known_shares(sampled_shares(model.measure, model.label, model.degree, model.even))
         mean, variance, kurtosis, level_share, correlation = _sampled_moments(model)
     else:
         total = float(spectrum.covariance.sum())
@@ -79,8 +79,8 @@ def certify(model: Model, spectrum: Spectrum | None, *, n_parameters: int, law: 
     )
 
 
-def told(shares: dict[int, Estimate]) -> dict[int, Estimate]:
-    """Keep sampled shares of variance, or none of them where one has too large a standard error."""
+def known_shares(shares: dict[int, Estimate]) -> dict[int, Estimate]:
+    """Keep sampled shares of variance, or none where one has a standard error above ``SHARE_STDERR``."""
     return shares if all(e.stderr <= SHARE_STDERR for e in shares.values()) else {}
 
 

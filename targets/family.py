@@ -30,29 +30,29 @@ DEGREE_PRESERVING = {
 """The law that the quadratic class refuses, and why."""
 
 
-def skip_sets(given: Any, depth: int, default_lowest: int) -> tuple[tuple[int, ...], ...]:
+def skip_sets(skips: Any, depth: int, default_lowest: int) -> tuple[tuple[int, ...], ...]:
     """J_2, ..., J_L: the default {lowest..l-1} for None, else ``given``."""
-    if given is None:
+    if skips is None:
         return tuple(tuple(range(default_lowest, level)) for level in range(2, depth + 1))
-    return tuple(tuple(j) for j in given)
+    return tuple(tuple(j) for j in skips)
 
 
-def checked_skips(given: Any, depth: int) -> tuple[tuple[int, ...], ...] | None:
+def checked_skips(skips: Any, depth: int) -> tuple[tuple[int, ...], ...] | None:
     """``given`` as sorted tuples (None stays None); ValueError on a set that no target can have."""
-    if given is None:
+    if skips is None:
         return None
-    lists = isinstance(given, (tuple, list)) and all(isinstance(j, (tuple, list)) for j in given)
-    if not lists or len(given) != depth - 1:
+    lists = isinstance(skips, (tuple, list)) and all(isinstance(j, (tuple, list)) for j in skips)
+    if not lists or len(skips) != depth - 1:
         allowed = f"a list of depth - 1 = {depth - 1} lists of lower levels, or None"
-        raise ValueError(refusal("skips", given, allowed))
-    for level, sources in enumerate(given, start=2):
+        raise ValueError(refusal("skips", skips, allowed))
+    for level, sources in enumerate(skips, start=2):
         good = all(isinstance(j, numbers.Integral) and not isinstance(j, bool) for j in sources)
         if not good or len(set(sources)) < len(sources) or not set(sources) <= set(range(level)):
             raise ValueError(refusal(f"skips J_{level}", sources, f"distinct levels of 0..{level - 1}"))
         if level - 1 not in sources:
             allowed, remedy = f"lists that contain {level - 1}", f"add {level - 1}, the level just below"
             raise ValueError(refusal(f"skips J_{level}", sources, allowed, remedy))
-    return tuple(tuple(sorted(int(j) for j in sources)) for sources in given)
+    return tuple(tuple(sorted(int(j) for j in sources)) for sources in skips)
 
 
 class CascadeTarget(InputTarget):
@@ -232,9 +232,9 @@ class Hierarchy(CascadeTarget):
     @functools.cached_property
     def _certificate(self) -> Certificate:
         model = cascade_model(self.cascade, self.blueprint, self.degree)
-        found = certify(model, self._normalised.spectrum, n_parameters=self.n_parameters, law=self.law)
+        certificate = certify(model, self._normalised.spectrum, n_parameters=self.n_parameters, law=self.law)
         return dataclasses.replace(
-            found,
+            certificate,
             contamination=contaminations(self.blueprint, self._normalised),
             condition_numbers=condition_numbers(self.weight_matrices, self.sd),
         )

@@ -57,11 +57,11 @@ class Flat(Wrapper):
     @functools.cached_property
     def shares(self) -> dict[int, float]:
         """Share of variance of each degree, summing to 1."""
-        found = self.base.certificate().degree_share
-        if not found:
+        degree_share = self.base.certificate().degree_share
+        if not degree_share:
             raise ValueError(refusal("control", "flat", "targets whose variance by degree is known"))
         # A sampled share may come out below zero by its standard error.
-        kept = {p: max(e.value, 0.0) for p, e in found.items()}
+        kept = {p: max(e.value, 0.0) for p, e in degree_share.items()}
         total = math.fsum(kept.values())
         return {p: share / total for p, share in kept.items()}
 
@@ -70,7 +70,7 @@ class Flat(Wrapper):
         """Directions (4d, d) and coefficients (4d,) of each degree, of variance share_p."""
         law, m = self.law, DIRECTIONS_PER_INPUT * self.d
         assert law is not None
-        found = {}
+        components = {}
         for p, share in self.shares.items():
             rng = stream(self.seed, _STREAM, p)
             V = rng.standard_normal((m, self.d))
@@ -79,8 +79,8 @@ class Flat(Wrapper):
             variance = float(c @ ridge_gram(law, V @ V.T, p) @ c)
             if isinstance(law, Gaussian) and not law.isotropic:
                 V = V @ law.root(-0.5)
-            found[p] = (V, c * math.sqrt(share / variance))
-        return found
+            components[p] = (V, c * math.sqrt(share / variance))
+        return components
 
     def evaluate(self, X: np.ndarray) -> np.ndarray:
         """Noise-free label of each row, shapes (n, d) -> (n,)."""
@@ -99,10 +99,10 @@ class Flat(Wrapper):
         """None: there is no hierarchy."""
         return []
 
-    def _modified(self, found: Certificate) -> Certificate:
+    def _modified(self, certificate: Certificate) -> Certificate:
         m = DIRECTIONS_PER_INPUT * self.d
         return dataclasses.replace(
-            found,
+            certificate,
             n_parameters=sum(m * (self.d + 1) for share in self.shares.values() if share > 0),
             method="exact",
             mean=Estimate(0.0),

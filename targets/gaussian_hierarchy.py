@@ -118,7 +118,7 @@ class GaussianHierarchy(PolynomialTarget):
         The standard deviation is that of independent Gaussian h_(l-1): exact for l = 1, where on
         the sphere it is that of the projections.
         """
-        found = []
+        weights = []
         width = len(self.directions)
         for level, block in enumerate(self.branching, start=1):
             width //= block
@@ -134,8 +134,8 @@ class GaussianHierarchy(PolynomialTarget):
                 np.prod(b[1 : j + 1]) * (squares + rho[j] * crossed)
                 for j in range(self.feature_exponent, self.feature_degree + 1)
             )
-            found.append(a / np.sqrt(variance)[:, None])
-        return tuple(found)
+            weights.append(a / np.sqrt(variance)[:, None])
+        return tuple(weights)
 
     def _law_of(self, level: int) -> InputLaw:
         """Law whose orthogonal polynomials P sums over: of the inputs for h_1, Gaussian above."""
@@ -155,11 +155,11 @@ class GaussianHierarchy(PolynomialTarget):
 
     def _hidden(self, T: np.ndarray) -> list[np.ndarray]:
         """h_0, ..., h_L."""
-        found = [T]
+        levels = [T]
         for a, b in zip(self.weights, self._recurrences, strict=True):
-            p = sum(monic(found[-1], b)[self.feature_exponent :])
-            found.append(np.einsum("nij,ij->ni", np.reshape(p, (len(T), *a.shape)), a))
-        return found
+            p = sum(monic(levels[-1], b)[self.feature_exponent :])
+            levels.append(np.einsum("nij,ij->ni", np.reshape(p, (len(T), *a.shape)), a))
+        return levels
 
     def terms(self, T: np.ndarray) -> list[np.ndarray]:
         """Terms of the raw label at the rows of T, shapes (n, q) -> arrays (n,)."""

@@ -35,18 +35,18 @@ def recurrence(law: InputLaw, degree: int) -> np.ndarray:
 
 def monic(t: np.ndarray, b: Sequence[float] | np.ndarray) -> list[np.ndarray]:
     """pi_0, ..., pi_degree at t, each of its shape; ``b`` has degree + 1 entries."""
-    found = [np.ones_like(t), t]
+    values = [np.ones_like(t), t]
     for k in range(1, len(b) - 1):
-        found.append(t * found[-1] - b[k] * found[-2])
-    return found[: len(b)]
+        values.append(t * values[-1] - b[k] * values[-2])
+    return values[: len(b)]
 
 
 def monic_polynomials(t: Polynomial, b: Sequence[float] | np.ndarray) -> list[Polynomial]:
     """Compute ``monic`` of one function t in polynomial algebra."""
-    found = [Polynomial.of_constant(np.ones(1), t.n_variables), t]
+    polynomials = [Polynomial.of_constant(np.ones(1), t.n_variables), t]
     for k in range(1, len(b) - 1):
-        found.append(t * found[-1] + mapped(found[-2], np.array([[-b[k]]])))
-    return found[: len(b)]
+        polynomials.append(t * polynomials[-1] + mapped(polynomials[-2], np.array([[-b[k]]])))
+    return polynomials[: len(b)]
 
 
 def zonal_correlation(law: InputLaw, b: np.ndarray) -> np.ndarray:

@@ -30,12 +30,12 @@ def contaminations(blueprint: Blueprint, normalised: Normalised) -> dict[int, Es
     to sample (level 2 of "squares" on inputs that are not standard Gaussian, at large d).
     """
     lower = [level for level in blueprint.alphas if level < blueprint.depth]
-    found = {}
+    sines = {}
     for level in lower or list(blueprint.alphas):
         sine = _of_level(blueprint, normalised, level)
         if sine is not None:
-            found[level] = sine
-    return found
+            sines[level] = sine
+    return sines
 
 
 def _of_level(blueprint: Blueprint, normalised: Normalised, level: int) -> Estimate | None:

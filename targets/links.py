@@ -100,15 +100,15 @@ class Link:
     def compose(self, values: Sequence[Polynomial]) -> Polynomial:
         """Link of r polynomials, one function each; TooManyTermsError past the algebra's reach."""
         one = Polynomial.of_constant(np.ones(1), values[0].n_variables)
-        known: dict[tuple[int, ...], Polynomial] = {(): one}
+        monomials: dict[tuple[int, ...], Polynomial] = {(): one}
 
         def monomial(variables: tuple[int, ...]) -> Polynomial:
-            if variables not in known:
+            if variables not in monomials:
                 a, b = monomial(variables[:-1]), values[variables[-1]]
                 if a.n_terms * b.n_terms * a.n_variables > MAX_ENTRIES:
                     raise TooManyTermsError(f"a product of {a.n_terms} by {b.n_terms} terms is too large")
-                known[variables] = a * b
-            return known[variables]
+                monomials[variables] = a * b
+            return monomials[variables]
 
         parts = []
         for exponents, value in zip(self.polynomial.exponents, self.polynomial.coefficients, strict=True):

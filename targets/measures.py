@@ -74,7 +74,7 @@ class Product(Measure):
         return ProductSeries.of(polynomial, self.factors)
 
     def expectation(self, polynomial: Polynomial) -> np.ndarray:
-        """Expectation of q polynomials in w, shape (q,)."""
+        """Compute the expectation of q polynomials in w, shape (q,)."""
         moments = np.ones(polynomial.n_terms)
         for e, factor in zip(polynomial.exponents.T, self.factors, strict=True):
             require_degree(int(e.max(initial=0)))
@@ -100,7 +100,7 @@ class Sphere(Measure):
         return SphereSeries.of(polynomial, self.d)
 
     def expectation(self, polynomial: Polynomial) -> np.ndarray:
-        """Expectation of q polynomials in w, shape (q,)."""
+        """Compute the expectation of q polynomials in w, shape (q,)."""
         # Of the Gaussian, over E |g|^(2h) / d^h = prod_{s<h} (d + 2s) / d in even degree 2h.
         require_degree(int(polynomial.exponents.max(initial=0)))
         moments = HERMITE.powers[polynomial.exponents, 0].prod(axis=1)

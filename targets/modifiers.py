@@ -51,15 +51,15 @@ def in_use(params: Mapping[str, Any]) -> bool:
     return any(name in params and params[name] != default for name, (default, _) in MODIFIERS.items())
 
 
-def modified(build: Callable[[int], Target], d: int, given: Mapping[str, Any]) -> Target:
-    """Build the target that ``build`` makes at a dimension, with the modifiers ``given``.
+def modified(build: Callable[[int], Target], d: int, modifiers: Mapping[str, Any]) -> Target:
+    """Build the target that ``build`` makes at a dimension, with ``modifiers`` around it.
 
     Raises
     ------
     ValueError
         One line: a modifier that is not allowed, or not on this target.
     """
-    values = {name: given.get(name, default) for name, (default, _) in MODIFIERS.items()}
+    values = {name: modifiers.get(name, default) for name, (default, _) in MODIFIERS.items()}
     noise = scale("noise", values["noise"], zero=True)
     remainder = values["remainder"]
     remainder = real("remainder", remainder, "a number in [0, 1)", is_real(remainder) and 0 <= remainder < 1)

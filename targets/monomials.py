@@ -28,13 +28,13 @@ def leap_of(monomials: Sequence[Monomial]) -> int:
     because a step only ever makes the others cheaper (Abbe, Boix-Adsera & Misiakiewicz,
     arXiv 2302.11055, Definition 1, in the given coordinates).
     """
-    known: set[int] = set()
+    reached: set[int] = set()
     left = list(monomials)
     leap = 0
     while left:
-        cheapest = min(left, key=lambda monomial: _cost(monomial, known))
-        leap = max(leap, _cost(cheapest, known))
-        known.update(form for form, _ in cheapest)
+        cheapest = min(left, key=lambda monomial: _cost(monomial, reached))
+        leap = max(leap, _cost(cheapest, reached))
+        reached.update(form for form, _ in cheapest)
         left.remove(cheapest)
     return leap
 
@@ -42,18 +42,18 @@ def leap_of(monomials: Sequence[Monomial]) -> int:
 def leap_levels(monomials: Sequence[Monomial]) -> list[list[int]]:
     """Which monomials come in reach of a step of the leap together: numbers, level by level."""
     leap = leap_of(monomials)
-    known: set[int] = set()
+    reached: set[int] = set()
     left = list(range(len(monomials)))
     levels: list[list[int]] = []
     while left:
-        levels.append([i for i in left if _cost(monomials[i], known) <= leap])
+        levels.append([i for i in left if _cost(monomials[i], reached) <= leap])
         left = [i for i in left if i not in levels[-1]]
-        known.update(form for i in levels[-1] for form, _ in monomials[i])
+        reached.update(form for i in levels[-1] for form, _ in monomials[i])
     return levels
 
 
-def _cost(monomial: Monomial, known: set[int]) -> int:
-    return sum(power for form, power in monomial if form not in known)
+def _cost(monomial: Monomial, reached: set[int]) -> int:
+    return sum(power for form, power in monomial if form not in reached)
 
 
 class MonomialTarget(PolynomialTarget):

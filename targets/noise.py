@@ -57,7 +57,7 @@ class Noisy(Wrapper):
         """Test sample without noise; not of the inputs that ``sample`` draws from an equal generator."""
         return self.base.sample_test(n, rng)
 
-    def _modified(self, found: Certificate) -> Certificate:
-        known = found.bayes_error
-        bayes = Estimate(known.value + self.noise**2, known.stderr)
-        return dataclasses.replace(found, bayes_error=bayes)
+    def _modified(self, certificate: Certificate) -> Certificate:
+        inner = certificate.bayes_error
+        bayes = Estimate(inner.value + self.noise**2, inner.stderr)
+        return dataclasses.replace(certificate, bayes_error=bayes)

@@ -59,11 +59,11 @@ class Univariate:
 
     def values(self, z: np.ndarray, degree: int) -> np.ndarray:
         """Orthonormal polynomials of degree 0 to ``degree`` at z, shapes (n,) -> (degree + 1, n)."""
-        found = [np.ones_like(z), z - self.a[0]]
+        polynomials = [np.ones_like(z), z - self.a[0]]
         for k in range(1, degree):
-            found.append((z - self.a[k]) * found[-1] - self.b[k] * found[-2])
+            polynomials.append((z - self.a[k]) * polynomials[-1] - self.b[k] * polynomials[-2])
         norms = np.where(self.norms > 0, self.norms, np.inf)
-        return np.stack([f / norms[k] for k, f in enumerate(found[: degree + 1])])
+        return np.stack([f / norms[k] for k, f in enumerate(polynomials[: degree + 1])])
 
     def quadrature(self, nodes: int) -> tuple[np.ndarray, np.ndarray]:
         """Gauss rule, exact to degree 2 nodes - 1: points and weights (Golub & Welsch 1969)."""

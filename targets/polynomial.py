@@ -113,7 +113,7 @@ class PolynomialTarget(InputTarget):
         return [np.concatenate(level)[: len(X)] for level in zip(*parts, strict=True)]
 
     def _forms(self, X: np.ndarray) -> np.ndarray:
-        """t at up to CHUNK rows, padded with zeros to CHUNK of them."""
+        """Forms t at up to CHUNK rows, padded with zeros to CHUNK of them."""
         if len(X) < CHUNK:
             X = np.concatenate([X, np.zeros((CHUNK - len(X), self.d))])
         return np.asarray(X @ self.directions.T)
@@ -160,8 +160,10 @@ class PolynomialTarget(InputTarget):
     def _certificate(self) -> Certificate:
         intercept, scale = self._affine
         spectrum = None if self._raw is None else self._raw.scaled(scale, intercept)
-        found = certify(self._model(intercept, scale), spectrum, n_parameters=self.n_parameters, law=self.law)
-        return dataclasses.replace(found, condition_numbers=self.condition_numbers)
+        certificate = certify(
+            self._model(intercept, scale), spectrum, n_parameters=self.n_parameters, law=self.law
+        )
+        return dataclasses.replace(certificate, condition_numbers=self.condition_numbers)
 
     @property
     def condition_numbers(self) -> Mapping[str, tuple[float, float]]:

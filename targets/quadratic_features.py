@@ -165,9 +165,9 @@ class QuadraticFeatures(PolynomialTarget):
 
     @functools.cached_property
     def _raw(self) -> Spectrum | None:
-        found = super()._raw
-        if found is not None or self.law.name != "gaussian" or self.link_degree > 2:
-            return found
+        spectrum = super()._raw
+        if spectrum is not None or self.law.name != "gaussian" or self.link_degree > 2:
+            return spectrum
         # Many variables: the algebra has too many terms, but traces say it all to second order.
         link = self.link.polynomial
         b, B = np.zeros(self.n_features), np.zeros((self.n_features, self.n_features))

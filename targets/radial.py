@@ -45,17 +45,17 @@ def radial_power(polynomial: Polynomial, measure: Measure, d: int) -> dict[int, 
         lowered.append(below)
     series = measure.expand(side_by_side(lowered))
     top = int(polynomial.degrees.max(initial=0))
-    found: dict[int, np.ndarray] = {}
+    powers: dict[int, np.ndarray] = {}
     for q in range(top + 1):
         size = min((top - q) // 2 + 1, len(lowered))
         gram = _gram(series, q)[:size, :size].copy()
         for lower in range(q % 2, q, 2):
             shift = (q - lower) // 2
             w = _weights(lower, shift, size, d)
-            gram -= w[:, None] * found[lower][shift:, shift:][:size, :size] * w
+            gram -= w[:, None] * powers[lower][shift:, shift:][:size, :size] * w
         w = _weights(q, 0, size, d)
-        found[q] = gram / np.outer(w, w)
-    return {q: a for q, a in found.items() if a.any()}
+        powers[q] = gram / np.outer(w, w)
+    return {q: a for q, a in powers.items() if a.any()}
 
 
 def _gram(series: Series, degree: int) -> np.ndarray:
@@ -84,11 +84,13 @@ def target_power(target: Target) -> dict[int, np.ndarray] | None:
     law = law_of(target)
     if law is None or law.name != "gaussian" or not law.isotropic:
         return None
-    found = _polynomial(target)
-    if found is None or not (isinstance(found[1], Product) and found[1].gaussian):
+    polynomial_and_law = _polynomial(target)
+    if polynomial_and_law is None or not (
+        isinstance(polynomial_and_law[1], Product) and polynomial_and_law[1].gaussian
+    ):
         return None
     try:
-        power = radial_power(*found, target.d)
+        power = radial_power(*polynomial_and_law, target.d)
     except TooManyTermsError:
         return None
     variance = sum(float(np.trace(a)) for a in power.values())

@@ -180,13 +180,13 @@ class RandomHierarchy(Target):
     def rules(self) -> tuple[np.ndarray, ...]:
         """Tuples of every symbol, class level first: L arrays (n_c or v, m, s) of symbols."""
         v, m, s = self.vocabulary, self.synonyms, self.branching
-        found = []
+        rules = []
         for level in range(self.levels, 0, -1):
             parents = self.n_classes if level == self.levels else v
             rng = stream(self.seed, level, _RULES)
             codes = rng.permutation(v**s)[: parents * m].reshape(parents, m)
-            found.append(codes[:, :, None] // v ** np.arange(s - 1, -1, -1) % v)
-        return tuple(found)
+            rules.append(codes[:, :, None] // v ** np.arange(s - 1, -1, -1) % v)
+        return tuple(rules)
 
     @functools.cached_property
     def _tables(self) -> tuple[np.ndarray, ...]:
@@ -241,13 +241,13 @@ class RandomHierarchy(Target):
         # Single-precision copies of sentences are sentences.
         one_hot = np.isclose(X, self._encoded(symbols), rtol=1e-6, atol=0.0)
         _require(one_hot, first, "has a block that is not one-hot")
-        found = []
+        levels = []
         for above, table in enumerate(reversed(self._tables), start=1):
             tuples = symbols.reshape(len(X), symbols.shape[1] // self.branching, self.branching)
             symbols = table[self._codes(tuples)]
             _require(symbols >= 0, first, f"has a tuple at level {above} that no rule makes")
-            found.append(symbols)
-        return found
+            levels.append(symbols)
+        return levels
 
     def _parts(self, X: np.ndarray) -> list[list[np.ndarray]]:
         """Parse chunk after chunk, at least one."""

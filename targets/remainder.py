@@ -122,20 +122,22 @@ class WithRemainder(Wrapper):
             return np.asarray(HERMITE.values(t[:, 0], p)[p])
         return ridge(law, t[:, 0], p)
 
-    def _modified(self, found: Certificate) -> Certificate:
+    def _modified(self, certificate: Certificate) -> Certificate:
         kept = 1.0 - self.remainder
 
         def scaled(e: Estimate, factor: float = kept) -> Estimate:
             return Estimate(factor * e.value, factor * e.stderr)
 
-        shares = {p: scaled(e) for p, e in found.degree_share.items()}
+        shares = {p: scaled(e) for p, e in certificate.degree_share.items()}
         if shares:
             shares[self.degree + 1] = Estimate(self.remainder)
         return dataclasses.replace(
-            found,
-            mean=scaled(found.mean, math.sqrt(kept)),
-            variance=Estimate(kept * found.variance.value + self.remainder, kept * found.variance.stderr),
+            certificate,
+            mean=scaled(certificate.mean, math.sqrt(kept)),
+            variance=Estimate(
+                kept * certificate.variance.value + self.remainder, kept * certificate.variance.stderr
+            ),
             kurtosis=sampled_kurtosis(self, _KURTOSIS),
             degree_share=shares,
-            level_share={level: scaled(e) for level, e in found.level_share.items()},
+            level_share={level: scaled(e) for level, e in certificate.level_share.items()},
         )

@@ -67,17 +67,17 @@ class Rerandomised(CascadeTarget):
     @functools.cached_property
     def copies(self) -> dict[int, Hierarchy]:
         """By level l, the target of depth l whose top level is taken."""
-        base, found = self.base, {}
+        base, copies = self.base, {}
         for level in base.alphas:
             seed = int(stream(base.seed, _COPIES, level).integers(2**62))
-            found[level] = dataclasses.replace(
+            copies[level] = dataclasses.replace(
                 base,
                 seed=seed,
                 depth=level,
                 alpha=1.0,
                 skips=None if base.skips is None else base.skips[: level - 1],
             )
-        return found
+        return copies
 
     @functools.cached_property
     def blueprint(self) -> Blueprint:

@@ -15,7 +15,7 @@ _SEED = 20010441300
 
 
 def generator(stream: int) -> np.random.Generator:
-    """Generator behind ``batches`` of the same stream."""
+    """Return the generator behind ``batches`` of the same stream."""
     return np.random.Generator(np.random.PCG64([_SEED, stream]))
 
 

@@ -44,16 +44,16 @@ def degree_shares(leaves: np.ndarray, labels: np.ndarray, vocabulary: int) -> di
     """
     n, k = leaves.shape
     if n == vocabulary**k:
-        found = _of_independent_leaves(leaves, labels, vocabulary)
+        shares = _of_independent_leaves(leaves, labels, vocabulary)
     elif max(math.comb(k, p) for p in range(1, k + 1)) * n > MAX_ENTRIES:
         return None
     else:
         fitted = _by_least_squares(leaves, labels, vocabulary)
         if fitted is None:
             return None
-        found = fitted
-    top = max(p for p, share in enumerate(found) if share > _NEGLIGIBLE)
-    return {p: found[p] for p in range(1, top + 1)}
+        shares = fitted
+    top = max(p for p, share in enumerate(shares) if share > _NEGLIGIBLE)
+    return {p: shares[p] for p in range(1, top + 1)}
 
 
 def _of_independent_leaves(leaves: np.ndarray, labels: np.ndarray, v: int) -> list[float]:
@@ -74,12 +74,12 @@ def _by_least_squares(leaves: np.ndarray, labels: np.ndarray, v: int) -> list[fl
     k = leaves.shape[1]
     rest = np.asarray(labels, dtype=np.float64)
     total = float(rest @ rest)
-    found = [0.0] * (k + 1)
+    shares = [0.0] * (k + 1)
     for degree in range(1, k + 1):
         if float(rest @ rest) <= _NEGLIGIBLE * total:
             break
         if degree == k:  # every label is a function of all leaves
-            found[k] = float(rest @ rest) / total
+            shares[k] = float(rest @ rest) / total
             break
         design = _indicators(leaves, degree, v)
         solution = scipy.sparse.linalg.lsqr(
@@ -89,8 +89,8 @@ def _by_least_squares(leaves: np.ndarray, labels: np.ndarray, v: int) -> list[fl
         rest = rest - part
         if np.linalg.norm(design.T @ rest) > 1e-8 * math.sqrt(total):
             return None  # not converged: no number rather than a wrong one
-        found[degree] = float(part @ part) / total
-    return found
+        shares[degree] = float(part @ part) / total
+    return shares
 
 
 def _indicators(leaves: np.ndarray, degree: int, v: int) -> scipy.sparse.csr_matrix:

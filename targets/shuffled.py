@@ -48,13 +48,13 @@ class Shuffled(Wrapper):
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draw inputs, and labels of other inputs."""
-        own, other = rng.spawn(2)
-        return self.base.sample(n, own)[0], self.base.sample(n, other)[1]
+        of_inputs, of_labels = rng.spawn(2)
+        return self.base.sample(n, of_inputs)[0], self.base.sample(n, of_labels)[1]
 
     def sample_test(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draw inputs, and labels of other inputs, without noise."""
-        own, other = rng.spawn(2)
-        return self.base.sample_test(n, own)[0], self.base.sample_test(n, other)[1]
+        of_inputs, of_labels = rng.spawn(2)
+        return self.base.sample_test(n, of_inputs)[0], self.base.sample_test(n, of_labels)[1]
 
     @functools.cached_property
     def _frequencies(self) -> np.ndarray:
@@ -65,15 +65,15 @@ class Shuffled(Wrapper):
     def _frequencies_of(self, y: np.ndarray) -> np.ndarray:
         return np.array([(y == value).mean() for value in self.classes])
 
-    def _modified(self, found: Certificate) -> Certificate:
+    def _modified(self, certificate: Certificate) -> Certificate:
         if self.classes:
             noisy = self._frequencies_of(self.base.sample(_SAMPLES, generator(_STREAM))[1])
             rate = 1.0 - float(noisy.max())
             bayes = Estimate(rate, (rate * (1.0 - rate) / _SAMPLES) ** 0.5)
         else:
-            bayes = Estimate(1.0 + found.bayes_error.value, found.bayes_error.stderr)
+            bayes = Estimate(1.0 + certificate.bayes_error.value, certificate.bayes_error.stderr)
         return dataclasses.replace(
-            found,
+            certificate,
             degree_share={},
             level_share={},
             level_covariance=(),

@@ -145,7 +145,7 @@ class Sign(Wrapper):
             raise ValueError(self._too_wide(f"about {most:.2g}"))
         return share
 
-    def _modified(self, found: Certificate) -> Certificate:
+    def _modified(self, certificate: Certificate) -> Certificate:
         def moments(z: np.ndarray) -> np.ndarray:
             wrong = ndtr(-np.abs(z) / self.noise).mean() if self.noise > 0 else 0.0
             return np.array([_sign(z).mean(), wrong])
@@ -159,7 +159,7 @@ class Sign(Wrapper):
         )
         law = getattr(self.base, "law", None)
         return dataclasses.replace(
-            found,
+            certificate,
             mean=mean,
             variance=variance,
             kurtosis=Estimate(1.0),

@@ -129,10 +129,10 @@ class SparseDirection(PolynomialTarget):
 
     @functools.cached_property
     def _raw(self) -> Spectrum | None:
-        found = super()._raw
+        spectrum = super()._raw
         measure = self._reduction.measure
-        if found is not None or not isinstance(measure, Product) or len(set(measure.factors)) > 1:
-            return found
+        if spectrum is not None or not isinstance(measure, Product) or len(set(measure.factors)) > 1:
+            return spectrum
         # A direction of many entries on the cube or the hypercube: its own closed form.
         mean, squares = variances_of_power(self._reduction.matrix[0], measure.factors[0], self.power)
         grams = {k: np.full((1, 1), squares[k]) for k in range(self.degree, 0, -2)}

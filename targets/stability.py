@@ -63,9 +63,9 @@ def sampled_shares(measure: Measure, label: Label, degree: int, even: bool) -> d
     noisiest = int(np.argmax(jackknife(pooled, direct)[1]))
 
     def shares(moment: np.ndarray) -> np.ndarray:
-        found = direct(moment)
-        found[noisiest] += 1.0 - found.sum()
-        return found
+        all_shares = direct(moment)
+        all_shares[noisiest] += 1.0 - all_shares.sum()
+        return all_shares
 
     value, stderr = jackknife(pooled, shares)
     kept = [p for p in degrees.tolist() if p > 0]
@@ -119,7 +119,7 @@ def _second(measure: Measure, w: np.ndarray) -> np.ndarray:
 
 def _low_parts(measure: Measure, label: Label, stream: int) -> np.ndarray:
     """Batch estimates of E f w and E f (quadratic), shape (batches, m + m^2)."""
-    found = []
+    moments = []
     for w in batches(LOW_SAMPLES, measure, stream):
         y = label(w)
         form = w.T @ (y[:, None] * w) / len(w)
@@ -127,8 +127,8 @@ def _low_parts(measure: Measure, label: Label, stream: int) -> np.ndarray:
             form -= y.mean() * np.eye(measure.m)
         else:
             np.fill_diagonal(form, y @ _second(measure, w) / len(w))
-        found.append(np.concatenate([y @ w / len(w), form.ravel()]))
-    return np.stack(found)
+        moments.append(np.concatenate([y @ w / len(w), form.ravel()]))
+    return np.stack(moments)
 
 
 def _paths(measure: Measure, label: Label, degrees: np.ndarray, even: bool) -> Iterator[np.ndarray]:
@@ -199,10 +199,10 @@ def gegenbauer(t: np.ndarray, degree: int, d: int) -> np.ndarray:
 
     (l + d - 2) P_{l+1} = (2l + d - 2) t P_l - l P_{l-1}.
     """
-    found = [np.ones_like(t), t]
+    harmonics = [np.ones_like(t), t]
     for k in range(1, degree):
-        found.append(((2 * k + d - 2) * t * found[-1] - k * found[-2]) / (k + d - 2))
-    return np.stack(found[: degree + 1], axis=1)
+        harmonics.append(((2 * k + d - 2) * t * harmonics[-1] - k * harmonics[-2]) / (k + d - 2))
+    return np.stack(harmonics[: degree + 1], axis=1)
 
 
 def _first_by_quadrature(measure: Product, label: Label, degrees: np.ndarray) -> Iterator[np.ndarray]:

@@ -154,7 +154,7 @@ def check_certificate(create: Create) -> None:
 
 
 def check_degree(create: Create) -> None:
-    """Check that all variance is up to the declared degree, and some at it, where the shares are known exactly."""
+    """Check that variance reaches up to the declared degree, where the shares are known exactly."""
     certificate = create(SEED).certificate()
     if certificate.degree_share and all(e.exact for e in certificate.degree_share.values()):
         top = max(p for p, e in certificate.degree_share.items() if e.value > 1e-9)
@@ -162,7 +162,7 @@ def check_degree(create: Create) -> None:
 
 
 def check_moments(create: Create) -> None:
-    """Check that mean and variance of fresh labels are those of the certificate, the kurtosis on bounded inputs."""
+    """Check mean and variance of fresh labels against the certificate, and on bounded inputs the kurtosis."""
     target = create(SEED)
     certificate = target.certificate()
     if not target.classes:
@@ -180,7 +180,7 @@ def check_moments(create: Create) -> None:
 
 
 def check_shares(create: Create) -> None:
-    """Check the shares of variance by degree, by noise stability: E y(x) y(x_t) = sum_p share_p P_p(t).
+    """Check shares of variance by degree by noise stability: E y(x) y(x_t) = sum_p share_p P_p(t).
 
     On Gaussian inputs to degree 4 (past that single points carry the mean), the sphere and the
     hypercube (O'Donnell, Analysis of Boolean Functions, ch. 2 and 11).

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def stream(seed: int, level: int, source: int) -> np.random.Generator:
-    """Random numbers of the block that feeds ``source`` into ``level``.
+    """Return the generator of the block that feeds ``source`` into ``level``.
 
     Each block has a stream of its own, so that neither a deeper target nor another skip set
     changes the blocks that two targets of equal seed have in common.
@@ -25,7 +25,7 @@ def haar(n: int, k: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def singular_values(k: int, kappa: float) -> np.ndarray:
-    """Rows, k values even in log between 1/kappa and kappa (their geometric mean 1 for k = 1)."""
+    """Return k values even in log between 1/kappa and kappa (their geometric mean 1 for k = 1)."""
     return np.ones(1) if k == 1 else np.geomspace(1.0 / kappa, kappa, k)
 
 

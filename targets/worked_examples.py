@@ -110,7 +110,7 @@ class _WorkedExample(CascadeTarget):
         model = cascade_model(self.cascade, self.blueprint, 4)
         spectrum = None if self._raw_spectrum is None else self._raw_spectrum.scaled(1 / sd, -mean / sd)
         n_parameters = sum(w.size for w in self.weight_matrices.values())
-        found = certify(model, spectrum, n_parameters=n_parameters, law=self.law)
+        certificate = certify(model, spectrum, n_parameters=n_parameters, law=self.law)
         contamination = {}
         if spectrum is not None:
             coordinates = self.blueprint.reduction.coordinates
@@ -118,7 +118,7 @@ class _WorkedExample(CascadeTarget):
             contamination[1] = Estimate(subspace_sine(form, self.directions[:2], self.law.name == "sphere"))
         squares = self._square_sd()
         return dataclasses.replace(
-            found,
+            certificate,
             contamination=contamination,
             condition_numbers=condition_numbers(self.weight_matrices, {1: squares}),
         )

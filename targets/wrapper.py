@@ -70,7 +70,7 @@ class Wrapper(Target):
         return self._modified(self.base.certificate())
 
     @abc.abstractmethod
-    def _modified(self, found: Certificate) -> Certificate:
+    def _modified(self, certificate: Certificate) -> Certificate:
         """Certificate of the modified target, from that of ``base``."""
 
 
@@ -135,5 +135,5 @@ def sampled_kurtosis(target: Target, stream: int) -> Estimate:
         fourth = m[3] - 4 * m[0] * m[2] + 6 * m[0] ** 2 * m[1] - 3 * m[0] ** 4
         return np.array([fourth / (m[1] - m[0] ** 2) ** 2])
 
-    (found,) = sampled(lambda n, rng: target.sample_test(n, rng)[1], powers, kurtosis, target.d, stream)
-    return found
+    (estimate,) = sampled(lambda n, rng: target.sample_test(n, rng)[1], powers, kurtosis, target.d, stream)
+    return estimate

@@ -11,7 +11,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from targets import algebra
 from targets.algebra import Polynomial, mapped, merged
 from targets.base import Estimate
-from targets.certify import certify, told
+from targets.certify import certify, known_shares
 from targets.contamination import independent_form, subspace_sine
 from targets.family import cascade_model
 from targets.level_contamination import contaminations
@@ -340,5 +340,5 @@ def test_the_kernel_floor_steps_at_the_dimensions_of_the_polynomials(inputs):
 def test_shares_that_samples_do_not_tell_are_unknown():
     """Quadratic features of degree 16 on the cube would else print a share of -1111 +- 700."""
     good = {2: Estimate(0.7, 0.02), 4: Estimate(0.3, 0.1)}
-    assert told(good) == good
-    assert told({2: Estimate(0.7, 0.02), 4: Estimate(-17.8, 10.0)}) == {}
+    assert known_shares(good) == good
+    assert known_shares({2: Estimate(0.7, 0.02), 4: Estimate(-17.8, 10.0)}) == {}
