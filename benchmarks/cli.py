@@ -50,18 +50,22 @@ SomeSuite = Annotated[
     str | None, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="[SUITE]")
 ]
 Results = Annotated[Path, typer.Option(help="Folder of the results.", metavar="DIR")]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Refuse if another process is writing, do not wait.")]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="If another process is writing, refuse instead of waiting.")
+]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", help="learner.parameter=value or target.parameter=value.", metavar="NAME=VALUE"),
+    typer.Option(
+        "--set", help="Set learner.parameter=value or target.parameter=value.", metavar="NAME=VALUE"
+    ),
 ]
 
 
 @app.command("list")
 def list_command(
-    what: Annotated[Listed | None, typer.Argument(help="Only these.")] = None,
+    what: Annotated[Listed | None, typer.Argument(help="List only these.")] = None,
 ) -> None:
-    """Learners, targets and suites."""
+    """List learners, targets and suites."""
     from benchmarks.listing import print_lists
 
     print_lists([what.value] if what else [w.value for w in Listed])
@@ -87,7 +91,7 @@ def run(
     no_wait: NoWait = False,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="Do not draw figures.")] = False,
 ) -> None:
-    """Compute what is missing of a suite, print the table, draw the figures."""
+    """Compute what a suite still lacks, print the table, draw the figures."""
     from benchmarks.choices import choose
     from benchmarks.execute import execute
     from benchmarks.suite_file import load_suite
@@ -101,7 +105,7 @@ def status(
     suite: SomeSuite = None,
     results: Results = Path("results"),
     prune: Annotated[
-        bool, typer.Option("--prune", help="Delete stale rows: those of code or versions gone by.")
+        bool, typer.Option("--prune", help="Delete stale rows: those of older code or library versions.")
     ] = False,
     current: Annotated[
         Path | None,
@@ -118,7 +122,7 @@ def status(
     reason: Annotated[str, typer.Option(help="Why adopted numbers are the same.", metavar="TEXT")] = "",
     no_wait: NoWait = False,
 ) -> None:
-    """What the store holds: finished, missing, failed and stale units."""
+    """Show what the store holds: finished, missing, failed and stale units."""
     from benchmarks.status import adopt_current, record_current, show_status
 
     if sum((prune, current is not None, adopt is not None)) > 1:
@@ -134,7 +138,7 @@ def status(
 
 @app.command()
 def figures(suite: SuiteName = "default", results: Results = Path("results")) -> None:
-    """Draw the figures of a suite from the rows in the store."""
+    """Draw the figures of a suite from the stored rows."""
     from benchmarks.execute import figures_of
     from benchmarks.suite_file import load_suite
 
@@ -148,7 +152,7 @@ def report(
     form: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.text,
     output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
 ) -> None:
-    """Groups of learners, exponents in 1/eps and variance components by the rows in the store."""
+    """Print groups of learners, exponents in 1/eps and variance components, from the stored rows."""
     from benchmarks.report_statistics import show_report
 
     show_report(suite, results, form.value, output)
@@ -157,13 +161,14 @@ def report(
 @app.command()
 def claims(
     ids: Annotated[
-        list[str] | None, typer.Argument(help="Claims, as in C05 (default: all).", metavar="[IDS]...")
+        list[str] | None,
+        typer.Argument(help="Names of claims, such as C05 (default: all).", metavar="[IDS]..."),
     ] = None,
     results: Results = Path("results"),
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.text,
     output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
 ) -> None:
-    """Verdicts on the claims of the paper by the rows in the store: nothing is computed."""
+    """Print verdicts on the claims of the paper, from the stored rows: nothing is computed."""
     from benchmarks.claims_report import show_claims
 
     show_claims(ids or [], results, form.value, output)
@@ -171,14 +176,16 @@ def claims(
 
 @app.command()
 def describe(
-    target: Annotated[str, typer.Argument(help="A target family.", metavar="TARGET")],
-    d: Annotated[int | None, typer.Option("--d", help="Dimension; or --set d=40.")] = None,
+    target: Annotated[str, typer.Argument(help="Name of a target family.", metavar="TARGET")],
+    d: Annotated[int | None, typer.Option("--d", help="Input dimension; --set d=40 does the same.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="d=40, or parameter=value.", metavar="NAME=VALUE")
+        list[str] | None, typer.Option("--set", help="Set d=40, or parameter=value.", metavar="NAME=VALUE")
     ] = None,
-    index: Annotated[int, typer.Option(min=0, help="Which of the targets that suites draw.")] = 0,
+    index: Annotated[
+        int, typer.Option(min=0, help="Which of the targets that suites draw, counted from 0.")
+    ] = 0,
 ) -> None:
-    """The certificate of a target: moments, variance by degree and level, contamination, floors."""
+    """Print the certificate of a target: moments, variance by degree and level, contamination, floors."""
     from benchmarks.listing import print_certificate
 
     print_certificate(target, d, settings or [], index)
@@ -187,8 +194,8 @@ def describe(
 @app.command()
 def regress(
     suite: SuiteName = "ci",
-    tier: Annotated[Tier, typer.Option(help="What to compare.")] = Tier.both,
-    update: Annotated[bool, typer.Option("--update", help="Record new baselines, with --reason.")] = False,
+    tier: Annotated[Tier, typer.Option(help="Which tier to compare.")] = Tier.both,
+    update: Annotated[bool, typer.Option("--update", help="Record new baselines; needs --reason.")] = False,
     reason: Annotated[str, typer.Option(help="Why the numbers may change.", metavar="TEXT")] = "",
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")
@@ -199,7 +206,7 @@ def regress(
         typer.Option(help="Folder of the baselines (default: those of hierbench).", metavar="DIR"),
     ] = None,
 ) -> None:
-    """Compare a suite with its baselines; exit status 1 where a curve got worse or a number changed."""
+    """Compare a suite with its baselines; exit status 1 if a curve got worse or a number changed."""
     from benchmarks.regress import regress as run_gate
 
     exact, statistical = tier is not Tier.statistical, tier is not Tier.exact
