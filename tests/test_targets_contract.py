@@ -1,4 +1,4 @@
-"""The contract of ``targets.testing`` for every registered family, variant by variant and modified."""
+"""The contract of targets, for every registered family, variant by variant and modified."""
 
 import numpy as np
 import pytest
