@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from hierbench.errors import refusal
 
 from learners.algorithm1_network import Algorithm1Network
 from learners.algorithm1_switching import LevelSwitch, Switching
+from learners.base import steps_law
 from learners.densenet import quadratic_densenet
 from learners.network import DenseNetwork
+from learners.parameters import not_negative, share
 from learners.sgd_engine import Job, Schedule, Trained, train
-from learners.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps, steps_law
+from learners.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps
 
 
 class Algorithm1Regressor(SGDRegressorBase):
@@ -71,19 +74,23 @@ class Algorithm1Regressor(SGDRegressorBase):
     steps : int or None
         Minibatch steps of the final training. None is twice what DenseNetRegressor takes for n
         samples: an upper level begins only when those below it have come to their plateau.
-    batch_size : int
-        Rows a minibatch.
-    learning_rate, weight_decay : float or sequence of float
-        Peak rate of the one-cycle schedule, and decay for a running loss of 1; a sequence is
-        tuned inside ``fit`` on a held-out fifth (see SGDRegressorBase).
-    optimizer : {"adam", "sgd"}
+    weight_decay : float or sequence of float
+        Decay for a running loss of 1; a sequence is tuned.
     momentum : float in [0, 1), default 0.9
         Of ``optimizer="sgd"``.
     restarts : int, default 2
         Initialisations of the final training, of which the least training loss is kept.
 
-    The other parameters are those of DenseNetRegressor.
+    The other parameters are those of SGDRegressorBase.
     """
+
+    depth: int
+    width: int | None
+    narrow: int | Sequence[int] | None
+    r_rows: float
+    distillation: float
+    patience: float
+    momentum: float
 
     def __init__(
         self,
@@ -107,27 +114,10 @@ class Algorithm1Regressor(SGDRegressorBase):
         dtype: str = "float32",
         device: str = "cpu",
     ) -> None:
-        self.depth = depth
-        self.width = width
-        self.narrow = narrow
-        self.r_rows = r_rows
-        self.distillation = distillation
-        self.patience = patience
-        self.steps = steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.optimizer = optimizer
-        self.momentum = momentum
-        self.tuning_share = tuning_share
-        self.restarts = restarts
-        self.loss = loss
-        self.random_state = random_state
-        self.dtype = dtype
-        self.device = device
+        self._keep(locals())
 
     def level_features(self, X: Any) -> list[np.ndarray]:
-        """The narrow features S_1, ..., S_L, each of shape (n, k_l)."""
+        """Compute the narrow features S_1, ..., S_L, each of shape (n, k_l)."""
         return super().level_features(X)
 
     def _network(self, d: int) -> Algorithm1Network:
@@ -141,24 +131,19 @@ class Algorithm1Regressor(SGDRegressorBase):
     def _narrow(self, d: int) -> tuple[int, ...]:
         if self.narrow is None:
             return (2 * d, *[max(4, 2 * math.ceil(math.sqrt(d)))] * (self.depth - 1))
-        given = np.asarray(self.narrow)
-        whole = np.issubdtype(given.dtype, np.integer) and (given >= 1).all()
-        if not (whole and (given.ndim == 0 or given.shape == (self.depth,))):
-            raise ValueError(
-                f"narrow is {self.narrow!r}: an integer >= 1, one for each of the {self.depth} levels, "
-                "or None is needed"
-            )
-        return tuple(int(k) for k in np.broadcast_to(given, self.depth))
+        sizes = np.asarray(self.narrow)
+        whole = np.issubdtype(sizes.dtype, np.integer) and (sizes >= 1).all()
+        if not (whole and (sizes.ndim == 0 or sizes.shape == (self.depth,))):
+            allowed = f"integers from 1, one or one for each of the {self.depth} levels, and None"
+            raise ValueError(refusal("narrow", self.narrow, allowed))
+        return tuple(int(k) for k in np.broadcast_to(sizes, self.depth))
 
     def _check_regularisers(self) -> None:
-        for name in ("r_rows", "distillation"):
-            value = getattr(self, name)
-            if not (isinstance(value, (int, float, np.integer, np.floating)) and 0.0 <= value < math.inf):
-                raise ValueError(f"{name} is {value!r}: a finite number >= 0 is needed")
-        if not 0.0 < self.patience <= 1.0:
-            raise ValueError(f"patience is {self.patience!r}: a number in (0, 1] is needed")
+        not_negative("r_rows", self.r_rows)
+        not_negative("distillation", self.distillation)
+        share("patience", self.patience)
         if not 0.0 <= self.momentum < 1.0:
-            raise ValueError(f"momentum is {self.momentum!r}: a number in [0, 1) is needed")
+            raise ValueError(refusal("momentum", self.momentum, "numbers in [0, 1)"))
 
     def _schedule(self, steps: int) -> Schedule:
         return dataclasses.replace(super()._schedule(steps), momentum=self.momentum)

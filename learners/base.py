@@ -7,7 +7,8 @@ constructor and nothing else. Everything below is optional and never needed for 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -115,6 +116,85 @@ class Memory:
         )
 
 
+def steps_law(n: int) -> int:
+    """Give the steps of a net for n samples where the caller names none.
+
+    3000 up to 4096 samples, doubled at every fourfold: about the square root of n, in powers of two so
+    that neighbouring sizes train together. Without noise a fixed number of steps ends in an error floor
+    of the optimisation.
+    """
+    return 3000 * 2 ** max(0, math.ceil(math.log2(max(1, n) / 4096) / 2.0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """A part of a cost law: ``seconds`` times n, d and steps, each to its power."""
+
+    seconds: float
+    n: float = 0.0
+    d: float = 0.0
+    steps: float = 0.0
+
+    def __call__(self, n: int, d: int, steps: int) -> float:
+        """Core-seconds for n samples of d inputs and a training of ``steps``."""
+        return float(self.seconds * n**self.n * d**self.d * steps**self.steps)
+
+    def __str__(self) -> str:
+        factors = (("steps", self.steps), ("n", self.n), ("d", self.d))
+        powers = [name if power == 1 else f"{name}^{power:g}" for name, power in factors if power]
+        return " ".join([f"{self.seconds:.2g}", *powers])
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What a fit at its default parameters takes, in seconds of one core, to about a factor of three.
+
+    Parameters
+    ----------
+    terms : tuple of Term
+        Their sum is the cost of one fit.
+    fixed : float
+        Core-seconds of a fit whatever its size.
+    shared : bool
+        Whether the sizes of a curve share the fit of the largest, as those of kernels share one
+        factorisation. Otherwise each size is fitted by itself.
+    step_factor : float
+        How many times ``steps_law(n)`` steps a learner takes where its ``steps`` is None.
+    note : str
+        What the formula leaves out, for readers only.
+    """
+
+    terms: tuple[Term, ...]
+    fixed: float = 0.0
+    shared: bool = False
+    step_factor: float = 1.0
+    note: str = ""
+
+    def __call__(self, sizes: Iterable[Sequence[int]], d: int, steps: int | None = None) -> float:
+        """Estimate the core-seconds of a block.
+
+        Parameters
+        ----------
+        sizes : iterable of sequence of int
+            The sizes of every curve of the block.
+        d : int
+            Number of inputs.
+        steps : int or None
+            The learner's parameter of that name; None for its law, and for learners without one.
+        """
+        fits = [n for curve in sizes for n in ([max(curve)] if self.shared else curve)]
+        return sum(self._of_one(n, d, steps or round(self.step_factor * steps_law(n))) for n in fits)
+
+    def _of_one(self, n: int, d: int, steps: int) -> float:
+        return self.fixed + sum(term(n, d, steps) for term in self.terms)
+
+    def __str__(self) -> str:
+        parts = [*map(str, self.terms), *([f"{self.fixed:.2g}"] if self.fixed else [])]
+        what = "a curve, whose sizes share a fit" if self.shared else "a size, each fitted by itself"
+        note = f"; {self.note}" if self.note else ""
+        return f"{' + '.join(parts)} core-seconds {what}{note}"
+
+
 @dataclasses.dataclass(frozen=True)
 class Descriptor:
     """What ``hierbench list`` shows of a learner without importing it.
@@ -122,7 +202,7 @@ class Descriptor:
     path : ``"module:Class"``.
     learns : ``"hierarchy"``, ``"adaptive features"`` or ``"fixed features"``.
     capabilities : subset of ``{"fit_curves", "level_features", "traces", "sampler"}``.
-    cost : the fit's cost law, as text.
+    cost : the fit's cost law, or None where it is unknown.
     memory : the fit's memory law, or None where it is unknown.
     knows_degree : parameter that the suite fills with the target's degree (a learner may know
         the degree and the depth L), or None; ``knows_depth`` likewise with L.
@@ -134,7 +214,7 @@ class Descriptor:
     summary: str
     learns: str
     source: str
-    cost: str
+    cost: Cost | None = None
     capabilities: frozenset[str] = frozenset()
     knows_degree: str | None = None
     knows_depth: str | None = None

@@ -6,12 +6,14 @@ import math
 from typing import Any
 
 import numpy as np
+from hierbench.checks import integer
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from learners.base import FitReport
 from learners.curve_loop import FitsCurvesOneByOne
+from learners.parameters import integer_between
 
 AXES: dict[str, tuple[float, ...]] = {
     "max_leaf_nodes": (2, 3, 4, 6, 8, 12, 16, 24, 31, 48),
@@ -90,11 +92,9 @@ class BoostedTreesRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
         return self.model_.predict(validate_data(self, X, dtype=np.float64, reset=False))
 
     def _check(self) -> None:
-        for name, most in (("n_candidates", math.inf), ("n_splits", FOLDS), ("max_iter", math.inf)):
-            value = getattr(self, name)
-            if not (isinstance(value, (int, np.integer)) and 1 <= value <= most):
-                allowed = f"in 1..{FOLDS}" if most == FOLDS else ">= 1"
-                raise ValueError(f"{name} must be an integer {allowed}; got {value!r}")
+        integer("n_candidates", self.n_candidates, 1)
+        integer_between("n_splits", self.n_splits, 1, FOLDS)
+        integer("max_iter", self.max_iter, 1)
 
 
 class _Search:

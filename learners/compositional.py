@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from hierbench.checks import one_of
 from torch import Tensor
 
 from learners.dual_activations import COSINE_DUALS
 from learners.infinite_width import RIDGES, InfiniteWidthKernel
 from learners.kernel_engine import Axis, Kernel
 from learners.kernel_ridge import KernelRegressor
-from learners.ntk_dual import depth_axis, intercept_of
+from learners.ntk_dual import depth_axis
+from learners.parameters import not_negative
 
 ACTIVATIONS = tuple(COSINE_DUALS)
 BIASES = Axis("bias", (0.0, 0.3, 1.0, 3.0), (0, 2))
@@ -78,15 +80,15 @@ class CompositionalKernelRegressor(KernelRegressor):
         self.intercept = intercept
 
     def _kernel(self) -> Kernel:
-        if self.activation is not None and self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {ACTIVATIONS}, or None; got {self.activation!r}")
-        tried = ACTIVATIONS if self.activation is None else (self.activation,)
-        return CompositionalKernel(tried, intercept_of(self.intercept))
+        tried: tuple[str, ...] = ACTIVATIONS
+        if self.activation is not None:
+            tried = (one_of("activation", self.activation, ACTIVATIONS),)
+        return CompositionalKernel(tried, not_negative("intercept", self.intercept))
 
     def _axes(self) -> tuple[Axis, ...]:
         tried = len(ACTIVATIONS) if self.activation is None else 1
-        bias = BIASES if self.bias is None else Axis.listed("bias", self.bias)
-        gamma = HOMOGENEITIES if self.homogeneity is None else Axis.listed("homogeneity", self.homogeneity)
-        ridge = RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)
+        bias = BIASES.narrowed(self.bias)
+        gamma = HOMOGENEITIES.narrowed(self.homogeneity)
+        ridge = RIDGES.narrowed(self.ridge)
         which = Axis("activation", tuple(float(i) for i in range(tried)), tuple(range(tried)))
         return depth_axis(self.depth), bias, gamma, which, ridge

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from hierbench.errors import refusal
 
 from learners.network import DenseNetwork
+from learners.parameters import integer_between, integer_or_none, is_integer
 from learners.sgd_estimator import SGDRegressorBase
 
 
@@ -30,28 +32,14 @@ class DenseNetRegressor(SGDRegressorBase):
     skips : sequence of sequence of int, or None
         The skip sets J_1, ..., J_L: which lower levels every level reads, 0 being x; None is all
         of them. The output reads x and every level in any case.
-    steps : int or None
-        Minibatch steps of the final training. None is a law of n: 3000 up to 4096 samples,
-        doubled at every fourfold of them, so that the error goes on falling with n.
-    batch_size : int
-        Rows a minibatch.
-    learning_rate, weight_decay : float or sequence of float
-        Peak rate of the one-cycle schedule and decoupled decay; a sequence is tuned inside
-        ``fit`` on a held-out fifth (see SGDRegressorBase).
-    optimizer : {"adam", "sgd"}
-    tuning_share : float in (0, 1]
-        Length of a tuning run as a share of ``steps``.
-    restarts : int, default 2
-        Initialisations of the final training, of which the least training loss is kept.
-    loss : {"square", "logistic"}
-        The logistic loss is for labels of two values: predictions are then a score, and the
-        class is the label value nearest to it.
-    random_state : int, RandomState or None
-    dtype : {"float32", "float64"}
-        Arithmetic of the training; predictions are computed in float64.
-    device : str
-        A torch device.
+    learning_rate : default (0.01, 0.03); weight_decay : default (0.03, 0.3); restarts : default 2
+
+    The other parameters are those of SGDRegressorBase.
     """
+
+    depth: int
+    width: int | None
+    skips: Sequence[Sequence[int]] | None
 
     def __init__(
         self,
@@ -71,20 +59,7 @@ class DenseNetRegressor(SGDRegressorBase):
         dtype: str = "float32",
         device: str = "cpu",
     ) -> None:
-        self.depth = depth
-        self.width = width
-        self.skips = skips
-        self.steps = steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.optimizer = optimizer
-        self.tuning_share = tuning_share
-        self.restarts = restarts
-        self.loss = loss
-        self.random_state = random_state
-        self.dtype = dtype
-        self.device = device
+        self._keep(locals())
 
     def _network(self, d: int) -> DenseNetwork:
         return quadratic_densenet(d, self.depth, self.width, self.skips)
@@ -93,39 +68,41 @@ class DenseNetRegressor(SGDRegressorBase):
 def quadratic_densenet(
     d: int, depth: int, width: int | None, skips: Sequence[Sequence[int]] | None = None
 ) -> DenseNetwork:
-    """The network of the densely connected learners; raises ValueError on bad sizes."""
+    """Make the network of the densely connected learners.
+
+    Raises
+    ------
+    ValueError
+        Bad sizes.
+    """
     check_depth(depth)
     width = checked_width(d, width)
     return DenseNetwork(d=d, depth=int(depth), width=width, skips=_skip_sets(skips, int(depth)))
 
 
 def check_depth(depth: int) -> None:
-    """Raises ValueError on a number of levels that no quadratic net here has."""
-    if not (isinstance(depth, (int, np.integer)) and 1 <= depth <= 6):
-        raise ValueError(f"depth is {depth!r}: an integer from 1 to 6 is needed")
+    """Refuse a number of levels that no quadratic net here has, with a ValueError."""
+    integer_between("depth", depth, 1, 6)
 
 
 def checked_width(d: int, width: int | None) -> int:
-    """Neurons a level: those given, or what squares of d coordinates ask for."""
-    if width is None:
-        return max(24, -(-3 * d // 2))
-    if not (isinstance(width, (int, np.integer)) and width >= 1):
-        raise ValueError(f"width is {width!r}: an integer >= 1, or None, is needed")
-    return int(width)
+    """Return the neurons of a level: ``width``, or where it is None what squares of d coordinates ask for."""
+    return integer_or_none("width", width, 1) or max(24, -(-3 * d // 2))
 
 
 def _skip_sets(skips: Sequence[Sequence[int]] | None, depth: int) -> tuple[tuple[int, ...], ...] | None:
-    """Skip sets in increasing order; raises ValueError where they are none."""
+    """Bring the skip sets into increasing order; ValueError where they are none."""
     if skips is None:
         return None
     if not isinstance(skips, Sequence) or len(skips) != depth:
-        raise ValueError(f"skips is {skips!r}: one set for each of the {depth} levels is needed")
-    for level, own in enumerate(skips, 1):
-        allowed = range(level)
+        raise ValueError(refusal("skips", skips, f"lists of {depth} sets, one for each level"))
+    for level, lower in enumerate(skips, 1):
+        below = range(level)
         if (
-            not isinstance(own, Sequence)
-            or not own
-            or any(not isinstance(j, (int, np.integer)) or j not in allowed for j in own)
+            not isinstance(lower, Sequence)
+            or not lower
+            or any(not is_integer(j) or j not in below for j in lower)
         ):
-            raise ValueError(f"skips is {skips!r}: level {level} needs one or more of 0, ..., {level - 1}")
-    return tuple(tuple(sorted({int(j) for j in own})) for own in skips)
+            allowed = f"one or more of 0, ..., {level - 1}"
+            raise ValueError(refusal(f"skips of level {level}", lower, allowed))
+    return tuple(tuple(sorted({int(j) for j in lower})) for lower in skips)

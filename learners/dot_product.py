@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,8 @@ from learners.base import Curve, FitReport, FittedCurve
 from learners.dot_product_weights import LOG_RIDGE, Weights, WeightSearch
 from learners.kernel_engine import Axis, PrefixSolver, Solution
 from learners.kernel_ridge import FittedKernelCurve, KernelRegressor
-from learners.kernel_tuning import Fit
+from learners.kernel_tuning import Fit, not_positive_definite
+from learners.parameters import integer_between
 
 _STEPS = 3
 """Most decades that the ridge moves, at n, from where the descent has left it."""
@@ -65,8 +65,7 @@ class DotProductRegressor(KernelRegressor):
         self.max_degree = max_degree
 
     def _kernel(self) -> DotProductKernel:
-        if not (isinstance(self.max_degree, numbers.Integral) and 1 <= self.max_degree <= 32):
-            raise ValueError(f"max_degree must be an integer from 1 to 32; got {self.max_degree!r}")
+        integer_between("max_degree", self.max_degree, 1, 32)
         return DotProductKernel()
 
     def fit(self, X: Any, y: Any) -> DotProductRegressor:
@@ -116,9 +115,7 @@ def _fit_at(kernel: DotProductKernel, search: WeightSearch, n: int) -> Fit:
         if solutions and _best(solutions) == best:
             break
     if not solutions:
-        raise ValueError(
-            f"the kernel matrix of {n} points is not positive definite: scale the features to unit variance"
-        )
+        raise ValueError(not_positive_definite(n, "scale the features to unit variance"))
     chosen = _best(solutions)
     return Fit(
         shape, axis.values[chosen], solutions[chosen].alpha, _report(found, solver, solutions, chosen, n)

@@ -27,6 +27,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from hierbench.errors import refusal
 from scipy.linalg import lapack
 
 Point = tuple[int, ...]
@@ -61,12 +62,28 @@ class Axis:
     coarse: tuple[int, ...]
 
     @classmethod
-    def listed(cls, name: str, values: float | Iterable[float]) -> Axis:
-        """Exactly these values: all are scanned."""
-        given = np.unique(np.atleast_1d(np.asarray(values, dtype=float)))
-        if given.size == 0 or not np.isfinite(given).all() or given[0] < 0:
-            raise ValueError(f"{name} must be finite numbers, not negative; got {values!r}")
-        return cls(name, tuple(given.tolist()), tuple(range(given.size)))
+    def listed(cls, name: str, values: float | Iterable[float], *, zero: bool = True) -> Axis:
+        """Make an axis of exactly these values, all of which are scanned.
+
+        Raises
+        ------
+        ValueError
+            There are none, or one is not finite, negative, or 0 where ``zero`` is False.
+        """
+        listed = np.unique(np.atleast_1d(np.asarray(values, dtype=float)))
+        if (
+            listed.size == 0
+            or not np.isfinite(listed).all()
+            or listed[0] < 0
+            or (listed[0] == 0 and not zero)
+        ):
+            allowed = f"finite numbers {'>= 0' if zero else '> 0'}, one or several"
+            raise ValueError(refusal(name, values, allowed))
+        return cls(name, tuple(listed.tolist()), tuple(range(listed.size)))
+
+    def narrowed(self, values: float | Iterable[float] | None, *, zero: bool = True) -> Axis:
+        """Return the axis of a parameter: this one where it is None, and tuned; otherwise its values."""
+        return self if values is None else Axis.listed(self.name, values, zero=zero)
 
     @classmethod
     def geometric(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from hierbench.checks import integer, one_of
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -17,7 +17,9 @@ from learners import kernel_engine
 from learners.base import Curve, FittedCurve
 from learners.kernel_engine import Axis, Kernel
 from learners.kernel_tuning import Budget, Fit, fit_prefixes
+from learners.parameters import not_negative
 
+KERNELS = ("rbf", "laplace", "polynomial")
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-9, 1e1), every=4)
 LENGTH_SCALES = {
     "rbf": Axis.geometric("length_scale", 0.1, 100.0, per_decade=8, scan=(0.42, 8.0), every=2),
@@ -210,30 +212,18 @@ class KernelRidge(KernelRegressor):
         self.intercept = intercept
 
     def _kernel(self) -> Kernel:
-        if not (isinstance(self.intercept, numbers.Real) and 0 <= self.intercept < math.inf):
-            raise ValueError(f"intercept must be a finite number >= 0; got {self.intercept!r}")
-        if self.kernel == "rbf":
-            return RBFKernel(float(self.intercept))
-        if self.kernel == "laplace":
-            return LaplaceKernel(float(self.intercept))
+        one_of("kernel", self.kernel, KERNELS)
+        intercept = not_negative("intercept", self.intercept)
         if self.kernel == "polynomial":
-            if not (isinstance(self.degree, numbers.Integral) and self.degree >= 1):
-                raise ValueError(f"degree must be an integer >= 1; got {self.degree!r}")
-            return PolynomialKernel(int(self.degree))
-        raise ValueError(f"kernel must be 'rbf', 'laplace' or 'polynomial'; got {self.kernel!r}")
+            return PolynomialKernel(integer("degree", self.degree, 1))
+        return RBFKernel(intercept) if self.kernel == "rbf" else LaplaceKernel(intercept)
 
     def _axes(self) -> tuple[Axis, ...]:
         if self.kernel == "polynomial":
-            shape = OFFSETS if self.offset is None else Axis.listed("offset", self.offset)
+            shape = OFFSETS.narrowed(self.offset)
         else:
-            shape = (
-                LENGTH_SCALES[self.kernel]
-                if self.length_scale is None
-                else Axis.listed("length_scale", self.length_scale)
-            )
-            if shape.values[0] <= 0:
-                raise ValueError(f"length_scale must be positive; got {self.length_scale!r}")
-        ridge = RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)
+            shape = LENGTH_SCALES[self.kernel].narrowed(self.length_scale, zero=False)
+        ridge = RIDGES.narrowed(self.ridge)
         return shape, ridge
 
 

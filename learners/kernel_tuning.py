@@ -72,10 +72,8 @@ def tune(solver: PrefixSolver, n: int, budget: Budget) -> Fit:
         coarse = [p[:-1] + (coarse[-1][-1] + 1,) for p in dict.fromkeys(q[:-1] + (0,) for q in coarse)]
         scanned = cost.solve(coarse, scan)
     if not scanned:
-        raise ValueError(
-            f"the kernel matrix of {n} points is not positive definite at any ridge up to "
-            f"{solver.axes[-1].values[-1]:g}: scale the features to unit variance, or allow a larger ridge"
-        )
+        remedy = "scale the features to unit variance, or allow a larger ridge"
+        raise ValueError(not_positive_definite(n, remedy, solver.axes[-1].values[-1]))
 
     # Without noise the smallest ridge wins once n is past the transition to the next degree, which no
     # shorter prefix foretells: it stays in the running until the end, with the kernel that is best
@@ -102,9 +100,7 @@ def tune(solver: PrefixSolver, n: int, budget: Budget) -> Fit:
     while not final:  # rounding may spoil at n what was sound on a part of it
         rank = [p[:-1] + (p[-1] + 1,) for p in rank if p[-1] + 1 < len(solver.axes[-1].values)]
         if not rank:
-            raise ValueError(
-                f"the kernel matrix of {n} points is not positive definite: allow a larger ridge"
-            )
+            raise ValueError(not_positive_definite(n, "allow a larger ridge"))
         final = cost.solve(rank, n)
     winner = _ranked(final)[0]
     if winner[-1] > smallest:
@@ -146,6 +142,12 @@ def fit_prefixes(
     # From the largest down, so that the long factorisations are there when the short ones are asked for.
     fits = {n: tune(solver, n, budget) for n in sorted(set(sizes), reverse=True)}
     return [fits[n] for n in sizes]
+
+
+def not_positive_definite(n: int, remedy: str, ridge: float | None = None) -> str:
+    """Say in one line that no ridge, up to ``ridge``, makes a kernel matrix of n points sound."""
+    limit = "" if ridge is None else f" at any ridge up to {ridge:g}"
+    return f"the kernel matrix of {n} points is not positive definite{limit}: {remedy}"
 
 
 class _Cost:

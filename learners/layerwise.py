@@ -7,11 +7,13 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
+from hierbench.checks import integer
+from hierbench.errors import refusal
 
 from learners.densenet import quadratic_densenet
-from learners.network import DenseNetwork
+from learners.network import DenseNetwork, outputs_of
 from learners.sgd_engine import Job, Residuals, Schedule, Trained, train
-from learners.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps, outputs_of
+from learners.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps
 
 
 class LayerwiseDenseNetRegressor(SGDRegressorBase):
@@ -47,12 +49,18 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
     rounds : int, default 0
         How often the phases are gone through again; needs ``correction`` = 0.
     steps : int or None
-        Minibatch steps of a phase; None is the law of DenseNetRegressor.
+        Minibatch steps of a phase.
     restarts : int, default 1
         Initialisations of the final training, of which the least training loss is kept.
 
-    The other parameters are those of DenseNetRegressor.
+    The other parameters are those of SGDRegressorBase.
     """
+
+    depth: int
+    width: int | None
+    correction: int
+    refit_readouts: bool
+    rounds: int
 
     def __init__(
         self,
@@ -74,32 +82,21 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
         dtype: str = "float32",
         device: str = "cpu",
     ) -> None:
-        self.depth = depth
-        self.width = width
-        self.correction = correction
-        self.refit_readouts = refit_readouts
-        self.rounds = rounds
-        self.steps = steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.optimizer = optimizer
-        self.tuning_share = tuning_share
-        self.restarts = restarts
-        self.loss = loss
-        self.random_state = random_state
-        self.dtype = dtype
-        self.device = device
+        self._keep(locals())
 
     def _network(self, d: int) -> DenseNetwork:
-        if not (isinstance(self.correction, (int, np.integer)) and self.correction >= 0):
-            raise ValueError(f"correction is {self.correction!r}: an integer >= 0 is needed")
-        if not (isinstance(self.rounds, (int, np.integer)) and self.rounds >= 0):
-            raise ValueError(f"rounds is {self.rounds!r}: an integer >= 0 is needed")
+        integer("correction", self.correction, 0)
+        integer("rounds", self.rounds, 0)
         if self.rounds and self.correction:
-            raise ValueError("rounds and correction exclude each other: set one of them to 0")
+            remedy = "the two exclude each other"
+            raise ValueError(
+                refusal("rounds", self.rounds, f"a value of 0 where correction = {self.correction}", remedy)
+            )
         if self.rounds and self.loss != "square":
-            raise ValueError("rounds are for loss='square': a residual of classes is no class")
+            remedy = "a residual of classes is no class"
+            raise ValueError(
+                refusal("rounds", self.rounds, f"a value of 0 where loss = {self.loss!r}", remedy)
+            )
         return quadratic_densenet(d, self.depth, self.width)
 
     def _total_steps(self, steps: int) -> int:
@@ -125,11 +122,11 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
             start = network.restrict(current, level)
             if trained is not None:
                 start = phase.grow(trained.flat, start)
-            given, traced = jobs, hook
+            phase_jobs, traced = jobs, hook
             if repeated and level < network.depth:
                 above = network.upper_part(last_round, level)
                 traced = None  # alone, a level that is fitted to a residual predicts nothing
-                given = [
+                phase_jobs = [
                     dataclasses.replace(
                         job, source=Residuals(job.source, functools.partial(outputs_of, network, one))
                     )
@@ -137,7 +134,7 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
                 ]
             lowest = max(1, level - self.correction)
             trained = train(
-                phase, start, given, schedule,
+                phase, start, phase_jobs, schedule,
                 trainable=phase.trainable(lowest, self.refit_readouts), lowest=lowest,
                 dtype=TORCH_DTYPES[self.dtype], device=self.device,
                 hook=after_steps(traced, phase, turn * schedule.steps),

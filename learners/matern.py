@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import numbers
 from collections.abc import Sequence
 
 import torch
+from hierbench.errors import refusal
 
 from learners.kernel_engine import Axis, Kernel
 from learners.kernel_ridge import RIDGES, KernelRegressor, _squared_distances
+from learners.parameters import not_negative
 
 COEFFICIENTS = {
     0.5: (1.0,),
@@ -84,17 +84,10 @@ class MaternRegressor(KernelRegressor):
         self.intercept = intercept
 
     def _kernel(self) -> Kernel:
-        if not (isinstance(self.intercept, numbers.Real) and 0 <= self.intercept < math.inf):
-            raise ValueError(f"intercept must be a finite number >= 0; got {self.intercept!r}")
-        return MaternKernel(float(self.intercept))
+        return MaternKernel(not_negative("intercept", self.intercept))
 
     def _axes(self) -> tuple[Axis, ...]:
-        nu = SMOOTHNESS if self.nu is None else Axis.listed("nu", self.nu)
+        nu = SMOOTHNESS.narrowed(self.nu)
         if not set(nu.values) <= set(COEFFICIENTS):
-            raise ValueError(f"nu must be among 0.5, 1.5, 2.5, 3.5; got {self.nu!r}")
-        scale = LENGTH_SCALES
-        if self.length_scale is not None:
-            scale = Axis.listed("length_scale", self.length_scale)
-            if scale.values[0] <= 0:
-                raise ValueError(f"length_scale must be positive; got {self.length_scale!r}")
-        return nu, scale, RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)
+            raise ValueError(refusal("nu", self.nu, ", ".join(map(str, COEFFICIENTS))))
+        return nu, LENGTH_SCALES.narrowed(self.length_scale, zero=False), RIDGES.narrowed(self.ridge)

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 ACTIVATIONS = ("power", "relu")
+PREDICT_ROWS = 8192
+"""Rows whose outputs are computed together."""
 
 
 def gaussian_moment(power: int) -> float:
@@ -254,3 +256,14 @@ class DenseNetwork:
                 else:
                     inner[j] = torch.bmm(dz, views[i].mT)
             torch.sum(dz, dim=1, keepdim=True, out=gradients[bias])
+
+
+def outputs_of(network: DenseNetwork, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Compute the outputs (n,) of one net on scaled inputs, in float64 and bounded memory."""
+    X = X.astype(np.float64, copy=False)
+    views = network.views(torch.from_numpy(parameters[None]))
+    parts = [
+        network.forward(views, torch.from_numpy(X[i : i + PREDICT_ROWS])[None])[0][0, :, 0].numpy()
+        for i in range(0, len(X), PREDICT_ROWS)
+    ]
+    return np.concatenate(parts)

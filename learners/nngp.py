@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hierbench.checks import one_of
+
 from learners.infinite_width import BIASES, RIDGES, DenseKernel
 from learners.kernel_engine import Axis, Kernel
 from learners.kernel_ridge import KernelRegressor
-from learners.ntk_dual import depth_axis, intercept_of
+from learners.ntk_dual import depth_axis
+from learners.parameters import not_negative
 
 ACTIVATIONS = ("relu", "erf", "quadratic")
 
@@ -48,14 +51,14 @@ class NNGPRegressor(KernelRegressor):
         self.intercept = intercept
 
     def _kernel(self) -> Kernel:
-        if self.activation is not None and self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {ACTIVATIONS}, or None; got {self.activation!r}")
-        tried = ACTIVATIONS if self.activation is None else (self.activation,)
-        return DenseKernel(tried, tangent=False, intercept=intercept_of(self.intercept))
+        tried: tuple[str, ...] = ACTIVATIONS
+        if self.activation is not None:
+            tried = (one_of("activation", self.activation, ACTIVATIONS),)
+        return DenseKernel(tried, tangent=False, intercept=not_negative("intercept", self.intercept))
 
     def _axes(self) -> tuple[Axis, ...]:
         tried = len(ACTIVATIONS) if self.activation is None else 1
-        bias = BIASES if self.bias is None else Axis.listed("bias", self.bias)
-        ridge = RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)
+        bias = BIASES.narrowed(self.bias)
+        ridge = RIDGES.narrowed(self.ridge)
         which = Axis("activation", tuple(float(i) for i in range(tried)), tuple(range(tried)))
         return depth_axis(self.depth), bias, which, ridge

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 
 from learners.kernel_engine import Axis, Kernel
 from learners.kernel_ridge import KernelRegressor
+from learners.parameters import integers, not_negative
 
 BLOCK = 256
 """Rows and columns of a block of the kernel matrix; one shape, so that jax compiles once for each d."""
@@ -140,14 +140,10 @@ class NTKRegressor(KernelRegressor):
         self.intercept = intercept
 
     def _kernel(self) -> Kernel:
-        if not (isinstance(self.intercept, numbers.Real) and 0 <= self.intercept < math.inf):
-            raise ValueError(f"intercept must be a finite number >= 0; got {self.intercept!r}")
-        return NeuralTangentKernel(float(self.intercept))
+        return NeuralTangentKernel(not_negative("intercept", self.intercept))
 
     def _axes(self) -> tuple[Axis, ...]:
-        depth = DEPTHS if self.depth is None else Axis.listed("depth", self.depth)
-        if any(v < 1 or v != int(v) for v in depth.values):
-            raise ValueError(f"depth must be integers >= 1; got {self.depth!r}")
-        bias = BIASES if self.bias is None else Axis.listed("bias", self.bias)
-        ridge = RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)
+        depth = DEPTHS if self.depth is None else Axis.listed("depth", integers("depth", self.depth, 1))
+        bias = BIASES.narrowed(self.bias)
+        ridge = RIDGES.narrowed(self.ridge)
         return depth, bias, ridge

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Sequence
-from typing import Any
+
+from hierbench.checks import one_of
+from hierbench.errors import refusal
 
 from learners.infinite_width import BIASES, DEPTHS, RIDGES, DenseKernel, DenseNetKernel
 from learners.kernel_engine import Axis, Kernel
 from learners.kernel_ridge import KernelRegressor
+from learners.parameters import integers, not_negative
 
 SHARES = Axis("share", (0.1, 0.3, 0.5, 0.7, 0.9), (1, 3))
 
 
-def intercept_of(value: Any) -> float:
-    """The intercept's variance as a float; ValueError unless it is finite and not negative."""
-    if not (isinstance(value, numbers.Real) and 0.0 <= float(value) < math.inf):
-        raise ValueError(f"intercept must be a finite number >= 0; got {value!r}")
-    return float(value)
-
-
 def depth_axis(value: int | Sequence[int] | None) -> Axis:
-    """None: 1..5, tuned."""
-    axis = DEPTHS if value is None else Axis.listed("depth", value)
-    if any(v < 1 or v != int(v) for v in axis.values):
-        raise ValueError(f"depth must be integers >= 1; got {value!r}")
-    return axis
+    """Return the axis of the depths: 1..5 where ``value`` is None, and tuned."""
+    return DEPTHS if value is None else Axis.listed("depth", integers("depth", value, 1))
 
 
 class DualNTKRegressor(KernelRegressor):
@@ -66,13 +57,12 @@ class DualNTKRegressor(KernelRegressor):
         self.intercept = intercept
 
     def _kernel(self) -> Kernel:
-        if self.activation not in ("erf", "quadratic", "relu"):
-            raise ValueError(f"activation must be 'erf', 'quadratic' or 'relu'; got {self.activation!r}")
-        return DenseKernel((self.activation,), tangent=True, intercept=intercept_of(self.intercept))
+        activation = one_of("activation", self.activation, ("erf", "quadratic", "relu"))
+        return DenseKernel((activation,), tangent=True, intercept=not_negative("intercept", self.intercept))
 
     def _axes(self) -> tuple[Axis, ...]:
-        bias = BIASES if self.bias is None else Axis.listed("bias", self.bias)
-        ridge = RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)
+        bias = BIASES.narrowed(self.bias)
+        ridge = RIDGES.narrowed(self.ridge)
         return depth_axis(self.depth), bias, ridge
 
 
@@ -109,15 +99,15 @@ class DenseNetNTKRegressor(KernelRegressor):
         self.intercept = intercept
 
     def _kernel(self) -> Kernel:
-        return DenseNetKernel(intercept_of(self.intercept))
+        return DenseNetKernel(not_negative("intercept", self.intercept))
 
     def _axes(self) -> tuple[Axis, ...]:
         depth = depth_axis(self.depth)
-        bias = BIASES if self.bias is None else Axis.listed("bias", self.bias)
-        share = SHARES if self.share is None else Axis.listed("share", self.share)
+        bias = BIASES.narrowed(self.bias)
+        share = SHARES.narrowed(self.share)
         if share.values[-1] > 1:
-            raise ValueError(f"share must be at most 1; got {self.share!r}")
+            raise ValueError(refusal("share", self.share, "numbers from 0 to 1, one or several"))
         if max(depth.values) == 1:  # at one level there is nothing to share
             share = Axis("share", share.values[:1], (0,))
-        ridge = RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)
+        ridge = RIDGES.narrowed(self.ridge)
         return depth, bias, share, ridge

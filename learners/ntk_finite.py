@@ -14,11 +14,12 @@ from torch import Tensor
 from learners.base import FitReport
 from learners.curve_loop import FitsCurvesOneByOne
 from learners.densenet import DenseNetRegressor
+from learners.generators import Purpose, generator
 from learners.kernel_engine import Axis, _tensor, predict
 from learners.kernel_ridge import KernelRegressor
 from learners.kernel_tuning import Budget, fit_prefixes
-from learners.network import DenseNetwork
-from learners.sgd_estimator import _INITIALISATION, Scaling, _rng, outputs_of
+from learners.network import DenseNetwork, outputs_of
+from learners.sgd_estimator import Scaling
 
 BUDGET = Budget(scan=(1.0, 1), walk=(1.0, 1))
 """There is one kernel only: all ridges compete at n, since the best of a prefix tells little of it."""
@@ -142,7 +143,7 @@ class FiniteNTKRegressor(FitsCurvesOneByOne, KernelRegressor):
         y = y.astype(np.float64, copy=False)
         trained = DenseNetRegressor(self.depth, self.width, random_state=self.random_state)
         network = trained._network(X.shape[1])
-        parameters = network.initial(_rng((trained._seed(), len(X)), _INITIALISATION))
+        parameters = network.initial(generator((trained._seed(), len(X)), Purpose.INITIALISATION))
         scaling = Scaling(X, y)
         X, y = scaling.both(X, y)
         if self.ridge is None and len(y) > 2048:
@@ -172,4 +173,4 @@ class FiniteNTKRegressor(FitsCurvesOneByOne, KernelRegressor):
         return self.scaling_.y_mean + self.scaling_.y_scale * scaled
 
     def _axes(self) -> tuple[Axis, ...]:
-        return (FINE_RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge),)
+        return (FINE_RIDGES.narrowed(self.ridge),)

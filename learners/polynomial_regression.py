@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from hierbench.checks import integer
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -172,14 +173,9 @@ class PolynomialRegressor(RegressorMixin, BaseEstimator):
 
     def _axes(self) -> tuple[Axis, Axis]:
         """Decays and ridges."""
-        for name, least in (("degree", 1), ("max_features", 2)):
-            value = getattr(self, name)
-            if not (isinstance(value, (int, np.integer)) and value >= least):
-                raise ValueError(f"{name} must be an integer >= {least}; got {value!r}")
-        decays = DECAYS if self.decay is None else Axis.listed("decay", self.decay)
-        if decays.values[0] <= 0:
-            raise ValueError(f"decay must be positive; got {self.decay!r}")
-        return decays, RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)
+        integer("degree", self.degree, 1)
+        integer("max_features", self.max_features, 2)
+        return DECAYS.narrowed(self.decay, zero=False), RIDGES.narrowed(self.ridge)
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)

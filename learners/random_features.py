@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from hierbench.checks import integer, one_of
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -18,6 +18,7 @@ from torch import Tensor
 from learners import feature_ridge, kernel_engine, kernel_tuning
 from learners.base import Curve, FitReport, FittedCurve
 from learners.kernel_engine import Axis, _tensor
+from learners.parameters import not_negative
 
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-9, 1e3), every=4)
 SCALES = {
@@ -229,16 +230,11 @@ class RandomFeaturesRegressor(RegressorMixin, BaseEstimator):
 
     def _axes(self) -> tuple[Axis, Axis]:
         """Scales and ridges."""
-        if self.activation not in SCALES:
-            raise ValueError(f"activation must be 'relu', 'quadratic' or 'fourier'; got {self.activation!r}")
-        if not (isinstance(self.n_features, (int, np.integer)) and self.n_features >= 1):
-            raise ValueError(f"n_features must be an integer >= 1; got {self.n_features!r}")
-        if not (isinstance(self.intercept, numbers.Real) and 0 <= float(self.intercept) < math.inf):
-            raise ValueError(f"intercept must be a finite number >= 0; got {self.intercept!r}")
-        scales = SCALES[self.activation] if self.scale is None else Axis.listed("scale", self.scale)
-        if self.activation == "fourier" and scales.values[0] <= 0:
-            raise ValueError(f"scale must be positive for fourier features; got {self.scale!r}")
-        return scales, RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge)
+        one_of("activation", self.activation, tuple(SCALES))
+        integer("n_features", self.n_features, 1)
+        not_negative("intercept", self.intercept)
+        scales = SCALES[self.activation].narrowed(self.scale, zero=self.activation != "fourier")
+        return scales, RIDGES.narrowed(self.ridge)
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)

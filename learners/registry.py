@@ -45,7 +45,6 @@ def resolve(name: str) -> Descriptor:
             summary=f"{attribute} of {module}, by import path",
             learns="unknown",
             source=module,
-            cost="unknown",
         )
     nearest = difflib.get_close_matches(name, LEARNERS, n=1, cutoff=0.4)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""

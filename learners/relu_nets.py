@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from hierbench.checks import integer
 
 from learners.network import DenseNetwork
+from learners.parameters import integer_between
 from learners.sgd_estimator import SGDRegressorBase
 
 
@@ -26,12 +28,16 @@ class ReLUMLPRegressor(SGDRegressorBase):
     width : int
         Neurons a layer.
 
-    The other parameters are those of DenseNetRegressor.
+    The other parameters are those of SGDRegressorBase.
 
     References
     ----------
     Yarotsky, "Error bounds for approximations with deep ReLU networks", arXiv 1610.01145.
     """
+
+    levels: int
+    depth: int | None
+    width: int
 
     def __init__(
         self,
@@ -51,20 +57,7 @@ class ReLUMLPRegressor(SGDRegressorBase):
         dtype: str = "float32",
         device: str = "cpu",
     ) -> None:
-        self.levels = levels
-        self.depth = depth
-        self.width = width
-        self.steps = steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.optimizer = optimizer
-        self.tuning_share = tuning_share
-        self.restarts = restarts
-        self.loss = loss
-        self.random_state = random_state
-        self.dtype = dtype
-        self.device = device
+        self._keep(locals())
 
     def _network(self, d: int) -> DenseNetwork:
         depth = self._depth()
@@ -72,15 +65,10 @@ class ReLUMLPRegressor(SGDRegressorBase):
         return DenseNetwork(d, depth, int(self.width), activation="relu", skips=chain, top_readout=True)
 
     def _depth(self) -> int:
-        """Hidden layers; raises ValueError on bad sizes."""
-        for name in ("levels", "width"):
-            value = getattr(self, name)
-            if not (isinstance(value, (int, np.integer)) and value >= 1):
-                raise ValueError(f"{name} is {value!r}: an integer >= 1 is needed")
-        depth = self.levels + 1 if self.depth is None else self.depth
-        if not (isinstance(depth, (int, np.integer)) and 1 <= depth <= 16):
-            raise ValueError(f"depth is {depth!r}: an integer from 1 to 16, or None, is needed")
-        return int(depth)
+        """Count the hidden layers; ValueError on bad sizes."""
+        levels = integer("levels", self.levels, 1)
+        integer("width", self.width, 1)
+        return integer_between("depth", levels + 1 if self.depth is None else self.depth, 1, 16)
 
 
 class ReLUDenseNetRegressor(ReLUMLPRegressor):
@@ -97,7 +85,7 @@ class ReLUDenseNetRegressor(ReLUMLPRegressor):
     ----------
     levels, depth, width : as for ReLUMLPRegressor
 
-    The other parameters are those of DenseNetRegressor.
+    The other parameters are those of SGDRegressorBase.
     """
 
     def _network(self, d: int) -> DenseNetwork:

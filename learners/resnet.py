@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from learners.densenet import check_depth, checked_width
+from learners.parameters import integer_or_none
 from learners.residual_network import ResidualNetwork
 from learners.sgd_estimator import SGDRegressorBase
 
@@ -32,8 +33,12 @@ class ResNetRegressor(SGDRegressorBase):
         Coordinates of the stream; None means d + (L - 1) width + 1, room for all that the
         DenseNet of this width passes on.
 
-    The other parameters are those of DenseNetRegressor.
+    The other parameters are those of SGDRegressorBase.
     """
+
+    depth: int
+    width: int | None
+    stream: int | None
 
     def __init__(
         self,
@@ -53,25 +58,10 @@ class ResNetRegressor(SGDRegressorBase):
         dtype: str = "float32",
         device: str = "cpu",
     ) -> None:
-        self.depth = depth
-        self.width = width
-        self.stream = stream
-        self.steps = steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.optimizer = optimizer
-        self.tuning_share = tuning_share
-        self.restarts = restarts
-        self.loss = loss
-        self.random_state = random_state
-        self.dtype = dtype
-        self.device = device
+        self._keep(locals())
 
     def _network(self, d: int) -> ResidualNetwork:
         check_depth(self.depth)
         width = checked_width(d, self.width)
-        stream = d + (self.depth - 1) * width + 1 if self.stream is None else self.stream
-        if not (isinstance(stream, (int, np.integer)) and stream >= 1):
-            raise ValueError(f"stream is {stream!r}: an integer >= 1, or None, is needed")
-        return ResidualNetwork(d=d, depth=int(self.depth), width=width, stream=int(stream))
+        stream = integer_or_none("stream", self.stream, 1) or d + (self.depth - 1) * width + 1
+        return ResidualNetwork(d=d, depth=int(self.depth), width=width, stream=stream)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from hierbench.errors import refusal
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -18,6 +19,7 @@ from learners.curve_loop import FitsCurvesOneByOne
 from learners.kernel_engine import Axis
 from learners.kernel_tuning import Budget, Fit, fit_prefixes
 from learners.metric_kernel import LENGTH_SCALES, RIDGES, ExponentKernel, metric_of, metric_root
+from learners.parameters import integer_between, is_integer, not_negative
 
 FIRST = Budget()
 """Tuning of the plain kernel, as of any other kernel regression."""
@@ -222,23 +224,18 @@ class RFMRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
     def _check(self) -> tuple[list[float], list[float], tuple[Axis, Axis]]:
         lists = []
         for name, most in (("exponent", 2.0), ("power", math.inf)):
-            given = getattr(self, name)
-            values = np.atleast_1d(np.asarray(given, dtype=float)).tolist()
+            value = getattr(self, name)
+            values = np.atleast_1d(np.asarray(value, dtype=float)).tolist()
             if not values or not all(0 < v <= most and math.isfinite(v) for v in values):
                 limit = "in (0, 2]" if most == 2 else "> 0"
-                raise ValueError(f"{name} must be a number {limit}, or several; got {given!r}")
+                raise ValueError(refusal(name, value, f"numbers {limit}, one or several"))
             lists.append(values)
-        for name, allowed in (("iterations", range(0, 1000)), ("folds", (0, *range(2, 1000)))):
-            value = getattr(self, name)
-            if not (isinstance(value, (int, np.integer)) and value in allowed):
-                least = ">= 0" if name == "iterations" else ">= 2, or 0"
-                raise ValueError(f"{name} must be an integer {least}; got {value!r}")
-        if not 0 <= self.intercept < math.inf:
-            raise ValueError(f"intercept must be a finite number >= 0; got {self.intercept!r}")
-        scale = LENGTH_SCALES if self.length_scale is None else Axis.listed("length_scale", self.length_scale)
-        if scale.values[0] <= 0:
-            raise ValueError(f"length_scale must be positive; got {self.length_scale!r}")
-        return lists[0], lists[1], (scale, RIDGES if self.ridge is None else Axis.listed("ridge", self.ridge))
+        integer_between("iterations", self.iterations, 0, 999)
+        if not is_integer(self.folds) or self.folds not in (0, *range(2, 1000)):
+            raise ValueError(refusal("folds", self.folds, "0 and integers from 2 to 999"))
+        not_negative("intercept", self.intercept)
+        scale = LENGTH_SCALES.narrowed(self.length_scale, zero=False)
+        return lists[0], lists[1], (scale, RIDGES.narrowed(self.ridge))
 
 
 def _solve(kernel: ExponentKernel, like: Fit, Z: np.ndarray, y: np.ndarray, work: Work) -> list[np.ndarray]:

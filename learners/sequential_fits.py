@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from hierbench.checks import integer
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -18,6 +19,7 @@ from learners.kernel_engine import Axis
 from learners.kernel_ridge import PolynomialKernel, RBFKernel
 from learners.kernel_tuning import Budget, Fit, fit_prefixes
 from learners.lifted_kernel import OFFSETS, RIDGES, column_spread
+from learners.parameters import integers
 
 BUDGET = Budget(scan=(1 / 8, 256), walk=(1 / 3, 512), starts=1, walk_points=10, finalists=1, drift=1)
 LENGTH_SCALES = Axis.geometric("length_scale", 0.1, 100.0, per_decade=4, scan=(0.5, 10.0), every=3)
@@ -101,13 +103,9 @@ class SequentialFitsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator)
         """Fit all levels in turn. X : (n, d), n >= 2; y : (n,)."""
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         y = y.astype(np.float64)
-        for name, least in (("depth", 1), ("folds", 2)):
-            value = getattr(self, name)
-            if not (isinstance(value, (int, np.integer)) and value >= least):
-                raise ValueError(f"{name} must be an integer >= {least}; got {value!r}")
-        degrees = np.atleast_1d(np.asarray(self.degree))
-        if not (degrees.size and np.issubdtype(degrees.dtype, np.integer) and degrees.min() >= 1):
-            raise ValueError(f"degree must be an integer >= 1 or several; got {self.degree!r}")
+        integer("depth", self.depth, 1)
+        integer("folds", self.folds, 2)
+        degrees = integers("degree", self.degree, 1)
         n, d = X.shape
         self.centre_, self.spread_ = X.mean(0), column_spread(X)
         self.X_fit_ = (X - self.centre_) / self.spread_
@@ -124,7 +122,7 @@ class SequentialFitsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator)
             else:
                 folds = min(self.folds, n)
                 trained_on = [np.flatnonzero(np.arange(n) % folds != k) for k in range(folds)]
-            fits = [_tuned(self.X_fit_, y, rows, d, degrees.tolist()) for rows in trained_on]
+            fits = [_tuned(self.X_fit_, y, rows, d, degrees) for rows in trained_on]
             steps += sum(f.report.steps or 0 for _, f in fits)
             flops += sum(f.report.flops or 0.0 for _, f in fits)
             self.levels_.append([fold for fold, _ in fits])

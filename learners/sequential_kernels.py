@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from hierbench.checks import integer
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -15,6 +16,7 @@ from learners import kernel_engine
 from learners.base import FitReport
 from learners.curve_loop import FitsCurvesOneByOne
 from learners.lifted_kernel import LiftedKernel, column_spread, standardised
+from learners.parameters import integer_or_none, integers
 from learners.sequential_chain import Chain, Found, Work, leading, tuned
 
 SCOUT = (1 / 3, 512)
@@ -222,15 +224,7 @@ class SequentialKernelsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
         return r, chain, found, float(total.min()) / len(chain.y)
 
     def _check(self) -> tuple[int, ...]:
-        degrees = tuple(int(p) for p in np.atleast_1d(np.asarray(self.degree)))
-        if not degrees or any(p < 2 for p in degrees):
-            raise ValueError(f"degree must be an integer >= 2 or several; got {self.degree!r}")
-        for name, least in (("depth", 1), ("folds", 2)):
-            value = getattr(self, name)
-            if not (isinstance(value, (int, np.integer)) and value >= least):
-                raise ValueError(f"{name} must be an integer >= {least}; got {value!r}")
-        if self.n_directions is not None and not (
-            isinstance(self.n_directions, (int, np.integer)) and self.n_directions >= 1
-        ):
-            raise ValueError(f"n_directions must be None or an integer >= 1; got {self.n_directions!r}")
-        return degrees
+        integer("depth", self.depth, 1)
+        integer("folds", self.folds, 2)
+        integer_or_none("n_directions", self.n_directions, 1)
+        return integers("degree", self.degree, 2)

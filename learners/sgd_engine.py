@@ -132,7 +132,13 @@ class Trained:
     notes: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)  # of the control, (n_nets,) each
 
     @classmethod
+    def along(cls, flat: np.ndarray) -> Trained:
+        """Wrap parameters along training, of which nothing else is known."""
+        return cls(flat, np.zeros(len(flat)), np.zeros(len(flat)))
+
+    @classmethod
     def join(cls, parts: Sequence[Trained]) -> Trained:
+        """Put groups of nets behind one another."""
         flat, loss, clipped = (
             np.concatenate([getattr(p, name) for p in parts]) for name in ("flat", "loss", "clipped")
         )
@@ -140,9 +146,14 @@ class Trained:
         return cls(flat, loss, clipped, notes)
 
     def take(self, rows: np.ndarray) -> Trained:
-        """Some of the nets."""
+        """Take some of the nets."""
         notes = {name: values[rows] for name, values in self.notes.items()}
         return Trained(self.flat[rows], self.loss[rows], self.clipped[rows], notes)
+
+    def least_loss(self, n_cells: int) -> np.ndarray:
+        """Find, of nets (restart, cell), the row with the least loss for every cell."""
+        finite = np.where(np.isfinite(self.loss), self.loss, np.inf).reshape(-1, n_cells)
+        return finite.argmin(axis=0) * n_cells + np.arange(n_cells)
 
 
 TrainHook = Callable[[int, np.ndarray], None]

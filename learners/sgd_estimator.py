@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
+import functools
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
 import torch
+from hierbench.checks import integer, one_of
+from hierbench.errors import refusal
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from learners.base import Curve, FitReport, FittedCurve, TraceCallback
-from learners.network import DenseNetwork
+from learners.base import Curve, FitReport, FittedCurve, TraceCallback, steps_law
+from learners.generators import Purpose, generator
+from learners.network import DenseNetwork, outputs_of
+from learners.parameters import KeepsParameters, integer_or_none, share
 from learners.sgd_engine import (
     FreshSamples,
     Job,
@@ -27,10 +32,9 @@ from learners.sgd_engine import (
     train,
 )
 
-_PREDICT_ROWS = 8192
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
-_INITIALISATION, _MINIBATCHES, _SPLIT, _TUNING, _RESTARTS = range(5)
 LOSSES = ("square", "logistic")
+OPTIMIZERS = ("adam", "sgd")
 
 
 NetworkHook = Callable[[int, DenseNetwork, np.ndarray], None]
@@ -38,11 +42,8 @@ NetworkHook = Callable[[int, DenseNetwork, np.ndarray], None]
 
 
 def after_steps(hook: NetworkHook | None, network: DenseNetwork, offset: int) -> TrainHook | None:
-    """The engine's hook for a phase that begins after ``offset`` steps."""
-    if hook is None:
-        return None
-    given = hook
-    return lambda step, flat: given(offset + step, network, flat)
+    """Make the engine's hook for a phase that begins after ``offset`` steps."""
+    return None if hook is None else lambda step, flat: hook(offset + step, network, flat)
 
 
 class Scaling:
@@ -80,7 +81,7 @@ class ClassScaling(Scaling):
         super().__init__(X, y)
         values = np.unique(y)
         if len(values) > 2:
-            raise ValueError(f"loss is 'logistic': two classes are needed, y has {len(values)} values")
+            raise ValueError(refusal("number of label values", len(values), "1 and 2 for loss = 'logistic'"))
         self.y_mean = float(values[0] + values[-1]) / 2.0
         self.y_scale = float(values[-1] - values[0]) / 2.0
 
@@ -88,16 +89,7 @@ class ClassScaling(Scaling):
         return np.where(y > self.y_mean, 1.0, -1.0)
 
 
-def steps_law(n: int) -> int:
-    """Steps for n samples where none are given: 3000 up to 4096 samples, doubled at every fourfold.
-
-    About the square root of n, in powers of two so that neighbouring sizes train together.
-    Without noise a fixed number of steps ends in an error floor of the optimisation.
-    """
-    return 3000 * 2 ** max(0, math.ceil(math.log2(max(1, n) / 4096) / 2.0))
-
-
-class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
+class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
     """Base of the SGD learners; a subclass says what its network is and how it is trained.
 
     Inner tuning: where ``learning_rate`` or ``weight_decay`` is a sequence, every combination
@@ -111,6 +103,38 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
 
     ``loss="logistic"`` makes a classifier of it for labels of two values: predictions are the
     score, put so that the class is the label value nearest to it.
+
+    Parameters
+    ----------
+    steps : int or None
+        Minibatch steps of the final training. None is a law of n: 3000 up to 4096 samples,
+        doubled at every fourfold of them, so that the error goes on falling with n.
+    batch_size : int
+        Rows a minibatch.
+    learning_rate, weight_decay : float or sequence of float
+        Peak rate of the one-cycle schedule and decoupled decay; a sequence is tuned inside
+        ``fit`` on a held-out fifth.
+    optimizer : {"adam", "sgd"}
+    tuning_share : float in (0, 1]
+        Length of a tuning run as a share of ``steps``.
+    restarts : int
+        Initialisations of the final training, of which the least training loss is kept.
+    loss : {"square", "logistic"}
+        The logistic loss is for labels of two values: predictions are then a score, and the
+        class is the label value nearest to it.
+    random_state : int, RandomState or None
+    dtype : {"float32", "float64"}
+        Arithmetic of the training; predictions are computed in float64.
+    device : str
+        A torch device.
+
+    Attributes
+    ----------
+    network_ : DenseNetwork
+    parameters_ : (n_parameters,) float64
+    scaling_ : Scaling
+        Of inputs and labels.
+    fit_report_ : FitReport
     """
 
     steps: int | None
@@ -173,71 +197,10 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def fit_curves(self, curves: Sequence[Curve], callback: TraceCallback | None = None) -> list[FittedCurve]:
-        """Every size of every curve, trained as one batched model (see learners.base)."""
+        """Train every size of every curve, as one batched model (see learners.base)."""
         self._check_parameters()
         network = self._network(curves[0].X.shape[1])
-        cells = [(i, n) for i, curve in enumerate(curves) for n in curve.sizes]
-        data = [(curves[i].X[:n], np.asarray(curves[i].y[:n], dtype=np.float64)) for i, n in cells]
-        seeds = [(curves[i].random_state, n) for i, n in cells]
-        scalings = [self._scaling(X, y) for X, y in data]
-        lengths = [self._steps(n) for _, n in cells]
-        fitted: list[Any] = [None] * len(cells)
-        # What is shown along training waits where it is not yet known which nets are kept.
-        live = len(set(lengths)) == 1 and self.restarts == 1
-        frames: list[tuple[int, Callable[[], None]]] = []
-
-        def as_curves() -> list[FittedCurve]:
-            return [
-                FittedCurve([f for f, (of, _) in zip(fitted, cells, strict=True) if of == i])
-                for i in range(len(curves))
-            ]
-
-        for steps in sorted(set(lengths)):
-            members = [k for k, length in enumerate(lengths) if length == steps]
-            chosen, tuning_steps = self._tune(
-                network, [data[k] for k in members], [seeds[k] for k in members], steps
-            )
-            spent = self.restarts * self._total_steps(steps) + tuning_steps
-            kept = np.arange(len(members))
-
-            def show(
-                net: DenseNetwork,
-                trained: Trained,
-                final: bool,
-                group: Sequence[tuple[int, tuple[float, float]]] = tuple(zip(members, chosen, strict=True)),
-                kept: np.ndarray = kept,
-                spent: int = spent,
-            ) -> None:
-                nets = trained.take(kept)
-                for m, (k, own) in enumerate(group):
-                    fitted[k] = self._fitted(net, nets, m, scalings[k], own, spent, final)
-
-            def trace(step: int, net: DenseNetwork, flat: np.ndarray, show: Any = show) -> None:
-                if callback is None or not live:
-                    frames.append((step, lambda: show(net, _untold(flat), False)))
-                    return
-                show(net, _untold(flat), False)
-                callback(step, as_curves())
-
-            jobs, initial = [], []
-            for restart in range(self.restarts):
-                for k, (rate, decay) in zip(members, chosen, strict=True):
-                    source = ShuffledEpochs(*scalings[k].both(*data[k]), self.dtype)
-                    jobs.append(Job(source, _rng(seeds[k], _MINIBATCHES, restart), rate, decay))
-                    initial.append(network.initial(_rng(seeds[k], _INITIALISATION, restart)))
-            trained = self._train(
-                network, jobs, np.stack(initial), self._schedule(steps), trace if callback else None
-            )
-            kept[:] = _least_loss(trained.loss, len(members))
-            show(network, trained, True)
-        result = as_curves()
-        if callback is not None and frames:
-            frames.sort(key=lambda frame: frame[0])
-            for step, together in itertools.groupby(frames, key=lambda frame: frame[0]):
-                for _, reveal in together:
-                    reveal()
-                callback(step, as_curves())
-        return result
+        return _Block(self, network, curves, callback).train()
 
     def fit_sampler(self, sampler: Sampler, d: int) -> Self:
         """One pass over fresh samples: every minibatch is drawn anew from ``sampler(n, rng)``.
@@ -249,16 +212,18 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         self._check_parameters()
         grid = self._grid()
         if len(grid) > 1:
-            raise ValueError("fit_sampler needs one learning_rate and one weight_decay, not a sequence")
+            raise ValueError(
+                refusal("learning_rate and weight_decay", grid, "a single pair", "fit_sampler cannot tune")
+            )
         network = self._network(d)
         seed = (self._seed(), 0)
         steps = self._steps(0)
-        rngs = [_rng(seed, _MINIBATCHES, restart) for restart in range(self.restarts)]
+        rngs = [generator(seed, Purpose.MINIBATCHES, restart) for restart in range(self.restarts)]
         scaling = self._scaling(*sampler(max(self.batch_size, 1024), rngs[0]))
         jobs = [Job(FreshSamples(sampler, scaling.both), rng, *grid[0]) for rng in rngs]
-        initial = [network.initial(_rng(seed, _INITIALISATION, r)) for r in range(self.restarts)]
+        initial = [network.initial(generator(seed, Purpose.INITIALISATION, r)) for r in range(self.restarts)]
         trained = self._train(network, jobs, np.stack(initial), self._schedule(steps), None)
-        trained = trained.take(_least_loss(trained.loss, 1))
+        trained = trained.take(trained.least_loss(1))
         spent = self.restarts * self._total_steps(steps)
         return self._become(self._fitted(network, trained, 0, scaling, grid[0], spent, True))
 
@@ -281,27 +246,24 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         return [(float(r), float(w)) for r, w in itertools.product(rates, decays)]
 
     def _tune(
-        self,
-        network: DenseNetwork,
-        data: list[tuple[np.ndarray, np.ndarray]],
-        seeds: list[tuple[int, int]],
-        steps: int,
+        self, network: DenseNetwork, cells: Sequence[_Cell], steps: int
     ) -> tuple[list[tuple[float, float]], int]:
-        """The chosen (learning rate, weight decay) of every cell, and the steps it took."""
+        """Choose the (learning rate, weight decay) of every cell, and count the steps that it took."""
         grid = self._grid()
         if len(grid) == 1:
-            return grid * len(data), 0
+            return grid * len(cells), 0
         splits, jobs, initial = [], [], []
-        for (X, y), seed in zip(data, seeds, strict=True):
-            order = _rng(seed, _SPLIT).permutation(len(X))
+        for cell in cells:
+            X, y = cell.X, cell.y
+            order = generator(cell.seed, Purpose.SPLIT).permutation(len(X))
             held = order[: max(1, len(X) // 5)]
             kept = order[len(held) :]
             scaling = self._scaling(X[kept], y[kept])
             splits.append(scaling.both(X[held], y[held]))
-            start = network.initial(_rng(seed, _INITIALISATION))
+            start = network.initial(generator(cell.seed, Purpose.INITIALISATION))
             for rate, decay in grid:
                 source = ShuffledEpochs(*scaling.both(X[kept], y[kept]), self.dtype)
-                jobs.append(Job(source, _rng(seed, _TUNING), rate, decay))
+                jobs.append(Job(source, generator(cell.seed, Purpose.TUNING), rate, decay))
                 initial.append(start)
         steps = max(1, round(self.tuning_share * steps))
         trained = self._train(network, jobs, np.stack(initial), self._schedule(steps), None)
@@ -353,26 +315,15 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         return fitted
 
     def _check_parameters(self) -> None:
-        for name in ("steps", "batch_size", "restarts"):
-            value = getattr(self, name)
-            if name == "steps" and value is None:
-                continue
-            if not (isinstance(value, (int, np.integer)) and value >= 1):
-                raise ValueError(f"{name} is {value!r}: an integer >= 1 is needed")
-        for name, given in (("learning_rate", self._learning_rate()), ("weight_decay", self.weight_decay)):
-            values = np.atleast_1d(np.asarray(given, dtype=np.float64))
-            bound = values > 0 if name == "learning_rate" else values >= 0
-            if not (values.size and np.isfinite(values).all() and bound.all()):
-                least = "> 0" if name == "learning_rate" else ">= 0"
-                raise ValueError(f"{name} is {given!r}: a number {least}, or a sequence of them, is needed")
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss is {self.loss!r}: 'square' or 'logistic' is needed")
-        if self.optimizer not in ("adam", "sgd"):
-            raise ValueError(f"optimizer is {self.optimizer!r}: 'adam' or 'sgd' is needed")
-        if self.dtype not in ("float32", "float64"):
-            raise ValueError(f"dtype is {self.dtype!r}: 'float32' or 'float64' is needed")
-        if not 0.0 < self.tuning_share <= 1.0:
-            raise ValueError(f"tuning_share is {self.tuning_share!r}: a number in (0, 1] is needed")
+        integer_or_none("steps", self.steps, 1)
+        integer("batch_size", self.batch_size, 1)
+        integer("restarts", self.restarts, 1)
+        _check_numbers("learning_rate", self._learning_rate(), zero=False)
+        _check_numbers("weight_decay", self.weight_decay, zero=True)
+        one_of("loss", self.loss, LOSSES)
+        one_of("optimizer", self.optimizer, OPTIMIZERS)
+        one_of("dtype", self.dtype, tuple(TORCH_DTYPES))
+        share("tuning_share", self.tuning_share)
 
     # predict --------------------------------------------------------------------------------
 
@@ -392,36 +343,115 @@ class SGDRegressorBase(RegressorMixin, BaseEstimator, metaclass=abc.ABCMeta):
         return [h[0].numpy() for h in features[1:]]
 
 
-def _rng(seed: tuple[int, int], purpose: int, restart: int = 0) -> np.random.Generator:
-    """A generator for one cell (random_state, n), purpose and restart, independent of all others."""
-    key = [*seed, purpose] if restart == 0 else [*seed, _RESTARTS, purpose, restart]
-    return np.random.default_rng(np.random.SeedSequence(key))
-
-
-def outputs_of(network: DenseNetwork, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """Outputs of one net on scaled inputs, in float64 and bounded memory."""
-    X = X.astype(np.float64, copy=False)
-    views = network.views(torch.from_numpy(parameters[None]))
-    parts = [
-        network.forward(views, torch.from_numpy(X[i : i + _PREDICT_ROWS])[None])[0][0, :, 0].numpy()
-        for i in range(0, len(X), _PREDICT_ROWS)
-    ]
-    return np.concatenate(parts)
-
-
 def _finite_mean(values: np.ndarray) -> float:
     """Mean, infinite where the net diverged, so that it is never chosen."""
     value = float(np.mean(values))
     return value if np.isfinite(value) else np.inf
 
 
-def _least_loss(loss: np.ndarray, n_cells: int) -> np.ndarray:
-    """Of nets (restart, cell) the row with the least loss for every cell."""
-    finite = np.where(np.isfinite(loss), loss, np.inf).reshape(-1, n_cells)
-    return finite.argmin(axis=0) * n_cells + np.arange(n_cells)
+def _check_numbers(name: str, value: Any, *, zero: bool) -> None:
+    """Refuse what is neither a number above 0 (or, where ``zero``, from 0) nor a sequence of them."""
+    numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    allowed = numbers >= 0 if zero else numbers > 0
+    if not (numbers.size and np.isfinite(numbers).all() and allowed.all()):
+        raise ValueError(refusal(name, value, f"numbers {'>= 0' if zero else '> 0'}, one or several"))
 
 
-def _untold(flat: np.ndarray) -> Trained:
-    """Parameters along training, of which nothing else is known."""
-    blank = np.zeros(len(flat))
-    return Trained(flat, blank, blank)
+@dataclasses.dataclass
+class _Cell:
+    """One size of one curve: its data, its seed, its scale, its steps, and what is fitted so far."""
+
+    curve: int
+    X: np.ndarray
+    y: np.ndarray
+    seed: tuple[int, int]
+    scaling: Scaling
+    steps: int
+    fitted: Any = None
+
+
+class _Group:
+    """Cells of as many steps, trained together: all restarts of all of them as one model."""
+
+    def __init__(self, learner: SGDRegressorBase, network: DenseNetwork, cells: Sequence[_Cell], steps: int):
+        self.learner, self.network, self.cells, self.steps = learner, network, cells, steps
+        self.chosen, tuning_steps = learner._tune(network, cells, steps)
+        self.spent = learner.restarts * learner._total_steps(steps) + tuning_steps
+        # Until the training is over the first initialisation stands for all.
+        self.kept = np.arange(len(cells))
+
+    def train(self, hook: NetworkHook | None) -> None:
+        jobs, initial = [], []
+        for restart in range(self.learner.restarts):
+            for cell, (rate, decay) in zip(self.cells, self.chosen, strict=True):
+                source = ShuffledEpochs(*cell.scaling.both(cell.X, cell.y), self.learner.dtype)
+                jobs.append(Job(source, generator(cell.seed, Purpose.MINIBATCHES, restart), rate, decay))
+                initial.append(self.network.initial(generator(cell.seed, Purpose.INITIALISATION, restart)))
+        schedule = self.learner._schedule(self.steps)
+        trained = self.learner._train(self.network, jobs, np.stack(initial), schedule, hook)
+        self.kept = trained.least_loss(len(self.cells))
+        self.fill(self.network, trained, final=True)
+
+    def fill(self, network: DenseNetwork, trained: Trained, *, final: bool) -> None:
+        """Put fitted learners with these parameters into the cells."""
+        nets = trained.take(self.kept)
+        for m, (cell, chosen) in enumerate(zip(self.cells, self.chosen, strict=True)):
+            cell.fitted = self.learner._fitted(network, nets, m, cell.scaling, chosen, self.spent, final)
+
+
+class _Block:
+    """All curves of one call of ``fit_curves``, and what is shown of them along training.
+
+    The callback wants all curves of a step at once, with the nets that are kept in the end. Where all
+    cells train together and each has one net, it is called on the way; otherwise the frames wait until
+    everything is trained, and are then shown in the order of their steps.
+    """
+
+    def __init__(
+        self,
+        learner: SGDRegressorBase,
+        network: DenseNetwork,
+        curves: Sequence[Curve],
+        callback: TraceCallback | None,
+    ) -> None:
+        self.learner, self.network, self.callback = learner, network, callback
+        self.n_curves = len(curves)
+        self.cells = [self._cell(i, curve, n) for i, curve in enumerate(curves) for n in curve.sizes]
+        self.lengths = sorted({cell.steps for cell in self.cells})
+        self.live = len(self.lengths) == 1 and learner.restarts == 1
+        self.frames: list[tuple[int, _Group, DenseNetwork, Trained]] = []
+
+    def _cell(self, index: int, curve: Curve, n: int) -> _Cell:
+        X, y = curve.X[:n], np.asarray(curve.y[:n], dtype=np.float64)
+        scaling, steps = self.learner._scaling(X, y), self.learner._steps(n)
+        return _Cell(index, X, y, (curve.random_state, n), scaling, steps)
+
+    def train(self) -> list[FittedCurve]:
+        for steps in self.lengths:
+            cells = [cell for cell in self.cells if cell.steps == steps]
+            group = _Group(self.learner, self.network, cells, steps)
+            group.train(functools.partial(self._show, group) if self.callback else None)
+        fitted = self._curves()
+        self._show_frames()
+        return fitted
+
+    def _show(self, group: _Group, step: int, network: DenseNetwork, flat: np.ndarray) -> None:
+        """Show the nets at a step of the training of a group, or keep them until they can be shown."""
+        frame = (step, group, network, Trained.along(flat))
+        self.frames.append(frame)
+        if self.live:
+            self._show_frames()
+
+    def _show_frames(self) -> None:
+        frames = sorted(self.frames, key=lambda frame: frame[0])
+        self.frames = []
+        for step, of_step in itertools.groupby(frames, key=lambda frame: frame[0]):
+            for _, group, network, trained in of_step:
+                group.fill(network, trained, final=False)
+            assert self.callback is not None
+            self.callback(step, self._curves())
+
+    def _curves(self) -> list[FittedCurve]:
+        return [
+            FittedCurve([cell.fitted for cell in self.cells if cell.curve == i]) for i in range(self.n_curves)
+        ]

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import numpy as np
+from hierbench.checks import integer
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -14,6 +15,7 @@ from learners.base import FitReport
 from learners.curve_loop import FitsCurvesOneByOne
 from learners.hermite import count
 from learners.lifted_kernel import products
+from learners.parameters import integer_or_none
 from learners.polynomial_regression import PolynomialRegressor
 from learners.second_moments import SpectralLevel, spectral_level
 
@@ -196,13 +198,10 @@ class SpectralLayerwiseRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
         return np.arange(number, n, parts) if split else np.arange(n)
 
     def _check(self) -> None:
-        for name, least in (("depth", 1), ("degree", 1), ("n_directions", 1), ("max_features", 2)):
-            value = getattr(self, name)
-            if name == "n_directions" and value is None:
-                continue
-            if not (isinstance(value, (int, np.integer)) and value >= least):
-                allowed = "None or an" if name == "n_directions" else "an"
-                raise ValueError(f"{name} must be {allowed} integer >= {least}; got {value!r}")
+        integer("depth", self.depth, 1)
+        integer("degree", self.degree, 1)
+        integer_or_none("n_directions", self.n_directions, 1)
+        integer("max_features", self.max_features, 2)
 
 
 def _truncated(level: SpectralLevel, r: int) -> SpectralLevel:

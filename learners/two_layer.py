@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from hierbench.checks import integer, one_of
+from hierbench.errors import refusal
 
 from learners.network import ACTIVATIONS, DenseNetwork
+from learners.parameters import integer_between
 from learners.sgd_estimator import SGDRegressorBase
 
 
@@ -32,8 +35,13 @@ class TwoLayerRegressor(SGDRegressorBase):
     restarts : int, default 1
         Initialisations of the final training, of which the least training loss is kept.
 
-    The other parameters are those of DenseNetRegressor.
+    The other parameters are those of SGDRegressorBase.
     """
+
+    activation: str
+    width: int
+    degree: int
+    truncation: float
 
     def __init__(
         self,
@@ -54,21 +62,7 @@ class TwoLayerRegressor(SGDRegressorBase):
         dtype: str = "float32",
         device: str = "cpu",
     ) -> None:
-        self.activation = activation
-        self.width = width
-        self.degree = degree
-        self.truncation = truncation
-        self.steps = steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.optimizer = optimizer
-        self.tuning_share = tuning_share
-        self.restarts = restarts
-        self.loss = loss
-        self.random_state = random_state
-        self.dtype = dtype
-        self.device = device
+        self._keep(locals())
 
     def _learning_rate(self) -> float | Sequence[float]:
         if self.learning_rate is not None:
@@ -76,19 +70,13 @@ class TwoLayerRegressor(SGDRegressorBase):
         return (0.1, 0.3) if self.activation == "relu" else (0.01, 0.03)
 
     def _network(self, d: int) -> DenseNetwork:
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation is {self.activation!r}: one of {', '.join(ACTIVATIONS)} is needed")
-        if not (isinstance(self.width, (int, np.integer)) and self.width >= 1):
-            raise ValueError(f"width is {self.width!r}: an integer >= 1 is needed")
-        if not (isinstance(self.degree, (int, np.integer)) and 2 <= self.degree <= 16):
-            raise ValueError(f"degree is {self.degree!r}: an integer from 2 to 16 is needed")
         if not self.truncation > 0:
-            raise ValueError(f"truncation is {self.truncation!r}: a number > 0 is needed")
+            raise ValueError(refusal("truncation", self.truncation, "numbers > 0"))
         return DenseNetwork(
             d=d,
             depth=1,
-            width=self.width,
-            activation=self.activation,
-            power=self.degree,
+            width=integer("width", self.width, 1),
+            activation=one_of("activation", self.activation, ACTIVATIONS),
+            power=integer_between("degree", self.degree, 2, 16),
             truncation=self.truncation,
         )

@@ -195,5 +195,5 @@ def test_curves_are_the_fits_of_their_prefixes(learner):
 )
 def test_bad_parameters_say_what_is_allowed(learner):
     X = np.random.default_rng(0).standard_normal((20, 3))
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(ValueError, match="allowed are"):
         learner.fit(X, X[:, 0])

@@ -298,5 +298,5 @@ def test_curves_are_fits_size_by_size(estimator):
 )
 def test_bad_parameters_say_what_is_allowed(estimator):
     X = np.random.default_rng(0).standard_normal((20, 3))
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(ValueError, match="allowed are"):
         estimator.fit(X, X[:, 0])

@@ -20,7 +20,7 @@ from benchmarks.correction.visualise_experiment import run as visualise
 from benchmarks.measurement import Measurement
 from learners.algorithm1_network import Algorithm1Network
 from learners.densenet import quadratic_densenet
-from learners.sgd_estimator import outputs_of
+from learners.network import outputs_of
 from plots import correction_features, correction_growth
 from plots.data import Measured, Provenance
 from plots.style import FigureWriter, figure_style

@@ -69,7 +69,7 @@ def test_the_intercept_is_nearly_free():
 )
 def test_bad_parameters_say_what_is_allowed(parameters):
     X, y = sample(20)
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(ValueError, match="allowed are"):
         KernelRidge(**parameters).fit(X, y)
 
 

@@ -64,7 +64,7 @@ def test_a_rough_function_gets_a_rough_kernel_and_a_smooth_one_a_smooth_kernel()
 )
 def test_bad_parameters_say_what_is_allowed(parameters):
     X, y = sample(20)
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(ValueError, match="allowed are"):
         MaternRegressor(**parameters).fit(X, y)
 
 

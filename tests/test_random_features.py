@@ -124,5 +124,5 @@ def test_fourier_features_do_what_the_gaussian_kernel_does():
 )
 def test_bad_parameters_say_what_is_allowed(parameters):
     X, y = sample(20)
-    with pytest.raises(ValueError, match="must be"):
+    with pytest.raises(ValueError, match="allowed are"):
         RandomFeaturesRegressor(**parameters).fit(X, y)

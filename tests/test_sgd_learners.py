@@ -164,24 +164,24 @@ def test_fresh_samples_are_learned_in_one_pass():
     learner.fit_sampler(sampler, d=5)
     X, y = sampler(2000, np.random.default_rng(5))
     assert np.mean((learner.predict(X) - y) ** 2) < 0.02
-    with pytest.raises(ValueError, match="fit_sampler needs one learning_rate"):
+    with pytest.raises(ValueError, match=r"weight_decay = .*: allowed is a single pair; fit_sampler"):
         clone(learner).set_params(weight_decay=(0.1, 0.2)).fit_sampler(sampler, d=5)
 
 
 @pytest.mark.parametrize(
     ("learner", "message"),
     [
-        (DenseNetRegressor(depth=0), "depth is 0"),
-        (DenseNetRegressor(width=-3), "width is -3"),
-        (DenseNetRegressor(steps=0), "steps is 0"),
-        (DenseNetRegressor(learning_rate=0.0), "learning_rate is 0.0"),
-        (DenseNetRegressor(weight_decay=-1.0), "weight_decay is -1.0"),
-        (DenseNetRegressor(optimizer="adagrad"), "optimizer is 'adagrad'"),
-        (DenseNetRegressor(dtype="float16"), "dtype is 'float16'"),
-        (LayerwiseDenseNetRegressor(correction=-1), "correction is -1"),
-        (TwoLayerRegressor("cosine"), "activation is 'cosine'"),
-        (TwoLayerRegressor(degree=1), "degree is 1"),
-        (TwoLayerRegressor(truncation=0.0), "truncation is 0.0"),
+        (DenseNetRegressor(depth=0), "depth = 0"),
+        (DenseNetRegressor(width=-3), "width = -3"),
+        (DenseNetRegressor(steps=0), "steps = 0"),
+        (DenseNetRegressor(learning_rate=0.0), "learning_rate = 0.0"),
+        (DenseNetRegressor(weight_decay=-1.0), "weight_decay = -1.0"),
+        (DenseNetRegressor(optimizer="adagrad"), "optimizer = 'adagrad'"),
+        (DenseNetRegressor(dtype="float16"), "dtype = 'float16'"),
+        (LayerwiseDenseNetRegressor(correction=-1), "correction = -1"),
+        (TwoLayerRegressor("cosine"), "activation = 'cosine'"),
+        (TwoLayerRegressor(degree=1), "degree = 1"),
+        (TwoLayerRegressor(truncation=0.0), "truncation = 0.0"),
     ],
 )
 def test_bad_parameters_are_refused_with_what_is_allowed(learner, message):

@@ -28,9 +28,9 @@ from benchmarks.correction.trained_levels import (
 )
 from benchmarks.measurement import Measurement
 from learners.algorithm1_network import Algorithm1Network
-from learners.network import DenseNetwork
+from learners.network import DenseNetwork, outputs_of
 from learners.sequential_kernels import SequentialKernelsRegressor
-from learners.sgd_estimator import Scaling, outputs_of
+from learners.sgd_estimator import Scaling
 from plots.correction_sgd import kernels, learners, together, trace
 from plots.data import Measured
 from targets.registry import make_target

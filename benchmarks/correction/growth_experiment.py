@@ -12,9 +12,8 @@ from benchmarks.correction.feature_error import VacuousReadOut, feature_error, s
 from benchmarks.correction.neurons import level1_form, net_levels
 from benchmarks.measurement import Label, Measurement
 from learners.densenet import quadratic_densenet
-from learners.network import DenseNetwork
+from learners.network import DenseNetwork, outputs_of
 from learners.sgd_engine import FreshSamples, Job, Schedule, TrainHook, trace_steps, train
-from learners.sgd_estimator import outputs_of
 from targets.registry import make_target
 
 PATHS = {
