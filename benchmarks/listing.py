@@ -38,7 +38,7 @@ def _print_learners() -> None:
         settings = ", ".join(f"{key} = {_shown(value)}" for key, value in x.parameters.items())
         entries = [
             ("learns", x.learns),
-            ("cost", x.cost),
+            ("cost", "unknown" if x.cost is None else str(x.cost)),
             ("memory", "unknown" if x.memory is None else f"{x.memory}, beyond the data"),
             ("sets", settings),  # what the name sets of a class that other names leave at its defaults
             ("source", x.source),

@@ -10,6 +10,8 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
+import learners
+
 OUR_PACKAGES = ("benchmarks", "hierbench", "learners", "plots", "targets")
 
 
@@ -130,6 +132,8 @@ def imported_by(module: str) -> Iterator[str]:
             for alias in node.names:
                 if source_of(f"{base}.{alias.name}") is not None:
                     yield f"{base}.{alias.name}"
+                elif base == learners.__name__ and (place := learners.place_of(alias.name)):
+                    yield place.partition(":")[0]  # the package has its public names from its modules
         elif isinstance(node, ast.Call) and node.args:
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             first = node.args[0]

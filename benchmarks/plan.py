@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hierbench.errors import UserError
@@ -14,6 +14,7 @@ from benchmarks.rows import Replicate, metric_of
 from benchmarks.suite import LearnerEntry, Run, Suite, TargetEntry
 from benchmarks.tasks import ExperimentUnit, Task
 from benchmarks.work import CertificateUnit, CurveUnit
+from learners.base import Cost, Term
 
 CURVE_CODE = "benchmarks.unit"
 CERTIFICATE_CODE = "benchmarks.draw"  # which target an index stands for
@@ -168,7 +169,7 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
                     test_min=suite.test.min,
                     test_max=suite.test.max,
                     traces=traces,
-                    cost=_cost(descriptor.cost, sizes, d),
+                    cost=_cost(descriptor.cost, sizes, d, spec["parameters"]),
                 )
 
 
@@ -217,15 +218,15 @@ def _experiments(suite: Suite) -> Iterable[ExperimentUnit]:
             yield ExperimentUnit(key, axes, code, versions, suite.name, entry.label, over, cost=entry.seconds)
 
 
-def _cost(law: str, sizes: Iterable[tuple[int, ...]], d: int) -> float:
-    """Seconds, to an order of magnitude: enough to start long units first."""
-    largest = [max(s) for s in sizes]
-    every = [n for s in sizes for n in s]
-    if "n^3" in law:
-        return 0.2 + 1e-10 * sum(float(n) ** 3 for n in largest)
-    if "steps" in law:
-        return 5.0 + 1e-5 * d * sum(every) ** 0.5 * len(every)
-    return 0.1 + 1e-6 * d * sum(every)
+_UNKNOWN_COST = Cost((Term(1e-6, n=1, d=1),), fixed=0.02)
+"""Of a learner by import path: that of a linear fit."""
+
+
+def _cost(law: Cost | None, sizes: Sequence[tuple[int, ...]], d: int, parameters: Mapping[str, Any]) -> float:
+    """Estimate the core-seconds of a unit: enough to start long units first, and to say when the run ends."""
+    steps = parameters.get("steps")
+    valid = isinstance(steps, int) and steps > 0  # what is not is refused by the learner itself
+    return (law or _UNKNOWN_COST)(sizes, d, steps if valid else None)
 
 
 def narrowed(

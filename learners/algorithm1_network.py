@@ -50,7 +50,7 @@ class Algorithm1Network(DenseNetwork):
     rows: tuple[int, ...] = ()
 
     def lifted(self) -> list[int]:
-        """Number of coordinates of s(R_j S_j), j = 1..L-1."""
+        """Count the coordinates of s(R_j S_j), j = 1..L-1."""
         return [r or k for r, k in zip(self.rows, self.narrow, strict=False)]
 
     def lift_scale(self, j: int) -> float:
@@ -58,7 +58,7 @@ class Algorithm1Network(DenseNetwork):
         return _LIFTED / math.sqrt(2.0 * self.lifted()[j])
 
     def inputs(self) -> list[int]:
-        """Number of coordinates of u_1, ..., u_L."""
+        """Count the coordinates of u_1, ..., u_L."""
         return [self.d + 1 + sum(self.lifted()[:j]) for j in range(self.depth)]
 
     def shapes(self) -> list[tuple[int, ...]]:
@@ -96,12 +96,12 @@ class Algorithm1Network(DenseNetwork):
     # passes ------------------------------------------------------------------------------
 
     def _square(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """The truncated square and its slope."""
+        """Return the truncated square and its slope."""
         inner = z.clamp(-self.truncation, self.truncation)
         return torch.sub(z, inner, alpha=0.5).mul_(inner).mul_(2.0), inner.mul_(2.0)
 
     def forward(self, views: Sequence[Tensor], X: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Outputs (n_nets, n, 1); x and S_1..S_L; and what the backward pass needs."""
+        """Compute the outputs (n_nets, n, 1); x and S_1..S_L; and what the backward pass needs."""
         ends = [*self.inputs(), self.d + 1 + sum(self.lifted())]
         U = X.new_empty((*X.shape[:2], ends[-1]))
         U[..., : self.d] = X

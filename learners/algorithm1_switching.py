@@ -44,7 +44,7 @@ class Switching:
 
 
 def distillation(block: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    r"""The regulariser of one level and its gradient, for blocks (n_nets, inputs, k + m).
+    r"""Return the regulariser of one level and its gradient, for blocks (n_nets, inputs, k + m).
 
     .. math:: \sum_{i,j} \|K_i^T K_j - W_i^T W_j\|_F^2
 
@@ -105,7 +105,7 @@ class LevelSwitch:
         return self._decayed * loss.clamp(max=1.0)[:, None]
 
     def _switch(self, step: int, loss: np.ndarray) -> None:
-        """What goes on from the next step; ``loss`` (n_nets,)."""
+        """Decide what goes on from the next step; ``loss`` (n_nets,)."""
         rule, L = self._rule, self._network.depth
         self._history.append(loss.copy())
         before = self._history[0]

@@ -75,16 +75,16 @@ class FitsCurves(Protocol):
     ``callback`` is passed only to learners whose descriptor declares ``traces``.
     """
 
-    def fit_curves(
-        self, curves: Sequence[Curve], callback: TraceCallback | None = None
-    ) -> list[FittedCurve]: ...
+    def fit_curves(self, curves: Sequence[Curve], callback: TraceCallback | None = None) -> list[FittedCurve]:
+        """Fit every prefix of every curve."""
 
 
 @runtime_checkable
 class HasLevelFeatures(Protocol):
     """What each level has learned: ``level_features(X)`` lists arrays (n, width_l), l = 1..L."""
 
-    def level_features(self, X: np.ndarray) -> list[np.ndarray]: ...
+    def level_features(self, X: np.ndarray) -> list[np.ndarray]:
+        """Compute the features of every level."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,9 +190,9 @@ class Cost:
 
     def __str__(self) -> str:
         parts = [*map(str, self.terms), *([f"{self.fixed:.2g}"] if self.fixed else [])]
-        what = "a curve, whose sizes share a fit" if self.shared else "a size, each fitted by itself"
+        what = "curve (its sizes share a fit)" if self.shared else "size"
         note = f"; {self.note}" if self.note else ""
-        return f"{' + '.join(parts)} core-seconds {what}{note}"
+        return f"{' + '.join(parts)} core-seconds a {what}{note}"
 
 
 @dataclasses.dataclass(frozen=True)

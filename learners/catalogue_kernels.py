@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from learners.base import Descriptor, Memory
+from learners.base import Cost, Descriptor, Memory, Term
 
 _KERNEL = frozenset({"fit_curves"})
 _KERNEL_MEMORY = Memory(per_pair=24.0, fixed=4e7)
-_KERNEL_COST = "{} for each of the last 3-7 kernels and ridges tried, about {} more on shorter prefixes"
 _RANDOM = "Rahimi & Recht, NIPS 2007; Rudi & Rosasco, arXiv 1602.04474"
-_RANDOM_COST = "as kernel ridge and 2 D n^2 a kernel; about 10 (D^3 / 3 + n D^2 / 2) where n > D; D = 4096"
 _KRR = "Saunders, Gammerman & Vovk, ICML 1998"
+
+
+def _tuned(scan: float, final: float, tried: int) -> Cost:
+    """Make the law of a kernel of which ``tried`` forms are tried, few of them at n."""
+    note = f"{tried} kernels and ridges are tried, all but 3-7 on shorter prefixes"
+    return Cost((Term(scan, n=1.5), Term(final, n=3)), shared=True, note=note)
+
 
 DESCRIPTORS = (
     Descriptor(
@@ -18,7 +23,7 @@ DESCRIPTORS = (
         summary="kernel ridge regression, Gaussian kernel; length scale and ridge by leave-one-out",
         learns="fixed features",
         source=_KRR,
-        cost=_KERNEL_COST.format("n^3 / 2", 50),
+        cost=_tuned(5.5e-5, 1.6e-10, 55),
         memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
     ),
@@ -28,7 +33,7 @@ DESCRIPTORS = (
         summary="kernel ridge regression, exp(-|x - x'| / l); l and ridge by leave-one-out",
         learns="fixed features",
         source=_KRR,
-        cost=_KERNEL_COST.format("n^3 / 2", 40),
+        cost=_tuned(3.8e-5, 1.6e-10, 45),
         memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
     ),
@@ -38,7 +43,7 @@ DESCRIPTORS = (
         summary="kernel ridge regression, Matern kernel; nu = 1/2 .. 7/2, scale and ridge by leave-one-out",
         learns="fixed features",
         source="Stein, Interpolation of Spatial Data, 1999",
-        cost=_KERNEL_COST.format("n^3 / 2", 100),
+        cost=_tuned(1.1e-4, 1.6e-10, 105),
         memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
     ),
@@ -48,7 +53,7 @@ DESCRIPTORS = (
         summary="kernel ridge regression, (x.x' / d + c)^degree; c and ridge by leave-one-out",
         learns="fixed features",
         source=_KRR,
-        cost=_KERNEL_COST.format("n^3 / 2", 50),
+        cost=_tuned(6e-5, 1.6e-10, 55),
         memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
         knows_degree="degree",
@@ -59,7 +64,11 @@ DESCRIPTORS = (
         summary="ridge regression on all polynomials; degree, ridge and its decay by leave-one-out",
         learns="fixed features",
         source="Hoerl & Kennard, Technometrics 1970; Allen, Technometrics 1974",
-        cost="about 10-30 (D^3 / 3 + n D^2 / 2), D features, or where D > n that of kernel ridge",
+        cost=Cost(
+            (Term(2.5e-5, n=1.5), Term(1.5e-6, n=1.5, d=1), Term(1.6e-10, n=3)),
+            shared=True,
+            note="less where features are fewer than samples",
+        ),
         memory=Memory(per_pair=32.0, fixed=1.5e7),
         capabilities=_KERNEL,
         knows_degree="degree",
@@ -70,7 +79,7 @@ DESCRIPTORS = (
         summary="ridge regression on 4096 random features: ReLU, with random biases",
         learns="fixed features",
         source=_RANDOM,
-        cost=_RANDOM_COST,
+        cost=Cost((Term(1.4e-4, n=1.5),), shared=True, note="for 4096 features"),
         memory=Memory(per_pair=26.0, per_row=35000.0, fixed=4e7),
         capabilities=_KERNEL,
         parameters={"activation": "relu"},
@@ -81,7 +90,7 @@ DESCRIPTORS = (
         summary="ridge regression on 4096 random features: squares of random affine forms",
         learns="fixed features",
         source=_RANDOM,
-        cost=_RANDOM_COST,
+        cost=Cost((Term(1.8e-4, n=1.5),), shared=True, note="for 4096 features"),
         memory=Memory(per_pair=26.0, per_row=35000.0, fixed=4e7),
         capabilities=_KERNEL,
         parameters={"activation": "quadratic"},
@@ -92,7 +101,7 @@ DESCRIPTORS = (
         summary="ridge regression on 4096 random features: cosines, which tend to the Gaussian kernel",
         learns="fixed features",
         source=_RANDOM,
-        cost=_RANDOM_COST,
+        cost=Cost((Term(1.8e-4, n=1.5),), shared=True, note="for 4096 features"),
         memory=Memory(per_pair=26.0, per_row=35000.0, fixed=4e7),
         capabilities=_KERNEL,
         parameters={"activation": "fourier"},
@@ -103,7 +112,7 @@ DESCRIPTORS = (
         summary="NTK at initialisation of the very DenseNet that SGD trains; ridge by leave-one-out",
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; Chizat, Oyallon & Bach, arXiv 1812.07956",
-        cost="n^3 / 2 for each of about 10 ridges, and n^2 (L d + L^2 width)",
+        cost=Cost((Term(6e-7, n=2), Term(5e-10, n=3)), note="each size has a net of its own"),
         memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
         knows_depth="depth",
@@ -114,7 +123,7 @@ DESCRIPTORS = (
         summary="NTK of ReLU nets of infinite width; depth 1-5, bias and ridge by leave-one-out",
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; neural-tangents, arXiv 1912.02803",
-        cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 45),
+        cost=_tuned(9e-5, 2e-10, 50),
         memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
     ),
@@ -124,7 +133,7 @@ DESCRIPTORS = (
         summary="NTK of erf nets of infinite width; depth 1-5, bias and ridge by leave-one-out",
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; Williams, NeurIPS 1997",
-        cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 45),
+        cost=_tuned(1.5e-4, 2e-10, 50),
         memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
         parameters={"activation": "erf"},
@@ -135,7 +144,7 @@ DESCRIPTORS = (
         summary="NTK of nets of squares, of infinite width; depth 1-5, bias and ridge by leave-one-out",
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572",
-        cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 45),
+        cost=_tuned(9e-5, 2e-10, 50),
         memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
         parameters={"activation": "quadratic"},
@@ -146,7 +155,7 @@ DESCRIPTORS = (
         summary="NTK of the quadratic DenseNet at infinite width; bias, share of x, ridge by leave-one-out",
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; wiring of Allen-Zhu & Li, arXiv 2001.04413",
-        cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 45),
+        cost=_tuned(9e-5, 2e-10, 50),
         memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
         knows_depth="depth",
@@ -157,7 +166,7 @@ DESCRIPTORS = (
         summary="Gaussian-process limit of wide nets; activation, depth 1-5, bias and ridge by leave-one-out",
         learns="fixed features",
         source="Lee et al., arXiv 1711.00165; Matthews et al., arXiv 1804.11271",
-        cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 90),
+        cost=_tuned(2.4e-4, 2e-10, 95),
         memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
     ),
@@ -167,7 +176,7 @@ DESCRIPTORS = (
         summary="neural compositional kernel: dual activations composed 1-5 times; all by leave-one-out",
         learns="fixed features",
         source="Shankar et al., arXiv 2003.02237; Daniely, Frostig & Singer, arXiv 1602.05897",
-        cost=_KERNEL_COST.format("(n^3 / 2 + 60 depth n^2)", 150),
+        cost=_tuned(3.6e-4, 2e-10, 155),
         memory=_KERNEL_MEMORY,
         capabilities=_KERNEL,
     ),
@@ -177,7 +186,11 @@ DESCRIPTORS = (
         summary="the best dot-product kernel: a free weight for each degree up to 8, by leave-one-out",
         learns="fixed features",
         source="Schoenberg, Duke Math. J. 1942; leave-one-out: Allen, Technometrics 1974",
-        cost="2 n^3 for each of about 100 evaluations, all but about 15 on prefixes up to 2048",
+        cost=Cost(
+            (Term(1e-4, n=1.5), Term(3e-9, n=3)),
+            shared=True,
+            note="less beyond n = 2048: shorter prefixes are searched there",
+        ),
         memory=Memory(per_pair=64.0, fixed=3e7),
         capabilities=_KERNEL,
     ),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from learners.base import Descriptor, Memory
+from learners.base import Cost, Descriptor, Memory, Term
 
 _ALLEN_ZHU_LI = "Allen-Zhu & Li, arXiv 2001.04413"
 _LAYERWISE = "Belilovsky et al., arXiv 1812.11446; BFC-x after " + _ALLEN_ZHU_LI
-_PHASES = "{} phases x steps x batch x (d + L width) x width, for each net"
-_TWO_LAYER = "steps x batch x d x width, for each net and rate or decay tried"
 _SGD = frozenset({"fit_curves", "level_features", "traces", "sampler"})
 
 DESCRIPTORS = (
@@ -17,7 +15,7 @@ DESCRIPTORS = (
         summary="deep quadratic DenseNet, all layers together from the first step",
         learns="hierarchy",
         source=_ALLEN_ZHU_LI,
-        cost="steps x batch x (d + L width) x width, for each net",
+        cost=Cost((Term(1e-3, steps=1), Term(2e-6, d=2, steps=1)), note="at depth 2"),
         memory=Memory(per_input=7e5, fixed=5e6),
         capabilities=_SGD,
         knows_depth="depth",
@@ -29,7 +27,7 @@ DESCRIPTORS = (
         summary="deep quadratic ResNet: one stream with additive skips, all layers together",
         learns="hierarchy",
         source="Allen-Zhu & Li, arXiv 1905.10337; He et al., arXiv 1512.03385",
-        cost="steps x batch x (d + L width) x L width, for each net",
+        cost=Cost((Term(1.9e-3, steps=1), Term(5.3e-6, d=2, steps=1)), note="at depth 2"),
         memory=Memory(per_input=6e5, fixed=8e6),
         capabilities=_SGD,
         knows_depth="depth",
@@ -41,7 +39,7 @@ DESCRIPTORS = (
         summary="deep ReLU perceptron of L + 1 layers, all layers together",
         learns="hierarchy",
         source="Yarotsky, arXiv 1610.01145; He et al., arXiv 1502.01852",
-        cost="steps x batch x (d + L width) x width, for each net",
+        cost=Cost((Term(1.1e-2, steps=1),), note="for 2 levels"),
         memory=Memory(per_row=3000.0, per_input=3e5, fixed=8e6),
         capabilities=_SGD,
         knows_depth="levels",
@@ -53,7 +51,7 @@ DESCRIPTORS = (
         summary="deep ReLU DenseNet of L + 1 layers, all layers together",
         learns="hierarchy",
         source="Huang et al., arXiv 1608.06993",
-        cost="steps x batch x (L d + L^2 width / 2) x width, for each net",
+        cost=Cost((Term(1.4e-2, steps=1), Term(3e-5, d=1, steps=1)), note="for 2 levels"),
         memory=Memory(per_row=1500.0, per_input=3e5, fixed=1.5e7),
         capabilities=_SGD,
         knows_depth="levels",
@@ -65,7 +63,7 @@ DESCRIPTORS = (
         summary="the quadratic DenseNet layer by layer, lower layers frozen: BFC-0",
         learns="hierarchy",
         source=_LAYERWISE,
-        cost=_PHASES.format("L"),
+        cost=Cost((Term(1.1e-3, steps=1), Term(1.6e-6, d=2, steps=1)), note="at depth 2, 2 phases"),
         memory=Memory(per_input=7e5, fixed=6e6),
         capabilities=_SGD,
         knows_depth="depth",
@@ -77,7 +75,7 @@ DESCRIPTORS = (
         summary="layer by layer, then twice more through the layers, each refitted to what those above leave",
         learns="hierarchy",
         source=_LAYERWISE,
-        cost=_PHASES.format("3 L"),
+        cost=Cost((Term(4.4e-3, steps=1), Term(7.4e-6, d=2, steps=1)), note="at depth 2, 6 phases"),
         memory=Memory(per_input=8e5, fixed=3e7),
         capabilities=_SGD,
         knows_depth="depth",
@@ -90,7 +88,7 @@ DESCRIPTORS = (
         summary="layer by layer, the layer below the newest one going on to be trained: BFC-1",
         learns="hierarchy",
         source=_LAYERWISE,
-        cost=_PHASES.format("L"),
+        cost=Cost((Term(1.3e-3, steps=1), Term(1.9e-6, d=2, steps=1)), note="at depth 2, 2 phases"),
         memory=Memory(per_input=7e5, fixed=6e6),
         capabilities=_SGD,
         knows_depth="depth",
@@ -103,7 +101,7 @@ DESCRIPTORS = (
         summary="two-layer net of generous width: z^degree (the target's) or ReLU activation",
         learns="adaptive features",
         source=_ALLEN_ZHU_LI + ", section on shallow nets",
-        cost=_TWO_LAYER,
+        cost=Cost((Term(3.4e-3, steps=1), Term(4e-5, d=1, steps=1))),
         memory=Memory(per_row=6000.0, per_input=3e5, fixed=5e6),
         capabilities=_SGD,
         knows_degree="degree",
@@ -115,7 +113,7 @@ DESCRIPTORS = (
         summary="two-layer net of generous width with the square as activation: degree 2 at most",
         learns="adaptive features",
         source=_ALLEN_ZHU_LI + ", section on shallow nets",
-        cost=_TWO_LAYER,
+        cost=Cost((Term(2.8e-3, steps=1), Term(4e-5, d=1, steps=1))),
         memory=Memory(per_row=2500.0, per_input=3e5, fixed=6e6),
         capabilities=_SGD,
         dtype="float32",
@@ -127,7 +125,11 @@ DESCRIPTORS = (
         summary="narrow and wide halves tied by distillation, levels on at loss plateaus, none ever frozen",
         learns="hierarchy",
         source=_ALLEN_ZHU_LI + ", Algorithm 1",
-        cost="steps x batch x L d^2 x (width + d), for each net",
+        cost=Cost(
+            (Term(1.5e-3, steps=1), Term(2.2e-5, d=2, steps=1), Term(5e-7, d=3, steps=1)),
+            step_factor=2.0,
+            note="at depth 2",
+        ),
         memory=Memory(per_input=7e5, fixed=8e6),
         capabilities=_SGD,
         knows_depth="depth",

@@ -28,6 +28,7 @@ class CompositionalKernel(InfiniteWidthKernel):
     intercept: float
 
     def block(self, s: Tensor, a: Tensor, b: Tensor, shape: tuple[float, ...]) -> Tensor:
+        """Compute the kernel of a block (see the base)."""
         depth, bias, homogeneity, which = shape
         dual = COSINE_DUALS[self.activations[int(which)]]
         shift = bias**2

@@ -14,7 +14,7 @@ class FitsCurvesOneByOne:
     """``fit_curves`` as a loop: each prefix is tuned, and adapts its features, on its own."""
 
     def fit_curves(self, curves: Sequence[Curve], callback: None = None) -> list[FittedCurve]:
-        """The fits that ``fit`` gives size by size, exactly."""
+        """Return the fits that ``fit`` gives size by size, exactly."""
         return [FittedCurve([self._prefix(curve, n) for n in curve.sizes]) for curve in curves]
 
     def _prefix(self, curve: Curve, n: int) -> Any:

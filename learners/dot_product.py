@@ -14,7 +14,7 @@ from sklearn.base import clone
 from learners.base import Curve, FitReport, FittedCurve
 from learners.dot_product_weights import LOG_RIDGE, Weights, WeightSearch
 from learners.kernel_engine import Axis, PrefixSolver, Solution
-from learners.kernel_ridge import FittedKernelCurve, KernelRegressor
+from learners.kernel_ridge import FittedKernelCurve, KernelEstimator
 from learners.kernel_tuning import Fit, not_positive_definite
 from learners.parameters import integer_between
 
@@ -29,17 +29,21 @@ class DotProductKernel:
     def gram(
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
+        """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         T = torch.matmul(A / A.shape[1], (A if B is None else B).T)
         out.fill_(shape[-1])
         for weight in shape[-2::-1]:
             out.mul_(T).add_(weight)
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Count the operations of one entry of the matrix."""
         return 2 * n_features + 2 * len(shape)
 
 
-class DotProductRegressor(KernelRegressor):
-    r"""Kernel ridge regression with the best kernel of the form
+class DotProductRegressor(KernelEstimator):
+    r"""Kernel ridge regression with the best dot-product kernel.
+
+    The kernel has the form
 
     .. math:: k(x, x') = \sum_{p \le P} w_p (x \cdot x' / d)^p, \qquad w_p \ge 0, \quad \sum_p w_p = 1.
 
@@ -69,10 +73,15 @@ class DotProductRegressor(KernelRegressor):
         return DotProductKernel()
 
     def fit(self, X: Any, y: Any) -> DotProductRegressor:
+        """Fit and tune. X : (n, d), n >= 2; y : (n,), finite numbers."""
         kernel = self._kernel()
         X, y = self._validated(X, y)
         self._store(kernel, X, _fit_at(kernel, WeightSearch(int(self.max_degree), X, y), len(y)))
         return self
+
+    def fit_curves(self, curves: Sequence[Curve], callback: None = None) -> list[FittedCurve]:
+        """Fit all prefixes of each curve, from one search of the weights."""
+        return [self._fit_curve(curve) for curve in curves]
 
     def _fit_curve(self, curve: Curve) -> FittedCurve:
         kernel, n = self._kernel(), max(curve.sizes)

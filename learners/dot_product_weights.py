@@ -44,11 +44,13 @@ class Weights:
 
     @property
     def weights(self) -> np.ndarray:
+        """Return the weights of the degrees, (P + 1,), of sum 1."""
         w: np.ndarray = np.exp(self.theta[:-1] - self.theta[:-1].max())
         return w / w.sum()
 
     @property
     def ridge(self) -> float:
+        """Return the ridge at a lattice point."""
         return float(np.exp(self.theta[-1]))
 
 
@@ -113,7 +115,7 @@ class WeightSearch:
         return Weights(theta, loo_mse, used + len(starts) + descents, flops)
 
     def _resolved(self, length: int) -> list[int]:
-        """The largest degrees whose polynomials, all or those of its parity, are fewer than ``length``."""
+        """Return the largest degrees of which all polynomials, or those of its parity, fit in ``length``."""
         d = self.X.shape[1]
         found = set()
         for step in (1, 2):

@@ -54,6 +54,7 @@ class FeatureFit:
 
     @property
     def health(self) -> dict[str, float]:
+        """Return what ``fit_report_`` says of the fit."""
         return {
             "loo_mse": self.loo_mse,
             "train_mse": self.train_mse,
@@ -180,7 +181,7 @@ class _Prefix:
         return FeatureFit(coef, penalty, ridge, *errors, steps, flops)
 
     def neighbours(self, penalty: int, index: int) -> list[tuple[int, int]]:
-        """Steps of the ridge, of the penalty, or of both where they trade off, not yet tried."""
+        """Return the steps of the ridge, of the penalty, or of both where they trade off, not yet tried."""
         steps = [(0, -1), (0, 1), (1, 0), (-1, 0), (1, -1), (-1, 1)]
         points = [(penalty + p, index + r) for p, r in steps]
         allowed = [

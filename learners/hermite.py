@@ -18,7 +18,7 @@ _BLOCK = 1 << 15
 
 
 def count(d: int, degree: int) -> int:
-    """Number of monomials of degree <= ``degree`` in ``d`` variables."""
+    """Count the monomials of degree <= ``degree`` in ``d`` variables."""
     return math.comb(d + degree, degree)
 
 
@@ -51,7 +51,7 @@ class HermiteFeatures:
     constant: float = 1.0
 
     def __call__(self, X: np.ndarray, n_features: int) -> Tensor:
-        """The features of the lowest degrees, ``n_features`` of them: (len(X), n_features)."""
+        """Return the features of the lowest degrees, ``n_features`` of them: (len(X), n_features)."""
         x = _tensor(X)
         powers = [torch.ones_like(x), x]
         for m in range(1, self.degree):
@@ -85,6 +85,7 @@ class HermiteKernel:
     constant: float = 1.0
 
     def gram(self, A: Tensor, B: Tensor | None, shape: tuple[float, ...], out: Tensor) -> None:
+        """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         d, degree, decay = A.shape[1], int(shape[0]), shape[1]
         other = A if B is None else B
         torch.matmul(A, other.T, out=out)
@@ -106,4 +107,5 @@ class HermiteKernel:
             u.copy_(total)
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Count the operations of one entry of the matrix."""
         return 2 * n_features + 10 * shape[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 
 import torch
@@ -17,7 +18,7 @@ _BLOCK = 1 << 16
 """Entries of a block: a few of these fit into the cache, which is worth more than long loops."""
 
 
-class InfiniteWidthKernel:
+class InfiniteWidthKernel(abc.ABC):
     """Base: ``block`` says what the kernel of a block is, from the inner products and the mean squares.
 
     Every kernel is divided by its value where |x|^2 = d, and ``intercept`` is added.
@@ -25,11 +26,12 @@ class InfiniteWidthKernel:
 
     intercept: float
 
+    @abc.abstractmethod
     def block(self, s: Tensor, a: Tensor, b: Tensor, shape: tuple[float, ...]) -> Tensor:
-        """Kernel from s = x.x' / d, a = |x|^2 / d, b = |x'|^2 / d; a (rows, 1), b (1, columns)."""
-        raise NotImplementedError
+        """Give the kernel from s = x.x' / d, a = |x|^2 / d, b = |x'|^2 / d: a (rows, 1), b (1, columns)."""
 
     def gram(self, A: Tensor, B: Tensor | None, shape: tuple[float, ...], out: Tensor) -> None:
+        """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         d = A.shape[1]
         other = A if B is None else B
         torch.matmul(A / d, other.T, out=out)
@@ -46,6 +48,7 @@ class InfiniteWidthKernel:
             out.diagonal().copy_(self.block(a, a, a, shape)[:, 0] * scale + self.intercept)
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Count the operations of one entry of the matrix."""
         return 2 * n_features + 60 * shape[0]
 
 
@@ -63,6 +66,7 @@ class DenseKernel(InfiniteWidthKernel):
     intercept: float
 
     def block(self, s: Tensor, a: Tensor, b: Tensor, shape: tuple[float, ...]) -> Tensor:
+        """Compute the kernel of a block (see the base)."""
         depth, shift = int(shape[0]), shape[1] ** 2
         dual = DUALS[self.activations[int(shape[2]) if len(shape) > 2 else 0]]
         norm = 1 / (1 + shift)
@@ -96,6 +100,7 @@ class DenseNetKernel(InfiniteWidthKernel):
     intercept: float
 
     def block(self, s: Tensor, a: Tensor, b: Tensor, shape: tuple[float, ...]) -> Tensor:
+        """Compute the kernel of a block (see the base)."""
         depth, shift, share = int(shape[0]), shape[1] ** 2, shape[2]
         dual = DUALS["centred_square"]
         # Of the levels so far only the sums of H and of dual' T matter.

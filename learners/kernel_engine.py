@@ -141,9 +141,11 @@ class PrefixSolver:
         self._gram_at: tuple[tuple[float, ...], int] | None = None
 
     def shape(self, point: Point) -> tuple[float, ...]:
+        """Return the kernel's parameters at a lattice point."""
         return tuple(axis.values[i] for axis, i in zip(self.axes[:-1], point[:-1], strict=True))
 
     def ridge(self, point: Point) -> float:
+        """Return the ridge at a lattice point."""
         return self.axes[-1].values[point[-1]]
 
     def solve(self, points: Iterable[Point], length: int) -> dict[Point, Solution]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ OFFSETS = Axis.geometric("offset", 1e-3, 1e3, per_decade=4, scan=(0.03, 10.0), e
 
 
 def _squared_distances(A: torch.Tensor, B: torch.Tensor, scale: float, out: torch.Tensor) -> None:
-    """-|a - b|^2 / scale as one matrix product of augmented points: the matrix is written once."""
+    """Write -|a - b|^2 / scale as one matrix product of augmented points: the matrix is written once."""
     a, b = A * math.sqrt(2 / scale), B * math.sqrt(2 / scale)
     ones = torch.ones((1, 1), dtype=A.dtype)
     left = torch.cat([a, -0.5 * a.square().sum(1, keepdim=True), ones.expand(len(a), 1)], dim=1)
@@ -47,12 +48,14 @@ class RBFKernel:
     def gram(
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
+        """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         _squared_distances(A, A if B is None else B, 2 * A.shape[1] * shape[0] ** 2, out)
         out.exp_().add_(self.intercept)
         if B is None:
             out.diagonal().fill_(1.0 + self.intercept)
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Count the operations of one entry of the matrix."""
         return 2 * n_features + 20
 
 
@@ -65,12 +68,14 @@ class LaplaceKernel:
     def gram(
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
+        """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         _squared_distances(A, A if B is None else B, A.shape[1] * shape[0] ** 2, out)
         out.neg_().sqrt_().neg_().exp_().add_(self.intercept)
         if B is None:
             out.diagonal().fill_(1.0 + self.intercept)
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Count the operations of one entry of the matrix."""
         return 2 * n_features + 30
 
 
@@ -83,16 +88,18 @@ class PolynomialKernel:
     def gram(
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
+        """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         offset = shape[0]
         torch.matmul(A / (A.shape[1] * (1 + offset)), (A if B is None else B).T, out=out)
         out.add_(offset / (1 + offset)).pow_(self.degree)
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Count the operations of one entry of the matrix."""
         return 2 * n_features + 1 + self.degree
 
 
-class KernelRegressor(RegressorMixin, BaseEstimator):
-    """Kernel ridge regression over the shared engine; subclasses say which kernel and which lattice.
+class KernelEstimator(RegressorMixin, BaseEstimator, abc.ABC):
+    """What every fitted kernel regression has, and how it predicts; a subclass says how it is fitted.
 
     Attributes
     ----------
@@ -103,14 +110,41 @@ class KernelRegressor(RegressorMixin, BaseEstimator):
     fit_report_ : FitReport.
     """
 
+    @abc.abstractmethod
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit and tune. X : (n, d), n >= 2; y : (n,), finite numbers."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predictions, shape (len(X),)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return kernel_engine.predict(self._fitted_kernel, self.X_fit_, [(self.shape_, self.dual_coef_)], X)[0]
+
+    def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        return validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+
+    def _store(self, kernel: Kernel, X: np.ndarray, fit: Fit) -> Self:
+        self.X_fit_ = X
+        self.shape_ = fit.shape
+        self.dual_coef_ = fit.alpha
+        self.hyperparameters_ = dict(fit.report.hyperparameters)
+        self.fit_report_ = fit.report
+        self._fitted_kernel = kernel
+        return self
+
+
+class KernelRegressor(KernelEstimator):
+    """Kernel ridge regression over the shared engine; subclasses say which kernel and which lattice."""
+
+    @abc.abstractmethod
     def _kernel(self) -> Kernel:
-        raise NotImplementedError
+        """Make the kernel; ValueError on bad parameters."""
 
+    @abc.abstractmethod
     def _axes(self) -> tuple[Axis, ...]:
-        """The lattice, the ridge last; called once the parameters are known to be good."""
-        raise NotImplementedError
+        """Return the lattice, the ridge last; called once the parameters are known to be good."""
 
-    def fit(self, X: Any, y: Any) -> KernelRegressor:
+    def fit(self, X: Any, y: Any) -> Self:
         """Fit and tune.
 
         Parameters
@@ -130,12 +164,6 @@ class KernelRegressor(RegressorMixin, BaseEstimator):
         """
         return [self._fit_curve(curve) for curve in curves]
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Predictions, shape (len(X),)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return kernel_engine.predict(self._fitted_kernel, self.X_fit_, [(self.shape_, self.dual_coef_)], X)[0]
-
     def _fit_curve(self, curve: Curve) -> FittedCurve:
         kernel, n = self._kernel(), max(curve.sizes)
         X, y = clone(self)._validated(curve.X[:n], curve.y[:n])
@@ -150,23 +178,12 @@ class KernelRegressor(RegressorMixin, BaseEstimator):
     def _budget(self) -> Budget:
         return Budget()
 
-    def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        return validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-
-    def _store(self, kernel: Kernel, X: np.ndarray, fit: Fit) -> KernelRegressor:
-        self.X_fit_ = X
-        self.shape_ = fit.shape
-        self.dual_coef_ = fit.alpha
-        self.hyperparameters_ = dict(fit.report.hyperparameters)
-        self.fit_report_ = fit.report
-        self._fitted_kernel = kernel
-        return self
-
 
 class FittedKernelCurve(FittedCurve):
     """Predicts all sizes at once: those that chose the same kernel share its test matrix."""
 
     def predict(self, X: np.ndarray) -> np.ndarray:
+        """Predict all rows at every size, shape (len(sizes), len(X))."""
         largest = max(self.estimators, key=lambda e: len(e.X_fit_))
         X = validate_data(largest, X, dtype=np.float64, reset=False)
         fits = [(e.shape_, e.dual_coef_) for e in self.estimators]

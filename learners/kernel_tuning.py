@@ -42,6 +42,7 @@ class Budget:
     drift: int = 3
 
     def lengths(self, n: int) -> tuple[int, int, int]:
+        """Return the prefix lengths of scan, walk and final fit for n samples."""
         scan, walk = (min(n, max(floor, math.ceil(n * share))) for share, floor in (self.scan, self.walk))
         return scan, walk, n
 
@@ -184,7 +185,7 @@ def _ranked(solutions: dict[Point, Solution]) -> list[Point]:
 
 
 def _best_kernels(solutions: dict[Point, Solution], count: int) -> list[Point]:
-    """The best points, at most one a kernel."""
+    """Return the best points, at most one a kernel."""
     best: dict[Point, Point] = {}
     for point in _ranked(solutions):
         best.setdefault(point[:-1], point)

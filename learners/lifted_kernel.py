@@ -37,7 +37,7 @@ class LiftedKernel:
 
     @classmethod
     def of(cls, degree: int, n_inputs: int, points: np.ndarray) -> LiftedKernel:
-        """The kernel whose products are centred and scaled on these points [x, p]."""
+        """Return the kernel whose products are centred and scaled on these points [x, p]."""
         p = points[:, n_inputs:]
         moment = p.T @ p / len(p)
         scale = float(np.mean(np.square(np.square(p).sum(1))) - np.square(moment).sum())
@@ -46,7 +46,7 @@ class LiftedKernel:
     def gram(
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
-        """The engine's contract."""
+        """Write the kernel matrix (learners.kernel_engine.Kernel)."""
         offset, mix = shape
         d = self.n_inputs
         B = A if B is None else B
@@ -66,7 +66,7 @@ class LiftedKernel:
 
 
 def column_spread(X: np.ndarray) -> np.ndarray:
-    """Standard deviations of the columns, 1 where a column is constant."""
+    """Return the standard deviations of the columns, 1 where a column is constant."""
     spread = X.std(0)
     return np.where(spread > 1e-12 * np.abs(X).max(0, initial=1e-300), spread, 1.0)
 
@@ -78,7 +78,7 @@ def products(p: np.ndarray) -> np.ndarray:
 
 
 def standardised(kernel: LiftedKernel, points: np.ndarray) -> np.ndarray:
-    """z = [x, (q - m) sqrt(width / s)]: products of mean square 1 on average, written out."""
+    """Write out z = [x, (q - m) sqrt(width / s)], whose products have mean square 1 on average."""
     d = kernel.n_inputs
     q = products(points[:, d:])
     i, j = np.triu_indices(len(kernel.moment))
@@ -87,7 +87,7 @@ def standardised(kernel: LiftedKernel, points: np.ndarray) -> np.ndarray:
 
 
 def coordinate_scales(kernel: LiftedKernel, width: int, mix: float, offset: float) -> np.ndarray:
-    """What turns the standardised z into the coordinates u of the kernel."""
+    """Return what turns the standardised z into the coordinates u of the kernel."""
     d = kernel.n_inputs
     blocks = np.full(width, math.sqrt((1 - mix) / d))
     blocks[d:] = math.sqrt(mix / max(1, width - d))

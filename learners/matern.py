@@ -34,6 +34,7 @@ class MaternKernel:
     def gram(
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
+        """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         nu, length_scale = shape
         scale = A.shape[1] * length_scale**2 / (2 * nu)
         _squared_distances(A, A if B is None else B, scale, out)
@@ -49,11 +50,12 @@ class MaternKernel:
             out.diagonal().fill_(1.0 + self.intercept)
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Count the operations of one entry of the matrix."""
         return 2 * n_features + 30 + 2 * len(COEFFICIENTS[shape[0]])
 
 
 class MaternRegressor(KernelRegressor):
-    r"""Kernel ridge regression with the Matern kernel of half-integer smoothness,
+    r"""Kernel ridge regression with the Matern kernel of half-integer smoothness.
 
     .. math:: k(x, x') = p_\nu(r) e^{-r} + \text{intercept}, \qquad r = \sqrt{2 \nu} |x - x'| / (\sqrt d\, l)
 

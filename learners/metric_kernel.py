@@ -25,7 +25,7 @@ class ExponentKernel:
     def gram(
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
-        """The engine's contract."""
+        """Write the kernel matrix (learners.kernel_engine.Kernel)."""
         _squared_distances(A, A if B is None else B, A.shape[1] * shape[0] ** 2, out)
         out.neg_()
         if self.exponent == 1:

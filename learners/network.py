@@ -61,11 +61,11 @@ class DenseNetwork:
     top_readout: bool = False
 
     def reads(self, level: int) -> Sequence[int]:
-        """The levels that ``level`` reads, 0 being x."""
+        """Return the levels that ``level`` reads, 0 being x."""
         return range(level) if self.skips is None else self.skips[level - 1]
 
     def read_out(self) -> Sequence[int]:
-        """The levels that the output reads."""
+        """Return the levels that the output reads."""
         return (self.depth,) if self.top_readout else range(self.depth + 1)
 
     def shapes(self) -> list[tuple[int, ...]]:
@@ -85,6 +85,7 @@ class DenseNetwork:
 
     @property
     def n_parameters(self) -> int:
+        """Count the parameters of one net."""
         return sum(math.prod(s) for s in self.shapes())
 
     def flops_per_sample(self) -> float:
@@ -98,12 +99,12 @@ class DenseNetwork:
     # growth, level by level --------------------------------------------------------------
 
     def first_levels(self, depth: int) -> DenseNetwork:
-        """The network of the lowest ``depth`` levels."""
+        """Return the network of the lowest ``depth`` levels."""
         skips = None if self.skips is None else self.skips[:depth]
         return dataclasses.replace(self, depth=depth, skips=skips)
 
     def _sizes(self) -> tuple[int, list[int]]:
-        """Number of parameters that feed the levels, and of each read-out x, 1, ..., L, c."""
+        """Count the parameters that feed the levels, and of each read-out x, 1, ..., L, c."""
         sizes = [math.prod(s) for s in self.shapes()]
         readouts = self.depth + 2
         return sum(sizes[:-readouts]), sizes[-readouts:]
@@ -131,7 +132,7 @@ class DenseNetwork:
         return grown
 
     def upper_part(self, flat: np.ndarray, level: int) -> np.ndarray:
-        """The same parameters with only the levels above ``level`` read out, and no c."""
+        """Return the same parameters with only the levels above ``level`` read out, and no c."""
         own, readouts = self._sizes()
         upper = flat.copy()
         upper[:, own : own + sum(readouts[: level + 1])] = 0.0
@@ -172,7 +173,7 @@ class DenseNetwork:
         return np.concatenate(parts)
 
     def views(self, flat: Tensor) -> list[Tensor]:
-        """The parameters as views of ``flat``, shape (n_nets, n_parameters)."""
+        """Return the parameters as views of ``flat``, shape (n_nets, n_parameters)."""
         views, start = [], 0
         for shape in self.shapes():
             stop = start + math.prod(shape)
@@ -200,7 +201,7 @@ class DenseNetwork:
         return h, slope.mul_(power / sd)
 
     def forward(self, views: Sequence[Tensor], X: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Outputs (n_nets, n, 1), features h_0..h_L and slopes phi'(z_1)..phi'(z_L)."""
+        """Compute the outputs (n_nets, n, 1), features h_0..h_L and slopes phi'(z_1)..phi'(z_L)."""
         features, slopes, position = [X], [], 0
         for level in range(1, self.depth + 1):
             first, *others = self.reads(level)

@@ -53,6 +53,7 @@ class NeuralTangentKernel:
     def gram(
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
+        """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         import jax
 
         depth, bias = int(shape[0]), float(shape[1])
@@ -74,6 +75,7 @@ class NeuralTangentKernel:
         out.mul_(1 / scale).add_(self.intercept)
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Count the operations of one entry of the matrix."""
         return 2 * n_features + 60 * shape[0]
 
 

@@ -16,7 +16,7 @@ from learners.curve_loop import FitsCurvesOneByOne
 from learners.densenet import DenseNetRegressor
 from learners.generators import Purpose, generator
 from learners.kernel_engine import Axis, _tensor, predict
-from learners.kernel_ridge import KernelRegressor
+from learners.kernel_ridge import KernelEstimator
 from learners.kernel_tuning import Budget, fit_prefixes
 from learners.network import DenseNetwork, outputs_of
 from learners.sgd_estimator import Scaling
@@ -40,6 +40,7 @@ class TangentKernel:
     scale: float
 
     def gram(self, A: Tensor, B: Tensor | None, shape: tuple[float, ...], out: Tensor) -> None:
+        """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         rows = self._tangents(A)
         columns = rows if B is None else self._tangents(B)
         out.fill_(1.0)  # the intercept c
@@ -67,6 +68,7 @@ class TangentKernel:
         return total / self.scale
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Count the operations of one entry of the matrix."""
         sizes = [n_features] + [self.network.width] * self.network.depth
         levels = range(1, self.network.depth + 1)
         read = sum(sizes[j] for level in levels for j in self.network.reads(level))
@@ -92,8 +94,8 @@ class TangentKernel:
         return [h[0] for h in features], errors
 
 
-class FiniteNTKRegressor(FitsCurvesOneByOne, KernelRegressor):
-    r"""Kernel ridge regression with the tangent kernel, at initialisation, of the net that SGD trains,
+class FiniteNTKRegressor(FitsCurvesOneByOne, KernelEstimator):
+    r"""Kernel ridge regression with the tangent kernel, at initialisation, of the net that SGD trains.
 
     .. math:: K(x, x') = \sum_\theta \partial_\theta f(x) \, \partial_\theta f(x')
               = 1 + \sum_l h_l \cdot h_l' +
@@ -138,6 +140,7 @@ class FiniteNTKRegressor(FitsCurvesOneByOne, KernelRegressor):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> FiniteNTKRegressor:
+        """Fit and tune. X : (n, d), n >= 2; y : (n,), finite numbers."""
         [ridges] = self._axes()
         X, y = self._validated(X, y)
         y = y.astype(np.float64, copy=False)

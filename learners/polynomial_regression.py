@@ -37,7 +37,7 @@ class _Fit:
 
 
 class PolynomialRegressor(RegressorMixin, BaseEstimator):
-    r"""Least squares over all polynomials of degree <= k, with a ridge,
+    r"""Least squares over all polynomials of degree <= k, with a ridge.
 
     .. math:: f(x) = \sum_{|a| \le k} c_a \prod_i h_{a_i}(x_i), \qquad
               \min_c \sum_i (y_i - f(x_i))^2 + \text{ridge} \sum_a \text{decay}^{2 (k - |a|)} c_a^2
@@ -218,7 +218,7 @@ def _better(
     d: int,
     largest: int,
 ) -> _Fit:
-    """The one with the smaller leave-one-out error; its report counts the work on both."""
+    """Return the one with the smaller leave-one-out error; its report counts the work on both."""
     steps = (primal.factorisations if primal else 0) + ((dual.report.steps or 0) if dual else 0)
     flops = (primal.flops if primal else 0.0) + ((dual.report.flops or 0.0) if dual else 0.0)
     if primal and (not dual or primal.loo_mse <= dual.report.health["loo_mse"] * (1 + TIE)):

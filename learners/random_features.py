@@ -60,6 +60,7 @@ class FeatureKernel:
         return out
 
     def gram(self, A: Tensor, B: Tensor | None, shape: tuple[float, ...], out: Tensor) -> None:
+        """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         scale = shape[0]
         columns = self.features(A if B is None else B, scale)
         if B is None:
@@ -68,6 +69,7 @@ class FeatureKernel:
             torch.matmul(self.features(A, scale), columns.T, out=out)
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Count the operations of one entry of the matrix."""
         return 2 * self.weights.shape[1]
 
 

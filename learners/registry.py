@@ -8,6 +8,8 @@ import inspect
 from pathlib import PurePath
 from typing import Any
 
+from hierbench.errors import refusal, unknown
+
 from learners import catalogue_adaptive, catalogue_kernels, catalogue_nets
 from learners.base import Descriptor
 
@@ -23,7 +25,7 @@ LEARNERS: dict[str, Descriptor] = {
 
 
 def resolve(name: str) -> Descriptor:
-    """Descriptor of a registered name, or of any estimator by import path ``module:Class``.
+    """Find the descriptor of a registered name, or of any estimator by import path ``module:Class``.
 
     Raises
     ------
@@ -34,9 +36,9 @@ def resolve(name: str) -> Descriptor:
         return LEARNERS[name]
     module, colon, attribute = name.partition(":")
     if module.endswith(".py"):
+        example = f"{PurePath(module).stem}:{attribute or 'MyRegressor'}"
         raise ValueError(
-            f"learner {name!r}: a file in the current folder is named without folder and .py, "
-            f"as in {PurePath(module).stem}:{attribute or 'MyRegressor'}"
+            refusal("learner", name, f"a file of the current folder without folder and .py, as in {example}")
         )
     if colon and module and attribute:
         return Descriptor(
@@ -46,16 +48,29 @@ def resolve(name: str) -> Descriptor:
             learns="unknown",
             source=module,
         )
-    nearest = difflib.get_close_matches(name, LEARNERS, n=1, cutoff=0.4)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise ValueError(
-        f"unknown learner {name!r}: {hint}known are {', '.join(sorted(LEARNERS))}, "
-        "or the import path of any scikit-learn estimator, as in sklearn.linear_model:Ridge"
-    )
+    foreign = "or the import path of any scikit-learn estimator, as in sklearn.linear_model:Ridge"
+    raise ValueError(unknown("learner", name, LEARNERS, foreign))
+
+
+def make_learner(name: str, **parameters: Any) -> Any:
+    """Make a learner, not fitted: what the name sets, changed by ``parameters``.
+
+    Parameters
+    ----------
+    name : str
+        A registered name, or the import path ``module:Class`` of any scikit-learn estimator.
+
+    Raises
+    ------
+    ValueError
+        No such learner, with the nearest known name.
+    """
+    descriptor = resolve(name)
+    return load(name)(**{**descriptor.parameters, **parameters})
 
 
 def load(name: str) -> type[Any]:
-    """The estimator class of a registered name, or at an import path ``module:Class``.
+    """Import the estimator class of a registered name, or at an import path ``module:Class``.
 
     Raises
     ------
@@ -66,15 +81,15 @@ def load(name: str) -> type[Any]:
     path = resolve(name).path
     module, _, attribute = path.partition(":")
     try:
-        found = importlib.import_module(module)
+        imported = importlib.import_module(module)
     except (Exception, SystemExit) as error:  # anything may happen in a researcher's own module
         kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
         raise ValueError(f"cannot import learner {path!r}: {kind}{error}") from error
-    if not hasattr(found, attribute):
-        nearest = difflib.get_close_matches(attribute, dir(found), n=1, cutoff=0.6)
+    if not hasattr(imported, attribute):
+        nearest = difflib.get_close_matches(attribute, dir(imported), n=1, cutoff=0.6)
         hint = f", did you mean {nearest[0]!r}?" if nearest else ""
         raise ValueError(f"cannot import learner {path!r}: {module} has no {attribute!r}{hint}")
-    loaded = getattr(found, attribute)
+    loaded = getattr(imported, attribute)
     if not (inspect.isclass(loaded) and hasattr(loaded, "fit") and hasattr(loaded, "predict")):
-        raise ValueError(f"{path!r} is no learner: a class with fit and predict is needed")
+        raise ValueError(refusal("learner", path, "a class with fit and predict"))
     return loaded

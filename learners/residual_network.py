@@ -57,7 +57,7 @@ class ResidualNetwork(DenseNetwork):
         return np.concatenate(parts)
 
     def forward(self, views: Sequence[Tensor], X: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Outputs (n_nets, n, 1); x, h_1..h_L; and what ``backward`` needs: slopes, then streams."""
+        """Compute the outputs (n_nets, n, 1); x, h_1..h_L; and slopes, then streams."""
         features, slopes = [X], []
         streams = [torch.bmm(X, views[0])]
         for level in range(self.depth):

@@ -36,10 +36,13 @@ PATIENCE = 2
 
 @dataclasses.dataclass
 class Work:
+    """What a fit has cost so far: factorisations and operations."""
+
     steps: int = 0
     flops: float = 0.0
 
     def add(self, n: int, d: int) -> None:
+        """Count a factorisation of n points."""
         self.steps += 1
         self.flops += n**3 / 3 + (2 * d + 30) * n**2
 
@@ -56,16 +59,18 @@ class State:
 
     @property
     def error(self) -> float:
+        """Return the error by which states are compared."""
         return self.fit.report.health["loo_mse"] if math.isnan(self.held_out_mse) else self.held_out_mse
 
 
 class RFMRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
-    r"""Kernel ridge regression in a Mahalanobis metric, re-estimated from the fit's own gradients,
+    r"""Kernel ridge regression in a Mahalanobis metric, re-estimated from the fit's own gradients.
 
     .. math:: f_t(x) = \sum_i \alpha_i \exp(-(|x - x_i|_{M_t} / \sqrt d\, l)^p) + c, \qquad
               M_{t+1} \propto \Big(\frac1n \sum_i \nabla f_t(x_i) \nabla f_t(x_i)^T\Big)^{s}, \quad M_0 = I
 
-    the average gradient outer product (AGOP), which the first weights of trained nets also come to resemble:
+    with the average gradient outer product (AGOP) in the brackets, which the first weights of trained nets
+    also come to resemble:
     A. Radhakrishnan, D. Beaglehole, P. Pandit, M. Belkin, *Mechanism for feature learning in neural networks
     and backpropagation-free machine learning models*, Science 2024 (arXiv 2212.13881), with p = 1 and
     s = 1; the power s = 1/2 and other p are of xRFM (arXiv 2508.10053). M is scaled so that
@@ -160,7 +165,7 @@ class RFMRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
         most: int | None = None,
         plain: Fit | None = None,
     ) -> State:
-        """The best of at most ``most`` iterations at (p, s); ``plain``: the first fit, where known."""
+        """Return the best of at most ``most`` iterations at (p, s); ``plain``: the first fit, where known."""
         n, d = X.shape
         kernel, covariance = ExponentKernel(p, float(self.intercept)), np.atleast_2d(np.cov(X.T, bias=True))
         fold = np.arange(n) % max(1, self.folds)

@@ -19,21 +19,27 @@ BUDGET = Budget(scan=(1 / 8, 256), walk=(1 / 3, 512), starts=1, walk_points=12, 
 
 @dataclasses.dataclass
 class Work:
+    """What a fit has cost so far: factorisations and operations."""
+
     steps: int = 0
     flops: float = 0.0
 
     def add(self, n: int, factorisations: int = 1) -> None:
+        """Count a factorisation of n points."""
         self.steps += factorisations
         self.flops += factorisations * n**3 / 3
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
+    """The regression of one level: its kernel and its fit."""
+
     kernel: LiftedKernel
     fit: Fit
 
     @property
     def loo(self) -> float:
+        """Return the leave-one-out error."""
         return self.fit.report.health["loo_mse"]
 
 
@@ -47,16 +53,17 @@ class Chain:
     x: np.ndarray
 
     def lifted(self, kernel: LiftedKernel, directions: np.ndarray, rows: np.ndarray) -> Chain:
+        """Add the projections of all rows on directions of the level just fitted."""
         p = standardised(self.kernel(kernel), self.points) @ directions
         return Chain(rows, np.hstack([self.x, p]), self.y, self.x)
 
     def first(self, share: tuple[float, int]) -> Chain:
-        """The same levels, with as many of the rows as the budget allows."""
+        """Return the same levels, with as many of the rows as the budget allows."""
         count = max(share[1], math.ceil(share[0] * len(self.rows)))
         return dataclasses.replace(self, rows=self.rows[:count])
 
     def kernel(self, like: LiftedKernel) -> LiftedKernel:
-        """The same kernel, its products centred on this chain's own."""
+        """Return the same kernel, its products centred on this chain's own."""
         return LiftedKernel.of(like.degree, like.n_inputs, self.points)
 
     def refit(self, found: Found, work: Work) -> np.ndarray:
@@ -65,6 +72,7 @@ class Chain:
         return alpha
 
     def with_ridge(self, found: Found, ridge: float, work: Work) -> Found:
+        """Refit with another ridge."""
         [alpha] = self._solve(found.kernel, found.fit.shape, [ridge], work)
         report = dataclasses.replace(
             found.fit.report, hyperparameters={**found.fit.report.hyperparameters, "ridge": ridge}
@@ -72,7 +80,7 @@ class Chain:
         return Found(found.kernel, Fit(found.fit.shape, ridge, alpha, report))
 
     def held_out(self, found: Found, held: np.ndarray, factors: Sequence[float], work: Work) -> np.ndarray:
-        """Summed squared errors on the held-out rows, one a ridge factor."""
+        """Compute the summed squared errors on the held-out rows, one a ridge factor."""
         kernel, shape = self.kernel(found.kernel), found.fit.shape
         alphas = self._solve(kernel, shape, [f * found.fit.ridge for f in factors], work)
         fits = [(shape, alpha) for alpha in alphas]
@@ -100,7 +108,7 @@ class Chain:
 
 
 def tuned(chain: Chain, degrees: Sequence[int], d: int, work: Work) -> Found:
-    """The level's regression on the chain's rows, by leave-one-out among the degrees."""
+    """Return the level's regression on the chain's rows, by leave-one-out among the degrees."""
     points, y = chain.points[chain.rows], chain.y[chain.rows]
     mixes = NO_MIX if points.shape[1] == d else MIXES
     tried = []

@@ -42,7 +42,7 @@ class WeightedKernel:
     def gram(
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
-        """The engine's contract."""
+        """Write the kernel matrix (learners.kernel_engine.Kernel)."""
         scales = torch.ones(A.shape[1], dtype=A.dtype)
         scales[self.n_inputs :] = (shape[1] * self.n_inputs) ** 0.5
         self.inner.gram(A * scales, None if B is None else B * scales, shape[:1], out)
@@ -139,7 +139,7 @@ class SequentialFitsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator)
         return self._fits(X)[-1]
 
     def level_features(self, X: Any) -> list[np.ndarray]:
-        """The fit of every level, each of shape (n, 1)."""
+        """Return the fit of every level, each of shape (n, 1)."""
         return [f[:, None] for f in self._fits(X)]
 
     def _fits(self, X: Any) -> list[np.ndarray]:
@@ -175,7 +175,7 @@ class SequentialFitsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator)
 def _tuned(
     Z: np.ndarray, y: np.ndarray, rows: np.ndarray, d: int, degrees: Sequence[int]
 ) -> tuple[FoldFit, Fit]:
-    """The best of the kernels on these rows, by leave-one-out."""
+    """Return the best of the kernels on these rows, by leave-one-out."""
     weights = (LIGHT_FITS, HEAVY_FITS) if Z.shape[1] > d else (NO_FITS,)
     tried: list[tuple[WeightedKernel, Fit]] = []
     kernels: list[tuple[PolynomialKernel | RBFKernel, Axis]] = [(RBFKernel(1.0), LENGTH_SCALES)]

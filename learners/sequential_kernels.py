@@ -187,7 +187,7 @@ class SequentialKernelsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
         forms: list[np.ndarray],
         work: Work,
     ) -> tuple[int, Chain, Found, float]:
-        """Number of directions, its chain and fit, and the cross-fitted error (nan: there is none)."""
+        """Return the number of directions, its chain and fit, and the cross-fitted error (nan: none)."""
         d = options[0][1].x.shape[1]
         scouts = [tuned(c.first(SCOUT), degrees, d, work) for _, c in options] if len(options) > 1 else []
         running = list(range(len(options)))

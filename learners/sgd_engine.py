@@ -33,7 +33,7 @@ class Source(Protocol):
     """Where one net's minibatches come from."""
 
     def take(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """The next n rows, X (n, d) and y (n,)."""
+        """Return the next n rows, X (n, d) and y (n,)."""
 
 
 class Residuals:
@@ -43,6 +43,7 @@ class Residuals:
         self._source, self._known = source, known
 
     def take(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Take the next n rows: X (n, d) and y (n,)."""
         X, y = self._source.take(n, rng)
         return X, y - self._known(X).astype(y.dtype)
 
@@ -58,6 +59,7 @@ class ShuffledEpochs:
         self._order = np.empty(0, dtype=np.int64)
 
     def take(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Take the next n rows: X (n, d) and y (n,)."""
         orders = [self._order]
         have = len(self._order)
         while have < n:
@@ -75,6 +77,7 @@ class FreshSamples:
         self._sampler, self._scale = sampler, scale
 
     def take(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Take the next n rows: X (n, d) and y (n,)."""
         return self._scale(*self._sampler(n, rng))
 
 
@@ -179,7 +182,7 @@ MakeControl = Callable[[Tensor, Tensor], Control]
 
 
 def trace_steps(steps: int) -> list[int]:
-    """Steps at which a trace is taken: 0, 1, 2, 4, ... then every 64th share, and the last."""
+    """Return the steps at which a trace is taken: 0, 1, 2, 4, ... then every 64th share, and the last."""
     powers = [2**i for i in range(int(math.log2(max(1, steps))) + 1)]
     even = [round(i * steps / 64) for i in range(1, 65)]
     return sorted({0, *powers, *even, steps})

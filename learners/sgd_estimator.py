@@ -61,12 +61,15 @@ class Scaling:
             self.y_scale = 1.0
 
     def inputs(self, X: np.ndarray) -> np.ndarray:
+        """Scale inputs (n, d)."""
         return (X - self.x_mean) / self.x_scale
 
     def labels(self, y: np.ndarray) -> np.ndarray:
+        """Scale labels (n,)."""
         return (y - self.y_mean) / self.y_scale
 
     def both(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scale inputs and labels."""
         return self.inputs(X), self.labels(y)
 
 
@@ -86,6 +89,7 @@ class ClassScaling(Scaling):
         self.y_scale = float(values[-1] - values[0]) / 2.0
 
     def labels(self, y: np.ndarray) -> np.ndarray:
+        """Scale labels (n,)."""
         return np.where(y > self.y_mean, 1.0, -1.0)
 
 
@@ -151,7 +155,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
 
     @abc.abstractmethod
     def _network(self, d: int) -> DenseNetwork:
-        """The network for inputs of dimension d; raises ValueError on bad parameters."""
+        """Make the network for inputs of dimension d; ValueError on bad parameters."""
 
     def _train(
         self,
@@ -231,14 +235,14 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         return Schedule(steps=steps, batch_size=self.batch_size, optimizer=self.optimizer, loss=self.loss)
 
     def _steps(self, n: int) -> int:
-        """Steps of the final training on n samples."""
+        """Return the steps of the final training on n samples."""
         return steps_law(n) if self.steps is None else self.steps
 
     def _scaling(self, X: np.ndarray, y: np.ndarray) -> Scaling:
         return (ClassScaling if self.loss == "logistic" else Scaling)(X, y)
 
     def _learning_rate(self) -> Any:
-        """What the grid takes: a subclass may resolve a default that depends on its parameters."""
+        """Return the rates of the grid; a subclass may resolve a default that depends on its parameters."""
         return self.learning_rate
 
     def _grid(self) -> list[tuple[float, float]]:
@@ -275,7 +279,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         return chosen, len(grid) * self._total_steps(steps)
 
     def _held_out_error(self, outputs: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-        """What tuning minimises: squared error, or wrong classes and then, of as many, the loss."""
+        """Compute what tuning minimises: squared error, or wrong classes and then, of as many, the loss."""
         if self.loss == "square":
             return _finite_mean(np.square(outputs - labels)), 0.0
         wrong = np.where(np.isfinite(outputs), outputs * labels <= 0, np.inf)

@@ -30,13 +30,17 @@ SCOUT = {"ridge": (1e-7, 1e-3, 1.0, 30.0, 1000.0), "decay": 0.7}
 
 @dataclasses.dataclass
 class Work:
+    """What a fit has cost so far: factorisations and operations."""
+
     steps: int = 0
     flops: float = 0.0
 
     def moment(self, n: int, width: int) -> None:
+        """Count the second moment of ``width`` columns and its spectrum."""
         self.flops += 4.0 * n * width**2 + 20.0 * width**3
 
     def readout(self, report: FitReport) -> None:
+        """Count a read-out's work."""
         self.steps += report.steps or 0
         self.flops += report.flops or 0.0
 

@@ -8,14 +8,15 @@ import joblib
 import numpy as np
 import pytest
 from machinery import plan_of
-from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from stub_learners import SplitsBadly
 
 from benchmarks import unit as unit_module
 from benchmarks.draw import TestSet
 from benchmarks.unit import run_curves
 from learners import persist
-from learners.base import Curve
 from learners.registry import LEARNERS, load
+from learners.testing import LearnerContract, check_rows_are_predicted_one_by_one
 
 SMALL = {"steps": 50, "dtype": "float64", "batch_size": 32, "max_iter": 40, "n_candidates": 4}
 """For nets: as long as the fast path is held to the slow one. For trees: a short search."""
@@ -48,7 +49,7 @@ sizes = {{scale = 8, power = 1, ratio = 3, count = 2, max = 200}}
 """
 
 
-def create(name, **given):
+def create(name, **parameters):
     """A learner of the registry that knows degree and depth of the data below, and trains briefly."""
     spec = LEARNERS[name]
     params = dict(spec.parameters)
@@ -57,82 +58,48 @@ def create(name, **given):
     if spec.knows_depth:
         params[spec.knows_depth] = 2
     learner = load(spec.path)(**params)
-    known = learner.get_params()
-    learner.set_params(**{k: v for k, v in {**SMALL, "random_state": 3, **given}.items() if k in known})
+    allowed = learner.get_params()
+    small = {**SMALL, "random_state": 3, **parameters}
+    learner.set_params(**{k: v for k, v in small.items() if k in allowed})
     return learner
 
 
-def data(n, seed=0, d=4):
-    X = np.random.default_rng(seed).standard_normal((n, d))
-    return X, 2.0 + X[:, 0] * X[:, 1] + 0.5 * X[:, 2] ** 2
+class Registered(LearnerContract):
+    """The contract of a registered learner; 1e-5 for nets, whose steps add up rounding."""
+
+    def __init__(self, name):
+        self.name, self.saved = name, name not in FOREIGN
+        self.tolerance = 1e-5 if hasattr(self.create(), "steps") else 1e-8
+
+    def create(self):
+        return create(self.name)
 
 
-def rounding(learner):
-    """Relative error that rounding makes where the kernel matrix is badly conditioned."""
-    report = getattr(learner, "fit_report_", None)
-    condition = 10 ** report.health.get("log10_condition", 0.0) if report else 1.0
-    return 10 * np.finfo(float).eps * condition
+CURVES = {check for check in LearnerContract.checks() if "curves" in check.__name__}
+SAVED = {check for check in LearnerContract.checks() if "saved" in check.__name__}
 
 
-@pytest.mark.parametrize("name", LEARNERS)
-def test_two_fits_with_one_random_state_are_equal(name):
-    X, y = data(80)
-    learner = create(name)
-    first = clone(learner).fit(X, y)
-    again = clone(learner).fit(X, y)
-    np.testing.assert_array_equal(first.predict(X), again.predict(X))
-    assert first.fit_report_ == again.fit_report_
-    assert clone(first).get_params() == learner.get_params()
+def promises(name):
+    """What a registered learner promises, by its descriptor: nothing is skipped silently."""
+    unpromised = set() if "fit_curves" in LEARNERS[name].capabilities else CURVES
+    return [
+        c for c in LearnerContract.checks() if c not in unpromised | (SAVED if name in FOREIGN else set())
+    ]
 
 
-@pytest.mark.parametrize("name", [n for n, d in LEARNERS.items() if "fit_curves" in d.capabilities])
-def test_curves_are_what_fits_one_by_one_give(name):
-    """1e-8 for kernels, 1e-5 for nets, relative to the scale of the predictions."""
-    learner = create(name)
-    tolerance = 1e-5 if hasattr(learner, "steps") else 1e-8
-    curves = [Curve(*data(120, seed=s), (30, 70, 120), 7 + s) for s in range(2)]
-    X_test, _ = data(60, seed=9)
-    for curve, fitted in zip(curves, clone(learner).fit_curves(curves), strict=True):
-        fast = fitted.predict(X_test)
-        assert fast.shape == (3, 60)
-        for i, n in enumerate(curve.sizes):
-            one = clone(learner)
-            if "random_state" in one.get_params():
-                one.set_params(random_state=curve.random_state)
-            one.fit(curve.X[:n], curve.y[:n])
-            slow = one.predict(X_test)
-            slack = max(tolerance, rounding(one))
-            np.testing.assert_allclose(fast[i], slow, rtol=0, atol=slack * max(np.abs(slow).max(), 1.0))
-            assert one.fit_report_.hyperparameters == fitted.estimators[i].fit_report_.hyperparameters
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [pytest.param(n, c, id=f"{n}-{c.__name__.removeprefix('test_')}") for n in LEARNERS for c in promises(n)],
+)
+def test_contract(name, check):
+    check(Registered(name))
 
 
-@pytest.mark.parametrize("name", [n for n in LEARNERS if n not in FOREIGN])
-def test_a_saved_learner_predicts_the_same_bit_for_bit(name, tmp_path):
-    X, y = data(60)
-    learner = create(name).fit(X, y)
-    persist.save(learner, tmp_path / "learner")
-    loaded = persist.load(tmp_path / "learner")
-    assert type(loaded) is type(learner)
-    np.testing.assert_array_equal(loaded.predict(X), learner.predict(X))
-    assert loaded.fit_report_ == learner.fit_report_
-    assert loaded.get_params() == learner.get_params()
-    assert [p.name for p in tmp_path.iterdir()] == ["learner"]
+class TestOfAThirdParty(LearnerContract):
+    """What a researcher's own test file is."""
 
-
-@pytest.mark.parametrize("name", LEARNERS)
-def test_predictions_depend_on_neither_order_nor_splitting_of_the_rows(name):
-    X, y = data(70)
-    check_rows_are_predicted_one_by_one(create(name).fit(X, y))
-
-
-def check_rows_are_predicted_one_by_one(learner):
-    X, _ = data(101, seed=5)
-    whole = learner.predict(X)
-    order = np.random.default_rng(1).permutation(len(X))
-    atol = max(1e-9, rounding(learner)) * max(np.abs(whole).max(), 1.0)
-    np.testing.assert_allclose(learner.predict(X[order]), whole[order], rtol=0, atol=atol)
-    parts = np.concatenate([learner.predict(X[i : i + 17]) for i in range(0, len(X), 17)])
-    np.testing.assert_allclose(parts, whole, rtol=0, atol=atol)
+    def create(self):
+        return Ridge()
 
 
 def run_with(labels, path, monkeypatch):
@@ -186,11 +153,9 @@ def test_the_canary_notices_a_learner_that_reads_the_test_labels(tmp_path, monke
 
 
 def test_predictions_from_the_whole_of_the_rows_are_noticed():
-    from stub_learners import SplitsBadly
-
-    X, y = data(30)
+    X, y = Registered("krr_rbf").data(30)
     with pytest.raises(AssertionError):
-        check_rows_are_predicted_one_by_one(SplitsBadly().fit(X, y))
+        check_rows_are_predicted_one_by_one(SplitsBadly().fit(X, y), X)
 
 
 @pytest.mark.parametrize("name", ["krr_rbf", "sequential_kernels"])
@@ -230,11 +195,9 @@ def test_files_that_are_no_saved_learners_are_refused(tmp_path):
         persist.load(tmp_path / "text")
     with pytest.raises(ValueError, match="not fitted: call fit"):
         persist.save(create("krr_rbf"), tmp_path / "unfitted")
-    from sklearn.linear_model import Ridge
-
     with pytest.raises(ValueError, match="no learner of this package"):
         persist.save(Ridge(), tmp_path / "foreign")
-    X, y = data(20)
+    X, y = Registered("krr_rbf").data(20)
     learner = create("krr_rbf").fit(X, y)
     learner.secret_ = object()
     with pytest.raises(TypeError, match="secret_ is a builtins:object: it has no plain form"):
