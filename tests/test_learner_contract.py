@@ -161,7 +161,7 @@ def test_predictions_from_the_whole_of_the_rows_are_noticed():
 @pytest.mark.parametrize("name", ["krr_rbf", "sequential_kernels"])
 def test_a_learner_saved_before_its_files_moved_loads(name, tmp_path):
     # Format 1 had paths of modules, some of which are gone; what counts is the name of the class.
-    X, y = data(60)
+    X, y = Registered(name).data(60)
     learner = create(name).fit(X, y)
     persist.save(learner, tmp_path / "now")
 
