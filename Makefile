@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: bench test figures claims acceptance regress lint speed clean
+.PHONY: bench test test-slow figures claims acceptance regress lint speed clean
 
 bench: .venv/.ready
 	$(BIN)/hierbench run default
@@ -21,7 +21,11 @@ acceptance: .venv/.ready
 
 # one thread a process: two processes then share two cores without treading on one another
 test: .venv/.ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+
+# what seldom breaks and takes long: the wheel, runs beside folders of our names
+test-slow: .venv/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m slow
 
 # the ci suite against the baselines in benchmarks/baselines: exit status 1 where a curve got worse
 regress: .venv/.ready
@@ -30,13 +34,15 @@ regress: .venv/.ready
 lint: .venv/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	rm -rf build/links && mkdir -p build/links/hierbench
+	cd build/links/hierbench && ln -s $(addprefix ../../../,benchmarks learners plots targets benchmarks/package/*.*) .
 	$(BIN)/mypy
 
 speed: .venv/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks/speed --benchmark-enable --benchmark-only
 
 # neural-tangents goes in without its requirements: they pull in tensorflow (see pyproject.toml)
-.venv/.ready: pyproject.toml constraints.txt
+.venv/.ready: pyproject.toml constraints.txt $(wildcard benchmarks/packaging/*.py)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "make: Python 3.11 to 3.13 is needed and $(PYTHON) is another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
 	$(PYTHON) -m venv .venv

@@ -1,4 +1,5 @@
-"""What adaptive sizes save: ``python -m benchmarks.adaptive_gain`` measures it; see docs/adaptive.md.
+"""What adaptive sizes save: ``python -m hierbench.benchmarks.adaptive_gain`` measures it; see
+docs/adaptive.md.
 
 The adaptive runs of a suite are computed twice: as the suite asks for, and at every size of the fine grid
 that their stages take sizes from, over the same range. Both with the same workers, in one process after the
@@ -14,18 +15,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hierbench.benchmarks import progress, report, runner, stages
+from hierbench.benchmarks.exponents import Exponent, exponents
+from hierbench.benchmarks.output import markdown_row
+from hierbench.benchmarks.plan import Plan, later_stage, make_plan
+from hierbench.benchmarks.refine import fine_grid
+from hierbench.benchmarks.rows import Row
+from hierbench.benchmarks.sample_complexity import Epsilon, NStar, n_stars
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.suite import Suite
+from hierbench.benchmarks.suite_file import load_suite
 from hierbench.errors import UserError
-
-from benchmarks import progress, report, runner, stages
-from benchmarks.exponents import Exponent, exponents
-from benchmarks.output import markdown_row
-from benchmarks.plan import Plan, later_stage, make_plan
-from benchmarks.refine import fine_grid
-from benchmarks.rows import Row
-from benchmarks.sample_complexity import Epsilon, NStar, n_stars
-from benchmarks.store import Store
-from benchmarks.suite import Suite
-from benchmarks.suite_file import load_suite
 
 Key = tuple[str, str, Epsilon]
 """(target, learner, epsilon)."""

@@ -14,14 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hierbench.benchmarks import modules
+from hierbench.benchmarks.fingerprint import closure, digest
+from hierbench.benchmarks.output import deliver
+from hierbench.benchmarks.plan import key_of
+from hierbench.benchmarks.store import Adoption, Store
 from hierbench.errors import UserError
-
-from benchmarks import modules
-from benchmarks.fingerprint import closure, digest
-from benchmarks.output import deliver
-from benchmarks.plan import key_of
-from benchmarks.store import Adoption, Store
-from learners.registry import LEARNERS
+from hierbench.learners.registry import LEARNERS
 
 FORMAT = 1
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from benchmarks.rows import Row
-from benchmarks.sample_complexity import Certificates
-from benchmarks.suite import Bar, Suite
+from hierbench.benchmarks.rows import Row
+from hierbench.benchmarks.sample_complexity import Certificates
+from hierbench.benchmarks.suite import Bar, Suite
 
 
 @dataclasses.dataclass(frozen=True)

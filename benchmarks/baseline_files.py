@@ -9,12 +9,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hierbench.benchmarks import machine
+from hierbench.benchmarks.plan import Plan
+from hierbench.benchmarks.rows import Row
+from hierbench.benchmarks.work import CurveUnit
 from hierbench.errors import UserError
-
-from benchmarks import machine
-from benchmarks.plan import Plan
-from benchmarks.rows import Row
-from benchmarks.work import CurveUnit
 
 FOLDER = Path(__file__).parent / "baselines"
 DIGITS = 8

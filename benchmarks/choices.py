@@ -7,12 +7,11 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from hierbench.benchmarks.plan import narrowed, with_learner
+from hierbench.benchmarks.suite import LearnerEntry, Suite
+from hierbench.benchmarks.suite_file import check_learner, check_target
+from hierbench.benchmarks.toml_lines import is_plain
 from hierbench.errors import UserError, unknown
-
-from benchmarks.plan import narrowed, with_learner
-from benchmarks.suite import LearnerEntry, Suite
-from benchmarks.suite_file import check_learner, check_target
-from benchmarks.toml_lines import is_plain
 
 
 def choose(
@@ -73,7 +72,7 @@ def _select(suite: Suite, name: str) -> tuple[Suite, list[str]]:
         return suite, [name]
     if found := [e.label for e in suite.learners if e.learner == name]:
         return suite, found
-    from learners import registry
+    from hierbench.learners import registry
 
     if ":" not in name and name not in registry.LEARNERS:
         raise UserError(

@@ -1,6 +1,6 @@
 """The claims that the suite measures: ``claims.toml`` as plain typed data.
 
-A claim has criteria. A criterion is one figure (a quantity of ``benchmarks.quantities``, of every
+A claim has criteria. A criterion is one figure (a quantity of ``hierbench.benchmarks.quantities``, of every
 learner, target and epsilon that it names) and the bounds that decide it, written down beforehand.
 """
 
@@ -12,13 +12,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hierbench.benchmarks.toml_lines import Document, Table
 from hierbench.errors import UserError, unknown
 
-from benchmarks.toml_lines import Document, Table
-
 if TYPE_CHECKING:
-    from benchmarks.sample_complexity import Epsilon
-    from benchmarks.suite import Suite
+    from hierbench.benchmarks.sample_complexity import Epsilon
+    from hierbench.benchmarks.suite import Suite
 
 CLAIMS = Path(__file__).parent / "claims.toml"
 
@@ -48,7 +47,7 @@ class Criterion:
     what : str
         The figure in words.
     quantity : str
-        Name in ``benchmarks.quantities.QUANTITIES``.
+        Name in ``hierbench.benchmarks.quantities.QUANTITIES``.
     targets, learners : tuple of str
         Labels of the suite.
     reference : str or None
@@ -158,7 +157,7 @@ def _claim(table: Table) -> Claim:
 
 
 def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Criterion:
-    from benchmarks.quantities import QUANTITIES
+    from hierbench.benchmarks.quantities import QUANTITIES
 
     suite = _suite(table, suites)
     targets: tuple[str, ...] = ()
@@ -192,7 +191,7 @@ def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Cr
 
 
 def _suite(table: Table, suites: dict[str, Suite]) -> Suite:
-    from benchmarks.suite_file import known_suites, load_suite
+    from hierbench.benchmarks.suite_file import known_suites, load_suite
 
     name = table.names("suite", "suite", known_suites())[0]
     if name not in suites:
@@ -215,7 +214,7 @@ def _bounds(table: Table) -> Bounds:
 
 
 def _epsilons(table: Table) -> tuple[Epsilon, ...]:
-    from benchmarks.sample_complexity import Epsilon
+    from hierbench.benchmarks.sample_complexity import Epsilon
 
     found = []
     for key, relative in (("epsilons", False), ("relative_epsilons", True)):
@@ -229,7 +228,7 @@ def _epsilons(table: Table) -> tuple[Epsilon, ...]:
 
 def _check(table: Table, criterion: Criterion, suite: Suite) -> None:
     """Refuse a criterion that its quantity cannot use, or cells that its suite does not have."""
-    from benchmarks.quantities import QUANTITIES
+    from hierbench.benchmarks.quantities import QUANTITIES
 
     quantity = QUANTITIES[criterion.quantity]
     table.checked("quantity", lambda: quantity.check(criterion))

@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.claims import CLAIMS, Claim, choose, load_claims
-from benchmarks.output import deliver, escaped, markdown_row
-from benchmarks.store import Store
-from benchmarks.verdicts import Finding, Verdict, judge
+from hierbench.benchmarks.claims import CLAIMS, Claim, choose, load_claims
+from hierbench.benchmarks.output import deliver, escaped, markdown_row
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.verdicts import Finding, Verdict, judge
 
 WIDTH = 110
 COLUMNS = ("id", "claim", "verdict", "figures", "why", "rows", "bounds fixed", "missing rows")
@@ -39,8 +39,8 @@ def show_claims(ids: Iterable[str], results: Path, form: str, output: Path | Non
 
 def verdicts_of(claims: Sequence[Claim], results: Path) -> list[Verdict]:
     """Verdicts on ``claims`` by the rows in a folder of results."""
-    from benchmarks.evidence import gather
-    from benchmarks.suite_file import known_suites
+    from hierbench.benchmarks.evidence import gather
+    from hierbench.benchmarks.suite_file import known_suites
 
     names = {c.suite for claim in claims for c in claim.criteria} & set(known_suites())
     with Store.readable(results) as store:

@@ -1,7 +1,7 @@
 """How often the interval of an exponent holds the truth: a simulation study.
 
-``python -m benchmarks.coverage --simulations 500 --out docs/coverage.md`` writes the tables. Everything
-about a simulation follows from its setting and number.
+``python -m hierbench.benchmarks.coverage --simulations 500 --out docs/coverage.md`` writes the tables.
+Everything about a simulation follows from its setting and number.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import numpy as np
 from scipy import optimize, stats
 from scipy.special import ndtr
 
-from benchmarks.exponents import exponent
-from benchmarks.rows import Replicate
-from benchmarks.sample_complexity import Censoring, Epsilon, NStar
-from benchmarks.seeds import generator
-from benchmarks.suite import SizePlan
+from hierbench.benchmarks.exponents import exponent
+from hierbench.benchmarks.rows import Replicate
+from hierbench.benchmarks.sample_complexity import Censoring, Epsilon, NStar
+from hierbench.benchmarks.seeds import generator
+from hierbench.benchmarks.suite import SizePlan
 
 DIMENSIONS = (8, 12, 16, 24, 32)
 RESAMPLES = 299
@@ -322,7 +322,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             parser.error(f"--only {given.only}: no part has that in its heading")
     parts: list[str] = [
         "# Coverage of the exponent's interval\n",
-        f"Written by `python -m benchmarks.coverage --simulations {given.simulations}`. Simulated n* at d = "
+        f"Written by `python -m hierbench.benchmarks.coverage --simulations {given.simulations}`. "
+        "Simulated n* at d = "
         + ", ".join(map(str, DIMENSIONS))
         + " where nothing else is said, seen as intervals between the sizes of a suite's plan "
         "(`SizePlan`), whose scale, and with it the stagger, is drawn in every simulation; the nominal "

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import seeds
-from targets.base import Target
-from targets.registry import make_target
+from hierbench.benchmarks import seeds
+from hierbench.targets.base import Target
+from hierbench.targets.registry import make_target
 
 
 def draw_target(spec: Mapping[str, Any], d: int, index: int) -> Target:

@@ -4,7 +4,7 @@ Notation of J. Simon, M. Dickens, D. Karkada & M. DeWeese, *The eigenlearning fr
 the same equations are in B. Bordelon, A. Canatar & C. Pehlevan, arXiv 2002.02561, and A. Canatar, B. Bordelon
 & C. Pehlevan, Nature Communications 12, 2914 (2021). With eigenvalues :math:`\lambda_i` of the kernel under
 the law of the inputs, powers :math:`v_i` of the target in their eigenspaces and the ridge :math:`\delta` of
-:math:`(K + \delta I)^{-1} y`, absolute as in ``learners.kernel_ridge`` (not multiplied by n),
+:math:`(K + \delta I)^{-1} y`, absolute as in ``hierbench.learners.kernel_ridge`` (not multiplied by n),
 
 .. math::
     n = \sum_i \frac{\lambda_i}{\lambda_i + \kappa} + \frac{\delta}{\kappa}, \qquad

@@ -1,8 +1,8 @@
 """How far kernel ridge regression is from the eigenlearning prediction.
 
-``python -m benchmarks.eigenlearning_study`` prints the tables of docs/theory.md: fixed kernels and ridges
-on the sphere or on Gaussian inputs, or, with ``--suite``, the rows of a suite at the kernels and ridges
-that they chose.
+``python -m hierbench.benchmarks.eigenlearning_study`` prints the tables of docs/theory.md: fixed kernels and
+ridges on the sphere or on Gaussian inputs, or, with ``--suite``, the rows of a suite at the kernels and
+ridges that they chose.
 """
 
 from __future__ import annotations
@@ -18,14 +18,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import draw
-from benchmarks.eigenlearning import predict
-from benchmarks.kernel_spectrum import DotProductKernel, FunctionKernel, GaussianKernel, Kernel, spectrum
-from benchmarks.overlays import power_of, predictions
-from learners import kernel_engine
-from learners.base import Curve
-from learners.kernel_ridge import KernelRegressor, KernelRidge
-from learners.ntk_dual import DualNTKRegressor
+from hierbench.benchmarks import draw
+from hierbench.benchmarks.eigenlearning import predict
+from hierbench.benchmarks.kernel_spectrum import (
+    DotProductKernel,
+    FunctionKernel,
+    GaussianKernel,
+    Kernel,
+    spectrum,
+)
+from hierbench.benchmarks.overlays import power_of, predictions
+from hierbench.learners import kernel_engine
+from hierbench.learners.base import Curve
+from hierbench.learners.kernel_ridge import KernelRegressor, KernelRidge
+from hierbench.learners.ntk_dual import DualNTKRegressor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,10 +162,10 @@ def _fixed(inputs: str, d: int, sizes: Sequence[int], replicates: int) -> Iterab
 
 
 def _rows(suite: str, results: Path) -> Iterable[str]:
-    from benchmarks import report, stages
-    from benchmarks.plan import make_plan
-    from benchmarks.store import Store
-    from benchmarks.suite_file import load_suite
+    from hierbench.benchmarks import report, stages
+    from hierbench.benchmarks.plan import make_plan
+    from hierbench.benchmarks.store import Store
+    from hierbench.benchmarks.suite_file import load_suite
 
     plan = make_plan(load_suite(suite))
     with Store.readable(results) as store:

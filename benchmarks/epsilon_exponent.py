@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from benchmarks.sample_complexity import NStar
+from hierbench.benchmarks.sample_complexity import NStar
 
 FEWEST_EPSILONS = 3
 """Two epsilons do not show a law."""

@@ -7,16 +7,16 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from benchmarks.measurement import Measurement
-from benchmarks.modules import find_class
-from benchmarks.plan import make_plan
-from benchmarks.report import suite_certificates, suite_measurements, suite_rows
-from benchmarks.rows import Row
-from benchmarks.sample_complexity import Certificates
-from benchmarks.stages import resolved
-from benchmarks.store import Store
-from benchmarks.suite_file import load_suite
-from learners.registry import resolve
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.benchmarks.modules import find_class
+from hierbench.benchmarks.plan import make_plan
+from hierbench.benchmarks.report import suite_certificates, suite_measurements, suite_rows
+from hierbench.benchmarks.rows import Row
+from hierbench.benchmarks.sample_complexity import Certificates
+from hierbench.benchmarks.stages import resolved
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.suite_file import load_suite
+from hierbench.learners.registry import resolve
 
 OPTIMISERS = {"adam": "Adam", "sgd": "SGD"}
 

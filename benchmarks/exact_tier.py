@@ -14,11 +14,19 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.modules import constructor_parameters
-from benchmarks.plan import Plan, make_plan
-from benchmarks.rows import Row
-from benchmarks.suite import LearnerEntry, Run, SizePlan, Suite, TargetEntry, TestPlan, plain_replicates
-from benchmarks.work import CertificateUnit
+from hierbench.benchmarks.modules import constructor_parameters
+from hierbench.benchmarks.plan import Plan, make_plan
+from hierbench.benchmarks.rows import Row
+from hierbench.benchmarks.suite import (
+    LearnerEntry,
+    Run,
+    SizePlan,
+    Suite,
+    TargetEntry,
+    TestPlan,
+    plain_replicates,
+)
+from hierbench.benchmarks.work import CertificateUnit
 
 SHORT = {"steps": 40, "dtype": "float64", "batch_size": 32, "max_iter": 40, "n_candidates": 4}
 """Nets: float64 and few steps, before rounding has grown. Trees: a short search."""
@@ -68,7 +76,7 @@ def exact_suite(learners: Iterable[str] | None = None, first: int = 0) -> Suite:
     first : int
         Index of the first of the two replicates.
     """
-    from learners.registry import LEARNERS
+    from hierbench.learners.registry import LEARNERS
 
     names = tuple(LEARNERS if learners is None else learners)
     entries = []
@@ -114,7 +122,7 @@ def data_records(plan: Plan) -> dict[str, Any]:
     changes one of them. The errors of rows would not tell the first from a worse learner, since they
     are relative to a variance of 1 that the certificate promises.
     """
-    from benchmarks.unit import _Block  # what units hand to learners, not what they should
+    from hierbench.benchmarks.unit import _Block  # what units hand to learners, not what they should
 
     records: dict[str, Any] = {}
     for unit in _first_units(plan):
@@ -150,7 +158,7 @@ def certificate_records(certificates: Mapping[str, Mapping[str, Any]]) -> dict[s
 
 def tolerance_of(cell: str) -> float:
     """Absolute tolerance of root mean squared errors in a learner's cell."""
-    from learners.registry import LEARNERS
+    from hierbench.learners.registry import LEARNERS
 
     learner = cell.partition(",")[0]
     if learner in LEARNERS and "steps" in (constructor_parameters(LEARNERS[learner].path) or ()):

@@ -6,14 +6,14 @@ import shlex
 import sys
 from pathlib import Path
 
-from hierbench.errors import UserError
 from rich.console import Console
 
-from benchmarks import bars, lock, progress, report, runner, stages
-from benchmarks.plan import Plan, make_plan
-from benchmarks.store import Store
-from benchmarks.suite import Suite
-from benchmarks.work import describe
+from hierbench.benchmarks import bars, lock, progress, report, runner, stages
+from hierbench.benchmarks.plan import Plan, make_plan
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.suite import Suite
+from hierbench.benchmarks.work import describe
+from hierbench.errors import UserError
 
 
 def execute(

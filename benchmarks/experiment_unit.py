@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchmarks import experiments
-from benchmarks.measurement import Label, Measurement, Value
-from benchmarks.tasks import ExperimentResult, ExperimentUnit
+from hierbench.benchmarks import experiments
+from hierbench.benchmarks.measurement import Label, Measurement, Value
+from hierbench.benchmarks.tasks import ExperimentResult, ExperimentUnit
 
 
 def run_experiment(unit: ExperimentUnit) -> ExperimentResult:

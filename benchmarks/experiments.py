@@ -8,10 +8,9 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from hierbench.benchmarks import modules
+from hierbench.benchmarks.measurement import Measurement
 from hierbench.errors import unknown
-
-from benchmarks import modules
-from benchmarks.measurement import Measurement
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +29,11 @@ class Experiment:
 
     path: str
     summary: str
-    code: tuple[str, ...] = ("targets.projected", "targets.squares")
+    code: tuple[str, ...] = ("hierbench.targets.projected", "hierbench.targets.squares")
 
 
 def _correction(name: str, summary: str) -> tuple[str, Experiment]:
-    return name, Experiment(f"benchmarks.correction.{name}_experiment:run", summary)
+    return name, Experiment(f"hierbench.benchmarks.correction.{name}_experiment:run", summary)
 
 
 EXPERIMENTS: Mapping[str, Experiment] = dict(
@@ -51,7 +50,7 @@ EXPERIMENTS: Mapping[str, Experiment] = dict(
         (
             "exact_sequential",
             Experiment(
-                "benchmarks.correction.exact_floors_experiment:sequential",
+                "hierbench.benchmarks.correction.exact_floors_experiment:sequential",
                 "what quadratic kernels applied in sequence leave at exact population",
             ),
         ),

@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from benchmarks.integrated_likelihood import slope_interval
-from benchmarks.sample_complexity import Epsilon, NStar
+from hierbench.benchmarks.integrated_likelihood import slope_interval
+from hierbench.benchmarks.sample_complexity import Epsilon, NStar
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +51,8 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
     interval it is known to lie in; sigma is shared by all d (interval-censored log-normal
     regression: Nelson 1982; Lawless 2003, section 6). The interval for b comes from the likelihood
     integrated over a and sigma (Berger, Liseo & Wolpert, Statist. Sci. 14, 1999;
-    ``benchmarks.integrated_likelihood``) with the prior under which its coverage is right to second
-    order (Mukerjee & Dey, Biometrika 80, 1993; ``benchmarks.grouped_information``): for exact
+    ``hierbench.benchmarks.integrated_likelihood``) with the prior under which its coverage is right to second
+    order (Mukerjee & Dey, Biometrika 80, 1993; ``hierbench.benchmarks.grouped_information``): for exact
     observations it is Student's t interval at every N. ``value`` is its median.
 
     Where fewer than three dimensions have a bracketed replicate, there is no estimate:

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-import plots
-from benchmarks.exponents import exponents
-from benchmarks.overlays import predictions
-from benchmarks.rows import Row
-from benchmarks.sample_complexity import EPSILONS, Certificates, Epsilon, n_stars, summarise
-from benchmarks.table import format_exponent
-from plots.data import (
+from hierbench import plots
+from hierbench.benchmarks.exponents import exponents
+from hierbench.benchmarks.overlays import predictions
+from hierbench.benchmarks.rows import Row
+from hierbench.benchmarks.sample_complexity import EPSILONS, Certificates, Epsilon, n_stars, summarise
+from hierbench.benchmarks.table import format_exponent
+from hierbench.plots.data import (
     CurvePoint,
     EpsilonPanel,
     ErrorMetric,

@@ -13,19 +13,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import modules
+from hierbench.benchmarks import modules
 
 NEUTRAL = frozenset(
     {
         "hierbench",
         "hierbench.errors",
-        "benchmarks.fingerprint",
-        "benchmarks.machine",
-        "benchmarks.modules",
+        "hierbench.benchmarks.fingerprint",
+        "hierbench.benchmarks.machine",
+        "hierbench.benchmarks.modules",
         "learners",
-        "learners.registry",
+        "hierbench.learners.registry",
         "targets",
-        "targets.registry",
+        "hierbench.targets.registry",
     }
 )
 """Modules that no number depends on. What the registries say about a learner or a target is in

@@ -21,8 +21,8 @@ from typing import Literal
 import numpy as np
 from scipy import optimize, stats
 
-from benchmarks.rows import Replicate, Row
-from benchmarks.sample_complexity import Certificates, Epsilon, NStar, n_stars
+from hierbench.benchmarks.rows import Replicate, Row
+from hierbench.benchmarks.sample_complexity import Certificates, Epsilon, NStar, n_stars
 
 Quantity = Literal["error", "n*"]
 Verdict = Literal["worse", "better", "same", "open"]

@@ -1,4 +1,4 @@
-"""Changes for the worse, planted for ``benchmarks.gate_study``: what the gate has to catch.
+"""Changes for the worse, planted for ``hierbench.benchmarks.gate_study``: what the gate has to catch.
 
 Each is a context in which the code does wrong what it does right outside. Nothing here is reached
 from the product: the study patches, and takes its patches back.
@@ -15,11 +15,11 @@ from unittest import mock
 
 import numpy as np
 
-from benchmarks import draw, unit
-from learners import kernel_ridge, sgd_engine, sgd_estimator
-from learners.densenet import DenseNetRegressor
-from learners.kernel_engine import Axis
-from learners.network import DenseNetwork
+from hierbench.benchmarks import draw, unit
+from hierbench.learners import kernel_ridge, sgd_engine, sgd_estimator
+from hierbench.learners.densenet import DenseNetRegressor
+from hierbench.learners.kernel_engine import Axis
+from hierbench.learners.network import DenseNetwork
 
 RATE, BANDWIDTH, NOISE, VARIANCE = 0.3, 1.5, 0.05, 1.25
 

@@ -1,10 +1,12 @@
-"""Does the gate keep its promises? ``python -m benchmarks.gate_study`` measures it; see docs/gate.md.
+"""Does the gate keep its promises? ``python -m hierbench.benchmarks.gate_study`` measures it; see
+docs/gate.md.
 
 With ``OMP_WAIT_POLICY=PASSIVE`` in the environment: two threads on shared cores otherwise wait in a spin.
 
 False alarms under the null that is deployed: the same targets and data, other initialisations of SGD, one
-thread or two. Then changes planted for the worse (``benchmarks.gate_plants``), each in ten seeds that differ
-in targets, data and initialisations. A reduced ``ci`` suite: three d, four replicates, short training.
+thread or two. Then changes planted for the worse (``hierbench.benchmarks.gate_plants``), each in ten seeds
+that differ in targets, data and initialisations. A reduced ``ci`` suite: three d, four replicates, short
+training.
 """
 
 from __future__ import annotations
@@ -20,12 +22,20 @@ from unittest import mock
 
 import numpy as np
 
-from benchmarks import exact_tier, gate, unit
-from benchmarks.gate_plants import PLANTS, Plant
-from benchmarks.plan import Plan, make_plan
-from benchmarks.rows import Replicate, Row
-from benchmarks.sample_complexity import Epsilon
-from benchmarks.suite import LearnerEntry, Run, SizePlan, Suite, TargetEntry, TestPlan, plain_replicates
+from hierbench.benchmarks import exact_tier, gate, unit
+from hierbench.benchmarks.gate_plants import PLANTS, Plant
+from hierbench.benchmarks.plan import Plan, make_plan
+from hierbench.benchmarks.rows import Replicate, Row
+from hierbench.benchmarks.sample_complexity import Epsilon
+from hierbench.benchmarks.suite import (
+    LearnerEntry,
+    Run,
+    SizePlan,
+    Suite,
+    TargetEntry,
+    TestPlan,
+    plain_replicates,
+)
 
 RUNS, RESAMPLED, SEEDS = 14, 200, 10
 NETS = ("densenet", "layerwise")

@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from benchmarks.interval_regression import fit_interval_regression, log_probability
-from benchmarks.sample_complexity import NStar
+from hierbench.benchmarks.interval_regression import fit_interval_regression, log_probability
+from hierbench.benchmarks.sample_complexity import NStar
 
 Law = Literal["power", "quasi-polynomial", "exponential"]
 

@@ -10,7 +10,7 @@ from scipy.interpolate import CubicSpline
 from scipy.special import ndtr
 from scipy.stats import chi2
 
-from benchmarks.grouped_information import log_matching_prior
+from hierbench.benchmarks.grouped_information import log_matching_prior
 
 _FLOOR = 0.05  # of the narrowest interval: what sigma is below does not show
 _DROP = 14.0  # log-likelihood below its top at which the grid ends

@@ -23,7 +23,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from scipy import special
 
-from benchmarks.eigenlearning import Modes
+from hierbench.benchmarks.eigenlearning import Modes
 
 LAWS = ("gaussian", "sphere")
 """Laws of the inputs: standard Gaussian, and uniform on the sphere of radius sqrt(d)."""
@@ -218,7 +218,7 @@ class KernelSpectrum:
         Parameters
         ----------
         power : mapping l -> (S, S)
-            On Gaussian inputs A_l of ``targets.radial``: the target's part in the harmonics of
+            On Gaussian inputs A_l of ``hierbench.targets.radial``: the target's part in the harmonics of
             degree l is sum_s R_{l,s} Z_s with E[Z_s Z_t] = A_l[s, t]. On the sphere (1, 1), the
             share of degree l.
         """

@@ -7,13 +7,12 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hierbench.benchmarks.suite_file import check_target, summaries
 from hierbench.errors import UserError, unknown
 
-from benchmarks.suite_file import check_target, summaries
-
 if TYPE_CHECKING:
-    from targets.base import Certificate, Estimate
-    from targets.spec import FamilySpec
+    from hierbench.targets.base import Certificate, Estimate
+    from hierbench.targets.spec import FamilySpec
 
 
 def print_lists(what: Iterable[str]) -> None:
@@ -30,7 +29,7 @@ def print_lists(what: Iterable[str]) -> None:
 
 
 def _print_learners() -> None:
-    from learners.registry import LEARNERS
+    from hierbench.learners.registry import LEARNERS
 
     print("learners:")
     for x in LEARNERS.values():
@@ -48,8 +47,8 @@ def _print_learners() -> None:
 
 
 def _print_targets() -> None:
-    from targets.modifiers import MODIFIERS
-    from targets.registry import FAMILIES
+    from hierbench.targets.modifiers import MODIFIERS
+    from hierbench.targets.registry import FAMILIES
 
     print("targets:")
     for name, family in FAMILIES.items():
@@ -79,7 +78,7 @@ def _shown(value: object) -> str:
 
 def _laws(family: FamilySpec) -> str:
     """Laws of the inputs that a family admits, and why not the others, equal reasons together."""
-    from targets.registry import LAWS
+    from hierbench.targets.registry import LAWS
 
     reasons: dict[str, list[str]] = {}
     for law, reason in family.refused_inputs.items():
@@ -112,7 +111,7 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
 
     ``d`` may be None if it is among the ``settings``.
     """
-    from targets.registry import FAMILIES
+    from hierbench.targets.registry import FAMILIES
 
     if family not in FAMILIES:
         raise UserError(unknown("target", family, FAMILIES))
@@ -122,7 +121,7 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
     except ValueError as error:
         raise UserError(str(error)) from error
 
-    from benchmarks.draw import draw_target
+    from hierbench.benchmarks.draw import draw_target
 
     target = draw_target({"family": family, "parameters": params}, d, index)
     try:
@@ -143,7 +142,7 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
 
 
 def _parsed(settings: Sequence[str]) -> dict[str, Any]:
-    from benchmarks.choices import parse_value
+    from hierbench.benchmarks.choices import parse_value
 
     params = {}
     for setting in settings:

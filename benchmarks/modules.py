@@ -10,9 +10,9 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-import learners
+from hierbench import learners
 
-OUR_PACKAGES = ("benchmarks", "hierbench", "learners", "plots", "targets")
+OUR_PACKAGES = ("hierbench",)
 
 
 class UnreadableSourceError(ValueError):
@@ -80,7 +80,7 @@ def can_be_found(module: str) -> bool:
 def is_ours(module: str) -> bool:
     """Whether no version number stands for this module's code.
 
-    That is the case for the four packages and for every module that belongs neither to the
+    That is the case for hierbench and for every module that belongs neither to the
     standard library nor to an installed distribution (a researcher's own file).
     """
     top = module.partition(".")[0]

@@ -1,8 +1,8 @@
 """Predicted learning curves under the measured ones: eigenlearning at the hyperparameters that rows report.
 
 For kernel learners with a closed-form spectrum, on targets whose power by harmonic degree and radius is
-known, each row gets the error that ``benchmarks.eigenlearning`` expects for its n, its kernel and its ridge.
-Nothing is fitted to the measured errors; the choice of kernel and ridge is that of the row.
+known, each row gets the error that ``hierbench.benchmarks.eigenlearning`` expects for its n, its kernel and
+its ridge. Nothing is fitted to the measured errors; the choice of kernel and ridge is that of the row.
 """
 
 from __future__ import annotations
@@ -14,11 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import draw
-from benchmarks.eigenlearning import predict
-from benchmarks.kernel_spectrum import LAWS, DotProductKernel, GaussianKernel, KernelSpectrum, spectrum
-from benchmarks.rows import METRICS, Row
-from targets.base import Certificate
+from hierbench.benchmarks import draw
+from hierbench.benchmarks.eigenlearning import predict
+from hierbench.benchmarks.kernel_spectrum import (
+    LAWS,
+    DotProductKernel,
+    GaussianKernel,
+    KernelSpectrum,
+    spectrum,
+)
+from hierbench.benchmarks.rows import METRICS, Row
+from hierbench.targets.base import Certificate
 
 Parameters = Mapping[str, Any]
 ClosedForm = GaussianKernel | DotProductKernel
@@ -106,7 +112,7 @@ def power_of(spec: Parameters, d: int, index: int, certificate: Certificate) -> 
 
 @functools.lru_cache(maxsize=4096)
 def _gaussian_power(spec: str, d: int, index: int) -> dict[int, np.ndarray] | None:
-    from targets.radial import target_power
+    from hierbench.targets.radial import target_power
 
     return target_power(draw.draw_target(json.loads(spec), d, index))
 

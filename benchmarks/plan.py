@@ -6,18 +6,17 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from hierbench.benchmarks import experiments
+from hierbench.benchmarks.fingerprint import digest, fingerprint
+from hierbench.benchmarks.rows import Replicate, metric_of
+from hierbench.benchmarks.suite import LearnerEntry, Run, Suite, TargetEntry
+from hierbench.benchmarks.tasks import ExperimentUnit, Task
+from hierbench.benchmarks.work import CertificateUnit, CurveUnit
 from hierbench.errors import UserError
+from hierbench.learners.base import Cost, Term
 
-from benchmarks import experiments
-from benchmarks.fingerprint import digest, fingerprint
-from benchmarks.rows import Replicate, metric_of
-from benchmarks.suite import LearnerEntry, Run, Suite, TargetEntry
-from benchmarks.tasks import ExperimentUnit, Task
-from benchmarks.work import CertificateUnit, CurveUnit
-from learners.base import Cost, Term
-
-CURVE_CODE = "benchmarks.unit"
-CERTIFICATE_CODE = "benchmarks.draw"  # which target an index stands for
+CURVE_CODE = "hierbench.benchmarks.unit"
+CERTIFICATE_CODE = "hierbench.benchmarks.draw"  # which target an index stands for
 EXECUTION = {"device": "cpu", "mode": "eager", "threads": 1}
 
 
@@ -45,7 +44,7 @@ def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> dict[str, 
     What it may know of the target is filled in. A registered learner has no module here, so that a file
     that moves changes no identity.
     """
-    from learners import registry
+    from hierbench.learners import registry
 
     descriptor = registry.resolve(entry.learner)
     known: dict[str, Any] = {}
@@ -63,7 +62,7 @@ _KNOWN: dict[str, tuple[int, tuple[float, ...]]] = {}
 
 def degree_and_classes(family: str, d: int, params: Mapping[str, Any]) -> tuple[int, tuple[float, ...]]:
     """Degree and classes of the targets of this family, found on one of them."""
-    from targets import registry
+    from hierbench.targets import registry
 
     key = digest([family, d, dict(params)])
     if key not in _KNOWN:
@@ -95,14 +94,14 @@ def key_of(axes: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
 
 def learner_module(name: str) -> str:
     """Module that defines a learner, given by its registered name or import path."""
-    from learners import registry
+    from hierbench.learners import registry
 
     return registry.resolve(name).path.partition(":")[0]
 
 
 def target_module(family: str) -> str:
     """Module that defines a target family."""
-    from targets import registry
+    from hierbench.targets import registry
 
     if family not in registry.FAMILIES:
         raise ValueError(f"no target family {family!r}")
@@ -111,9 +110,9 @@ def target_module(family: str) -> str:
 
 def modifier_modules(params: Mapping[str, Any]) -> list[str]:
     """Modules behind the modifiers among a target's parameters: none where none is in use."""
-    from targets import modifiers
+    from hierbench.targets import modifiers
 
-    return ["targets.modifiers"] if modifiers.in_use(params) else []
+    return ["hierbench.targets.modifiers"] if modifiers.in_use(params) else []
 
 
 def make_plan(suite: Suite) -> Plan:
@@ -126,7 +125,7 @@ def make_plan(suite: Suite) -> Plan:
 
 
 def _curves(suite: Suite) -> Iterable[CurveUnit]:
-    from learners import registry
+    from hierbench.learners import registry
 
     for run in suite.runs:
         for learner, target, d in run.cells():

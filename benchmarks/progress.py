@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from benchmarks.tasks import Task
-from benchmarks.work import CertificateUnit, CurveUnit, Result
+from hierbench.benchmarks.tasks import Task
+from hierbench.benchmarks.work import CertificateUnit, CurveUnit, Result
 
 SECONDS_BETWEEN_LINES = 5.0
 

@@ -17,12 +17,12 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from benchmarks.claims import Criterion
-from benchmarks.evidence import Evidence
-from benchmarks.exponents import Exponent, dimension_slope, exponent
-from benchmarks.interval_regression import fit_interval_regression
-from benchmarks.rows import Replicate, Row
-from benchmarks.sample_complexity import Epsilon, NStar, n_stars
+from hierbench.benchmarks.claims import Criterion
+from hierbench.benchmarks.evidence import Evidence
+from hierbench.benchmarks.exponents import Exponent, dimension_slope, exponent
+from hierbench.benchmarks.interval_regression import fit_interval_regression
+from hierbench.benchmarks.rows import Replicate, Row
+from hierbench.benchmarks.sample_complexity import Epsilon, NStar, n_stars
 
 LAST = 10.0
 """The end of a learning curve: its sizes above n_max / LAST."""
@@ -77,7 +77,7 @@ class Quantity:
         first; "either": one of the two.
     measured : str
         For what is about experiments, and not about learning curves: its ``module:function`` in
-        benchmarks.correction.
+        hierbench.benchmarks.correction.
     """
 
     meaning: str
@@ -310,11 +310,11 @@ def _final_slope(evidence: Evidence, criterion: Criterion, confidence: float) ->
 
 
 def _measured(meaning: str, path: str) -> Quantity:
-    """A quantity of each experiment by itself: ``module:function`` in benchmarks.correction."""
+    """A quantity of each experiment by itself: ``module:function`` in hierbench.benchmarks.correction."""
 
     def figures(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
         module, _, name = path.partition(":")
-        function = getattr(importlib.import_module(f"benchmarks.correction.{module}"), name)
+        function = getattr(importlib.import_module(f"hierbench.benchmarks.correction.{module}"), name)
         found = []
         for label in criterion.experiments:
             figure: Figure = function(evidence.measurements[label], confidence)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from scipy import stats
 
-from benchmarks.sample_complexity import NStar
+from hierbench.benchmarks.sample_complexity import NStar
 
 CENSORED_SCATTER = 0.5
 """Standard deviation that a censored log n* is taken to have at least: censoring hides it. Of the 359

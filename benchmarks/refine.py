@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from benchmarks.sample_complexity import NStar, crossing
+from hierbench.benchmarks.sample_complexity import NStar, crossing
 
 SLACK = 1.02
 """Sizes are whole numbers: a bracket this much wider than asked for is not split."""

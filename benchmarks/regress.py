@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hierbench.errors import UserError
 from rich.console import Console
 
-from benchmarks import baseline_files, exact_tier, gate, lock, progress, report, runner
-from benchmarks.plan import Plan, make_plan
-from benchmarks.rows import Row
-from benchmarks.store import Store
-from benchmarks.suite import Suite
-from benchmarks.suite_file import load_suite
-from benchmarks.work import CertificateUnit
+from hierbench.benchmarks import baseline_files, exact_tier, gate, lock, progress, report, runner
+from hierbench.benchmarks.plan import Plan, make_plan
+from hierbench.benchmarks.rows import Row
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.suite import Suite
+from hierbench.benchmarks.suite_file import load_suite
+from hierbench.benchmarks.work import CertificateUnit
+from hierbench.errors import UserError
 
 MOST_LINES = 20
 

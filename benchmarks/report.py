@@ -8,19 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.benchmarks.plan import Plan
+from hierbench.benchmarks.rows import Row
+from hierbench.benchmarks.store import NAME, Store
+from hierbench.benchmarks.suite import Suite
 from hierbench.errors import UserError
-
-from benchmarks.measurement import Measurement
-from benchmarks.plan import Plan
-from benchmarks.rows import Row
-from benchmarks.store import NAME, Store
-from benchmarks.suite import Suite
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from benchmarks.claims import Criterion
-    from benchmarks.sample_complexity import Certificates, Epsilon
+    from hierbench.benchmarks.claims import Criterion
+    from hierbench.benchmarks.sample_complexity import Certificates, Epsilon
 
 
 def suite_rows(plan: Plan, store: Store) -> list[Row]:
@@ -48,7 +47,7 @@ def suite_rows(plan: Plan, store: Store) -> list[Row]:
 
 def suite_certificates(plan: Plan, store: Store) -> Certificates:
     """The plan's certificates that the store has, under its labels."""
-    from targets.base import Certificate
+    from hierbench.targets.base import Certificate
 
     labels: dict[str, list[str]] = {}
     for unit in plan.certificates:
@@ -72,7 +71,7 @@ def suite_measurements(plan: Plan, store: Store) -> dict[str, list[Measurement]]
 
 def epsilons_of(suite: Suite) -> list[Epsilon]:
     """The suite's epsilons, those relative to the share of the top degrees last."""
-    from benchmarks.sample_complexity import Epsilon
+    from hierbench.benchmarks.sample_complexity import Epsilon
 
     relative = [Epsilon(e, relative=True) for e in suite.relative_epsilons]
     return [Epsilon(e) for e in suite.epsilons] + relative
@@ -80,7 +79,7 @@ def epsilons_of(suite: Suite) -> list[Epsilon]:
 
 def show_table(suite: Suite, rows: Sequence[Row], certificates: Certificates, console: Console) -> None:
     """Print n* and exponents."""
-    from benchmarks.table import print_table
+    from hierbench.benchmarks.table import print_table
 
     print_table(list(rows), certificates, epsilons_of(suite), console)
 
@@ -89,8 +88,8 @@ def show_findings(suite: Suite, results: Path, console: Console) -> None:
     """Print the figures that claims are decided on, of the experiments of this suite."""
     from rich.table import Table
 
-    from benchmarks.claims import CLAIMS, load_claims
-    from benchmarks.claims_report import verdicts_of
+    from hierbench.benchmarks.claims import CLAIMS, load_claims
+    from hierbench.benchmarks.claims_report import verdicts_of
 
     table = Table(title=f"What the experiments of {suite.name} say to the claims", title_justify="left")
     for column in ("claim", "figure", "bounds", "finding", "measured"):
@@ -132,13 +131,13 @@ def draw_figures(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if rows:
-            from benchmarks import figures
+            from hierbench.benchmarks import figures
 
             provenance = figures.provenance_of(rows, NAME, version)
             drawn += figures.write(rows, certificates, epsilons_of(suite), folder, provenance)
         if measured:
-            from benchmarks.correction.figures import write
-            from plots.data import Provenance
+            from hierbench.benchmarks.correction.figures import write
+            from hierbench.plots.data import Provenance
 
             codes = sorted({u.code for u in plan.experiments})
             drawn += write(measured, folder, Provenance(suite.name, NAME, 0, tuple(codes), version))

@@ -7,18 +7,17 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from hierbench.benchmarks.epsilon_exponent import EpsilonExponent, epsilon_exponents
+from hierbench.benchmarks.evidence import Evidence, gather
+from hierbench.benchmarks.output import deliver, escaped, markdown_row
+from hierbench.benchmarks.ranks import Comparison, Ranked, compare_with, rank
+from hierbench.benchmarks.report import epsilons_of
+from hierbench.benchmarks.sample_complexity import Epsilon, NStar, n_stars
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.suite_file import load_suite
+from hierbench.benchmarks.table import PIPE_WIDTH, Section, degree_text, left_out, plain_lines
+from hierbench.benchmarks.variance import variance_sections
 from hierbench.errors import UserError
-
-from benchmarks.epsilon_exponent import EpsilonExponent, epsilon_exponents
-from benchmarks.evidence import Evidence, gather
-from benchmarks.output import deliver, escaped, markdown_row
-from benchmarks.ranks import Comparison, Ranked, compare_with, rank
-from benchmarks.report import epsilons_of
-from benchmarks.sample_complexity import Epsilon, NStar, n_stars
-from benchmarks.store import Store
-from benchmarks.suite_file import load_suite
-from benchmarks.table import PIPE_WIDTH, Section, degree_text, left_out, plain_lines
-from benchmarks.variance import variance_sections
 
 RANKS = ("learner", "groups", "rank", "n* ratio", "at d", "not compared with")
 EXPONENTS = ("learner", "d", "exponent", "over eps", "targets", "why")

@@ -18,15 +18,15 @@ from typing import Any, Protocol
 
 import pebble
 
-from benchmarks import machine, worker
-from benchmarks.plan import Plan
-from benchmarks.store import Store
-from benchmarks.tasks import Task
-from benchmarks.work import CurveUnit, Result, describe, empty_rows
+from hierbench.benchmarks import machine, worker
+from hierbench.benchmarks.plan import Plan
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.tasks import Task
+from hierbench.benchmarks.work import CurveUnit, Result, describe, empty_rows
 
 
 class Progress(Protocol):
-    """Hears of the run as it goes (see benchmarks.progress)."""
+    """Hears of the run as it goes (see hierbench.benchmarks.progress)."""
 
     def start(self, waiting: Sequence[Task], present: int, workers: int) -> None: ...
     def added(self, units: Sequence[Task]) -> None: ...

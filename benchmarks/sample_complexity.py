@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from benchmarks.rows import Replicate, Row
-from targets.base import Certificate
+from hierbench.benchmarks.rows import Replicate, Row
+from hierbench.targets.base import Certificate
 
 Censoring = Literal["bracketed", "right", "left", "missing", "undefined"]
 """bracketed: between two sizes; right: above the largest; left: below the smallest; missing: no

@@ -7,13 +7,13 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence, Set
 
-from benchmarks.plan import Plan, later_stage
-from benchmarks.refine import expected, next_sizes, starting_sizes
-from benchmarks.report import epsilons_of, suite_certificates
-from benchmarks.rows import Row
-from benchmarks.sample_complexity import Certificates, NStar, decides, n_stars
-from benchmarks.store import Store
-from benchmarks.work import CurveUnit
+from hierbench.benchmarks.plan import Plan, later_stage
+from hierbench.benchmarks.refine import expected, next_sizes, starting_sizes
+from hierbench.benchmarks.report import epsilons_of, suite_certificates
+from hierbench.benchmarks.rows import Row
+from hierbench.benchmarks.sample_complexity import Certificates, NStar, decides, n_stars
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.work import CurveUnit
 
 MOST_STAGES = 10
 """Open brackets are followed 1, 2, 4, ... sizes of the fine grid at a time, and wide ones halved: that takes

@@ -8,14 +8,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from hierbench.benchmarks import adoption, lock, modules, stages
+from hierbench.benchmarks.plan import key_of, make_plan
+from hierbench.benchmarks.regress import regress
+from hierbench.benchmarks.store import NAME, Store, UnitRecord
+from hierbench.benchmarks.suite_file import load_suite
+from hierbench.benchmarks.tasks import ExperimentUnit
 from hierbench.errors import UserError
-
-from benchmarks import adoption, lock, modules, stages
-from benchmarks.plan import key_of, make_plan
-from benchmarks.regress import regress
-from benchmarks.store import NAME, Store, UnitRecord
-from benchmarks.suite_file import load_suite
-from benchmarks.tasks import ExperimentUnit
 
 
 def is_stale(unit: UnitRecord) -> bool:

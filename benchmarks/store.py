@@ -12,13 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from hierbench.benchmarks import machine
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.benchmarks.rows import METRICS, Row
+from hierbench.benchmarks.tasks import ExperimentResult, ExperimentUnit, Task
+from hierbench.benchmarks.work import CertificateUnit, CurveUnit, Result, Trace, row_key
 from hierbench.errors import UserError
-
-from benchmarks import machine
-from benchmarks.measurement import Measurement
-from benchmarks.rows import METRICS, Row
-from benchmarks.tasks import ExperimentResult, ExperimentUnit, Task
-from benchmarks.work import CertificateUnit, CurveUnit, Result, Trace, row_key
 
 SCHEMA = 4
 NAME = "hierbench.sqlite"
@@ -115,7 +114,7 @@ class Store:
     """Results of one folder.
 
     A unit with all its rows is committed in one transaction, so that a reader, and the next run
-    after a crash, sees it whole or not at all. Writers hold ``benchmarks.lock.writer`` around it.
+    after a crash, sees it whole or not at all. Writers hold ``hierbench.benchmarks.lock.writer`` around it.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -326,7 +325,7 @@ class Store:
         return [Trace(*t) for t in self._select("traces", "unit", units, "rowid")]
 
     def certificates(self, keys: Iterable[str] | None = None) -> list[dict[str, Any]]:
-        """Certificates: target, target_spec, d, target_index, certificate (see targets.base)."""
+        """Certificates: target, target_spec, d, target_index, certificate (see hierbench.targets.base)."""
         found = []
         for row in self._select("certificates", "key", keys, "target, d, target_index"):
             found.append(

@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.rows import REPLICATES_PER_BLOCK, Replicate
-from benchmarks.seeds import derive
+from hierbench.benchmarks.rows import REPLICATES_PER_BLOCK, Replicate
+from hierbench.benchmarks.seeds import derive
 
 STATISTICS = ("median_error",)
 """What a bar may be set on."""
@@ -26,7 +26,7 @@ class SizePlan:
     same two ends in every replicate, and width zero.
 
     With ``refine`` this is the first stage only: further sizes are put into the brackets of n*
-    that are wider than this ratio, stage by stage (``benchmarks.stages``). The stagger is then by
+    that are wider than this ratio, stage by stage (``hierbench.benchmarks.stages``). The stagger is then by
     refine^u: the grid that sizes end up on is the fine one, and all replicates cover the same range: what the
     stagger alone would put beyond ``max`` is at ``max``.
     """
@@ -124,7 +124,7 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class ExperimentEntry:
-    """An experiment (``benchmarks.experiments``) under a unique label.
+    """An experiment (``hierbench.benchmarks.experiments``) under a unique label.
 
     Attributes
     ----------

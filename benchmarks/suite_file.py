@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hierbench.errors import UserError, unknown
-
-from benchmarks import experiments
-from benchmarks.modules import constructor_parameters, find_class
-from benchmarks.rows import REPLICATES_PER_BLOCK, Replicate
-from benchmarks.suite import (
+from hierbench.benchmarks import experiments
+from hierbench.benchmarks.modules import constructor_parameters, find_class
+from hierbench.benchmarks.rows import REPLICATES_PER_BLOCK, Replicate
+from hierbench.benchmarks.suite import (
     STATISTICS,
     Bar,
     ExperimentEntry,
@@ -28,7 +26,8 @@ from benchmarks.suite import (
     crossed_replicates,
     plain_replicates,
 )
-from benchmarks.toml_lines import Document, Table
+from hierbench.benchmarks.toml_lines import Document, Table
+from hierbench.errors import UserError, unknown
 
 MINIMUM_REFINE = 1.1
 """Narrower brackets than this say more of one replicate than replicates differ."""
@@ -74,7 +73,7 @@ def check_learner(learner: str, params: Mapping[str, Any]) -> None:
     ValueError
         With the nearest known name.
     """
-    from learners import registry
+    from hierbench.learners import registry
 
     path = registry.resolve(learner).path
     module, _, name = path.partition(":")
@@ -98,7 +97,7 @@ def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
     ValueError
         With one clear line.
     """
-    from targets import registry
+    from hierbench.targets import registry
 
     if family not in registry.FAMILIES:
         raise ValueError(unknown("target family", family, registry.FAMILIES))
@@ -206,7 +205,7 @@ def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) ->
 
 
 def _target(table: Table) -> TargetEntry:
-    from targets.registry import FAMILIES, parameters
+    from hierbench.targets.registry import FAMILIES, parameters
 
     entry = TargetEntry(table.text("label"), table.text("family"), table.plain("params"))
     table.done()
@@ -223,7 +222,7 @@ def _learner(table: Table) -> LearnerEntry:
     learner = table.text("learner")
     entry = LearnerEntry(table.text("label", learner), learner, table.plain("params"))
     table.done()
-    from learners import registry
+    from hierbench.learners import registry
 
     table.checked("learner", lambda: registry.resolve(learner))
     table.checked("learner", lambda: check_learner(learner, {}))

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.exponents import Exponent, dimension_slope, exponents
-from benchmarks.growth import Growth, growth
-from benchmarks.rows import STATUSES, Row
-from benchmarks.sample_complexity import (
+from hierbench.benchmarks.exponents import Exponent, dimension_slope, exponents
+from hierbench.benchmarks.growth import Growth, growth
+from hierbench.benchmarks.rows import STATUSES, Row
+from hierbench.benchmarks.sample_complexity import (
     Certificates,
     Epsilon,
     NStar,
@@ -23,7 +23,7 @@ from benchmarks.sample_complexity import (
     n_stars,
     summarise,
 )
-from targets.base import Certificate
+from hierbench.targets.base import Certificate
 
 TABLE_EPSILONS = (Epsilon(0.1), Epsilon(0.01), Epsilon(0.1, relative=True))
 PIPE_WIDTH = 120

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from benchmarks.measurement import Measurement
-from benchmarks.work import CertificateUnit, CurveUnit, Result
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.benchmarks.work import CertificateUnit, CurveUnit, Result
 
 
 @dataclasses.dataclass(frozen=True)

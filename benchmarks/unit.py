@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone, is_classifier
 
-from benchmarks import machine, seeds
-from benchmarks.draw import TestSet, draw_sample, draw_target, random_state
-from benchmarks.metric import ErrorEstimate, error_of, plain_error
-from benchmarks.rows import METRICS, STATUSES, Replicate, Row
-from benchmarks.work import (
+from hierbench.benchmarks import machine, seeds
+from hierbench.benchmarks.draw import TestSet, draw_sample, draw_target, random_state
+from hierbench.benchmarks.metric import ErrorEstimate, error_of, plain_error
+from hierbench.benchmarks.rows import METRICS, STATUSES, Replicate, Row
+from hierbench.benchmarks.work import (
     CertificateUnit,
     CurveUnit,
     Result,
@@ -29,8 +29,8 @@ from benchmarks.work import (
     one_line,
     row_key,
 )
-from learners.base import Curve, FitReport, FittedCurve
-from learners.registry import load
+from hierbench.learners.base import Curve, FitReport, FittedCurve
+from hierbench.learners.registry import load
 
 PREDICTED_ENTRIES = 2**25
 """Inputs are predicted in slices, so that a kernel matrix (slice x n) stays below 256 MiB."""

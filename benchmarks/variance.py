@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.rows import Replicate, Row
-from benchmarks.sample_complexity import Certificates, Epsilon, NStar, n_stars
-from benchmarks.table import Section
+from hierbench.benchmarks.rows import Replicate, Row
+from hierbench.benchmarks.sample_complexity import Certificates, Epsilon, NStar, n_stars
+from hierbench.benchmarks.table import Section
 
 NAMES = ("target", "sample", "initialisation")
 DRAWS = 20_000

@@ -18,9 +18,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from benchmarks.claims import Bounds, Claim, Criterion
-from benchmarks.evidence import Evidence
-from benchmarks.quantities import QUANTITIES, Figure
+from hierbench.benchmarks.claims import Bounds, Claim, Criterion
+from hierbench.benchmarks.evidence import Evidence
+from hierbench.benchmarks.quantities import QUANTITIES, Figure
 
 Word = Literal["supported", "refuted", "undecided"]
 State = Literal["supported", "refuted", "undecided", "unmeasured"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from benchmarks import machine
-from benchmarks.fingerprint import digest
-from benchmarks.rows import Replicate, Row
+from hierbench.benchmarks import machine
+from hierbench.benchmarks.fingerprint import digest
+from hierbench.benchmarks.rows import Replicate, Row
 
 
 @dataclasses.dataclass(frozen=True)

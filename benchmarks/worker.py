@@ -7,8 +7,8 @@ import sys
 import threading
 import time
 
-from benchmarks.tasks import ExperimentUnit, Task
-from benchmarks.work import CertificateUnit, Result
+from hierbench.benchmarks.tasks import ExperimentUnit, Task
+from hierbench.benchmarks.work import CertificateUnit, Result
 
 
 def start(parent: int, path: list[str]) -> None:
@@ -28,9 +28,9 @@ def _die_with(parent: int) -> None:
 def compute(unit: Task) -> Result:
     """Compute one unit. The imports are here, after the environment has been set."""
     if isinstance(unit, ExperimentUnit):
-        from benchmarks.experiment_unit import run_experiment
+        from hierbench.benchmarks.experiment_unit import run_experiment
 
         return run_experiment(unit)
-    from benchmarks.unit import run_certificate, run_curves
+    from hierbench.benchmarks.unit import run_certificate, run_curves
 
     return run_certificate(unit) if isinstance(unit, CertificateUnit) else run_curves(unit)

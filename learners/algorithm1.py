@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from hierbench.errors import refusal
 
-from learners.algorithm1_network import Algorithm1Network
-from learners.algorithm1_switching import LevelSwitch, Switching
-from learners.base import steps_law
-from learners.densenet import quadratic_densenet
-from learners.network import DenseNetwork
-from learners.parameters import not_negative, share
-from learners.sgd_engine import Job, Schedule, Trained, train
-from learners.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps
+from hierbench.errors import refusal
+from hierbench.learners.algorithm1_network import Algorithm1Network
+from hierbench.learners.algorithm1_switching import LevelSwitch, Switching
+from hierbench.learners.base import steps_law
+from hierbench.learners.densenet import quadratic_densenet
+from hierbench.learners.network import DenseNetwork
+from hierbench.learners.parameters import not_negative, share
+from hierbench.learners.sgd_engine import Job, Schedule, Trained, train
+from hierbench.learners.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps
 
 
 class Algorithm1Regressor(SGDRegressorBase):
@@ -44,7 +44,7 @@ class Algorithm1Regressor(SGDRegressorBase):
     step. When the running loss has come to a plateau, well below the one before, the distillation
     of the newest level goes on, and one ``patience`` later the next level with fresh K and W; a loss
     that never pauses is waited for until a set share of the steps (Switching in
-    learners.algorithm1_switching). The sizes of the target's levels are never used. What is on is
+    hierbench.learners.algorithm1_switching). The sizes of the target's levels are never used. What is on is
     never frozen, so upper levels go on correcting lower ones.
 
     The algorithm is that of Allen-Zhu & Li, "Backward Feature Correction" (arXiv 2001.04413), for

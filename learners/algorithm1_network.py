@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from learners.network import DenseNetwork
+from hierbench.learners.network import DenseNetwork
 
 _OUTPUT = 0.3
 """Sum(F_l) of a fresh level, on average: small against the labels, which have variance 1."""

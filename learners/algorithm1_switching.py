@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from learners.algorithm1_network import Algorithm1Network
+from hierbench.learners.algorithm1_network import Algorithm1Network
 
 _CHECKS = 256
 """Looks at the running loss a training, each of which may wait for an accelerator."""
@@ -59,7 +59,7 @@ def distillation(block: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 class LevelSwitch:
-    """The engine's control of one group of nets (see ``learners.sgd_engine.Control``).
+    """The engine's control of one group of nets (see ``hierbench.learners.sgd_engine.Control``).
 
     Made with the fresh parameters of all levels; it puts those of the levels above the first
     aside, and back, net by net, when a level goes on.

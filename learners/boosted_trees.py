@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 import numpy as np
-from hierbench.checks import integer
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from learners.base import FitReport
-from learners.curve_loop import FitsCurvesOneByOne
-from learners.parameters import integer_between
+from hierbench.checks import integer
+from hierbench.learners.base import FitReport
+from hierbench.learners.curve_loop import FitsCurvesOneByOne
+from hierbench.learners.parameters import integer_between
 
 AXES: dict[str, tuple[float, ...]] = {
     "max_leaf_nodes": (2, 3, 4, 6, 8, 12, 16, 24, 31, 48),

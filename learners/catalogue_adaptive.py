@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from learners.base import Cost, Descriptor, Memory, Term
+from hierbench.learners.base import Cost, Descriptor, Memory, Term
 
 _SEQUENTIAL = frozenset({"fit_curves", "level_features"})
 
 DESCRIPTORS: tuple[Descriptor, ...] = (
     Descriptor(
         name="sequential_kernels",
-        path="learners.sequential_kernels:SequentialKernelsRegressor",
+        path="hierbench.learners.sequential_kernels:SequentialKernelsRegressor",
         summary="kernel ridge level by level; the next sees products of the level's leading eigen-directions",
         learns="hierarchy",
         source="the rival named by Allen-Zhu & Li, arXiv 2001.04413; directions as in arXiv 2305.06986",
@@ -20,7 +20,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     ),
     Descriptor(
         name="sequential_kernels_fits",
-        path="learners.sequential_fits:SequentialFitsRegressor",
+        path="hierbench.learners.sequential_fits:SequentialFitsRegressor",
         summary="kernel ridge level by level; the next sees x and the out-of-fold fits so far",
         learns="hierarchy",
         source="the rival named by Allen-Zhu & Li, arXiv 2001.04413; stacking, Wolpert 1992",
@@ -31,7 +31,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     ),
     Descriptor(
         name="boosted_trees",
-        path="learners.boosted_trees:BoostedTreesRegressor",
+        path="hierbench.learners.boosted_trees:BoostedTreesRegressor",
         summary="gradient-boosted trees; leaves, rate, trees, l2 on held-out rows within 24 candidates",
         learns="adaptive features",
         source="Friedman, Annals of Statistics 2001; scikit-learn's HistGradientBoostingRegressor",
@@ -41,7 +41,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     ),
     Descriptor(
         name="rfm",
-        path="learners.rfm:RFMRegressor",
+        path="hierbench.learners.rfm:RFMRegressor",
         summary="Recursive Feature Machine: kernel ridge in a metric from its own gradients (AGOP), iterated",
         learns="adaptive features",
         source="Radhakrishnan et al., Science 2024, arXiv 2212.13881; xRFM, arXiv 2508.10053",
@@ -51,7 +51,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     ),
     Descriptor(
         name="spectral_layerwise",
-        path="learners.spectral_layerwise:SpectralLayerwiseRegressor",
+        path="hierbench.learners.spectral_layerwise:SpectralLayerwiseRegressor",
         summary="second-moment directions level by level, lifted to products; polynomial ridge reads out",
         learns="hierarchy",
         source="Nichani, Damian & Lee, arXiv 2305.06986; arXiv 2311.13774; arXiv 2411.17201",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from learners.base import Cost, Descriptor, Memory, Term
+from hierbench.learners.base import Cost, Descriptor, Memory, Term
 
 _KERNEL = frozenset({"fit_curves"})
 _KERNEL_MEMORY = Memory(per_pair=24.0, fixed=4e7)
@@ -19,7 +19,7 @@ def _tuned(scan: float, final: float, tried: int) -> Cost:
 DESCRIPTORS = (
     Descriptor(
         name="krr_rbf",
-        path="learners.kernel_ridge:KernelRidgeRBF",
+        path="hierbench.learners.kernel_ridge:KernelRidgeRBF",
         summary="kernel ridge regression, Gaussian kernel; length scale and ridge by leave-one-out",
         learns="fixed features",
         source=_KRR,
@@ -29,7 +29,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="krr_laplace",
-        path="learners.kernel_ridge:KernelRidgeLaplace",
+        path="hierbench.learners.kernel_ridge:KernelRidgeLaplace",
         summary="kernel ridge regression, exp(-|x - x'| / l); l and ridge by leave-one-out",
         learns="fixed features",
         source=_KRR,
@@ -39,7 +39,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="krr_matern",
-        path="learners.matern:MaternRegressor",
+        path="hierbench.learners.matern:MaternRegressor",
         summary="kernel ridge regression, Matern kernel; nu = 1/2 .. 7/2, scale and ridge by leave-one-out",
         learns="fixed features",
         source="Stein, Interpolation of Spatial Data, 1999",
@@ -49,7 +49,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="krr_polynomial",
-        path="learners.kernel_ridge:KernelRidgePolynomial",
+        path="hierbench.learners.kernel_ridge:KernelRidgePolynomial",
         summary="kernel ridge regression, (x.x' / d + c)^degree; c and ridge by leave-one-out",
         learns="fixed features",
         source=_KRR,
@@ -60,7 +60,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="polynomial_regression",
-        path="learners.polynomial_regression:PolynomialRegressor",
+        path="hierbench.learners.polynomial_regression:PolynomialRegressor",
         summary="ridge regression on all polynomials; degree, ridge and its decay by leave-one-out",
         learns="fixed features",
         source="Hoerl & Kennard, Technometrics 1970; Allen, Technometrics 1974",
@@ -75,7 +75,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="random_features_relu",
-        path="learners.random_features:RandomFeaturesRegressor",
+        path="hierbench.learners.random_features:RandomFeaturesRegressor",
         summary="ridge regression on 4096 random features: ReLU, with random biases",
         learns="fixed features",
         source=_RANDOM,
@@ -86,7 +86,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="random_features_quadratic",
-        path="learners.random_features:RandomFeaturesRegressor",
+        path="hierbench.learners.random_features:RandomFeaturesRegressor",
         summary="ridge regression on 4096 random features: squares of random affine forms",
         learns="fixed features",
         source=_RANDOM,
@@ -97,7 +97,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="random_features_fourier",
-        path="learners.random_features:RandomFeaturesRegressor",
+        path="hierbench.learners.random_features:RandomFeaturesRegressor",
         summary="ridge regression on 4096 random features: cosines, which tend to the Gaussian kernel",
         learns="fixed features",
         source=_RANDOM,
@@ -108,7 +108,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="ntk_finite",
-        path="learners.ntk_finite:FiniteNTKRegressor",
+        path="hierbench.learners.ntk_finite:FiniteNTKRegressor",
         summary="NTK at initialisation of the very DenseNet that SGD trains; ridge by leave-one-out",
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; Chizat, Oyallon & Bach, arXiv 1812.07956",
@@ -119,7 +119,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="ntk",
-        path="learners.ntk:NTKRegressor",
+        path="hierbench.learners.ntk:NTKRegressor",
         summary="NTK of ReLU nets of infinite width; depth 1-5, bias and ridge by leave-one-out",
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; neural-tangents, arXiv 1912.02803",
@@ -129,7 +129,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="ntk_erf",
-        path="learners.ntk_dual:DualNTKRegressor",
+        path="hierbench.learners.ntk_dual:DualNTKRegressor",
         summary="NTK of erf nets of infinite width; depth 1-5, bias and ridge by leave-one-out",
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; Williams, NeurIPS 1997",
@@ -140,7 +140,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="ntk_quadratic",
-        path="learners.ntk_dual:DualNTKRegressor",
+        path="hierbench.learners.ntk_dual:DualNTKRegressor",
         summary="NTK of nets of squares, of infinite width; depth 1-5, bias and ridge by leave-one-out",
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572",
@@ -151,7 +151,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="ntk_densenet",
-        path="learners.ntk_dual:DenseNetNTKRegressor",
+        path="hierbench.learners.ntk_dual:DenseNetNTKRegressor",
         summary="NTK of the quadratic DenseNet at infinite width; bias, share of x, ridge by leave-one-out",
         learns="fixed features",
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; wiring of Allen-Zhu & Li, arXiv 2001.04413",
@@ -162,7 +162,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="nngp",
-        path="learners.nngp:NNGPRegressor",
+        path="hierbench.learners.nngp:NNGPRegressor",
         summary="Gaussian-process limit of wide nets; activation, depth 1-5, bias and ridge by leave-one-out",
         learns="fixed features",
         source="Lee et al., arXiv 1711.00165; Matthews et al., arXiv 1804.11271",
@@ -172,7 +172,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="compositional",
-        path="learners.compositional:CompositionalKernelRegressor",
+        path="hierbench.learners.compositional:CompositionalKernelRegressor",
         summary="neural compositional kernel: dual activations composed 1-5 times; all by leave-one-out",
         learns="fixed features",
         source="Shankar et al., arXiv 2003.02237; Daniely, Frostig & Singer, arXiv 1602.05897",
@@ -182,7 +182,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="krr_dot_product",
-        path="learners.dot_product:DotProductRegressor",
+        path="hierbench.learners.dot_product:DotProductRegressor",
         summary="the best dot-product kernel: a free weight for each degree up to 8, by leave-one-out",
         learns="fixed features",
         source="Schoenberg, Duke Math. J. 1942; leave-one-out: Allen, Technometrics 1974",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from learners.base import Cost, Descriptor, Memory, Term
+from hierbench.learners.base import Cost, Descriptor, Memory, Term
 
 _ALLEN_ZHU_LI = "Allen-Zhu & Li, arXiv 2001.04413"
 _LAYERWISE = "Belilovsky et al., arXiv 1812.11446; BFC-x after " + _ALLEN_ZHU_LI
@@ -11,7 +11,7 @@ _SGD = frozenset({"fit_curves", "level_features", "traces", "sampler"})
 DESCRIPTORS = (
     Descriptor(
         name="densenet",
-        path="learners.densenet:DenseNetRegressor",
+        path="hierbench.learners.densenet:DenseNetRegressor",
         summary="deep quadratic DenseNet, all layers together from the first step",
         learns="hierarchy",
         source=_ALLEN_ZHU_LI,
@@ -23,7 +23,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="resnet",
-        path="learners.resnet:ResNetRegressor",
+        path="hierbench.learners.resnet:ResNetRegressor",
         summary="deep quadratic ResNet: one stream with additive skips, all layers together",
         learns="hierarchy",
         source="Allen-Zhu & Li, arXiv 1905.10337; He et al., arXiv 1512.03385",
@@ -35,7 +35,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="relu_mlp",
-        path="learners.relu_nets:ReLUMLPRegressor",
+        path="hierbench.learners.relu_nets:ReLUMLPRegressor",
         summary="deep ReLU perceptron of L + 1 layers, all layers together",
         learns="hierarchy",
         source="Yarotsky, arXiv 1610.01145; He et al., arXiv 1502.01852",
@@ -47,7 +47,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="relu_densenet",
-        path="learners.relu_nets:ReLUDenseNetRegressor",
+        path="hierbench.learners.relu_nets:ReLUDenseNetRegressor",
         summary="deep ReLU DenseNet of L + 1 layers, all layers together",
         learns="hierarchy",
         source="Huang et al., arXiv 1608.06993",
@@ -59,7 +59,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="layerwise",
-        path="learners.layerwise:LayerwiseDenseNetRegressor",
+        path="hierbench.learners.layerwise:LayerwiseDenseNetRegressor",
         summary="the quadratic DenseNet layer by layer, lower layers frozen: BFC-0",
         learns="hierarchy",
         source=_LAYERWISE,
@@ -71,7 +71,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="layerwise_cycling",
-        path="learners.layerwise:LayerwiseDenseNetRegressor",
+        path="hierbench.learners.layerwise:LayerwiseDenseNetRegressor",
         summary="layer by layer, then twice more through the layers, each refitted to what those above leave",
         learns="hierarchy",
         source=_LAYERWISE,
@@ -84,7 +84,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="bfc1",
-        path="learners.layerwise:LayerwiseDenseNetRegressor",
+        path="hierbench.learners.layerwise:LayerwiseDenseNetRegressor",
         summary="layer by layer, the layer below the newest one going on to be trained: BFC-1",
         learns="hierarchy",
         source=_LAYERWISE,
@@ -97,7 +97,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="two_layer",
-        path="learners.two_layer:TwoLayerRegressor",
+        path="hierbench.learners.two_layer:TwoLayerRegressor",
         summary="two-layer net of generous width: z^degree (the target's) or ReLU activation",
         learns="adaptive features",
         source=_ALLEN_ZHU_LI + ", section on shallow nets",
@@ -109,7 +109,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="two_layer_quadratic",
-        path="learners.two_layer:TwoLayerRegressor",
+        path="hierbench.learners.two_layer:TwoLayerRegressor",
         summary="two-layer net of generous width with the square as activation: degree 2 at most",
         learns="adaptive features",
         source=_ALLEN_ZHU_LI + ", section on shallow nets",
@@ -121,7 +121,7 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="algorithm1",
-        path="learners.algorithm1:Algorithm1Regressor",
+        path="hierbench.learners.algorithm1:Algorithm1Regressor",
         summary="narrow and wide halves tied by distillation, levels on at loss plateaus, none ever frozen",
         learns="hierarchy",
         source=_ALLEN_ZHU_LI + ", Algorithm 1",

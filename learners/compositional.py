@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from hierbench.checks import one_of
 from torch import Tensor
 
-from learners.dual_activations import COSINE_DUALS
-from learners.infinite_width import RIDGES, InfiniteWidthKernel
-from learners.kernel_engine import Axis, Kernel
-from learners.kernel_ridge import KernelRegressor
-from learners.ntk_dual import depth_axis
-from learners.parameters import not_negative
+from hierbench.checks import one_of
+from hierbench.learners.dual_activations import COSINE_DUALS
+from hierbench.learners.infinite_width import RIDGES, InfiniteWidthKernel
+from hierbench.learners.kernel_engine import Axis, Kernel
+from hierbench.learners.kernel_ridge import KernelRegressor
+from hierbench.learners.ntk_dual import depth_axis
+from hierbench.learners.parameters import not_negative
 
 ACTIVATIONS = tuple(COSINE_DUALS)
 BIASES = Axis("bias", (0.0, 0.3, 1.0, 3.0), (0, 2))

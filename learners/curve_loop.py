@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.base import clone
 
-from learners.base import Curve, FittedCurve
+from hierbench.learners.base import Curve, FittedCurve
 
 
 class FitsCurvesOneByOne:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from hierbench.errors import refusal
 
-from learners.network import DenseNetwork
-from learners.parameters import integer_between, integer_or_none, is_integer
-from learners.sgd_estimator import SGDRegressorBase
+from hierbench.errors import refusal
+from hierbench.learners.network import DenseNetwork
+from hierbench.learners.parameters import integer_between, integer_or_none, is_integer
+from hierbench.learners.sgd_estimator import SGDRegressorBase
 
 
 class DenseNetRegressor(SGDRegressorBase):

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
-from learners.base import Curve, FitReport, FittedCurve
-from learners.dot_product_weights import LOG_RIDGE, Weights, WeightSearch
-from learners.kernel_engine import Axis, PrefixSolver, Solution
-from learners.kernel_ridge import FittedKernelCurve, KernelEstimator
-from learners.kernel_tuning import Fit, not_positive_definite
-from learners.parameters import integer_between
+from hierbench.learners.base import Curve, FitReport, FittedCurve
+from hierbench.learners.dot_product_weights import LOG_RIDGE, Weights, WeightSearch
+from hierbench.learners.kernel_engine import Axis, PrefixSolver, Solution
+from hierbench.learners.kernel_ridge import FittedKernelCurve, KernelEstimator
+from hierbench.learners.kernel_tuning import Fit, not_positive_definite
+from hierbench.learners.parameters import integer_between
 
 _STEPS = 3
 """Most decades that the ridge moves, at n, from where the descent has left it."""
@@ -50,8 +50,8 @@ class DotProductRegressor(KernelEstimator):
     On the sphere every rotation-invariant kernel that is a polynomial of degree P has this form
     (I. J. Schoenberg, *Positive definite functions on spheres*, Duke Math. J. 1942): whatever this learner
     cannot do, none of them can. All P + 1 weights and the ridge are chosen by closed-form leave-one-out,
-    by descent along its gradient (``learners.dot_product_weights``) on prefixes of doubling length, from
-    min(n, 1024) to min(n, 4096); then the ridge by leave-one-out at n. On the first prefix all kernels
+    by descent along its gradient (``hierbench.learners.dot_product_weights``) on prefixes of doubling length,
+    from min(n, 1024) to min(n, 4096); then the ridge by leave-one-out at n. On the first prefix all kernels
     that stop at some degree, with all degrees or those of its parity, compete for where the descent
     starts, and it takes at most 40 steps; on longer ones few of them, and at most 6 steps, or 2 beyond 2048.
 

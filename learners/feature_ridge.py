@@ -11,7 +11,7 @@ the first D_k features
 (D. M. Allen, *The relationship between variable selection and data augmentation*, Technometrics 1974).
 Where features are polynomials in the order of their degree, one factor so gives every lower degree.
 Phi^T Phi is summed along a curve; rows of Phi are made in blocks, and never all kept.
-Leave-one-out errors are averaged over the rows that ``learners.kernel_engine`` takes.
+Leave-one-out errors are averaged over the rows that ``hierbench.learners.kernel_engine`` takes.
 
 This is the form for fewer features than samples; otherwise the kernel matrix Phi Phi^T is the smaller one.
 """
@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from learners.kernel_engine import CHUNK, TIE, Axis, _tensor, tail
+from hierbench.learners.kernel_engine import CHUNK, TIE, Axis, _tensor, tail
 
 Features = Callable[[np.ndarray, int], Tensor]
 """``features(X, count)``: the first ``count`` features, (len(X), count) float64."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from learners.kernel_engine import _tensor
+from hierbench.learners.kernel_engine import _tensor
 
 _BLOCK = 1 << 15
 """Entries of a block of the kernel matrix: a recursion over six of these stays in the cache."""

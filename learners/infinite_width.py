@@ -8,8 +8,8 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from learners.dual_activations import DUALS
-from learners.kernel_engine import Axis
+from hierbench.learners.dual_activations import DUALS
+from hierbench.learners.kernel_engine import Axis
 
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-8, 1e2), every=4)
 DEPTHS = Axis("depth", (1.0, 2.0, 3.0, 4.0, 5.0), (0, 2, 4))

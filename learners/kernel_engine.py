@@ -15,7 +15,7 @@ Nothing may depend on a prefix that another prefix does not see: ridges are abso
 and the intercept is a constant added to the kernel, not the mean of the prefix. A constant c is a prior
 of variance c on the intercept; with c n well above the ridge it is not shrunk.
 
-Which kernel and ridge to use is the business of ``learners.kernel_tuning``.
+Which kernel and ridge to use is the business of ``hierbench.learners.kernel_tuning``.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from hierbench.errors import refusal
 from scipy.linalg import lapack
+
+from hierbench.errors import refusal
 
 Point = tuple[int, ...]
 """Indices into the values of the axes of a lattice; the last one is the ridge."""

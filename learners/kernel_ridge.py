@@ -10,15 +10,15 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from hierbench.checks import integer, one_of
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from learners import kernel_engine
-from learners.base import Curve, FittedCurve
-from learners.kernel_engine import Axis, Kernel
-from learners.kernel_tuning import Budget, Fit, fit_prefixes
-from learners.parameters import not_negative
+from hierbench.checks import integer, one_of
+from hierbench.learners import kernel_engine
+from hierbench.learners.base import Curve, FittedCurve
+from hierbench.learners.kernel_engine import Axis, Kernel
+from hierbench.learners.kernel_tuning import Budget, Fit, fit_prefixes
+from hierbench.learners.parameters import not_negative
 
 KERNELS = ("rbf", "laplace", "polynomial")
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-9, 1e1), every=4)
@@ -199,7 +199,7 @@ class KernelRidge(KernelRegressor):
 
     with d the number of features, so that features of unit variance make l = c = 1 a sensible scale at
     every d. C. Saunders, A. Gammerman, V. Vovk, *Ridge regression learning algorithm in dual variables*,
-    ICML 1998; for the tuning see ``learners.kernel_engine``.
+    ICML 1998; for the tuning see ``hierbench.learners.kernel_engine``.
 
     Parameters
     ----------

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from learners.base import FitReport
-from learners.kernel_engine import Axis, Kernel, Point, PrefixSolver, Solution, tail
+from hierbench.learners.base import FitReport
+from hierbench.learners.kernel_engine import Axis, Kernel, Point, PrefixSolver, Solution, tail
 
 
 @dataclasses.dataclass(frozen=True)

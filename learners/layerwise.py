@@ -7,13 +7,13 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
+
 from hierbench.checks import integer
 from hierbench.errors import refusal
-
-from learners.densenet import quadratic_densenet
-from learners.network import DenseNetwork, outputs_of
-from learners.sgd_engine import Job, Residuals, Schedule, Trained, train
-from learners.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps
+from hierbench.learners.densenet import quadratic_densenet
+from hierbench.learners.network import DenseNetwork, outputs_of
+from hierbench.learners.sgd_engine import Job, Residuals, Schedule, Trained, train
+from hierbench.learners.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps
 
 
 class LayerwiseDenseNetRegressor(SGDRegressorBase):

@@ -14,7 +14,7 @@ import math
 import numpy as np
 import torch
 
-from learners.kernel_engine import Axis
+from hierbench.learners.kernel_engine import Axis
 
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-7, 1e1), every=4)
 OFFSETS = Axis.geometric("offset", 1e-3, 1e3, per_decade=4, scan=(0.3, 6.0), every=4)
@@ -46,7 +46,7 @@ class LiftedKernel:
     def gram(
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
-        """Write the kernel matrix (learners.kernel_engine.Kernel)."""
+        """Write the kernel matrix (hierbench.learners.kernel_engine.Kernel)."""
         offset, mix = shape
         d = self.n_inputs
         B = A if B is None else B

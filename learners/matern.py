@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Sequence
 
 import torch
-from hierbench.errors import refusal
 
-from learners.kernel_engine import Axis, Kernel
-from learners.kernel_ridge import RIDGES, KernelRegressor, _squared_distances
-from learners.parameters import not_negative
+from hierbench.errors import refusal
+from hierbench.learners.kernel_engine import Axis, Kernel
+from hierbench.learners.kernel_ridge import RIDGES, KernelRegressor, _squared_distances
+from hierbench.learners.parameters import not_negative
 
 COEFFICIENTS = {
     0.5: (1.0,),
@@ -62,7 +62,7 @@ class MaternRegressor(KernelRegressor):
     where p is 1, 1 + r, 1 + r + r^2/3 or 1 + r + 2 r^2/5 + r^3/15 at nu = 1/2 (the Laplace kernel), 3/2,
     5/2, 7/2. Its reproducing space is a Sobolev space of order nu + d/2. M. L. Stein, *Interpolation of
     Spatial Data*, 1999; Rasmussen & Williams, *Gaussian Processes for Machine Learning*, 2006, eq. 4.16.
-    Smoothness, length scale and ridge are tuned by leave-one-out (``learners.kernel_tuning``).
+    Smoothness, length scale and ridge are tuned by leave-one-out (``hierbench.learners.kernel_tuning``).
 
     Parameters
     ----------

@@ -8,8 +8,8 @@ import math
 import numpy as np
 import torch
 
-from learners.kernel_engine import CHUNK, Axis, _tensor
-from learners.kernel_ridge import _squared_distances
+from hierbench.learners.kernel_engine import CHUNK, Axis, _tensor
+from hierbench.learners.kernel_ridge import _squared_distances
 
 LENGTH_SCALES = Axis.geometric("length_scale", 0.1, 100.0, per_decade=4, scan=(0.5, 20.0), every=2)
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-9, 1e1), every=4)
@@ -25,7 +25,7 @@ class ExponentKernel:
     def gram(
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
-        """Write the kernel matrix (learners.kernel_engine.Kernel)."""
+        """Write the kernel matrix (hierbench.learners.kernel_engine.Kernel)."""
         _squared_distances(A, A if B is None else B, A.shape[1] * shape[0] ** 2, out)
         out.neg_()
         if self.exponent == 1:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hierbench.checks import one_of
-
-from learners.infinite_width import BIASES, RIDGES, DenseKernel
-from learners.kernel_engine import Axis, Kernel
-from learners.kernel_ridge import KernelRegressor
-from learners.ntk_dual import depth_axis
-from learners.parameters import not_negative
+from hierbench.learners.infinite_width import BIASES, RIDGES, DenseKernel
+from hierbench.learners.kernel_engine import Axis, Kernel
+from hierbench.learners.kernel_ridge import KernelRegressor
+from hierbench.learners.ntk_dual import depth_axis
+from hierbench.learners.parameters import not_negative
 
 ACTIVATIONS = ("relu", "erf", "quadratic")
 
@@ -24,7 +23,8 @@ class NNGPRegressor(KernelRegressor):
         S_1 = (x.x' / d + bias^2) / (1 + bias^2)
         S_{l+1} = (E[phi(u) phi(v)] + bias^2) / (1 + bias^2)        (u, v) ~ N(0, S_l)
 
-    phi scaled to unit mean square on a standard Gaussian; closed forms in ``learners.dual_activations``.
+    phi scaled to unit mean square on a standard Gaussian; closed forms in
+    ``hierbench.learners.dual_activations``.
 
     Parameters
     ----------

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from learners.kernel_engine import Axis, Kernel
-from learners.kernel_ridge import KernelRegressor
-from learners.parameters import integers, not_negative
+from hierbench.learners.kernel_engine import Axis, Kernel
+from hierbench.learners.kernel_ridge import KernelRegressor
+from hierbench.learners.parameters import integers, not_negative
 
 BLOCK = 256
 """Rows and columns of a block of the kernel matrix; one shape, so that jax compiles once for each d."""
@@ -27,7 +27,7 @@ def _compiled_block() -> Callable[..., Any]:
     """NTK of a block of points, jitted once a process: f(A, B, depth, bias), depth and bias not static."""
     import jax
 
-    from learners.neural_tangents_compat import load
+    from hierbench.learners.neural_tangents_compat import load
 
     stax = load().stax
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from hierbench.checks import one_of
 from hierbench.errors import refusal
-
-from learners.infinite_width import BIASES, DEPTHS, RIDGES, DenseKernel, DenseNetKernel
-from learners.kernel_engine import Axis, Kernel
-from learners.kernel_ridge import KernelRegressor
-from learners.parameters import integers, not_negative
+from hierbench.learners.infinite_width import BIASES, DEPTHS, RIDGES, DenseKernel, DenseNetKernel
+from hierbench.learners.kernel_engine import Axis, Kernel
+from hierbench.learners.kernel_ridge import KernelRegressor
+from hierbench.learners.parameters import integers, not_negative
 
 SHARES = Axis("share", (0.1, 0.3, 0.5, 0.7, 0.9), (1, 3))
 
@@ -29,8 +28,8 @@ class DualNTKRegressor(KernelRegressor):
         S_{l+1}   = (E[phi(u) phi(v)] + bias^2) / c             (u, v) ~ N(0, S_l)
         T_{l+1}   = S_{l+1} + T_l E[phi'(u) phi'(v)] / c
 
-    A. Jacot, F. Gabriel, C. Hongler, arXiv 1806.07572; duals in ``learners.dual_activations``. The
-    quadratic activation makes a kernel of degree 2^depth in x.x'. ReLU is ``learners.ntk``.
+    A. Jacot, F. Gabriel, C. Hongler, arXiv 1806.07572; duals in ``hierbench.learners.dual_activations``. The
+    quadratic activation makes a kernel of degree 2^depth in x.x'. ReLU is ``hierbench.learners.ntk``.
 
     Parameters
     ----------
@@ -69,9 +68,10 @@ class DualNTKRegressor(KernelRegressor):
 class DenseNetNTKRegressor(KernelRegressor):
     """Kernel ridge regression with the NTK of the quadratic DenseNet itself, at infinite width.
 
-    The wiring is that of ``learners.network.DenseNetwork``: every level sees x and all levels below, and
-    the read-out sees all of them; the recursion is in ``learners.infinite_width.DenseNetKernel``. What
-    lazy training of the deep net of Allen-Zhu & Li (arXiv 2001.04413) would learn.
+    The wiring is that of ``hierbench.learners.network.DenseNetwork``: every level sees x and all levels
+    below, and the read-out sees all of them; the recursion is in
+    ``hierbench.learners.infinite_width.DenseNetKernel``. What lazy training of the deep net of Allen-Zhu & Li
+    (arXiv 2001.04413) would learn.
 
     Parameters
     ----------

@@ -11,15 +11,15 @@ import torch
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from learners.base import FitReport
-from learners.curve_loop import FitsCurvesOneByOne
-from learners.densenet import DenseNetRegressor
-from learners.generators import Purpose, generator
-from learners.kernel_engine import Axis, _tensor, predict
-from learners.kernel_ridge import KernelEstimator
-from learners.kernel_tuning import Budget, fit_prefixes
-from learners.network import DenseNetwork, outputs_of
-from learners.sgd_estimator import Scaling
+from hierbench.learners.base import FitReport
+from hierbench.learners.curve_loop import FitsCurvesOneByOne
+from hierbench.learners.densenet import DenseNetRegressor
+from hierbench.learners.generators import Purpose, generator
+from hierbench.learners.kernel_engine import Axis, _tensor, predict
+from hierbench.learners.kernel_ridge import KernelEstimator
+from hierbench.learners.kernel_tuning import Budget, fit_prefixes
+from hierbench.learners.network import DenseNetwork, outputs_of
+from hierbench.learners.sgd_estimator import Scaling
 
 BUDGET = Budget(scan=(1.0, 1), walk=(1.0, 1))
 """There is one kernel only: all ridges compete at n, since the best of a prefix tells little of it."""
@@ -102,12 +102,13 @@ class FiniteNTKRegressor(FitsCurvesOneByOne, KernelEstimator):
                 \sum_l \Bigl(1 + \sum_{j < l} h_j \cdot h_j'\Bigr) (\delta_l \cdot \delta_l'),
               \qquad \delta_l = \partial f / \partial z_l
 
-    f is the quadratic DenseNet of ``learners.densenet`` with the same depth and width, and with the initial
-    parameters that ``DenseNetRegressor`` starts from at the same ``random_state`` and size of the training
-    set; inputs and labels are put to zero mean and unit variance as there. This is what the net would learn
-    if training left its features as they are (lazy training: A. Jacot, F. Gabriel, C. Hongler, arXiv
-    1806.07572; L. Chizat, E. Oyallon, F. Bach, arXiv 1812.07956). No Jacobian is formed. The kernel is
-    divided by the mean of its diagonal; the ridge is tuned by leave-one-out (``learners.kernel_tuning``).
+    f is the quadratic DenseNet of ``hierbench.learners.densenet`` with the same depth and width, and with the
+    initial parameters that ``DenseNetRegressor`` starts from at the same ``random_state`` and size of the
+    training set; inputs and labels are put to zero mean and unit variance as there. This is what the net
+    would learn if training left its features as they are (lazy training: A. Jacot, F. Gabriel, C. Hongler,
+    arXiv 1806.07572; L. Chizat, E. Oyallon, F. Bach, arXiv 1812.07956). No Jacobian is formed. The kernel is
+    divided by the mean of its diagonal; the ridge is tuned by leave-one-out
+    (``hierbench.learners.kernel_tuning``).
 
     Parameters
     ----------

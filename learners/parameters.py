@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from hierbench import checks
 from hierbench.errors import refusal
 

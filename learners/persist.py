@@ -20,37 +20,37 @@ import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from learners import registry
+from hierbench.learners import registry
 
 FORMAT = 2
 """Format 1 had ``module:Class`` where 2 has the name of the class alone; both are read."""
 
-_PACKAGE = "learners."
+_PACKAGE = "hierbench.learners."
 
 PARTS: Mapping[str, str] = {
     path.rpartition(":")[2]: path
     for path in (
-        "learners.algorithm1_network:Algorithm1Network",
-        "learners.base:FitReport",
-        "learners.compositional:CompositionalKernel",
-        "learners.dot_product:DotProductKernel",
-        "learners.infinite_width:DenseKernel",
-        "learners.infinite_width:DenseNetKernel",
-        "learners.kernel_ridge:LaplaceKernel",
-        "learners.kernel_ridge:PolynomialKernel",
-        "learners.kernel_ridge:RBFKernel",
-        "learners.lifted_kernel:LiftedKernel",
-        "learners.matern:MaternKernel",
-        "learners.network:DenseNetwork",
-        "learners.ntk:NeuralTangentKernel",
-        "learners.ntk_finite:TangentKernel",
-        "learners.residual_network:ResidualNetwork",
-        "learners.second_moments:SpectralLevel",
-        "learners.sequential_fits:FoldFit",
-        "learners.sequential_fits:WeightedKernel",
-        "learners.sequential_kernels:Level",
-        "learners.sgd_estimator:ClassScaling",
-        "learners.sgd_estimator:Scaling",
+        "hierbench.learners.algorithm1_network:Algorithm1Network",
+        "hierbench.learners.base:FitReport",
+        "hierbench.learners.compositional:CompositionalKernel",
+        "hierbench.learners.dot_product:DotProductKernel",
+        "hierbench.learners.infinite_width:DenseKernel",
+        "hierbench.learners.infinite_width:DenseNetKernel",
+        "hierbench.learners.kernel_ridge:LaplaceKernel",
+        "hierbench.learners.kernel_ridge:PolynomialKernel",
+        "hierbench.learners.kernel_ridge:RBFKernel",
+        "hierbench.learners.lifted_kernel:LiftedKernel",
+        "hierbench.learners.matern:MaternKernel",
+        "hierbench.learners.network:DenseNetwork",
+        "hierbench.learners.ntk:NeuralTangentKernel",
+        "hierbench.learners.ntk_finite:TangentKernel",
+        "hierbench.learners.residual_network:ResidualNetwork",
+        "hierbench.learners.second_moments:SpectralLevel",
+        "hierbench.learners.sequential_fits:FoldFit",
+        "hierbench.learners.sequential_fits:WeightedKernel",
+        "hierbench.learners.sequential_kernels:Level",
+        "hierbench.learners.sgd_estimator:ClassScaling",
+        "hierbench.learners.sgd_estimator:Scaling",
     )
 }
 """What fitted learners are made of besides arrays, by class name: where it is in this version."""
@@ -113,7 +113,9 @@ def load(path: str | os.PathLike[str]) -> Any:
             }
         version, kind = header["format"], header["class"]
     except (zipfile.BadZipFile, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is no saved learner: save one with learners.persist.save") from error
+        raise ValueError(
+            f"{path} is no saved learner: save one with hierbench.learners.persist.save"
+        ) from error
     if version not in (1, FORMAT):
         raise ValueError(f"{path} has format {version}, this version reads 1 and {FORMAT}: save it anew")
     estimator = _class(kind)(**_restored(header["parameters"], arrays))

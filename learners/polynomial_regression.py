@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from hierbench.checks import integer
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from learners import feature_ridge, kernel_engine, kernel_tuning
-from learners.base import Curve, FitReport, FittedCurve
-from learners.hermite import HermiteFeatures, HermiteKernel, count
-from learners.kernel_engine import TIE, Axis
+from hierbench.checks import integer
+from hierbench.learners import feature_ridge, kernel_engine, kernel_tuning
+from hierbench.learners.base import Curve, FitReport, FittedCurve
+from hierbench.learners.hermite import HermiteFeatures, HermiteKernel, count
+from hierbench.learners.kernel_engine import TIE, Axis
 
 RIDGES = Axis.geometric("ridge", 1e-8, 1e10, per_decade=2, scan=(1e-8, 1e6), every=4)
 DECAYS = Axis("decay", (0.18, 0.25, 0.35, 0.5, 0.7, 1.0), (1, 3, 5))
@@ -45,10 +45,10 @@ class PolynomialRegressor(RegressorMixin, BaseEstimator):
     with h_m the Hermite polynomials of unit variance, orthonormal for Gaussian inputs: the same polynomials
     as the monomials span, in a basis that is well conditioned and gives the ridge its meaning. k = 1..degree,
     ridge and decay are chosen by exact leave-one-out. With more samples than features the equations are those
-    of the features, and one Cholesky factor serves every k (``learners.feature_ridge``); with fewer they are
-    those of the kernel matrix, whose entries Mehler's formula gives without any feature
-    (``learners.hermite``). A. E. Hoerl, R. W. Kennard, *Ridge regression*, Technometrics 1970; leave-one-out:
-    D. M. Allen, Technometrics 1974.
+    of the features, and one Cholesky factor serves every k (``hierbench.learners.feature_ridge``); with fewer
+    they are those of the kernel matrix, whose entries Mehler's formula gives without any feature
+    (``hierbench.learners.hermite``). A. E. Hoerl, R. W. Kennard, *Ridge regression*, Technometrics 1970;
+    leave-one-out: D. M. Allen, Technometrics 1974.
 
     Inputs are shifted and scaled to order one, by whole powers of two, from the first 64 rows: those
     that have mean zero and unit variance stay what they are.

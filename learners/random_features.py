@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from hierbench.checks import integer, one_of
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from learners import feature_ridge, kernel_engine, kernel_tuning
-from learners.base import Curve, FitReport, FittedCurve
-from learners.kernel_engine import Axis, _tensor
-from learners.parameters import not_negative
+from hierbench.checks import integer, one_of
+from hierbench.learners import feature_ridge, kernel_engine, kernel_tuning
+from hierbench.learners.base import Curve, FitReport, FittedCurve
+from hierbench.learners.kernel_engine import Axis, _tensor
+from hierbench.learners.parameters import not_negative
 
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-9, 1e3), every=4)
 SCALES = {
@@ -94,8 +94,8 @@ class RandomFeaturesRegressor(RegressorMixin, BaseEstimator):
     A. Rudi, L. Rosasco, arXiv 1602.04474.
 
     Scale s and ridge are tuned by leave-one-out: with up to D samples from the kernel matrix of the features
-    (``learners.kernel_tuning``); with more, the scale from that of the first D samples, the ridge from
-    all of them through the D x D equations (``learners.feature_ridge``).
+    (``hierbench.learners.kernel_tuning``); with more, the scale from that of the first D samples, the ridge
+    from all of them through the D x D equations (``hierbench.learners.feature_ridge``).
 
     Parameters
     ----------

@@ -9,9 +9,8 @@ from pathlib import PurePath
 from typing import Any
 
 from hierbench.errors import refusal, unknown
-
-from learners import catalogue_adaptive, catalogue_kernels, catalogue_nets
-from learners.base import Descriptor
+from hierbench.learners import catalogue_adaptive, catalogue_kernels, catalogue_nets
+from hierbench.learners.base import Descriptor
 
 LEARNERS: dict[str, Descriptor] = {
     d.name: d

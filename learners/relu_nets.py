@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from hierbench.checks import integer
 
-from learners.network import DenseNetwork
-from learners.parameters import integer_between
-from learners.sgd_estimator import SGDRegressorBase
+from hierbench.checks import integer
+from hierbench.learners.network import DenseNetwork
+from hierbench.learners.parameters import integer_between
+from hierbench.learners.sgd_estimator import SGDRegressorBase
 
 
 class ReLUMLPRegressor(SGDRegressorBase):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from learners.network import DenseNetwork
+from hierbench.learners.network import DenseNetwork
 
 
 @dataclasses.dataclass(frozen=True)

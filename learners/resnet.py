@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from learners.densenet import check_depth, checked_width
-from learners.parameters import integer_or_none
-from learners.residual_network import ResidualNetwork
-from learners.sgd_estimator import SGDRegressorBase
+from hierbench.learners.densenet import check_depth, checked_width
+from hierbench.learners.parameters import integer_or_none
+from hierbench.learners.residual_network import ResidualNetwork
+from hierbench.learners.sgd_estimator import SGDRegressorBase
 
 
 class ResNetRegressor(SGDRegressorBase):

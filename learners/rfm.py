@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from hierbench.errors import refusal
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from learners import kernel_engine
-from learners.base import FitReport
-from learners.curve_loop import FitsCurvesOneByOne
-from learners.kernel_engine import Axis
-from learners.kernel_tuning import Budget, Fit, fit_prefixes
-from learners.metric_kernel import LENGTH_SCALES, RIDGES, ExponentKernel, metric_of, metric_root
-from learners.parameters import integer_between, is_integer, not_negative
+from hierbench.errors import refusal
+from hierbench.learners import kernel_engine
+from hierbench.learners.base import FitReport
+from hierbench.learners.curve_loop import FitsCurvesOneByOne
+from hierbench.learners.kernel_engine import Axis
+from hierbench.learners.kernel_tuning import Budget, Fit, fit_prefixes
+from hierbench.learners.metric_kernel import LENGTH_SCALES, RIDGES, ExponentKernel, metric_of, metric_root
+from hierbench.learners.parameters import integer_between, is_integer, not_negative
 
 FIRST = Budget()
 """Tuning of the plain kernel, as of any other kernel regression."""

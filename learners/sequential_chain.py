@@ -9,9 +9,17 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from learners import kernel_engine
-from learners.kernel_tuning import Budget, Fit, fit_prefixes
-from learners.lifted_kernel import MIXES, NO_MIX, OFFSETS, RIDGES, LiftedKernel, quadratic_form, standardised
+from hierbench.learners import kernel_engine
+from hierbench.learners.kernel_tuning import Budget, Fit, fit_prefixes
+from hierbench.learners.lifted_kernel import (
+    MIXES,
+    NO_MIX,
+    OFFSETS,
+    RIDGES,
+    LiftedKernel,
+    quadratic_form,
+    standardised,
+)
 
 BUDGET = Budget(scan=(1 / 8, 256), walk=(1 / 3, 512), starts=1, walk_points=12, finalists=1, drift=1)
 """Tuning of one level's kernel for one number of directions."""

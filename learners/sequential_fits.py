@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from hierbench.checks import integer
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from learners import kernel_engine
-from learners.base import FitReport
-from learners.curve_loop import FitsCurvesOneByOne
-from learners.kernel_engine import Axis
-from learners.kernel_ridge import PolynomialKernel, RBFKernel
-from learners.kernel_tuning import Budget, Fit, fit_prefixes
-from learners.lifted_kernel import OFFSETS, RIDGES, column_spread
-from learners.parameters import integers
+from hierbench.checks import integer
+from hierbench.learners import kernel_engine
+from hierbench.learners.base import FitReport
+from hierbench.learners.curve_loop import FitsCurvesOneByOne
+from hierbench.learners.kernel_engine import Axis
+from hierbench.learners.kernel_ridge import PolynomialKernel, RBFKernel
+from hierbench.learners.kernel_tuning import Budget, Fit, fit_prefixes
+from hierbench.learners.lifted_kernel import OFFSETS, RIDGES, column_spread
+from hierbench.learners.parameters import integers
 
 BUDGET = Budget(scan=(1 / 8, 256), walk=(1 / 3, 512), starts=1, walk_points=10, finalists=1, drift=1)
 LENGTH_SCALES = Axis.geometric("length_scale", 0.1, 100.0, per_decade=4, scan=(0.5, 10.0), every=3)
@@ -42,7 +42,7 @@ class WeightedKernel:
     def gram(
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
-        """Write the kernel matrix (learners.kernel_engine.Kernel)."""
+        """Write the kernel matrix (hierbench.learners.kernel_engine.Kernel)."""
         scales = torch.ones(A.shape[1], dtype=A.dtype)
         scales[self.n_inputs :] = (shape[1] * self.n_inputs) ** 0.5
         self.inner.gram(A * scales, None if B is None else B * scales, shape[:1], out)

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from hierbench.checks import integer
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from learners import kernel_engine
-from learners.base import FitReport
-from learners.curve_loop import FitsCurvesOneByOne
-from learners.lifted_kernel import LiftedKernel, column_spread, standardised
-from learners.parameters import integer_or_none, integers
-from learners.sequential_chain import Chain, Found, Work, leading, tuned
+from hierbench.checks import integer
+from hierbench.learners import kernel_engine
+from hierbench.learners.base import FitReport
+from hierbench.learners.curve_loop import FitsCurvesOneByOne
+from hierbench.learners.lifted_kernel import LiftedKernel, column_spread, standardised
+from hierbench.learners.parameters import integer_or_none, integers
+from hierbench.learners.sequential_chain import Chain, Found, Work, leading, tuned
 
 SCOUT = (1 / 3, 512)
 """Share of the rows, and at least how many, on which the kernel is tuned for every r in the running."""

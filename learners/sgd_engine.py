@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from learners.network import DenseNetwork
+from hierbench.learners.network import DenseNetwork
 
 CHUNK = 64
 """Steps whose minibatches are drawn together."""

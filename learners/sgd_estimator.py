@@ -11,17 +11,17 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from hierbench.checks import integer, one_of
-from hierbench.errors import refusal
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from learners.base import Curve, FitReport, FittedCurve, TraceCallback, steps_law
-from learners.generators import Purpose, generator
-from learners.network import DenseNetwork, outputs_of
-from learners.parameters import KeepsParameters, integer_or_none, share
-from learners.sgd_engine import (
+from hierbench.checks import integer, one_of
+from hierbench.errors import refusal
+from hierbench.learners.base import Curve, FitReport, FittedCurve, TraceCallback, steps_law
+from hierbench.learners.generators import Purpose, generator
+from hierbench.learners.network import DenseNetwork, outputs_of
+from hierbench.learners.parameters import KeepsParameters, integer_or_none, share
+from hierbench.learners.sgd_engine import (
     FreshSamples,
     Job,
     Sampler,
@@ -201,7 +201,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def fit_curves(self, curves: Sequence[Curve], callback: TraceCallback | None = None) -> list[FittedCurve]:
-        """Train every size of every curve, as one batched model (see learners.base)."""
+        """Train every size of every curve, as one batched model (see hierbench.learners.base)."""
         self._check_parameters()
         network = self._network(curves[0].X.shape[1])
         return _Block(self, network, curves, callback).train()

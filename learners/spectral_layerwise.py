@@ -7,17 +7,17 @@ import math
 from typing import Any
 
 import numpy as np
-from hierbench.checks import integer
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from learners.base import FitReport
-from learners.curve_loop import FitsCurvesOneByOne
-from learners.hermite import count
-from learners.lifted_kernel import products
-from learners.parameters import integer_or_none
-from learners.polynomial_regression import PolynomialRegressor
-from learners.second_moments import SpectralLevel, spectral_level
+from hierbench.checks import integer
+from hierbench.learners.base import FitReport
+from hierbench.learners.curve_loop import FitsCurvesOneByOne
+from hierbench.learners.hermite import count
+from hierbench.learners.lifted_kernel import products
+from hierbench.learners.parameters import integer_or_none
+from hierbench.learners.polynomial_regression import PolynomialRegressor
+from hierbench.learners.second_moments import SpectralLevel, spectral_level
 
 HELD = 4
 """Every so manieth row is held out while ranks are chosen."""

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from learners.base import Curve, FitsCurves
+from hierbench.learners.base import Curve, FitsCurves
 
 
 class LearnerContract(abc.ABC):
@@ -139,7 +139,7 @@ class LearnerContract(abc.ABC):
         """Hold a learner of this package to what a file keeps of it."""
         if not self.saved:
             raise unittest.SkipTest("only learners of this package are saved")
-        from learners import persist
+        from hierbench.learners import persist
 
         X, y = self.data(60)
         learner = self.create().fit(X, y)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+
 from hierbench.checks import integer, one_of
 from hierbench.errors import refusal
-
-from learners.network import ACTIVATIONS, DenseNetwork
-from learners.parameters import integer_between
-from learners.sgd_estimator import SGDRegressorBase
+from hierbench.learners.network import ACTIVATIONS, DenseNetwork
+from hierbench.learners.parameters import integer_between
+from hierbench.learners.sgd_estimator import SGDRegressorBase
 
 
 class TwoLayerRegressor(SGDRegressorBase):

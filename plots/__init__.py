@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from plots.data import FigureData
+from hierbench.plots.data import FigureData
 
 __all__ = ["FigureData", "write_figures"]
 
@@ -17,9 +17,9 @@ def write_figures(data: FigureData, out_dir: Path) -> list[Path]:
     each only once its successor is complete.
     """
     # matplotlib is slow to import, and most commands draw nothing
-    from plots.error_curves import error_against_d, error_against_n
-    from plots.n_star import n_star_against_d
-    from plots.style import FigureWriter, figure_style
+    from hierbench.plots.error_curves import error_against_d, error_against_n
+    from hierbench.plots.n_star import n_star_against_d
+    from hierbench.plots.style import FigureWriter, figure_style
 
     with figure_style():
         writer = FigureWriter(Path(out_dir), data.provenance)

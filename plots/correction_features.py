@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.data import Measured
-from plots.style import PAGE_WIDTH
+from hierbench.plots.data import Measured
+from hierbench.plots.style import PAGE_WIDTH
 
 REGULARISATIONS = {
     "sphere": "norm fixed",

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.data import Measured
-from plots.style import PAGE_WIDTH, legend_entry
+from hierbench.plots.data import Measured
+from hierbench.plots.style import PAGE_WIDTH, legend_entry
 
 PATHS = {
     "common": ("level 1 alone", "0.3", "-"),

@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.data import Measured
-from plots.style import PAGE_WIDTH, legend_entry
+from hierbench.plots.data import Measured
+from hierbench.plots.style import PAGE_WIDTH, legend_entry
 
 SUCCESS = 1e-3
 _COLORS = mpl.colormaps["RdYlBu_r"].with_extremes(bad="0.9")

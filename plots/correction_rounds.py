@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from plots.data import Measured
-from plots.style import PAGE_WIDTH, legend_entry
+from hierbench.plots.data import Measured
+from hierbench.plots.style import PAGE_WIDTH, legend_entry
 
 ROUNDING = 1e-13
 """Amplitudes below this are rounding errors."""

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from plots.correction_rounds import LEVEL_COLORS
-from plots.data import Measured
-from plots.style import PAGE_WIDTH, legend_entry
+from hierbench.plots.correction_rounds import LEVEL_COLORS
+from hierbench.plots.data import Measured
+from hierbench.plots.style import PAGE_WIDTH, legend_entry
 
 _ALONE = "0.45"
 _RIVALS = {

@@ -13,8 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from plots.data import CurvePoint, FigureData, KernelFloor
-from plots.style import PAGE_WIDTH, Look, dimension_axis, dodges, legend_entry, looks, n_columns, text
+from hierbench.plots.data import CurvePoint, FigureData, KernelFloor
+from hierbench.plots.style import (
+    PAGE_WIDTH,
+    Look,
+    dimension_axis,
+    dodges,
+    legend_entry,
+    looks,
+    n_columns,
+    text,
+)
 
 _LOST = ("diverged", "failed", "timeout")
 _QUARTILES_FROM = 8  # replicates; with fewer, quartiles are hardly more than the range

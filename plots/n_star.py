@@ -11,8 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path as MarkerPath
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from plots.data import EpsilonPanel, FigureData, NStarPoint
-from plots.style import PAGE_WIDTH, Look, dimension_axis, dodges, legend_entry, looks, n_columns, text
+from hierbench.plots.data import EpsilonPanel, FigureData, NStarPoint
+from hierbench.plots.style import (
+    PAGE_WIDTH,
+    Look,
+    dimension_axis,
+    dodges,
+    legend_entry,
+    looks,
+    n_columns,
+    text,
+)
 
 _REFERENCE_SLOPES = (1, 2, 4)
 

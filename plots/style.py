@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from plots.data import Provenance
+from hierbench.plots.data import Provenance
 
 PAGE_WIDTH = 6.9  # inches, two columns of a paper
 STYLE_FILE = Path(__file__).with_name("hierbench.mplstyle")

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
-from hierbench.errors import refusal
 
-from targets.orthogonal import MAX_DEGREE, Univariate
+from hierbench.errors import refusal
+from hierbench.targets.orthogonal import MAX_DEGREE, Univariate
 
 MAX_PAIRS = 4_500_000
 """Largest number of pairs of terms that a product may form (about 2 s and 0.3 GB)."""

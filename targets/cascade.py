@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from targets.algebra import Polynomial, mapped, merged, trimmed
+from hierbench.targets.algebra import Polynomial, mapped, merged, trimmed
 
 CHUNK = 2048
 """Rows evaluated at a time. The last chunk is padded to this size, so that BLAS treats a row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from targets.spec import FamilySpec
+from hierbench.targets.spec import FamilySpec
 
 _ALLEN_ZHU_LI = "Allen-Zhu & Li, Backward Feature Correction, arXiv 2001.04413"
 
@@ -13,7 +13,7 @@ _REFUSED = {
 SPECS = (
     FamilySpec(
         name="projected",
-        path="targets.projected:Projected",
+        path="hierbench.targets.projected:Projected",
         summary="quadratic DenseNet on a hidden projection (multi-index for fixed width)",
         formula="s_1 = W_1 x, s_l = sum_j W_lj h_j, h_l = std(s_l^2), y ~ sum_l alpha^(l-1) Sum(h_l)",
         source=_ALLEN_ZHU_LI + " (form of the talk, levels normalised)",
@@ -22,7 +22,7 @@ SPECS = (
     ),
     FamilySpec(
         name="squares",
-        path="targets.squares:Squares",
+        path="hierbench.targets.squares:Squares",
         summary="quadratic DenseNet over the squares of all rotated coordinates",
         formula="s_1 = Q x, s_l = sum_j W_lj h_j, h_l = std(s_l^2), y ~ sum_(l>=2) alpha^(l-2) Sum(h_l)",
         source=_ALLEN_ZHU_LI + " (levels normalised)",
@@ -31,7 +31,7 @@ SPECS = (
     ),
     FamilySpec(
         name="worked-example-1",
-        path="targets.worked_examples:WorkedExample1",
+        path="hierbench.targets.worked_examples:WorkedExample1",
         summary="the first level is known up to a rotation only: cured by over-parameterisation",
         formula="y ~ x_1^2 + x_2^2 + a (x_1^4 + x_2^4)",
         source=_ALLEN_ZHU_LI + ", example of the talk",
@@ -40,7 +40,7 @@ SPECS = (
     ),
     FamilySpec(
         name="worked-example-2",
-        path="targets.worked_examples:WorkedExample2",
+        path="hierbench.targets.worked_examples:WorkedExample2",
         summary="two levels with a skip, in the talk to show over-fitting to higher-level signal",
         formula="y ~ x_1^2 + x_2^2 + a ((x_1^2 + x_3)^2 + (x_2^2 + x_4)^2)",
         source=_ALLEN_ZHU_LI + ", example of the talk",

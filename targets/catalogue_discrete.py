@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from targets.spec import FamilySpec
+from hierbench.targets.spec import FamilySpec
 
 _DEPENDENT = {"mixture": "its coordinates are dependent, so that monomials of them are not orthogonal"}
 
 SPECS: tuple[FamilySpec, ...] = (
     FamilySpec(
         name="staircase",
-        path="targets.staircase:Staircase",
+        path="hierbench.targets.staircase:Staircase",
         summary="each monomial is the one before times new coordinates, and shows the way to the next",
         formula="y ~ sum_(l<=levels) t_1 t_2 ... t_(l leap), t = x or rotated",
         source="Abbe et al., The staircase property, arXiv 2108.10573; leaps: arXiv 2302.11055",
@@ -18,7 +18,7 @@ SPECS: tuple[FamilySpec, ...] = (
     ),
     FamilySpec(
         name="merged-staircase",
-        path="targets.merged_staircase:MergedStaircase",
+        path="hierbench.targets.merged_staircase:MergedStaircase",
         summary="weighted sum of chosen monomials: merged staircases and functions of larger leap",
         formula="y ~ sum_i w_i prod_(j in S_i) x_j, or of He_(p_ij)(x_j) for Gaussian inputs",
         source="Abbe, Boix-Adsera & Misiakiewicz, arXiv 2202.08658; leap: arXiv 2302.11055",
@@ -27,7 +27,7 @@ SPECS: tuple[FamilySpec, ...] = (
     ),
     FamilySpec(
         name="parity",
-        path="targets.parity:Parity",
+        path="hierbench.targets.parity:Parity",
         summary="product of k unknown coordinates: nothing of lower degree shows the way",
         formula="y ~ prod_(i in S) x_i, |S| = k",
         source="Kearns, J. ACM 45 (1998); in this form Abbe et al., arXiv 2302.11055",
@@ -36,7 +36,7 @@ SPECS: tuple[FamilySpec, ...] = (
     ),
     FamilySpec(
         name="random-hierarchy",
-        path="targets.random_hierarchy:RandomHierarchy",
+        path="hierbench.targets.random_hierarchy:RandomHierarchy",
         summary="Random Hierarchy Model: the class of a sentence of a random grammar, leaves one-hot",
         formula="class -> s symbols -> ... -> s^L leaves, m rules a symbol; y = score of class; d = v s^L",
         source="Cagnetta, Petrini, Tomasini, Favero & Wyart, Phys. Rev. X 14 (2024), arXiv 2307.02129",

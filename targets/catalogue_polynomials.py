@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from targets.spec import FamilySpec
+from hierbench.targets.spec import FamilySpec
 
 _REASON = "its projections are not Gaussian, so that the Hermite polynomials are not its parts by degree"
 _NOT_HERMITE = {"mixture": _REASON, "cube": _REASON, "hypercube": _REASON}
@@ -12,7 +12,7 @@ _DANDI = "Dandi, Pesce, Zdeborova & Krzakala, arXiv 2502.13961"
 SPECS: tuple[FamilySpec, ...] = (
     FamilySpec(
         name="sparse-direction",
-        path="targets.sparse_direction:SparseDirection",
+        path="hierbench.targets.sparse_direction:SparseDirection",
         summary="power of one projection, or its Hermite twin: lower-bound class of kernels",
         formula="y ~ <w, x>^p, or He_p(<w, x>) / sqrt(p!); w has few entries +-1/sqrt(sparsity)",
         source="Allen-Zhu & Li, arXiv 2001.04413; Ghorbani et al., Ann. Statist. 49, 2021",
@@ -20,7 +20,7 @@ SPECS: tuple[FamilySpec, ...] = (
     ),
     FamilySpec(
         name="single-index",
-        path="targets.single_index:SingleIndex",
+        path="hierbench.targets.single_index:SingleIndex",
         summary="Hermite polynomial of one projection with chosen information exponent",
         formula="y = sum_(j=k*..D) +-sqrt(share_j) He_j(<w, x>) / sqrt(j!), share_j ~ decay^(j - k*)",
         source="Ben Arous, Gheissari & Jagannath, JMLR 22, 2021",
@@ -29,7 +29,7 @@ SPECS: tuple[FamilySpec, ...] = (
     ),
     FamilySpec(
         name="multi-index",
-        path="targets.multi_index:MultiIndex",
+        path="hierbench.targets.multi_index:MultiIndex",
         summary="random Hermite polynomial of r projections with chosen information exponent",
         formula="y = sum_(j=k*..D) sqrt(share_j) <C_j, He_j(V x)>, share_j ~ decay^(j - k*), C_j Haar",
         source="Abbe, Boix-Adsera & Misiakiewicz, arXiv 2302.11055 (Gaussian class)",
@@ -38,7 +38,7 @@ SPECS: tuple[FamilySpec, ...] = (
     ),
     FamilySpec(
         name="hierarchical-polynomial",
-        path="targets.hierarchical_polynomial:HierarchicalPolynomial",
+        path="hierbench.targets.hierarchical_polynomial:HierarchicalPolynomial",
         summary="polynomial of one degree-k feature over many directions",
         formula="p = sum_(i<=r) lambda_i He_k(<v_i, x>) / c, y ~ g(p), g of degree q",
         source="Wang, Nichani & Lee, arXiv 2311.13774",
@@ -47,7 +47,7 @@ SPECS: tuple[FamilySpec, ...] = (
     ),
     FamilySpec(
         name="quadratic-features",
-        path="targets.quadratic_features:QuadraticFeatures",
+        path="hierbench.targets.quadratic_features:QuadraticFeatures",
         summary="random polynomial of r random quadratic forms of full rank",
         formula="s_i ~ x^T A_i x, y ~ g(s_1, ..., s_r), g of degree q",
         source="Fu, Wang, Nichani & Lee, arXiv 2411.17201",
@@ -55,7 +55,7 @@ SPECS: tuple[FamilySpec, ...] = (
     ),
     FamilySpec(
         name="sight",
-        path="targets.sight:Sight",
+        path="hierbench.targets.sight:Sight",
         summary="single-index Gaussian hierarchical target: link of one feature of d^epsilon projections",
         formula="y ~ g(a^T P(W x) / c), P = He_e + ... + He_k, W of round(d^epsilon) orthonormal rows",
         source=_DANDI,
@@ -64,7 +64,7 @@ SPECS: tuple[FamilySpec, ...] = (
     ),
     FamilySpec(
         name="might",
-        path="targets.might:Might",
+        path="hierbench.targets.might:Might",
         summary="multi-index Gaussian hierarchical target: r features over trees, shallow or deep",
         formula="h_0 = W x, h_l = block sums of a_l P(h_(l-1)), y ~ g(h_L), g of degree q in r features",
         source=_DANDI,

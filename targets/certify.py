@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from targets.base import Certificate, Estimate
-from targets.inputs import InputLaw
-from targets.measures import Measure
-from targets.sampling import batches, jackknife
-from targets.spectrum import Spectrum
-from targets.stability import sampled_shares
+from hierbench.targets.base import Certificate, Estimate
+from hierbench.targets.inputs import InputLaw
+from hierbench.targets.measures import Measure
+from hierbench.targets.sampling import batches, jackknife
+from hierbench.targets.spectrum import Spectrum
+from hierbench.targets.stability import sampled_shares
 
 MOMENT_SAMPLES = 2**20
 SCALE_SAMPLES = 2**22

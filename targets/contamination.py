@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from targets.algebra import Polynomial, TooManyTermsError, mapped, merged
-from targets.base import Estimate
-from targets.measures import Measure, Sphere
-from targets.sampling import BATCH, batches, jackknife
+from hierbench.targets.algebra import Polynomial, TooManyTermsError, mapped, merged
+from hierbench.targets.base import Estimate
+from hierbench.targets.measures import Measure, Sphere
+from hierbench.targets.sampling import BATCH, batches, jackknife
 
 MAX_PRODUCTS = 1000
 """Largest number of products u_i u_j in a least-squares problem."""

@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+
 from hierbench.checks import integer, is_real, one_of, real, scale
 from hierbench.errors import refusal
-
-from targets.base import Certificate
-from targets.cascade import Cascade
-from targets.certify import Model, certify, condition_numbers
-from targets.level_contamination import contaminations
-from targets.normalise import Blueprint, Constants, Normalised, normalise
-from targets.polynomial import InputTarget
+from hierbench.targets.base import Certificate
+from hierbench.targets.cascade import Cascade
+from hierbench.targets.certify import Model, certify, condition_numbers
+from hierbench.targets.level_contamination import contaminations
+from hierbench.targets.normalise import Blueprint, Constants, Normalised, normalise
+from hierbench.targets.polynomial import InputTarget
 
 MAX_DEPTH = 4
 MAX_KAPPA = 1e6

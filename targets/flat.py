@@ -7,13 +7,13 @@ import functools
 import math
 
 import numpy as np
-from hierbench.errors import refusal
 
-from targets.base import Certificate, Estimate, rows_of
-from targets.inputs import Gaussian, UniformSphere
-from targets.ridge import ridge, ridge_gram
-from targets.weights import stream
-from targets.wrapper import Wrapper, padded_chunks, require_real, sampled_kurtosis
+from hierbench.errors import refusal
+from hierbench.targets.base import Certificate, Estimate, rows_of
+from hierbench.targets.inputs import Gaussian, UniformSphere
+from hierbench.targets.ridge import ridge, ridge_gram
+from hierbench.targets.weights import stream
+from hierbench.targets.wrapper import Wrapper, padded_chunks, require_real, sampled_kurtosis
 
 _STREAM, _KURTOSIS = 2100, 213
 DIRECTIONS_PER_INPUT = 4
@@ -29,7 +29,7 @@ class Flat(Wrapper):
 
     with c_pi Gaussian, v_pi uniform on the sphere, both fresh for every p, and h_p the
     orthonormal Hermite polynomial (Gaussian inputs, whitened) or zonal harmonic (sphere) of
-    degree p. Var Q_p = sum_ij c_pi c_pj P_p(<v_pi, v_pj>) exactly, see ``targets.ridge``, so
+    degree p. Var Q_p = sum_ij c_pi c_pj P_p(<v_pi, v_pj>) exactly, see ``hierbench.targets.ridge``, so
     that the shares are those asked for, exactly. A kernel finds it as hard as the original;
     whoever lives on the hierarchy finds it harder. There are no hidden features.
 

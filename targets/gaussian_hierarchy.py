@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
+
 from hierbench.checks import flag, integer
 from hierbench.errors import refusal
-
-from targets.algebra import Polynomial, mapped, merged
-from targets.harmonics import (
+from hierbench.targets.algebra import Polynomial, mapped, merged
+from hierbench.targets.harmonics import (
     NOT_HERMITE,
     linear_forms,
     monic,
@@ -21,8 +21,8 @@ from targets.harmonics import (
     whitened,
     zonal_correlation,
 )
-from targets.inputs import Gaussian, InputLaw
-from targets.links import (
+from hierbench.targets.inputs import Gaussian, InputLaw
+from hierbench.targets.links import (
     MAX_TARGET_DEGREE,
     Link,
     bounded,
@@ -30,8 +30,8 @@ from targets.links import (
     decay_of_shares,
     random_link,
 )
-from targets.polynomial import PolynomialTarget
-from targets.weights import haar, stream
+from hierbench.targets.polynomial import PolynomialTarget
+from hierbench.targets.weights import haar, stream
 
 
 class GaussianHierarchy(PolynomialTarget):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from hierbench.errors import refusal
 
-from targets.algebra import Polynomial, laplacian, mapped, merged
-from targets.inputs import Gaussian, InputLaw
+from hierbench.errors import refusal
+from hierbench.targets.algebra import Polynomial, laplacian, mapped, merged
+from hierbench.targets.inputs import Gaussian, InputLaw
 
 _REASON = "its projections are not Gaussian, so that the Hermite polynomials are not its parts by degree"
 NOT_HERMITE: Mapping[str, str] = {"mixture": _REASON, "cube": _REASON, "hypercube": _REASON}

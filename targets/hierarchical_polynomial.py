@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-from hierbench.checks import integer
 
-from targets.algebra import Polynomial, mapped, merged
-from targets.harmonics import (
+from hierbench.checks import integer
+from hierbench.targets.algebra import Polynomial, mapped, merged
+from hierbench.targets.harmonics import (
     NOT_HERMITE,
     linear_forms,
     monic,
@@ -20,9 +20,9 @@ from targets.harmonics import (
     whitened,
     zonal_correlation,
 )
-from targets.links import MAX_TARGET_DEGREE, Link, bounded, decay_of_shares, random_link
-from targets.polynomial import PolynomialTarget
-from targets.weights import haar, stream
+from hierbench.targets.links import MAX_TARGET_DEGREE, Link, bounded, decay_of_shares, random_link
+from hierbench.targets.polynomial import PolynomialTarget
+from hierbench.targets.weights import haar, stream
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-from hierbench.checks import integer
 
-from targets.algebra import Polynomial
-from targets.harmonics import NOT_HERMITE, linear_forms, whitened
-from targets.links import (
+from hierbench.checks import integer
+from hierbench.targets.algebra import Polynomial
+from hierbench.targets.harmonics import NOT_HERMITE, linear_forms, whitened
+from hierbench.targets.links import (
     MAX_TARGET_DEGREE,
     Link,
     bounded,
@@ -21,8 +21,8 @@ from targets.links import (
     decay_of_shares,
     random_link,
 )
-from targets.polynomial import PolynomialTarget
-from targets.weights import haar, stream
+from hierbench.targets.polynomial import PolynomialTarget
+from hierbench.targets.weights import haar, stream
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,11 +9,11 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from hierbench.errors import refusal, unknown
 
-from targets.measures import Measure, Product, Sphere
-from targets.orthogonal import HERMITE, LEGENDRE, TWO_POINT, two_gaussians, two_points
-from targets.weights import haar, stream
+from hierbench.errors import refusal, unknown
+from hierbench.targets.measures import Measure, Product, Sphere
+from hierbench.targets.orthogonal import HERMITE, LEGENDRE, TWO_POINT, two_gaussians, two_points
+from hierbench.targets.weights import haar, stream
 
 LAWS = ("gaussian", "mixture", "cube", "sphere", "hypercube")
 _COVARIANCE, _DIRECTION = 1000, 1001  # streams of a target's seed, past those of any weight block

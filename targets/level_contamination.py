@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from targets.algebra import Polynomial, TooManyTermsError, mapped, merged
-from targets.base import Estimate
-from targets.contamination import (
+from hierbench.targets.algebra import Polynomial, TooManyTermsError, mapped, merged
+from hierbench.targets.base import Estimate
+from hierbench.targets.contamination import (
     MAX_SAMPLED_PRODUCTS,
     FeaturesAndRest,
     exact_sine,
@@ -15,9 +15,9 @@ from targets.contamination import (
     sampled_independent_sine,
     subspace_sine,
 )
-from targets.measures import Product, Sphere
-from targets.normalise import Blueprint, Normalised
-from targets.sampling import batches
+from hierbench.targets.measures import Product, Sphere
+from hierbench.targets.normalise import Blueprint, Normalised
+from hierbench.targets.sampling import batches
 
 SAMPLES = 2**20
 _STREAM = 106

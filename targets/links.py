@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from hierbench.checks import is_real, real
 from hierbench.errors import refusal
-
-from targets.algebra import Polynomial, TooManyTermsError, mapped, merged
-from targets.harmonics import part_of_degree
-from targets.inputs import Gaussian, InputLaw
-from targets.measures import Product, Sphere
-from targets.orthogonal import HERMITE
-from targets.weights import stream
+from hierbench.targets.algebra import Polynomial, TooManyTermsError, mapped, merged
+from hierbench.targets.harmonics import part_of_degree
+from hierbench.targets.inputs import Gaussian, InputLaw
+from hierbench.targets.measures import Product, Sphere
+from hierbench.targets.orthogonal import HERMITE
+from hierbench.targets.weights import stream
 
 MAX_TARGET_DEGREE = 16
 """Degree of a label; beyond it float64 and the tails of the label leave nothing to measure."""

@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
-from targets.algebra import Polynomial, ProductSeries, Series, SphereSeries, require_degree
-from targets.orthogonal import HERMITE, Univariate
+from hierbench.targets.algebra import Polynomial, ProductSeries, Series, SphereSeries, require_degree
+from hierbench.targets.orthogonal import HERMITE, Univariate
 
 
 class Measure(abc.ABC):

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from hierbench.checks import integer, is_real, scale
 from hierbench.errors import refusal
-
-from targets.monomials import Monomial, MonomialTarget, leap_levels, leap_of
+from hierbench.targets.monomials import Monomial, MonomialTarget, leap_levels, leap_of
 
 MAX_POWER = 16
 """Of a Hermite factor: the square of the label stays in reach of the expansions."""

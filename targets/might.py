@@ -6,10 +6,9 @@ import dataclasses
 from itertools import pairwise
 
 from hierbench.errors import refusal
-
-from targets.gaussian_hierarchy import GaussianHierarchy
-from targets.links import bounded
-from targets.sight import exponent
+from hierbench.targets.gaussian_hierarchy import GaussianHierarchy
+from hierbench.targets.links import bounded
+from hierbench.targets.sight import exponent
 
 
 @dataclasses.dataclass(frozen=True)

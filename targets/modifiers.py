@@ -14,7 +14,7 @@ from hierbench.checks import flag, integer, is_real, one_of, real, scale
 from hierbench.errors import refusal
 
 if TYPE_CHECKING:
-    from targets.base import Target
+    from hierbench.targets.base import Target
 
 CONTROLS = ("none", "flat", "shuffled", "rerandomised")
 
@@ -74,19 +74,19 @@ def modified(build: Callable[[int], Target], d: int, modifiers: Mapping[str, Any
     target = _beside_x_0(build, d) if classify else build(d)
     target = _controlled(target, control)
     if remainder > 0:
-        from targets.remainder import WithRemainder
+        from hierbench.targets.remainder import WithRemainder
 
         target = WithRemainder(target, remainder)
     if classify:
-        from targets.sign import Sign
+        from hierbench.targets.sign import Sign
 
         target = Sign(target, offset, margin, noise)
     elif noise > 0:
-        from targets.noise import Noisy
+        from hierbench.targets.noise import Noisy
 
         target = Noisy(target, noise)
     if control == "shuffled":
-        from targets.shuffled import Shuffled
+        from hierbench.targets.shuffled import Shuffled
 
         target = Shuffled(target)
     return target
@@ -102,12 +102,12 @@ def _beside_x_0(build: Callable[[int], Target], d: int) -> Target:
 
 def _controlled(target: Target, control: str) -> Target:
     if control == "flat":
-        from targets.flat import Flat
+        from hierbench.targets.flat import Flat
 
         return Flat(target)
     if control == "rerandomised":
-        from targets.family import Hierarchy
-        from targets.rerandomised import Rerandomised
+        from hierbench.targets.family import Hierarchy
+        from hierbench.targets.rerandomised import Rerandomised
 
         if not isinstance(target, Hierarchy):
             allowed = ", ".join(c for c in CONTROLS if c != control) + " for this family"

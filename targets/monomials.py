@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
-from hierbench.errors import refusal
 
-from targets.algebra import Polynomial, mapped, merged
-from targets.polynomial import PolynomialTarget
+from hierbench.errors import refusal
+from hierbench.targets.algebra import Polynomial, mapped, merged
+from hierbench.targets.polynomial import PolynomialTarget
 
 Monomial = tuple[tuple[int, int], ...]
 """The factors He_power(t_form) of a product, as pairs (form, power), powers from 1."""

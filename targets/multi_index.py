@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from targets.index_model import IndexModel
+from hierbench.targets.index_model import IndexModel
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from hierbench.checks import scale
 
-from targets.base import Certificate, Estimate
-from targets.wrapper import Wrapper, require_real
+from hierbench.checks import scale
+from hierbench.targets.base import Certificate, Estimate
+from hierbench.targets.wrapper import Wrapper, require_real
 
 
 @dataclasses.dataclass(frozen=True)

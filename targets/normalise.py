@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from targets.algebra import Polynomial, ProductSeries, Series, TooManyTermsError, mapped, merged
-from targets.base import Estimate
-from targets.cascade import Cascade
-from targets.inputs import Reduction
-from targets.measures import Product
-from targets.sampling import batches, jackknife
-from targets.spectrum import Spectrum, side_by_side, spectrum_from
+from hierbench.targets.algebra import Polynomial, ProductSeries, Series, TooManyTermsError, mapped, merged
+from hierbench.targets.base import Estimate
+from hierbench.targets.cascade import Cascade
+from hierbench.targets.inputs import Reduction
+from hierbench.targets.measures import Product
+from hierbench.targets.sampling import batches, jackknife
+from hierbench.targets.spectrum import Spectrum, side_by_side, spectrum_from
 
 MONTE_CARLO_SAMPLES = 2**22
 

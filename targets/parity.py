@@ -6,11 +6,11 @@ import dataclasses
 import functools
 
 import numpy as np
+
 from hierbench.checks import integer
 from hierbench.errors import refusal
-
-from targets.monomials import Monomial, MonomialTarget
-from targets.weights import stream
+from hierbench.targets.monomials import Monomial, MonomialTarget
+from hierbench.targets.weights import stream
 
 _SUPPORT = 2000  # a stream of its own
 

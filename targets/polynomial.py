@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-from hierbench.checks import integer
 
-from targets.algebra import Polynomial, TooManyTermsError
-from targets.base import Certificate, Estimate, Target, rows_of
-from targets.certify import Model, certify, sampled_scale
-from targets.inputs import InputLaw, Reduction, input_law
-from targets.spectrum import Spectrum, spectrum_of
+from hierbench.checks import integer
+from hierbench.targets.algebra import Polynomial, TooManyTermsError
+from hierbench.targets.base import Certificate, Estimate, Target, rows_of
+from hierbench.targets.certify import Model, certify, sampled_scale
+from hierbench.targets.inputs import InputLaw, Reduction, input_law
+from hierbench.targets.spectrum import Spectrum, spectrum_of
 
 CHUNK = 2048
 """Rows evaluated at a time. The last chunk is padded to this size, so that BLAS treats a row
@@ -23,7 +23,7 @@ the same way in samples of every length, and nested samples have equal labels to
 
 
 class InputTarget(Target):
-    """A target whose inputs follow one of the laws of ``targets.inputs``.
+    """A target whose inputs follow one of the laws of ``hierbench.targets.inputs``.
 
     Families declare a field ``inputs: str = "gaussian"`` and the laws that they refuse.
     """

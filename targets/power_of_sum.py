@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from hierbench.errors import refusal
 
-from targets.orthogonal import Univariate
+from hierbench.errors import refusal
+from hierbench.targets.orthogonal import Univariate
 
 
 def variances_of_power(weights: np.ndarray, factor: Univariate, power: int) -> tuple[float, np.ndarray]:

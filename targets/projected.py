@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from targets.family import Hierarchy, skip_sets
-from targets.normalise import Blueprint
-from targets.weights import conditioned, extend, oblique, row_space, stream
+from hierbench.targets.family import Hierarchy, skip_sets
+from hierbench.targets.normalise import Blueprint
+from hierbench.targets.weights import conditioned, extend, oblique, row_space, stream
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,11 +6,11 @@ import dataclasses
 import functools
 
 import numpy as np
-from hierbench.checks import integer
 
-from targets.algebra import Polynomial, TooManyTermsError
-from targets.harmonics import linear_matrix, whitened
-from targets.links import (
+from hierbench.checks import integer
+from hierbench.targets.algebra import Polynomial, TooManyTermsError
+from hierbench.targets.harmonics import linear_matrix, whitened
+from hierbench.targets.links import (
     MAX_TARGET_DEGREE,
     Link,
     bounded,
@@ -18,10 +18,10 @@ from targets.links import (
     decay_of_shares,
     random_link,
 )
-from targets.polynomial import CHUNK, PolynomialTarget
-from targets.quadratic_moments import covariance_of_forms, second_order
-from targets.spectrum import Spectrum
-from targets.weights import stream
+from hierbench.targets.polynomial import CHUNK, PolynomialTarget
+from hierbench.targets.quadratic_moments import covariance_of_forms, second_order
+from hierbench.targets.spectrum import Spectrum
+from hierbench.targets.weights import stream
 
 MAX_FORM_TERMS = 50_000
 """Monomials of a quadratic form in the algebra; its square is out of reach long before."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from targets.inputs import Reduction
-from targets.measures import Product
+from hierbench.targets.inputs import Reduction
+from hierbench.targets.measures import Product
 
 
 def second_order(

@@ -12,15 +12,15 @@ import math
 
 import numpy as np
 
-from targets.algebra import Polynomial, Series, TooManyTermsError, laplacian, mapped, merged
-from targets.base import Target
-from targets.family import Hierarchy
-from targets.measures import Measure, Product
-from targets.noise import Noisy
-from targets.polynomial import PolynomialTarget
-from targets.rerandomised import Rerandomised
-from targets.spectrum import side_by_side
-from targets.wrapper import law_of
+from hierbench.targets.algebra import Polynomial, Series, TooManyTermsError, laplacian, mapped, merged
+from hierbench.targets.base import Target
+from hierbench.targets.family import Hierarchy
+from hierbench.targets.measures import Measure, Product
+from hierbench.targets.noise import Noisy
+from hierbench.targets.polynomial import PolynomialTarget
+from hierbench.targets.rerandomised import Rerandomised
+from hierbench.targets.spectrum import side_by_side
+from hierbench.targets.wrapper import law_of
 
 
 def radial_power(polynomial: Polynomial, measure: Measure, d: int) -> dict[int, np.ndarray]:

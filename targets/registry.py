@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hierbench.errors import unknown
-
-from targets import catalogue_dense, catalogue_discrete, catalogue_polynomials
-from targets.modifiers import MODIFIERS, modified
-from targets.spec import FamilySpec
+from hierbench.targets import catalogue_dense, catalogue_discrete, catalogue_polynomials
+from hierbench.targets.modifiers import MODIFIERS, modified
+from hierbench.targets.spec import FamilySpec
 
 if TYPE_CHECKING:
-    from targets.base import Target
+    from hierbench.targets.base import Target
 
 FAMILIES: Mapping[str, FamilySpec] = {
     spec.name: spec
@@ -23,7 +22,8 @@ FAMILIES: Mapping[str, FamilySpec] = {
 
 
 LAWS = ("gaussian", "mixture", "cube", "sphere", "hypercube")
-"""Laws of the inputs that the parameter ``inputs`` names; a test holds this to ``targets.inputs``."""
+"""Laws of the inputs that the parameter ``inputs`` names; a test holds this to
+``hierbench.targets.inputs``."""
 
 
 def family(name: str) -> FamilySpec:
@@ -55,7 +55,7 @@ def make_target(name: str, d: int, seed: int, **params: Any) -> Target:
         Input dimension; with ``classify`` it counts x_0.
     seed : int
     **params
-        Parameters of the family, and modifiers (``targets.modifiers.MODIFIERS``).
+        Parameters of the family, and modifiers (``hierbench.targets.modifiers.MODIFIERS``).
 
     Raises
     ------

@@ -7,15 +7,15 @@ import functools
 import math
 
 import numpy as np
+
 from hierbench.checks import is_real, real
 from hierbench.errors import refusal
-
-from targets.base import Certificate, Estimate
-from targets.inputs import Cube, Gaussian, Hypercube, Mixture
-from targets.orthogonal import HERMITE, LEGENDRE, MAX_DEGREE
-from targets.ridge import ridge
-from targets.weights import haar, stream
-from targets.wrapper import Wrapper, padded_chunks, require_real, sampled_kurtosis
+from hierbench.targets.base import Certificate, Estimate
+from hierbench.targets.inputs import Cube, Gaussian, Hypercube, Mixture
+from hierbench.targets.orthogonal import HERMITE, LEGENDRE, MAX_DEGREE
+from hierbench.targets.ridge import ridge
+from hierbench.targets.weights import haar, stream
+from hierbench.targets.wrapper import Wrapper, padded_chunks, require_real, sampled_kurtosis
 
 _STREAM, _KURTOSIS = 2000, 212
 
@@ -39,7 +39,7 @@ class WithRemainder(Wrapper):
     Parameters
     ----------
     base : Target
-        With real labels and inputs of a law of ``targets.inputs``.
+        With real labels and inputs of a law of ``hierbench.targets.inputs``.
     remainder : float
         tau, in [0, 1).
 

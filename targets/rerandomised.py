@@ -7,12 +7,12 @@ import functools
 
 import numpy as np
 
-from targets.base import Certificate
-from targets.cascade import Cascade
-from targets.certify import certify
-from targets.family import CascadeTarget, Hierarchy, cascade_model
-from targets.normalise import Blueprint, Normalised, normalise
-from targets.weights import extend, row_space, stream
+from hierbench.targets.base import Certificate
+from hierbench.targets.cascade import Cascade
+from hierbench.targets.certify import certify
+from hierbench.targets.family import CascadeTarget, Hierarchy, cascade_model
+from hierbench.targets.normalise import Blueprint, Normalised, normalise
+from hierbench.targets.weights import extend, row_space, stream
 
 _COPIES = 2000  # stream of a target's seed, past those of weights and inputs
 

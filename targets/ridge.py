@@ -15,8 +15,8 @@ import math
 
 import numpy as np
 
-from targets.harmonics import monic, recurrence
-from targets.inputs import InputLaw
+from hierbench.targets.harmonics import monic, recurrence
+from hierbench.targets.inputs import InputLaw
 
 
 def ridge(law: InputLaw, t: np.ndarray, degree: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from targets.measures import Measure
+from hierbench.targets.measures import Measure
 
 BATCH = 2**14
 """Rows in a batch; batches are also the groups of the jackknife."""

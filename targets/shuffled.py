@@ -7,9 +7,9 @@ import functools
 
 import numpy as np
 
-from targets.base import Certificate, Estimate, rows_of
-from targets.sampling import generator
-from targets.wrapper import Wrapper
+from hierbench.targets.base import Certificate, Estimate, rows_of
+from hierbench.targets.sampling import generator
+from hierbench.targets.wrapper import Wrapper
 
 _STREAM, _SAMPLES = 211, 2**16
 

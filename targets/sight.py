@@ -6,8 +6,7 @@ import dataclasses
 from typing import Any
 
 from hierbench.checks import is_real, real
-
-from targets.gaussian_hierarchy import GaussianHierarchy
+from hierbench.targets.gaussian_hierarchy import GaussianHierarchy
 
 
 def exponent(name: str, value: Any) -> float:

@@ -7,14 +7,14 @@ import functools
 import math
 
 import numpy as np
-from hierbench.checks import scale
-from hierbench.errors import refusal
 from scipy.special import ndtr
 
-from targets.base import Certificate, Estimate, rows_of
-from targets.inputs import Gaussian
-from targets.sampling import generator
-from targets.wrapper import CHUNK, Wrapper, require_real, sampled
+from hierbench.checks import scale
+from hierbench.errors import refusal
+from hierbench.targets.base import Certificate, Estimate, rows_of
+from hierbench.targets.inputs import Gaussian
+from hierbench.targets.sampling import generator
+from hierbench.targets.wrapper import CHUNK, Wrapper, require_real, sampled
 
 LEAST_ACCEPTED = 0.1
 """Smallest share of inputs that a margin may leave."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from targets.index_model import IndexModel
+from hierbench.targets.index_model import IndexModel
 
 
 @dataclasses.dataclass(frozen=True)

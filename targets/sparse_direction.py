@@ -7,18 +7,18 @@ import functools
 from collections.abc import Mapping
 
 import numpy as np
+
 from hierbench.checks import flag, integer
 from hierbench.errors import refusal
-
-from targets.algebra import Polynomial
-from targets.harmonics import NOT_HERMITE, monic, monic_polynomials, recurrence, whitened
-from targets.inputs import input_law
-from targets.links import MAX_TARGET_DEGREE, bounded
-from targets.measures import Product
-from targets.polynomial import PolynomialTarget
-from targets.power_of_sum import variances_of_power
-from targets.spectrum import Spectrum
-from targets.weights import stream
+from hierbench.targets.algebra import Polynomial
+from hierbench.targets.harmonics import NOT_HERMITE, monic, monic_polynomials, recurrence, whitened
+from hierbench.targets.inputs import input_law
+from hierbench.targets.links import MAX_TARGET_DEGREE, bounded
+from hierbench.targets.measures import Product
+from hierbench.targets.polynomial import PolynomialTarget
+from hierbench.targets.power_of_sum import variances_of_power
+from hierbench.targets.spectrum import Spectrum
+from hierbench.targets.weights import stream
 
 _HERMITE_REFUSED: Mapping[str, str] = {
     law: f"{reason} (hermite = false admits it)" for law, reason in NOT_HERMITE.items()

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from targets.algebra import Polynomial, Series, TooManyTermsError, mapped, merged, pairs_of_square
-from targets.measures import Measure
+from hierbench.targets.algebra import Polynomial, Series, TooManyTermsError, mapped, merged, pairs_of_square
+from hierbench.targets.measures import Measure
 
 MAX_PAIRS_KURTOSIS = 2_000_000
 """Largest number of pairs of terms in the square of y for an exact kurtosis (about 2 s)."""

@@ -7,11 +7,11 @@ import functools
 from typing import ClassVar
 
 import numpy as np
-from hierbench.checks import flag
 
-from targets.family import Hierarchy, skip_sets
-from targets.normalise import Blueprint
-from targets.weights import conditioned, haar, oblique, stream
+from hierbench.checks import flag
+from hierbench.targets.family import Hierarchy, skip_sets
+from hierbench.targets.normalise import Blueprint
+from hierbench.targets.weights import conditioned, haar, oblique, stream
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from targets.base import Estimate
-from targets.measures import Measure, Product, Sphere
-from targets.orthogonal import HERMITE, LEGENDRE, TWO_POINT
-from targets.sampling import BATCH, batches, generator, jackknife
+from hierbench.targets.base import Estimate
+from hierbench.targets.measures import Measure, Product, Sphere
+from hierbench.targets.orthogonal import HERMITE, LEGENDRE, TWO_POINT
+from hierbench.targets.sampling import BATCH, batches, generator, jackknife
 
 SAMPLES = 2**18
 LOW_SAMPLES = 2**19

@@ -6,11 +6,11 @@ import dataclasses
 import functools
 
 import numpy as np
+
 from hierbench.checks import flag, integer
 from hierbench.errors import refusal
-
-from targets.monomials import Monomial, MonomialTarget
-from targets.weights import haar, stream
+from hierbench.targets.monomials import Monomial, MonomialTarget
+from hierbench.targets.weights import haar, stream
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 With ``create(seed)`` the family at some dimension and parameters, a whole test file is::
 
     import pytest
-    from targets.testing import CHECKS
+    from hierbench.targets.testing import CHECKS
 
     @pytest.mark.parametrize("check", CHECKS)
     def test_mine(check):
@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from targets.base import Certificate, Target
-from targets.stability import gegenbauer
+from hierbench.targets.base import Certificate, Target
+from hierbench.targets.stability import gegenbauer
 
 Create = Callable[[int], Target]
 """From a seed to a target."""

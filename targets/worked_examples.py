@@ -7,18 +7,18 @@ import dataclasses
 import functools
 
 import numpy as np
+
 from hierbench.checks import flag, integer, scale
 from hierbench.errors import refusal
-
-from targets.algebra import Polynomial, TooManyTermsError, mapped
-from targets.base import Certificate, Estimate
-from targets.cascade import Cascade
-from targets.certify import certify, condition_numbers, sampled_scale
-from targets.contamination import subspace_sine
-from targets.family import CascadeTarget, cascade_model
-from targets.normalise import Blueprint
-from targets.spectrum import Spectrum, spectrum_of
-from targets.weights import haar, stream
+from hierbench.targets.algebra import Polynomial, TooManyTermsError, mapped
+from hierbench.targets.base import Certificate, Estimate
+from hierbench.targets.cascade import Cascade
+from hierbench.targets.certify import certify, condition_numbers, sampled_scale
+from hierbench.targets.contamination import subspace_sine
+from hierbench.targets.family import CascadeTarget, cascade_model
+from hierbench.targets.normalise import Blueprint
+from hierbench.targets.spectrum import Spectrum, spectrum_of
+from hierbench.targets.weights import haar, stream
 
 
 @dataclasses.dataclass(frozen=True)

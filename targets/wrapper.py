@@ -8,11 +8,11 @@ import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from hierbench.errors import refusal
 
-from targets.base import Certificate, Estimate, Target
-from targets.inputs import InputLaw
-from targets.sampling import BATCH, generator, jackknife
+from hierbench.errors import refusal
+from hierbench.targets.base import Certificate, Estimate, Target
+from hierbench.targets.inputs import InputLaw
+from hierbench.targets.sampling import BATCH, generator, jackknife
 
 CHUNK = 2048
 """Rows evaluated at a time; the last chunk is padded, so that nested samples agree to the bit."""
@@ -50,7 +50,7 @@ class Wrapper(Target):
 
     @property
     def law(self) -> InputLaw | None:
-        """Law of the inputs, None where it is none of ``targets.inputs``."""
+        """Law of the inputs, None where it is none of ``hierbench.targets.inputs``."""
         return law_of(self.base)
 
     def sample_inputs(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -75,7 +75,7 @@ class Wrapper(Target):
 
 
 def law_of(target: Target) -> InputLaw | None:
-    """Law of a target's inputs, None where it is none of ``targets.inputs``."""
+    """Law of a target's inputs, None where it is none of ``hierbench.targets.inputs``."""
     law = getattr(target, "law", None)
     return law if isinstance(law, InputLaw) else None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.rows import Row
-from targets.base import Certificate, Estimate
+from hierbench.benchmarks.rows import Row
+from hierbench.targets.base import Certificate, Estimate
 
 
 def certificate(degree_share: dict[int, float]) -> Certificate:

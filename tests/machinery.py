@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.plan import Plan, make_plan
-from benchmarks.rows import Row
-from benchmarks.store import Store
-from benchmarks.suite_file import load_suite
+from hierbench.benchmarks.plan import Plan, make_plan
+from hierbench.benchmarks.rows import Row
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.suite_file import load_suite
 
 ROOT = Path(__file__).resolve().parent.parent
 COST_COLUMNS = ("fit_seconds", "predict_seconds", "peak_memory_bytes")
@@ -77,12 +77,12 @@ def without_cost(rows: list[Row]) -> list[Row]:
 
 
 def environment() -> dict[str, str]:
-    paths = [str(ROOT), str(ROOT / "tests")]
+    paths = [str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "120"}
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "benchmarks.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "hierbench.benchmarks.cli", *map(str, arguments)]
 
 
 def hierbench(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -14,8 +14,8 @@ import sys
 import numpy as np
 import psutil
 
-from benchmarks import machine
-from learners.registry import LEARNERS, load
+from hierbench.benchmarks import machine
+from hierbench.learners.registry import LEARNERS, load
 
 STEPS = 8
 """Of the nets: what they hold does not grow with their steps."""

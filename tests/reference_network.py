@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from learners.network import DenseNetwork
-from learners.residual_network import ResidualNetwork
-from learners.sgd_engine import CHUNK, Schedule, ShuffledEpochs
+from hierbench.learners.network import DenseNetwork
+from hierbench.learners.residual_network import ResidualNetwork
+from hierbench.learners.sgd_engine import CHUNK, Schedule, ShuffledEpochs
 
 
 def split(network: DenseNetwork, flat: torch.Tensor) -> list[torch.Tensor]:

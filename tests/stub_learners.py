@@ -14,7 +14,7 @@ import warnings
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from learners.base import FitReport, FittedCurve
+from hierbench.learners.base import FitReport, FittedCurve
 
 
 class Mean(RegressorMixin, BaseEstimator):

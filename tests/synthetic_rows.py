@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchmarks.rows import Row
-from targets.base import Certificate, Estimate
+from hierbench.benchmarks.rows import Row
+from hierbench.targets.base import Certificate, Estimate
 
 DIMENSIONS = (8, 12, 16, 24, 32)
 REPLICATES = 4

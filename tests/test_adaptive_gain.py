@@ -5,11 +5,11 @@ import math
 
 import pytest
 
-from benchmarks import adaptive_gain
-from benchmarks.exponents import Exponent
-from benchmarks.plan import make_plan
-from benchmarks.sample_complexity import Epsilon
-from benchmarks.suite_file import load_suite
+from hierbench.benchmarks import adaptive_gain
+from hierbench.benchmarks.exponents import Exponent
+from hierbench.benchmarks.plan import make_plan
+from hierbench.benchmarks.sample_complexity import Epsilon
+from hierbench.benchmarks.suite_file import load_suite
 
 SUITE = """\
 name = "two"

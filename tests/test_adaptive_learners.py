@@ -5,14 +5,14 @@ import pytest
 import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from learners import sequential_kernels
-from learners.base import Curve
-from learners.kernel_ridge import KernelRidgePolynomial
-from learners.lifted_kernel import LiftedKernel, products, quadratic_form, standardised
-from learners.sequential_chain import Chain, Work, leading, tuned
-from learners.sequential_fits import SequentialFitsRegressor
-from learners.sequential_kernels import SequentialKernelsRegressor
-from targets.registry import make_target
+from hierbench.learners import sequential_kernels
+from hierbench.learners.base import Curve
+from hierbench.learners.kernel_ridge import KernelRidgePolynomial
+from hierbench.learners.lifted_kernel import LiftedKernel, products, quadratic_form, standardised
+from hierbench.learners.sequential_chain import Chain, Work, leading, tuned
+from hierbench.learners.sequential_fits import SequentialFitsRegressor
+from hierbench.learners.sequential_kernels import SequentialKernelsRegressor
+from hierbench.targets.registry import make_target
 
 
 @parametrize_with_checks(

@@ -8,16 +8,16 @@ import os
 from pathlib import Path
 
 import pytest
-from hierbench.errors import UserError
 from machinery import ROOT, hierbench, plan_of, suite_file
 
-from benchmarks import adoption, status
-from benchmarks import fingerprint as fp
-from benchmarks.plan import CURVE_CODE, key_of
-from benchmarks.runner import without_numbers
-from benchmarks.store import Store
-from benchmarks.work import Result, Trace
-from learners.registry import LEARNERS
+from hierbench.benchmarks import adoption, status
+from hierbench.benchmarks import fingerprint as fp
+from hierbench.benchmarks.plan import CURVE_CODE, key_of
+from hierbench.benchmarks.runner import without_numbers
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.work import Result, Trace
+from hierbench.errors import UserError
+from hierbench.learners.registry import LEARNERS
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_a_second_adoption_keeps_the_first_reason(results, plan, moved, monkeypa
     moved()
     adopt(results, monkeypatch)
     status.record_current(results, tmp_path / "current.json")
-    moved("benchmarks.metric")
+    moved("hierbench.benchmarks.metric")
     adopt(results, monkeypatch, reason="moved again")
     adoptions = held(results)[4]
     assert stale(results) == 0

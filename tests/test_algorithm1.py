@@ -9,12 +9,12 @@ import torch
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 
-from learners.algorithm1 import Algorithm1Regressor
-from learners.algorithm1_network import Algorithm1Network
-from learners.algorithm1_switching import LevelSwitch, Switching, distillation
-from learners.base import Curve
-from learners.sgd_engine import Job, Schedule, ShuffledEpochs, train
-from targets.registry import make_target
+from hierbench.learners.algorithm1 import Algorithm1Regressor
+from hierbench.learners.algorithm1_network import Algorithm1Network
+from hierbench.learners.algorithm1_switching import LevelSwitch, Switching, distillation
+from hierbench.learners.base import Curve
+from hierbench.learners.sgd_engine import Job, Schedule, ShuffledEpochs, train
+from hierbench.targets.registry import make_target
 
 NETWORKS = {
     "one level": Algorithm1Network(d=3, depth=1, width=4, narrow=(2,)),

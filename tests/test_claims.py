@@ -12,20 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from curve_rows import certificate, row
-from hierbench.errors import UserError
 from machinery import suite_file
 from scipy import stats
 from test_runner import run
 
-from benchmarks import claims_report, cli, evidence
-from benchmarks.claims import FIXED, Bounds, Claim, Criterion, choose, load_claims
-from benchmarks.evidence import Evidence
-from benchmarks.quantities import QUANTITIES, Figure, difference, mean_figure, n_star_ratio
-from benchmarks.rows import Replicate
-from benchmarks.sample_complexity import Epsilon, NStar
-from benchmarks.store import Store
-from benchmarks.suite_file import load_suite
-from benchmarks.verdicts import decide, judge, judge_criterion
+from hierbench.benchmarks import claims_report, cli, evidence
+from hierbench.benchmarks.claims import FIXED, Bounds, Claim, Criterion, choose, load_claims
+from hierbench.benchmarks.evidence import Evidence
+from hierbench.benchmarks.quantities import QUANTITIES, Figure, difference, mean_figure, n_star_ratio
+from hierbench.benchmarks.rows import Replicate
+from hierbench.benchmarks.sample_complexity import Epsilon, NStar
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.suite_file import load_suite
+from hierbench.benchmarks.verdicts import decide, judge, judge_criterion
+from hierbench.errors import UserError
 
 DIMENSIONS = (8, 12, 16, 24)
 EPS = Epsilon(0.1)
@@ -214,7 +214,9 @@ def test_every_quantity_has_been_tested():
     for name, quantity in QUANTITIES.items():
         module, _, function = quantity.measured.partition(":")
         if module:
-            assert callable(getattr(importlib.import_module(f"benchmarks.correction.{module}"), function))
+            assert callable(
+                getattr(importlib.import_module(f"hierbench.benchmarks.correction.{module}"), function)
+            )
         assert f'"{name}"' in source or (module and re.search(rf"\b{function}\b", source)), name
 
 
@@ -424,7 +426,7 @@ def test_evidence_knows_what_is_missing(tmp_path):
 
 
 def test_optimiser_is_the_one_that_the_constructor_would_take():
-    from learners.registry import LEARNERS, load
+    from hierbench.learners.registry import LEARNERS, load
 
     for descriptor in LEARNERS.values():
         chosen = load(descriptor.path)(**descriptor.parameters).get_params().get("optimizer")

@@ -8,10 +8,10 @@ from machinery import plan_of, stored, suite_file
 from stub_learners import Mean
 from test_runner import run
 
-from benchmarks import draw, fingerprint, plan, seeds
-from benchmarks.metric import relative_mse
-from benchmarks.rows import METRICS, metric_of
-from benchmarks.suite_file import load_suite
+from hierbench.benchmarks import draw, fingerprint, plan, seeds
+from hierbench.benchmarks.metric import relative_mse
+from hierbench.benchmarks.rows import METRICS, metric_of
+from hierbench.benchmarks.suite_file import load_suite
 
 LOGISTIC, TREE = "sklearn.linear_model:LogisticRegression", "sklearn.tree:DecisionTreeClassifier"
 RIDGE = "sklearn.linear_model:Ridge"

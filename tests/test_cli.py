@@ -17,17 +17,17 @@ import pytest
 from machinery import ROOT, environment, hierbench, stored, suite_file
 from typer.testing import CliRunner
 
-from benchmarks import cli, fingerprint, lock
-from benchmarks.bars import judge, median_error
-from benchmarks.choices import parse_value
-from benchmarks.draw import draw_target
-from benchmarks.plan import learner_spec, make_plan, with_learner
-from benchmarks.report import suite_rows
-from benchmarks.store import NAME, Store
-from benchmarks.suite import LearnerEntry, TargetEntry
-from benchmarks.suite_file import load_suite
-from targets.modifiers import MODIFIERS
-from targets.registry import FAMILIES
+from hierbench.benchmarks import cli, fingerprint, lock
+from hierbench.benchmarks.bars import judge, median_error
+from hierbench.benchmarks.choices import parse_value
+from hierbench.benchmarks.draw import draw_target
+from hierbench.benchmarks.plan import learner_spec, make_plan, with_learner
+from hierbench.benchmarks.report import suite_rows
+from hierbench.benchmarks.store import NAME, Store
+from hierbench.benchmarks.suite import LearnerEntry, TargetEntry
+from hierbench.benchmarks.suite_file import load_suite
+from hierbench.targets.modifiers import MODIFIERS
+from hierbench.targets.registry import FAMILIES
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def status(capsys):
 
 def test_list_imports_nothing_heavy():
     code = (
-        "import json, sys\nfrom benchmarks import cli\n"
+        "import json, sys\nfrom hierbench.benchmarks import cli\n"
         "try:\n    cli.main(['list'])\nexcept SystemExit:\n    pass\n"
         "print(json.dumps([m for m in ('torch', 'jax', 'sklearn', 'scipy', 'matplotlib', 'pandas') "
         "if m in sys.modules]))"

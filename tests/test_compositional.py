@@ -9,14 +9,14 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from learners.base import Curve
-from learners.compositional import CompositionalKernel, CompositionalKernelRegressor
-from learners.dual_activations import COSINE_DUALS, DUALS
-from learners.infinite_width import DenseKernel, DenseNetKernel
-from learners.network import DenseNetwork
-from learners.nngp import NNGPRegressor
-from learners.ntk import NeuralTangentKernel
-from learners.ntk_dual import DenseNetNTKRegressor, DualNTKRegressor
+from hierbench.learners.base import Curve
+from hierbench.learners.compositional import CompositionalKernel, CompositionalKernelRegressor
+from hierbench.learners.dual_activations import COSINE_DUALS, DUALS
+from hierbench.learners.infinite_width import DenseKernel, DenseNetKernel
+from hierbench.learners.network import DenseNetwork
+from hierbench.learners.nngp import NNGPRegressor
+from hierbench.learners.ntk import NeuralTangentKernel
+from hierbench.learners.ntk_dual import DenseNetNTKRegressor, DualNTKRegressor
 
 LEARNERS = [
     NNGPRegressor(),
@@ -89,7 +89,7 @@ def test_cosine_duals_are_those_of_their_activations(name):
 def neural_tangents_kernels(activation, depth, bias, A, B):
     import jax
 
-    from learners.neural_tangents_compat import load
+    from hierbench.learners.neural_tangents_compat import load
 
     stax = load().stax
     norm = 1 / math.sqrt(1 + bias**2)

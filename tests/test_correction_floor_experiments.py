@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.polynomial.hermite_e import hermegauss
 
-from benchmarks.correction.exact_floors_experiment import run, sequential
-from benchmarks.correction.floors import floors
-from targets.registry import make_target
+from hierbench.benchmarks.correction.exact_floors_experiment import run, sequential
+from hierbench.benchmarks.correction.floors import floors
+from hierbench.targets.registry import make_target
 
 D, K, RHO = 6, 2, 0.5
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from hierbench.errors import UserError
 from scipy.optimize import least_squares
 
-from benchmarks.correction.floors import METHODS, floors
-from benchmarks.correction.population import population
-from benchmarks.correction.slopes import loglog_slope
-from targets.registry import make_target
+from hierbench.benchmarks.correction.floors import METHODS, floors
+from hierbench.benchmarks.correction.population import population
+from hierbench.benchmarks.correction.slopes import loglog_slope
+from hierbench.errors import UserError
+from hierbench.targets.registry import make_target
 
 ONE = {"d": 4, "width": 1, "rho": 0.5}
 ALPHAS = (0.3, 0.1, 0.03)

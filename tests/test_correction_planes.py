@@ -6,25 +6,25 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hierbench.errors import UserError
 from scipy import stats
 
-from benchmarks.claims import Bounds, Criterion
-from benchmarks.correction.exact_floors_experiment import sequential
-from benchmarks.correction.plane_quantities import number
-from benchmarks.correction.population import population, products
-from benchmarks.correction.rounds import exact_target
-from benchmarks.correction.sample_grid_experiment import LEARNERS
-from benchmarks.correction.sample_grid_experiment import run as sample_grid
-from benchmarks.correction.width_rows_experiment import run as width_rows
-from benchmarks.evidence import Evidence
-from benchmarks.measurement import Measurement
-from benchmarks.quantities import QUANTITIES, share_figure
-from learners.densenet import DenseNetRegressor
-from plots import correction_floors, correction_planes
-from plots.data import Measured, Provenance
-from plots.style import FigureWriter, figure_style
-from targets.registry import make_target
+from hierbench.benchmarks.claims import Bounds, Criterion
+from hierbench.benchmarks.correction.exact_floors_experiment import sequential
+from hierbench.benchmarks.correction.plane_quantities import number
+from hierbench.benchmarks.correction.population import population, products
+from hierbench.benchmarks.correction.rounds import exact_target
+from hierbench.benchmarks.correction.sample_grid_experiment import LEARNERS
+from hierbench.benchmarks.correction.sample_grid_experiment import run as sample_grid
+from hierbench.benchmarks.correction.width_rows_experiment import run as width_rows
+from hierbench.benchmarks.evidence import Evidence
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.benchmarks.quantities import QUANTITIES, share_figure
+from hierbench.errors import UserError
+from hierbench.learners.densenet import DenseNetRegressor
+from hierbench.plots import correction_floors, correction_planes
+from hierbench.plots.data import Measured, Provenance
+from hierbench.plots.style import FigureWriter, figure_style
+from hierbench.targets.registry import make_target
 
 
 def figure_of(quantity, measurements, confidence=0.95):

@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 import pytest
-from hierbench.errors import UserError
 
-from benchmarks.correction.rounds import VARIANTS, TraceRecord, trace
-from benchmarks.correction.slopes import contractions, loglog_slope, slopes
+from hierbench.benchmarks.correction.rounds import VARIANTS, TraceRecord, trace
+from hierbench.benchmarks.correction.slopes import contractions, loglog_slope, slopes
+from hierbench.errors import UserError
 
 ALPHAS = tuple(np.geomspace(0.3, 0.01, 5))
 PROJECTED = {"d": 6, "width": 2, "rho": 0.5}

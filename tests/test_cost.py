@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-import learners
-from benchmarks.modules import constructor_parameters, imported_by
-from learners.base import Cost, Term, steps_law
-from learners.registry import LEARNERS
+from hierbench import learners
+from hierbench.benchmarks.modules import constructor_parameters, imported_by
+from hierbench.learners.base import Cost, Term, steps_law
+from hierbench.learners.registry import LEARNERS
 
 
 def test_a_shared_fit_is_paid_once_a_curve():
@@ -47,9 +47,9 @@ def test_every_registered_learner_has_a_law_that_grows(name):
 def test_public_names_are_imported_when_asked_for():
     code = (
         "import sys, learners; assert not {'torch', 'jax', 'numpy'} & set(sys.modules)\n"
-        "from learners import Curve, LEARNERS; assert not {'torch', 'jax'} & set(sys.modules)\n"
+        "from hierbench.learners import Curve, LEARNERS; assert not {'torch', 'jax'} & set(sys.modules)\n"
         "assert 'DenseNetRegressor' in dir(learners) and 'torch' not in sys.modules\n"
-        "from learners import DenseNetRegressor; assert 'torch' in sys.modules\n"
+        "from hierbench.learners import DenseNetRegressor; assert 'torch' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -73,6 +73,6 @@ def test_a_learner_is_made_by_name():
 
 def test_code_behind_a_public_name_counts(tmp_path, monkeypatch):
     """A researcher's learner on top of ours is stale where ours has changed."""
-    (tmp_path / "on_top.py").write_text("from learners import DenseNetRegressor, Curve\n")
+    (tmp_path / "on_top.py").write_text("from hierbench.learners import DenseNetRegressor, Curve\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert {"learners.densenet", "learners.base"} <= set(imported_by("on_top"))
+    assert {"hierbench.learners.densenet", "hierbench.learners.base"} <= set(imported_by("on_top"))

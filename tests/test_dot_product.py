@@ -5,11 +5,11 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from learners.base import Curve
-from learners.dot_product import DotProductKernel, DotProductRegressor
-from learners.dot_product_weights import WeightSearch, log_leave_one_out
-from learners.kernel_ridge import KernelRidgePolynomial
-from targets.registry import make_target
+from hierbench.learners.base import Curve
+from hierbench.learners.dot_product import DotProductKernel, DotProductRegressor
+from hierbench.learners.dot_product_weights import WeightSearch, log_leave_one_out
+from hierbench.learners.kernel_ridge import KernelRidgePolynomial
+from hierbench.targets.registry import make_target
 
 
 def problem(n, d=4, seed=0):
@@ -99,7 +99,7 @@ def test_it_is_no_worse_than_the_polynomial_kernel_that_knows_the_degree(n, d, s
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_later_stage_finds_a_kernel_that_has_become_exact(monkeypatch, seed):
     """Of the 367 even polynomials of degree <= 4 at d = 8 a first stage of 128 points knows nothing."""
-    monkeypatch.setattr("learners.dot_product_weights.FIRST", 128)
+    monkeypatch.setattr("hierbench.learners.dot_product_weights.FIRST", 128)
     X, y = make_target("squares", 8, seed, depth=2, width=3).sample(1400, np.random.default_rng(seed))
     learner = DotProductRegressor().fit(X[:400], y[:400])
     assert np.mean((learner.predict(X[400:]) - y[400:]) ** 2) < 1e-9

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.eigenlearning import Modes, implicit_regularisation, predict
-from benchmarks.eigenlearning_study import CASES, compare
+from hierbench.benchmarks.eigenlearning import Modes, implicit_regularisation, predict
+from hierbench.benchmarks.eigenlearning_study import CASES, compare
 
 
 def modes(eigenvalues, multiplicities, powers, **kwargs) -> Modes:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.epsilon_exponent import EpsilonExponent, epsilon_exponent, epsilon_exponents
-from benchmarks.rows import Replicate
-from benchmarks.sample_complexity import Censoring, Epsilon, NStar
+from hierbench.benchmarks.epsilon_exponent import EpsilonExponent, epsilon_exponent, epsilon_exponents
+from hierbench.benchmarks.rows import Replicate
+from hierbench.benchmarks.sample_complexity import Censoring, Epsilon, NStar
 
 VALUES = (0.3, 0.1, 0.03, 0.01)
 

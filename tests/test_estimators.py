@@ -4,7 +4,7 @@ import inspect
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from learners.registry import LEARNERS, load
+from hierbench.learners.registry import LEARNERS, load
 
 BRIEF = {"steps": 300, "batch_size": 32, "restarts": 1, "learning_rate": 0.01, "weight_decay": 0.03}
 """For nets: the checks ask for scores that a linear fit reaches, not for the best."""

@@ -8,25 +8,25 @@ import math
 
 import numpy as np
 import pytest
-from hierbench.errors import UserError
 from test_runner import Silent
 
-from benchmarks import experiments, runner, status
-from benchmarks.choices import choose
-from benchmarks.claims import Bounds, Criterion
-from benchmarks.correction import exact_trace_quantities as powers
-from benchmarks.correction.figures import FIGURES, write
-from benchmarks.correction.rounds import trace
-from benchmarks.evidence import Evidence
-from benchmarks.experiment_unit import run_experiment
-from benchmarks.measurement import Measurement
-from benchmarks.plan import make_plan
-from benchmarks.quantities import QUANTITIES
-from benchmarks.report import suite_measurements
-from benchmarks.store import Store
-from benchmarks.suite_file import known_suites, load_suite
-from benchmarks.verdicts import judge_criterion
-from plots.data import Provenance
+from hierbench.benchmarks import experiments, runner, status
+from hierbench.benchmarks.choices import choose
+from hierbench.benchmarks.claims import Bounds, Criterion
+from hierbench.benchmarks.correction import exact_trace_quantities as powers
+from hierbench.benchmarks.correction.figures import FIGURES, write
+from hierbench.benchmarks.correction.rounds import trace
+from hierbench.benchmarks.evidence import Evidence
+from hierbench.benchmarks.experiment_unit import run_experiment
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.benchmarks.plan import make_plan
+from hierbench.benchmarks.quantities import QUANTITIES
+from hierbench.benchmarks.report import suite_measurements
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.suite_file import known_suites, load_suite
+from hierbench.benchmarks.verdicts import judge_criterion
+from hierbench.errors import UserError
+from hierbench.plots.data import Provenance
 
 HEAD = 'name = "tiny"\nsummary = "two experiments"\ntimeout_seconds = 60\n'
 ENTRY = """
@@ -102,7 +102,7 @@ def test_only_one_experiment_and_status(tmp_path, capsys):
 def test_an_edit_of_the_code_or_of_a_target_makes_another_key(tmp_path, monkeypatch):
     suite = tiny(tmp_path)
     before = make_plan(suite).experiments[0].key
-    entry = dataclasses.replace(experiments.EXPERIMENTS["exact_trace"], code=("targets.projected",))
+    entry = dataclasses.replace(experiments.EXPERIMENTS["exact_trace"], code=("hierbench.targets.projected",))
     monkeypatch.setitem(experiments.EXPERIMENTS, "exact_trace", entry)
     assert make_plan(suite).experiments[0].key != before
 
@@ -162,7 +162,7 @@ def test_every_registered_experiment_and_figure_is_there():
     labels = {e.label for s in known_suites() for e in load_suite(s).experiments}
     for path, shown in FIGURES.values():
         module, _, function = path.partition(":")
-        assert callable(getattr(importlib.import_module(f"plots.{module}"), function))
+        assert callable(getattr(importlib.import_module(f"hierbench.plots.{module}"), function))
         assert set(shown) <= labels
 
 

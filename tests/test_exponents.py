@@ -11,10 +11,10 @@ import pytest
 from curve_rows import certificate, row
 from scipy import optimize, stats
 
-from benchmarks.exponents import dimension_slope, exponent, exponents
-from benchmarks.interval_regression import fit_interval_regression, profile
-from benchmarks.rows import Replicate
-from benchmarks.sample_complexity import EPSILONS, Epsilon, NStar, crossing, n_stars
+from hierbench.benchmarks.exponents import dimension_slope, exponent, exponents
+from hierbench.benchmarks.interval_regression import fit_interval_regression, profile
+from hierbench.benchmarks.rows import Replicate
+from hierbench.benchmarks.sample_complexity import EPSILONS, Epsilon, NStar, crossing, n_stars
 
 ABSOLUTE = Epsilon(0.1)
 

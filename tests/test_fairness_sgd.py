@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from learners.base import Curve
-from learners.layerwise import LayerwiseDenseNetRegressor
-from learners.two_layer import TwoLayerRegressor
-from targets.registry import make_target
+from hierbench.learners.base import Curve
+from hierbench.learners.layerwise import LayerwiseDenseNetRegressor
+from hierbench.learners.two_layer import TwoLayerRegressor
+from hierbench.targets.registry import make_target
 
 STEPS = 600
 TARGETS = 4

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.correction.feature_error import (
+from hierbench.benchmarks.correction.feature_error import (
     VacuousReadOut,
     check_width,
     feature_error,
@@ -15,8 +15,8 @@ from benchmarks.correction.feature_error import (
     pre_activation_error,
     subspace_angle,
 )
-from learners.network import DenseNetwork
-from targets.registry import make_target
+from hierbench.learners.network import DenseNetwork
+from hierbench.targets.registry import make_target
 
 N = 6000
 
@@ -207,8 +207,8 @@ def test_too_few_samples_and_linear_levels_are_refused():
 
 def test_sampled_feature_error_agrees_with_the_exact_one():
     """The twin at exact population: the same definition by quadrature."""
-    from benchmarks.correction.population import population
-    from benchmarks.correction.rounds import exact_feature_error
+    from hierbench.benchmarks.correction.population import population
+    from hierbench.benchmarks.correction.rounds import exact_feature_error
 
     target = make_target("projected", 6, 3, width=2, rho=0.5, alpha=0.3)
     data = population(target)

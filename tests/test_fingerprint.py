@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import fingerprint as fp
-from benchmarks import modules
-from benchmarks.plan import key_of
+from hierbench.benchmarks import fingerprint as fp
+from hierbench.benchmarks import modules
+from hierbench.benchmarks.plan import key_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,10 +40,14 @@ def code() -> str:
 
 
 def test_each_package_name_resolves_to_this_checkout():
-    # The four names are generic: another distribution may ship a folder of the same name.
     homes = {"hierbench": "benchmarks/package"}
-    for name in modules.OUR_PACKAGES:
-        home = ROOT / homes.get(name, name)
+    for name in (
+        "hierbench",
+        *(f"hierbench.{top}" for top in ("benchmarks", "learners", "plots", "targets")),
+    ):
+        home = ROOT / homes.get(name, name.rpartition(".")[2])
+        found = modules.source_of(name)
+        assert found is not None and found.resolve().parent == home
         assert Path(importlib.import_module(name).__file__).resolve().parent == home
 
 
@@ -103,9 +107,9 @@ def test_what_is_installed_for_a_user_or_a_system_is_not_ours(tmp_path, monkeypa
 
 def test_registries_do_not_count():
     # Adding a learner must not make the rows of the others stale.
-    names, _ = fp.closure(["benchmarks.unit"])
-    assert "benchmarks.metric" in names and "targets.base" in names
-    assert not {"learners.registry", "targets.registry"} & set(names)
+    names, _ = fp.closure(["hierbench.benchmarks.unit"])
+    assert "hierbench.benchmarks.metric" in names and "hierbench.targets.base" in names
+    assert not {"hierbench.learners.registry", "hierbench.targets.registry"} & set(names)
 
 
 @pytest.mark.parametrize("kind", ["curves", "certificate"])
@@ -126,8 +130,8 @@ def test_the_code_that_draws_counts_for_curves_and_certificates(monkeypatch, kin
 
 
 def test_other_families_do_not_count():
-    names, _ = fp.closure(["targets.projected"])
-    assert "targets.squares" not in names
+    names, _ = fp.closure(["hierbench.targets.projected"])
+    assert "hierbench.targets.squares" not in names
 
 
 @pytest.mark.parametrize(

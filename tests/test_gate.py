@@ -7,8 +7,8 @@ import pytest
 from curve_rows import row
 from scipy import stats
 
-from benchmarks.gate import Estimate, Rule, compare, trimmed_mean, visible_shift
-from benchmarks.sample_complexity import Epsilon
+from hierbench.benchmarks.gate import Estimate, Rule, compare, trimmed_mean, visible_shift
+from hierbench.benchmarks.sample_complexity import Epsilon
 
 SIZES = (64, 160, 400, 1000)
 EPSILONS = (Epsilon(0.3), Epsilon(0.1))

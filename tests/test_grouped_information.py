@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from benchmarks.grouped_information import kept_information, log_matching_prior
+from hierbench.benchmarks.grouped_information import kept_information, log_matching_prior
 
 
 def score_moments(sigma):

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.growth import LAWS, growth
-from benchmarks.rows import Replicate
-from benchmarks.sample_complexity import Epsilon, NStar
+from hierbench.benchmarks.growth import LAWS, growth
+from hierbench.benchmarks.rows import Replicate
+from hierbench.benchmarks.sample_complexity import Epsilon, NStar
 
 
 def stars(law, slope, dims, rng, sd=0.1, ratio=1.5, replicates=4, largest=math.inf):

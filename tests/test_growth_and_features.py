@@ -8,23 +8,23 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.correction import growth_quantities as growth
-from benchmarks.correction.adversarial_experiment import output_of
-from benchmarks.correction.adversarial_experiment import run as adversarial
-from benchmarks.correction.ascent import ascend, attack
-from benchmarks.correction.growth_experiment import PATHS
-from benchmarks.correction.growth_experiment import run as grow
-from benchmarks.correction.neurons import net_levels, target_levels, target_output, truncated_square
-from benchmarks.correction.visualise_experiment import form_record, true_basis, views
-from benchmarks.correction.visualise_experiment import run as visualise
-from benchmarks.measurement import Measurement
-from learners.algorithm1_network import Algorithm1Network
-from learners.densenet import quadratic_densenet
-from learners.network import outputs_of
-from plots import correction_features, correction_growth
-from plots.data import Measured, Provenance
-from plots.style import FigureWriter, figure_style
-from targets.registry import make_target
+from hierbench.benchmarks.correction import growth_quantities as growth
+from hierbench.benchmarks.correction.adversarial_experiment import output_of
+from hierbench.benchmarks.correction.adversarial_experiment import run as adversarial
+from hierbench.benchmarks.correction.ascent import ascend, attack
+from hierbench.benchmarks.correction.growth_experiment import PATHS
+from hierbench.benchmarks.correction.growth_experiment import run as grow
+from hierbench.benchmarks.correction.neurons import net_levels, target_levels, target_output, truncated_square
+from hierbench.benchmarks.correction.visualise_experiment import form_record, true_basis, views
+from hierbench.benchmarks.correction.visualise_experiment import run as visualise
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.learners.algorithm1_network import Algorithm1Network
+from hierbench.learners.densenet import quadratic_densenet
+from hierbench.learners.network import outputs_of
+from hierbench.plots import correction_features, correction_growth
+from hierbench.plots.data import Measured, Provenance
+from hierbench.plots.style import FigureWriter, figure_style
+from hierbench.targets.registry import make_target
 
 
 def gaussian(n, d, seed=0):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from benchmarks import integrated_likelihood
-from benchmarks.coverage import Setting, simulate, some_line_meets, study
-from benchmarks.grouped_information import log_matching_prior
-from benchmarks.integrated_likelihood import slope_interval
-from benchmarks.interval_regression import fit_interval_regression
+from hierbench.benchmarks import integrated_likelihood
+from hierbench.benchmarks.coverage import Setting, simulate, some_line_meets, study
+from hierbench.benchmarks.grouped_information import log_matching_prior
+from hierbench.benchmarks.integrated_likelihood import slope_interval
+from hierbench.benchmarks.interval_regression import fit_interval_regression
 
 
 @pytest.mark.parametrize("count", [4, 5, 8, 20])

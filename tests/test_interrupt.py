@@ -13,7 +13,7 @@ import psutil
 import pytest
 from machinery import command, environment, hierbench, plan_of, stored, suite_file, without_cost
 
-from benchmarks.store import NAME, Store
+from hierbench.benchmarks.store import NAME, Store
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals")
 

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from learners.neural_tangents_compat import WRONG_NUMBERS_JAX, check_versions
+from hierbench.learners.neural_tangents_compat import WRONG_NUMBERS_JAX, check_versions
 
 jax = pytest.importorskip("jax")
 SIZES = [2**k + 1 for k in range(1, 15)]
@@ -55,7 +55,7 @@ def test_other_versions_are_refused_in_one_line(jax_version, nt_version):
 def test_neural_tangents_leaves_jax_and_its_settings_as_they_were():
     import jax.core
 
-    from learners.neural_tangents_compat import load
+    from hierbench.learners.neural_tangents_compat import load
 
     load()
     for name in ("Jaxpr", "Var", "Literal", "Primitive", "get_aval", "lattice_join"):

@@ -5,10 +5,10 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from learners import kernel_tuning
-from learners.base import Curve
-from learners.kernel_engine import Axis, PrefixSolver, Solution, tail
-from learners.kernel_ridge import (
+from hierbench.learners import kernel_tuning
+from hierbench.learners.base import Curve
+from hierbench.learners.kernel_engine import Axis, PrefixSolver, Solution, tail
+from hierbench.learners.kernel_ridge import (
     KernelRidgeLaplace,
     KernelRidgePolynomial,
     KernelRidgeRBF,
@@ -16,7 +16,7 @@ from learners.kernel_ridge import (
     PolynomialKernel,
     RBFKernel,
 )
-from learners.kernel_tuning import Budget, fit_prefixes
+from hierbench.learners.kernel_tuning import Budget, fit_prefixes
 
 KERNELS = [(RBFKernel(1.0), 1.5), (LaplaceKernel(0.5), 2.0), (PolynomialKernel(3), 0.7)]
 

@@ -6,8 +6,13 @@ import sklearn.kernel_ridge
 from fair_grid import best_on_the_test_set
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from learners.kernel_ridge import KernelRidge, KernelRidgeLaplace, KernelRidgePolynomial, KernelRidgeRBF
-from targets.registry import make_target
+from hierbench.learners.kernel_ridge import (
+    KernelRidge,
+    KernelRidgeLaplace,
+    KernelRidgePolynomial,
+    KernelRidgeRBF,
+)
+from hierbench.targets.registry import make_target
 
 
 @parametrize_with_checks([KernelRidge()])
@@ -77,7 +82,7 @@ def test_prediction_in_blocks_is_prediction(monkeypatch):
     X, y = sample(120)
     model = KernelRidgeRBF(length_scale=1.0, ridge=1e-2).fit(X[:80], y[:80])
     whole = model.predict(X)
-    monkeypatch.setattr("learners.kernel_engine.CHUNK", 80 * 7)
+    monkeypatch.setattr("hierbench.learners.kernel_engine.CHUNK", 80 * 7)
     np.testing.assert_allclose(model.predict(X), whole, atol=1e-12)
 
 

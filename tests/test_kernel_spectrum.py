@@ -10,9 +10,9 @@ import pytest
 import torch
 from scipy import special
 
-from benchmarks.eigenlearning import predict
-from benchmarks.eigenlearning_study import CASES, kernel_from_gram
-from benchmarks.kernel_spectrum import (
+from hierbench.benchmarks.eigenlearning import predict
+from hierbench.benchmarks.eigenlearning_study import CASES, kernel_from_gram
+from hierbench.benchmarks.kernel_spectrum import (
     DotProductKernel,
     FunctionKernel,
     GaussianKernel,
@@ -23,11 +23,11 @@ from benchmarks.kernel_spectrum import (
     radial_rule,
     spectrum,
 )
-from targets.algebra import Polynomial
-from targets.measures import Product
-from targets.orthogonal import HERMITE
-from targets.radial import radial_power, target_power
-from targets.registry import make_target
+from hierbench.targets.algebra import Polynomial
+from hierbench.targets.measures import Product
+from hierbench.targets.orthogonal import HERMITE
+from hierbench.targets.radial import radial_power, target_power
+from hierbench.targets.registry import make_target
 
 
 @pytest.mark.parametrize("d", [2, 3, 8, 40])

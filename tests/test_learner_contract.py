@@ -11,12 +11,12 @@ from machinery import plan_of
 from sklearn.linear_model import Ridge
 from stub_learners import SplitsBadly
 
-from benchmarks import unit as unit_module
-from benchmarks.draw import TestSet
-from benchmarks.unit import run_curves
-from learners import persist
-from learners.registry import LEARNERS, load
-from learners.testing import LearnerContract, check_rows_are_predicted_one_by_one
+from hierbench.benchmarks import unit as unit_module
+from hierbench.benchmarks.draw import TestSet
+from hierbench.benchmarks.unit import run_curves
+from hierbench.learners import persist
+from hierbench.learners.registry import LEARNERS, load
+from hierbench.learners.testing import LearnerContract, check_rows_are_predicted_one_by_one
 
 SMALL = {"steps": 50, "dtype": "float64", "batch_size": 32, "max_iter": 40, "n_candidates": 4}
 """For nets: as long as the fast path is held to the slow one. For trees: a short search."""

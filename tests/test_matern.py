@@ -8,9 +8,9 @@ from sklearn.base import clone
 from sklearn.gaussian_process.kernels import Matern
 from sklearn.kernel_ridge import KernelRidge
 
-from learners.base import Curve
-from learners.matern import COEFFICIENTS, MaternKernel, MaternRegressor
-from targets.registry import make_target
+from hierbench.learners.base import Curve
+from hierbench.learners.matern import COEFFICIENTS, MaternKernel, MaternRegressor
+from hierbench.targets.registry import make_target
 
 
 def sample(n, d=5, seed=0):

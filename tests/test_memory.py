@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from learners.base import Memory
-from learners.registry import LEARNERS
+from hierbench.learners.base import Memory
+from hierbench.learners.registry import LEARNERS
 
 PROGRAM = Path(__file__).with_name("memory_of_fits.py")
 CELLS = ((800, 6), (400, 24))

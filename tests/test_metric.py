@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.metric import ErrorEstimate, error_of, misclassification, plain_error, relative_mse
+from hierbench.benchmarks.metric import ErrorEstimate, error_of, misclassification, plain_error, relative_mse
 
 
 def heavy(rng, m):

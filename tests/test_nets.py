@@ -8,17 +8,17 @@ import reference_network as reference
 import torch
 from sklearn.base import clone
 
-from learners import layerwise, persist
-from learners.base import Curve
-from learners.densenet import DenseNetRegressor
-from learners.layerwise import LayerwiseDenseNetRegressor
-from learners.network import DenseNetwork
-from learners.relu_nets import ReLUDenseNetRegressor, ReLUMLPRegressor
-from learners.residual_network import ResidualNetwork
-from learners.resnet import ResNetRegressor
-from learners.sgd_engine import Job, Schedule, ShuffledEpochs, train
-from learners.sgd_estimator import steps_law
-from learners.two_layer import TwoLayerRegressor
+from hierbench.learners import layerwise, persist
+from hierbench.learners.base import Curve
+from hierbench.learners.densenet import DenseNetRegressor
+from hierbench.learners.layerwise import LayerwiseDenseNetRegressor
+from hierbench.learners.network import DenseNetwork
+from hierbench.learners.relu_nets import ReLUDenseNetRegressor, ReLUMLPRegressor
+from hierbench.learners.residual_network import ResidualNetwork
+from hierbench.learners.resnet import ResNetRegressor
+from hierbench.learners.sgd_engine import Job, Schedule, ShuffledEpochs, train
+from hierbench.learners.sgd_estimator import steps_law
+from hierbench.learners.two_layer import TwoLayerRegressor
 
 CHAIN = {"skips": ((0,), (1,), (2,)), "top_readout": True, "activation": "relu"}
 NETWORKS = {
@@ -239,7 +239,7 @@ def test_steps_double_at_every_fourfold_of_the_samples():
 
 def test_a_law_of_steps_needs_no_training_set(monkeypatch):
     """``fit_sampler`` has no n: the law gives its least."""
-    monkeypatch.setattr("learners.sgd_estimator.steps_law", lambda n: 10 + steps_law(n) // 3000)
+    monkeypatch.setattr("hierbench.learners.sgd_estimator.steps_law", lambda n: 10 + steps_law(n) // 3000)
     learner = DenseNetRegressor(width=4, batch_size=16, learning_rate=0.01, weight_decay=0.0, restarts=2)
     learner.fit_sampler(lambda n, rng: data(n, seed=rng.integers(99)), d=5)
     assert learner.fit_report_.steps == 2 * 11

@@ -5,7 +5,7 @@ import pytest
 import reference_network as reference
 import torch
 
-from learners.network import DenseNetwork
+from hierbench.learners.network import DenseNetwork
 
 ACTIVATIONS = [("power", 2), ("power", 3), ("power", 4), ("power", 8), ("relu", 1)]
 

@@ -10,9 +10,9 @@ import torch
 from fair_grid import best_on_the_test_set
 from sklearn.base import clone
 
-from learners.base import Curve
-from learners.ntk import BLOCK, NeuralTangentKernel, NTKRegressor
-from targets.registry import make_target
+from hierbench.learners.base import Curve
+from hierbench.learners.ntk import BLOCK, NeuralTangentKernel, NTKRegressor
+from hierbench.targets.registry import make_target
 
 
 def arc_cosine_kernels(A, B, depth, bias):
@@ -76,7 +76,7 @@ def test_diagonal_is_the_limit_of_the_closed_form():
 def test_neural_tangents_kernels_are_the_closed_forms(which):
     import jax
 
-    from learners.neural_tangents_compat import load
+    from hierbench.learners.neural_tangents_compat import load
 
     stax = load().stax
     rng = np.random.default_rng(0)
@@ -95,7 +95,7 @@ def test_finite_nets_approach_the_kernel():
     """Empirical NTK (Jacobian contraction) of 200 nets of width 512, within its own standard error."""
     import jax
 
-    from learners.neural_tangents_compat import load
+    from hierbench.learners.neural_tangents_compat import load
 
     nt = load()
     X = np.random.default_rng(2).standard_normal((4, 5))
@@ -140,12 +140,12 @@ def test_fixed_parameters_stay():
 
 SCRIPT = """
 import json, sys
-import learners.ntk
+import hierbench.learners.ntk
 heavy = [m for m in ("jax", "tensorflow", "neural_tangents") if m in sys.modules]
 import numpy as np
 rng = np.random.default_rng(0)
 X = rng.standard_normal((300, 4))
-model = learners.ntk.NTKRegressor(depth=[1, 3], bias=0.1).fit(X, X[:, 0] * X[:, 1])
+model = hierbench.learners.ntk.NTKRegressor(depth=[1, 3], bias=0.1).fit(X, X[:, 0] * X[:, 1])
 print(json.dumps([heavy, "tensorflow" in sys.modules, model.predict(X).tobytes().hex()]))
 """
 

@@ -9,10 +9,10 @@ from sklearn.base import clone
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from learners.base import Curve
-from learners.densenet import DenseNetRegressor
-from learners.network import DenseNetwork
-from learners.ntk_finite import FiniteNTKRegressor, TangentKernel
+from hierbench.learners.base import Curve
+from hierbench.learners.densenet import DenseNetRegressor
+from hierbench.learners.network import DenseNetwork
+from hierbench.learners.ntk_finite import FiniteNTKRegressor, TangentKernel
 
 
 @parametrize_with_checks([FiniteNTKRegressor(initial_function=True)])

@@ -10,17 +10,17 @@ import pytest
 from matplotlib.figure import Figure
 from synthetic_rows import row
 
-from benchmarks import draw
-from benchmarks.eigenlearning_study import kernel_from_gram
-from benchmarks.figures import figure_data, provenance_of
-from benchmarks.overlays import kernel_of, power_of, predictions
-from benchmarks.rows import Row
-from benchmarks.sample_complexity import Epsilon
-from learners.dot_product import DotProductRegressor
-from learners.kernel_ridge import KernelRidgePolynomial, KernelRidgeRBF
-from plots.error_curves import error_against_n
-from plots.style import figure_style, looks
-from targets.base import Certificate, Estimate
+from hierbench.benchmarks import draw
+from hierbench.benchmarks.eigenlearning_study import kernel_from_gram
+from hierbench.benchmarks.figures import figure_data, provenance_of
+from hierbench.benchmarks.overlays import kernel_of, power_of, predictions
+from hierbench.benchmarks.rows import Row
+from hierbench.benchmarks.sample_complexity import Epsilon
+from hierbench.learners.dot_product import DotProductRegressor
+from hierbench.learners.kernel_ridge import KernelRidgePolynomial, KernelRidgeRBF
+from hierbench.plots.error_curves import error_against_n
+from hierbench.plots.style import figure_style, looks
+from hierbench.targets.base import Certificate, Estimate
 
 LEARNERS = {
     "krr_rbf": (KernelRidgeRBF, {}),

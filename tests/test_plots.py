@@ -18,13 +18,20 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from synthetic_rows import certificate, row, suite
 
-import plots
-from benchmarks.figures import figure_data, median_floor, provenance_of, write
-from benchmarks.sample_complexity import Epsilon
-from plots.data import FigureData
-from plots.error_curves import at_budget, band, error_against_d, error_against_n, error_limits, fixed_budgets
-from plots.n_star import epsilon_title, n_star_against_d
-from plots.style import FigureWriter, figure_style, looks
+from hierbench import plots
+from hierbench.benchmarks.figures import figure_data, median_floor, provenance_of, write
+from hierbench.benchmarks.sample_complexity import Epsilon
+from hierbench.plots.data import FigureData
+from hierbench.plots.error_curves import (
+    at_budget,
+    band,
+    error_against_d,
+    error_against_n,
+    error_limits,
+    fixed_budgets,
+)
+from hierbench.plots.n_star import epsilon_title, n_star_against_d
+from hierbench.plots.style import FigureWriter, figure_style, looks
 
 EPSILONS = (Epsilon(0.1), Epsilon(0.1, relative=True))
 SOURCE = "hierbench 0.1.0; suite demo; store demo.sqlite; "
@@ -59,16 +66,21 @@ def test_drawing_leaves_matplotlib_as_it_was(tmp_path: Path) -> None:
     rows = [row(n, 1 / n, learner="l") for n in (10, 20, 40)]
     write(rows, {}, EPSILONS[:1], tmp_path)
     assert dict(mpl.rcParams) == before
-    code = "import plots, plots.n_star, plots.error_curves, sys; sys.exit('matplotlib.pyplot' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(plots.__file__).parents[1])
+    code = (
+        "import sys, hierbench.plots.n_star, hierbench.plots.error_curves\n"
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_plots_import_no_other_folder_of_ours() -> None:
     for path in Path(plots.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert not {n.split(".")[0] for n in names} & {"benchmarks", "learners", "targets"}, path
+            if isinstance(node, ast.ImportFrom):
+                names += [f"{node.module}.{a.name}" for a in node.names]
+            ours = {n.split(".")[1] for n in names if n.startswith("hierbench.")}
+            assert not ours & {"benchmarks", "learners", "targets"}, path
 
 
 def test_fonts_are_embedded_as_text_and_learners_differ_in_more_than_colour() -> None:

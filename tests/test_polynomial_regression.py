@@ -13,10 +13,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from learners.base import Curve
-from learners.hermite import HermiteFeatures, HermiteKernel, count
-from learners.polynomial_regression import CONSTANT, PolynomialRegressor
-from targets.registry import make_target
+from hierbench.learners.base import Curve
+from hierbench.learners.hermite import HermiteFeatures, HermiteKernel, count
+from hierbench.learners.polynomial_regression import CONSTANT, PolynomialRegressor
+from hierbench.targets.registry import make_target
 
 
 @parametrize_with_checks([PolynomialRegressor(degree=2)])

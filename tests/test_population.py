@@ -2,19 +2,19 @@
 
 import numpy as np
 import pytest
-from hierbench.errors import UserError
 
-from benchmarks.correction.nested import level_inputs, narrow_features, squares
-from benchmarks.correction.population import MAX_NODES, population, sampled, span_sine
-from benchmarks.correction.solve import (
+from hierbench.benchmarks.correction.nested import level_inputs, narrow_features, squares
+from hierbench.benchmarks.correction.population import MAX_NODES, population, sampled, span_sine
+from hierbench.benchmarks.correction.solve import (
     aligned,
     best_form,
     fit_all,
     fit_squares,
     leading_rows,
 )
-from benchmarks.correction.variants import fit_fresh
-from targets.registry import make_target
+from hierbench.benchmarks.correction.variants import fit_fresh
+from hierbench.errors import UserError
+from hierbench.targets.registry import make_target
 
 CASES = [
     ("projected", 6, {"width": 2, "rho": 0.5}),

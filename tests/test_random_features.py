@@ -9,9 +9,9 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.metrics.pairwise import rbf_kernel
 
-from learners.base import Curve
-from learners.kernel_ridge import KernelRidgeRBF
-from learners.random_features import SCALES, RandomFeaturesRegressor
+from hierbench.learners.base import Curve
+from hierbench.learners.kernel_ridge import KernelRidgeRBF
+from hierbench.learners.random_features import SCALES, RandomFeaturesRegressor
 
 ACTIVATIONS = tuple(SCALES)
 

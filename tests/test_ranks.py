@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.ranks import Ranked, compare, compare_all, groups, holm, rank
-from benchmarks.rows import Replicate
-from benchmarks.sample_complexity import Censoring, Epsilon, NStar
+from hierbench.benchmarks.ranks import Ranked, compare, compare_all, groups, holm, rank
+from hierbench.benchmarks.rows import Replicate
+from hierbench.benchmarks.sample_complexity import Censoring, Epsilon, NStar
 
 
 def star(learner: str, lower: float, upper: float, d: int = 8, r: int = 0) -> NStar:

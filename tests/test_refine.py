@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.refine import SLACK, expected, fine_grid, next_sizes, starting_sizes
-from benchmarks.rows import Replicate
-from benchmarks.sample_complexity import Epsilon, NStar, crossing
-from benchmarks.stages import MOST_STAGES
+from hierbench.benchmarks.refine import SLACK, expected, fine_grid, next_sizes, starting_sizes
+from hierbench.benchmarks.rows import Replicate
+from hierbench.benchmarks.sample_complexity import Epsilon, NStar, crossing
+from hierbench.benchmarks.stages import MOST_STAGES
 
 
 def curve(n, scale):

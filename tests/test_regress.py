@@ -3,16 +3,16 @@
 import json
 
 import pytest
-from hierbench.errors import UserError
 from machinery import ROOT, hierbench, suite_file
 
-from benchmarks import exact_tier, fingerprint
-from benchmarks.baseline_files import read_exact, read_rows, write_exact
-from benchmarks.gate_plants import PLANTS
-from benchmarks.plan import make_plan
-from benchmarks.regress import regress
-from benchmarks.suite_file import load_suite
-from benchmarks.unit import run_curves
+from hierbench.benchmarks import exact_tier, fingerprint
+from hierbench.benchmarks.baseline_files import read_exact, read_rows, write_exact
+from hierbench.benchmarks.gate_plants import PLANTS
+from hierbench.benchmarks.plan import make_plan
+from hierbench.benchmarks.regress import regress
+from hierbench.benchmarks.suite_file import load_suite
+from hierbench.benchmarks.unit import run_curves
+from hierbench.errors import UserError
 
 LEARNER = """\
 from stub_learners import Mean
@@ -115,13 +115,13 @@ def test_errors_of_the_user_are_one_line(tmp_path):
 
 def test_the_baselines_that_come_with_the_suite_match_it():
     """A change of ci.toml without new baselines would stop the gate: found here in a second."""
-    from benchmarks.baseline_files import FOLDER, match
+    from hierbench.benchmarks.baseline_files import FOLDER, match
 
     plan = make_plan(load_suite("ci"))
     path = FOLDER / "ci.jsonl"
     kept, new = match(plan, *read_rows(path), path)
     assert kept and not new
-    from learners.registry import LEARNERS
+    from hierbench.learners.registry import LEARNERS
 
     cells = read_exact(FOLDER / "ci.exact.json")
     learners = {cell.partition(",")[0] for cell in cells if ", n = " in cell}

@@ -11,13 +11,13 @@ import pytest
 import synthetic_rows
 from machinery import ROOT, hierbench, suite_file
 
-from benchmarks import cli
-from benchmarks.evidence import Evidence
-from benchmarks.ranks import Comparison, rank
-from benchmarks.report_statistics import FORMATS, markdown, ratio_cells, report, text
-from benchmarks.sample_complexity import Epsilon, n_stars
-from benchmarks.store import NAME
-from benchmarks.table import PIPE_WIDTH
+from hierbench.benchmarks import cli
+from hierbench.benchmarks.evidence import Evidence
+from hierbench.benchmarks.ranks import Comparison, rank
+from hierbench.benchmarks.report_statistics import FORMATS, markdown, ratio_cells, report, text
+from hierbench.benchmarks.sample_complexity import Epsilon, n_stars
+from hierbench.benchmarks.store import NAME
+from hierbench.benchmarks.table import PIPE_WIDTH
 
 EPSILONS = (Epsilon(0.3), Epsilon(0.1), Epsilon(0.03), Epsilon(0.1, relative=True))
 

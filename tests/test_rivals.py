@@ -6,14 +6,14 @@ import torch
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from learners.boosted_trees import AXES, BoostedTreesRegressor
-from learners.kernel_ridge import KernelRidgeLaplace, KernelRidgeRBF
-from learners.metric_kernel import ExponentKernel, metric_of, metric_root
-from learners.polynomial_regression import PolynomialRegressor
-from learners.rfm import RFMRegressor
-from learners.second_moments import linear_part, second_moment, spectral_level, whitening
-from learners.spectral_layerwise import SpectralLayerwiseRegressor
-from targets.registry import make_target
+from hierbench.learners.boosted_trees import AXES, BoostedTreesRegressor
+from hierbench.learners.kernel_ridge import KernelRidgeLaplace, KernelRidgeRBF
+from hierbench.learners.metric_kernel import ExponentKernel, metric_of, metric_root
+from hierbench.learners.polynomial_regression import PolynomialRegressor
+from hierbench.learners.rfm import RFMRegressor
+from hierbench.learners.second_moments import linear_part, second_moment, spectral_level, whitening
+from hierbench.learners.spectral_layerwise import SpectralLayerwiseRegressor
+from hierbench.targets.registry import make_target
 
 
 @parametrize_with_checks(

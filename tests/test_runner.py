@@ -11,11 +11,11 @@ from machinery import plan_of, stored, suite_file, without_cost
 from sklearn.base import clone
 from stub_learners import Mean
 
-from benchmarks import draw, runner
-from benchmarks.metric import relative_mse
-from benchmarks.progress import Estimator, Lines, duration
-from benchmarks.store import Store
-from benchmarks.work import Result
+from hierbench.benchmarks import draw, runner
+from hierbench.benchmarks.metric import relative_mse
+from hierbench.benchmarks.progress import Estimator, Lines, duration
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.work import Result
 
 
 class Silent:
@@ -101,7 +101,7 @@ def test_numbers_are_those_of_the_definition(ill_behaved):
     X, y = draw.draw_sample(target, row.target_spec, 2, row.n)
     state = draw.random_state(row.target_spec, row.d, 2)
     learner = clone(Mean()).set_params(random_state=state).fit(X, y)
-    from benchmarks import seeds
+    from hierbench.benchmarks import seeds
 
     tests = draw.TestSet(target, 64, seeds.generator("test", **row.target_spec, d=row.d, index=2))
     pieces = [tests.piece(i) for i in range(3)]
@@ -213,8 +213,8 @@ def test_plain_lines_name_failures(tmp_path, capsys):
 
 
 def test_traces_of_a_learner_that_declares_them(tmp_path, monkeypatch):
-    from learners import registry
-    from learners.base import Descriptor
+    from hierbench.learners import registry
+    from hierbench.learners.base import Descriptor
 
     tracer = Descriptor(
         "tracer", "stub_learners:FastMean", "", "", "", "", frozenset({"fit_curves", "traces"})

@@ -10,8 +10,8 @@ from curve_rows import certificate, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.rows import Replicate
-from benchmarks.sample_complexity import Epsilon, NStar, crossing, n_stars, summarise
+from hierbench.benchmarks.rows import Replicate
+from hierbench.benchmarks.sample_complexity import Epsilon, NStar, crossing, n_stars, summarise
 
 ABSOLUTE = Epsilon(0.1)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks import draw, seeds
-from benchmarks.suite import SizePlan, crossed_replicates, plain_replicates
+from hierbench.benchmarks import draw, seeds
+from hierbench.benchmarks.suite import SizePlan, crossed_replicates, plain_replicates
 
 SPEC = {"family": "squares", "parameters": {"depth": 2, "width": 2}}
 

@@ -6,12 +6,12 @@ import reference_network as reference
 import torch
 from sklearn.base import clone
 
-from learners.base import Curve, FitsCurves, HasLevelFeatures
-from learners.densenet import DenseNetRegressor
-from learners.layerwise import LayerwiseDenseNetRegressor
-from learners.network import DenseNetwork
-from learners.sgd_engine import Job, Schedule, ShuffledEpochs, train
-from learners.two_layer import TwoLayerRegressor
+from hierbench.learners.base import Curve, FitsCurves, HasLevelFeatures
+from hierbench.learners.densenet import DenseNetRegressor
+from hierbench.learners.layerwise import LayerwiseDenseNetRegressor
+from hierbench.learners.network import DenseNetwork
+from hierbench.learners.sgd_engine import Job, Schedule, ShuffledEpochs, train
+from hierbench.learners.two_layer import TwoLayerRegressor
 
 LEARNERS = {
     "densenet": DenseNetRegressor(depth=2, width=8, steps=50, batch_size=32, dtype="float64"),

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hierbench.errors import UserError
 from scipy import linalg
 
-from benchmarks.correction import kernel_features_experiment as kernel_features
-from benchmarks.correction import sgd_trace_quantities as quantities
-from benchmarks.correction.feature_error import form_of, subspace_angle
-from benchmarks.correction.judge import Judge
-from benchmarks.correction.sgd_trace_experiment import run, spread
-from benchmarks.correction.trained_levels import (
+from hierbench.benchmarks.correction import kernel_features_experiment as kernel_features
+from hierbench.benchmarks.correction import sgd_trace_quantities as quantities
+from hierbench.benchmarks.correction.feature_error import form_of, subspace_angle
+from hierbench.benchmarks.correction.judge import Judge
+from hierbench.benchmarks.correction.sgd_trace_experiment import run, spread
+from hierbench.benchmarks.correction.trained_levels import (
     Level,
     direction_error,
     first_level_form,
@@ -26,14 +25,15 @@ from benchmarks.correction.trained_levels import (
     systematic,
     tangent,
 )
-from benchmarks.measurement import Measurement
-from learners.algorithm1_network import Algorithm1Network
-from learners.network import DenseNetwork, outputs_of
-from learners.sequential_kernels import SequentialKernelsRegressor
-from learners.sgd_estimator import Scaling
-from plots.correction_sgd import kernels, learners, together, trace
-from plots.data import Measured
-from targets.registry import make_target
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.errors import UserError
+from hierbench.learners.algorithm1_network import Algorithm1Network
+from hierbench.learners.network import DenseNetwork, outputs_of
+from hierbench.learners.sequential_kernels import SequentialKernelsRegressor
+from hierbench.learners.sgd_estimator import Scaling
+from hierbench.plots.correction_sgd import kernels, learners, together, trace
+from hierbench.plots.data import Measured
+from hierbench.targets.registry import make_target
 
 D = 5
 DENSE = DenseNetwork(d=D, depth=2, width=6)

@@ -3,17 +3,17 @@
 import dataclasses
 
 import pytest
-from hierbench.errors import UserError
 from machinery import plan_of
 
-from benchmarks import progress, runner
-from benchmarks.execute import execute
-from benchmarks.report import epsilons_of, suite_certificates, suite_rows
-from benchmarks.sample_complexity import decides, n_stars
-from benchmarks.stages import MOST_STAGES, Stages, resolved
-from benchmarks.store import Store
-from benchmarks.suite import SizePlan
-from benchmarks.suite_file import load_suite
+from hierbench.benchmarks import progress, runner
+from hierbench.benchmarks.execute import execute
+from hierbench.benchmarks.report import epsilons_of, suite_certificates, suite_rows
+from hierbench.benchmarks.sample_complexity import decides, n_stars
+from hierbench.benchmarks.stages import MOST_STAGES, Stages, resolved
+from hierbench.benchmarks.store import Store
+from hierbench.benchmarks.suite import SizePlan
+from hierbench.benchmarks.suite_file import load_suite
+from hierbench.errors import UserError
 
 SUITE = """\
 name = "adaptive"

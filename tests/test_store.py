@@ -11,14 +11,14 @@ import threading
 
 import numpy as np
 import pytest
-from hierbench.errors import UserError
 from machinery import environment, plan_of, suite_file
 
-from benchmarks import lock
-from benchmarks.rows import Row
-from benchmarks.runner import without_numbers
-from benchmarks.store import NAME, Store
-from benchmarks.work import Result, Trace
+from hierbench.benchmarks import lock
+from hierbench.benchmarks.rows import Row
+from hierbench.benchmarks.runner import without_numbers
+from hierbench.benchmarks.store import NAME, Store
+from hierbench.benchmarks.work import Result, Trace
+from hierbench.errors import UserError
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 
 HOLD = (
-    "import sys\nfrom pathlib import Path\nfrom benchmarks import lock\n"
+    "import sys\nfrom pathlib import Path\nfrom hierbench.benchmarks import lock\n"
     "with lock.writer(Path(sys.argv[1]), False, print):\n"
     "    print('held', flush=True)\n    sys.stdin.read()\n"
 )

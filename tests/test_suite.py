@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from hierbench.errors import UserError
 
-from benchmarks.plan import make_plan, narrowed, with_learner
-from benchmarks.report import epsilons_of
-from benchmarks.suite import LearnerEntry
-from benchmarks.suite_file import known_suites, load_suite
+from hierbench.benchmarks.plan import make_plan, narrowed, with_learner
+from hierbench.benchmarks.report import epsilons_of
+from hierbench.benchmarks.suite import LearnerEntry
+from hierbench.benchmarks.suite_file import known_suites, load_suite
+from hierbench.errors import UserError
 
 GOOD = """\
 name = "s"

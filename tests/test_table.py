@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 from synthetic_rows import certificate, row, suite
 
-from benchmarks.exponents import Exponent
-from benchmarks.growth import Growth
-from benchmarks.rows import Row
-from benchmarks.sample_complexity import Epsilon, Summary
-from benchmarks.table import (
+from hierbench.benchmarks.exponents import Exponent
+from hierbench.benchmarks.growth import Growth
+from hierbench.benchmarks.rows import Row
+from hierbench.benchmarks.sample_complexity import Epsilon, Summary
+from hierbench.benchmarks.table import (
     PIPE_WIDTH,
     format_count,
     format_exponent,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from targets import algebra
-from targets.algebra import Polynomial, TooManyTermsError, mapped, merged
-from targets.measures import Product
-from targets.orthogonal import HERMITE
+from hierbench.targets import algebra
+from hierbench.targets.algebra import Polynomial, TooManyTermsError, mapped, merged
+from hierbench.targets.measures import Product
+from hierbench.targets.orthogonal import HERMITE
 
 M = 3
 

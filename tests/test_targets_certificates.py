@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import PolynomialFeatures
 
-from targets import algebra
-from targets.algebra import Polynomial, mapped, merged
-from targets.base import Estimate
-from targets.certify import certify, known_shares
-from targets.contamination import independent_form, subspace_sine
-from targets.family import cascade_model
-from targets.level_contamination import contaminations
-from targets.measures import Product
-from targets.orthogonal import HERMITE
-from targets.registry import make_target
-from targets.sampling import batches
+from hierbench.targets import algebra
+from hierbench.targets.algebra import Polynomial, mapped, merged
+from hierbench.targets.base import Estimate
+from hierbench.targets.certify import certify, known_shares
+from hierbench.targets.contamination import independent_form, subspace_sine
+from hierbench.targets.family import cascade_model
+from hierbench.targets.level_contamination import contaminations
+from hierbench.targets.measures import Product
+from hierbench.targets.orthogonal import HERMITE
+from hierbench.targets.registry import make_target
+from hierbench.targets.sampling import batches
 
 EXACT = [
     ("projected", 6, {"depth": 1}),

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from targets import testing
-from targets.base import Target
-from targets.registry import FAMILIES, make_target
-from targets.testing import CHECKS, assert_refused
+from hierbench.targets import testing
+from hierbench.targets.base import Target
+from hierbench.targets.registry import FAMILIES, make_target
+from hierbench.targets.testing import CHECKS, assert_refused
 
 EVERY = ("gaussian", "gaussian:condition=10", "mixture:weight=0.2", "cube", "sphere", "hypercube")
 INVARIANT = ("gaussian", "gaussian:condition=10", "sphere")

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from targets import algebra
-from targets.merged_staircase import MergedStaircase
-from targets.monomials import leap_levels, leap_of
-from targets.parity import Parity
-from targets.random_hierarchy import RandomHierarchy
-from targets.registry import FAMILIES, load_family, make_target
-from targets.sentences import degree_shares
-from targets.staircase import Staircase
+from hierbench.targets import algebra
+from hierbench.targets.merged_staircase import MergedStaircase
+from hierbench.targets.monomials import leap_levels, leap_of
+from hierbench.targets.parity import Parity
+from hierbench.targets.random_hierarchy import RandomHierarchy
+from hierbench.targets.registry import FAMILIES, load_family, make_target
+from hierbench.targets.sentences import degree_shares
+from hierbench.targets.staircase import Staircase
 
 ADMITTED = ("gaussian", "cube", "sphere", "hypercube")
 CASES = [
@@ -414,7 +414,7 @@ def test_enumerated_shares_are_those_of_dense_projections(target):
 @pytest.mark.parametrize("seed", range(3))
 def test_least_squares_agrees_with_the_expansion_of_independent_leaves(seed):
     """The two ways to the shares, on the same full grammar."""
-    from targets.sentences import _by_least_squares
+    from hierbench.targets.sentences import _by_least_squares
 
     target = RandomHierarchy(16, seed)
     leaves = target.sentences()

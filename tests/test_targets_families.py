@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from targets.registry import make_target
-from targets.rerandomised import Rerandomised
+from hierbench.targets.registry import make_target
+from hierbench.targets.rerandomised import Rerandomised
 
 HIERARCHIES = [
     ("projected", 6, {"depth": 1}),

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import PolynomialFeatures
 
-from targets.algebra import Polynomial
-from targets.inputs import LAWS, input_law, orthonormalised
-from targets.measures import Product, Sphere
-from targets.orthogonal import HERMITE, LEGENDRE, TWO_POINT, two_gaussians
-from targets.stability import sampled_shares
+from hierbench.targets.algebra import Polynomial
+from hierbench.targets.inputs import LAWS, input_law, orthonormalised
+from hierbench.targets.measures import Product, Sphere
+from hierbench.targets.orthogonal import HERMITE, LEGENDRE, TWO_POINT, two_gaussians
+from hierbench.targets.stability import sampled_shares
 
 TEXTS = [
     "gaussian",

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from targets import inputs, registry
-from targets.base import Estimate
-from targets.family import Hierarchy
-from targets.flat import Flat
-from targets.modifiers import CONTROLS, MODIFIERS, RERANDOMISED, in_use
-from targets.registry import FAMILIES, LAWS, load_family, make_target
-from targets.remainder import WithRemainder
-from targets.rerandomised import Rerandomised
-from targets.ridge import ridge, ridge_gram
-from targets.sign import Sign
+from hierbench.targets import inputs, registry
+from hierbench.targets.base import Estimate
+from hierbench.targets.family import Hierarchy
+from hierbench.targets.flat import Flat
+from hierbench.targets.modifiers import CONTROLS, MODIFIERS, RERANDOMISED, in_use
+from hierbench.targets.registry import FAMILIES, LAWS, load_family, make_target
+from hierbench.targets.remainder import WithRemainder
+from hierbench.targets.rerandomised import Rerandomised
+from hierbench.targets.ridge import ridge, ridge_gram
+from hierbench.targets.sign import Sign
 
 EXAMPLE = "worked-example-1"
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import PolynomialFeatures
 
-from targets.registry import make_target
+from hierbench.targets.registry import make_target
 
 N = 10**6
 CHUNK = 10**5

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from scipy.special import eval_gegenbauer, eval_hermitenorm
 from sklearn.preprocessing import PolynomialFeatures
 
-from targets import quadratic_features
-from targets.algebra import Polynomial
-from targets.catalogue_polynomials import SPECS
-from targets.inputs import input_law
-from targets.links import random_link
-from targets.power_of_sum import variances_of_power
-from targets.registry import FAMILIES, make_target
+from hierbench.targets import quadratic_features
+from hierbench.targets.algebra import Polynomial
+from hierbench.targets.catalogue_polynomials import SPECS
+from hierbench.targets.inputs import input_law
+from hierbench.targets.links import random_link
+from hierbench.targets.power_of_sum import variances_of_power
+from hierbench.targets.registry import FAMILIES, make_target
 
 EVERY = ("gaussian", "gaussian:condition=10", "mixture:weight=0.2", "cube", "sphere", "hypercube")
 INVARIANT = ("gaussian", "gaussian:condition=10", "sphere")

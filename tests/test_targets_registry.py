@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-import targets
-from targets.base import Target
-from targets.registry import FAMILIES, load_family, make_target, validate
+from hierbench import targets
+from hierbench.targets.base import Target
+from hierbench.targets.registry import FAMILIES, load_family, make_target, validate
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -23,7 +23,7 @@ def test_static_parameters_are_the_fields_and_defaults_of_the_class(name):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_parameter_is_declared_once_and_shown_from_there(name, capsys):
     """With its one line below the field: the docstring of the class does not say it again."""
-    from benchmarks.listing import print_certificate
+    from hierbench.benchmarks.listing import print_certificate
 
     for definition in load_family(name).__mro__[:-1]:
         assert "Parameters\n" not in (definition.__doc__ or "")
@@ -47,8 +47,9 @@ def test_descriptors_are_complete_and_classes_are_targets(name):
 def test_importing_the_registry_imports_no_numerics():
     """Listing targets answers at once."""
     code = (
-        "import sys, targets.registry\n"
-        "heavy = {'numpy', 'scipy', 'torch', 'jax', 'targets.family', 'targets.base'} & set(sys.modules)\n"
+        "import sys, hierbench.targets.registry\n"
+        "heavy = {'numpy', 'scipy', 'torch', 'jax', 'hierbench.targets.family', 'hierbench.targets.base'}\n"
+        "heavy &= set(sys.modules)\n"
         "sys.exit(f'imported {sorted(heavy)}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -59,9 +60,9 @@ def test_the_public_names_of_the_package_are_loaded_at_first_use():
     code = (
         "import sys, targets\n"
         "names = dir(targets)\n"
-        "heavy = {'numpy', 'scipy', 'targets.base'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'scipy', 'hierbench.targets.base'} & set(sys.modules)\n"
         "assert not heavy, f'imported {sorted(heavy)}'\n"
-        "from targets import Certificate, Projected, Squares, Target, make_target\n"
+        "from hierbench.targets import Certificate, Projected, Squares, Target, make_target\n"
         "assert issubclass(Projected, Target) and type(make_target('squares', 8, 0)) is Squares\n"
         "assert {'Certificate', 'Projected', 'Squares', 'Target', 'make_target'} <= set(names)\n"
         "assert all(getattr(targets, name) is not None for name in names)\n"
@@ -75,10 +76,10 @@ def test_the_public_names_of_the_package_are_loaded_at_first_use():
 def test_targets_know_neither_learners_nor_the_runner():
     code = (
         "import sys\n"
-        "from targets.registry import FAMILIES, load_family\n"
+        "from hierbench.targets.registry import FAMILIES, load_family\n"
         "[load_family(name) for name in FAMILIES]\n"
-        "others = {'learners', 'benchmarks', 'plots', 'torch', 'jax'}\n"
-        "seen = {m.split('.')[0] for m in sys.modules} & others\n"
+        "others = {'hierbench.learners', 'hierbench.benchmarks', 'hierbench.plots', 'torch', 'jax'}\n"
+        "seen = others & set(sys.modules)\n"
         "sys.exit(f'imported {sorted(seen)}' if seen else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

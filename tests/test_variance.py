@@ -11,9 +11,15 @@ import pytest
 from curve_rows import certificate, row
 from scipy import stats
 
-from benchmarks.sample_complexity import Epsilon, n_stars
-from benchmarks.suite_file import load_suite
-from benchmarks.variance import NAMES, shared_effect, spreads, variance_components, variance_sections
+from hierbench.benchmarks.sample_complexity import Epsilon, n_stars
+from hierbench.benchmarks.suite_file import load_suite
+from hierbench.benchmarks.variance import (
+    NAMES,
+    shared_effect,
+    spreads,
+    variance_components,
+    variance_sections,
+)
 
 SHAPE = (4, 2, 2)
 

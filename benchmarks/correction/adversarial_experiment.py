@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.correction.ascent import attack
-from benchmarks.correction.neurons import (
+from hierbench.benchmarks.correction.ascent import attack
+from hierbench.benchmarks.correction.neurons import (
     contributions,
     densenet_levels,
     level1_form,
@@ -19,12 +19,12 @@ from benchmarks.correction.neurons import (
     readouts,
     target_output,
 )
-from benchmarks.correction.visualise_experiment import form_record, views
-from benchmarks.measurement import Label, Measurement
-from learners.densenet import quadratic_densenet
-from learners.network import DenseNetwork
-from learners.sgd_engine import Schedule
-from targets.registry import make_target
+from hierbench.benchmarks.correction.visualise_experiment import form_record, views
+from hierbench.benchmarks.measurement import Label, Measurement
+from hierbench.learners.densenet import quadratic_densenet
+from hierbench.learners.network import DenseNetwork
+from hierbench.learners.sgd_engine import Schedule
+from hierbench.targets.registry import make_target
 
 Function = Callable[[Tensor], Tensor]
 

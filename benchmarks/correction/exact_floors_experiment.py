@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.correction.floors import floors
-from benchmarks.correction.population import Population, population, products
-from benchmarks.correction.rounds import exact_target
-from benchmarks.correction.solve import best_form, leading_rows, linear_fit
-from benchmarks.measurement import Label, Measurement
+from hierbench.benchmarks.correction.floors import floors
+from hierbench.benchmarks.correction.population import Population, population, products
+from hierbench.benchmarks.correction.rounds import exact_target
+from hierbench.benchmarks.correction.solve import best_form, leading_rows, linear_fit
+from hierbench.benchmarks.measurement import Label, Measurement
 
 
 def run(
@@ -23,7 +23,8 @@ def run(
     k: int = 2,
     rho: float = 0.5,
 ) -> list[Measurement]:
-    """Floors of a plain net of two levels, by width and way of training (``benchmarks.correction.floors``).
+    """Floors of a plain net of two levels, by width and way of training
+    (``hierbench.benchmarks.correction.floors``).
 
     Parameters
     ----------

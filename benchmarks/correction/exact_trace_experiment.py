@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.correction.rounds import trace
-from benchmarks.measurement import Measurement
+from hierbench.benchmarks.correction.rounds import trace
+from hierbench.benchmarks.measurement import Measurement
 
 
 def run(
@@ -19,7 +19,8 @@ def run(
     rounds: Sequence[int] = (4,),
     variant: str = "corrected",
 ) -> list[Measurement]:
-    """Errors of every level after every stage, for each alpha (``benchmarks.correction.rounds.trace``).
+    """Errors of every level after every stage, for each alpha
+    (``hierbench.benchmarks.correction.rounds.trace``).
 
     Parameters
     ----------

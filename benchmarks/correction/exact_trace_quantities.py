@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from benchmarks.correction.slopes import ROUNDING, loglog_slope
-from benchmarks.measurement import Measurement
-from benchmarks.quantities import Figure, mean_figure
+from hierbench.benchmarks.correction.slopes import ROUNDING, loglog_slope
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.benchmarks.quantities import Figure, mean_figure
 
 
 def power_of_alpha(

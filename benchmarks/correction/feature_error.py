@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks.correction.population import products
+from hierbench.benchmarks.correction.population import products
 
 MIN_ROWS_PER_REGRESSOR = 10
 

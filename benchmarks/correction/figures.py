@@ -7,8 +7,8 @@ import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.measurement import Measurement
-from plots.data import Measured, Provenance
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.plots.data import Measured, Provenance
 
 FIGURES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "rounds": ("correction_rounds:rounds", ("exact-trace", "exact-trace-control")),
@@ -57,7 +57,7 @@ drawn where one of them has been measured."""
 
 def write(measured: Mapping[str, Sequence[Measurement]], folder: Path, provenance: Provenance) -> list[Path]:
     """Write the figures that ``measured`` (by the experiments' labels) has data for; their paths."""
-    from plots.style import FigureWriter, figure_style
+    from hierbench.plots.style import FigureWriter, figure_style
 
     count = sum(len(records) for records in measured.values())
     writer = FigureWriter(folder, dataclasses.replace(provenance, n_rows=count))
@@ -69,6 +69,6 @@ def write(measured: Mapping[str, Sequence[Measurement]], folder: Path, provenanc
             if not records:
                 continue
             module, _, function = path.partition(":")
-            draw = getattr(importlib.import_module(f"plots.{module}"), function)
+            draw = getattr(importlib.import_module(f"hierbench.plots.{module}"), function)
             writer.write(draw(records), "correction", name)
     return writer.paths

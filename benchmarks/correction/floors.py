@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from hierbench.errors import UserError
 
-from benchmarks.correction.nested import centred
-from benchmarks.correction.population import Population, orthonormal, population
-from benchmarks.correction.rounds import exact_target
-from benchmarks.correction.solve import minimise, minimised, packed, project, unpacked
+from hierbench.benchmarks.correction.nested import centred
+from hierbench.benchmarks.correction.population import Population, orthonormal, population
+from hierbench.benchmarks.correction.rounds import exact_target
+from hierbench.benchmarks.correction.solve import minimise, minimised, packed, project, unpacked
+from hierbench.errors import UserError
 
 METHODS: Mapping[str, str] = {
     "strict": "level 2 is fitted to what level 1, its read-out too, leaves of y",
@@ -70,7 +70,7 @@ def floors(
 
     Parameters
     ----------
-    family, parameters, alphas : as ``benchmarks.correction.rounds.trace``
+    family, parameters, alphas : as ``hierbench.benchmarks.correction.rounds.trace``
         Of a target with two trained levels.
     widths : sequence of int
     starts : sequence of int

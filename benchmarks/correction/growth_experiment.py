@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.correction.feature_error import VacuousReadOut, feature_error, subspace_angle
-from benchmarks.correction.neurons import level1_form, net_levels
-from benchmarks.measurement import Label, Measurement
-from learners.densenet import quadratic_densenet
-from learners.network import DenseNetwork, outputs_of
-from learners.sgd_engine import FreshSamples, Job, Schedule, TrainHook, trace_steps, train
-from targets.registry import make_target
+from hierbench.benchmarks.correction.feature_error import VacuousReadOut, feature_error, subspace_angle
+from hierbench.benchmarks.correction.neurons import level1_form, net_levels
+from hierbench.benchmarks.measurement import Label, Measurement
+from hierbench.learners.densenet import quadratic_densenet
+from hierbench.learners.network import DenseNetwork, outputs_of
+from hierbench.learners.sgd_engine import FreshSamples, Job, Schedule, TrainHook, trace_steps, train
+from hierbench.targets.registry import make_target
 
 PATHS = {
     "frozen": ("frozen", "frozen"),

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks.measurement import Measurement
-from benchmarks.quantities import Figure, mean_figure
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.benchmarks.quantities import Figure, mean_figure
 
 _ALONE = {2: "no-growth", 3: "no-third-level"}
 

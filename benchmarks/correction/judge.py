@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.correction.feature_error import (
+from hierbench.benchmarks.correction.feature_error import (
     Pair,
     VacuousReadOut,
     feature_error,
     pre_activation_error,
     subspace_angle,
 )
-from benchmarks.correction.population import trained_levels
-from benchmarks.correction.trained_levels import (
+from hierbench.benchmarks.correction.population import trained_levels
+from hierbench.benchmarks.correction.trained_levels import (
     Level,
     direction_error,
     first_level_form,
@@ -26,7 +26,7 @@ from benchmarks.correction.trained_levels import (
     passed_up_form,
     tangent,
 )
-from benchmarks.measurement import Value
+from hierbench.benchmarks.measurement import Value
 
 ROWS = 4000
 """A read-out is fitted on that many, and scored on as many more."""

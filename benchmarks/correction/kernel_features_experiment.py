@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from hierbench.errors import UserError, unknown
 
-from benchmarks.correction.feature_error import subspace_angle
-from benchmarks.correction.judge import ROWS
-from benchmarks.correction.sgd_trace_experiment import make_learner
-from benchmarks.correction.trained_levels import first_level_form
-from benchmarks.measurement import Measurement
-from benchmarks.seeds import derive, generator
-from learners.algorithm1 import Algorithm1Regressor
-from learners.rfm import RFMRegressor
-from learners.sequential_kernels import SequentialKernelsRegressor
-from targets.registry import make_target
+from hierbench.benchmarks.correction.feature_error import subspace_angle
+from hierbench.benchmarks.correction.judge import ROWS
+from hierbench.benchmarks.correction.sgd_trace_experiment import make_learner
+from hierbench.benchmarks.correction.trained_levels import first_level_form
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.benchmarks.seeds import derive, generator
+from hierbench.errors import UserError, unknown
+from hierbench.learners.algorithm1 import Algorithm1Regressor
+from hierbench.learners.rfm import RFMRegressor
+from hierbench.learners.sequential_kernels import SequentialKernelsRegressor
+from hierbench.targets.registry import make_target
 
 LEARNERS: Mapping[str, str] = {
     "rfm": "recursive feature machine: the eigenspace of its average gradient outer product",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.correction.population import Population, products
+from hierbench.benchmarks.correction.population import Population, products
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from learners.algorithm1_network import Algorithm1Network
-from learners.network import DenseNetwork
+from hierbench.learners.algorithm1_network import Algorithm1Network
+from hierbench.learners.network import DenseNetwork
 
 if TYPE_CHECKING:
-    from targets.projected import Projected
+    from hierbench.targets.projected import Projected
 
 Levels = Callable[[Tensor], list[Tensor]]
 """``levels(X) -> [z_1, ..., z_L]``: X (n, d), z_l (n, width of level l) before the square."""

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks.correction.exact_trace_quantities import power_of_alpha
-from benchmarks.correction.slopes import ROUNDING
-from benchmarks.measurement import Measurement
-from benchmarks.quantities import Figure, difference, mean_figure, share_figure
+from hierbench.benchmarks.correction.exact_trace_quantities import power_of_alpha
+from hierbench.benchmarks.correction.slopes import ROUNDING
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.benchmarks.quantities import Figure, difference, mean_figure, share_figure
 
 SUCCESS = 1e-3
 """Relative MSE that a run has to get under."""

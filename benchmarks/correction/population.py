@@ -7,12 +7,12 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hierbench.errors import UserError
 
-from targets.measures import Product
+from hierbench.errors import UserError
+from hierbench.targets.measures import Product
 
 if TYPE_CHECKING:
-    from targets.family import Hierarchy
+    from hierbench.targets.family import Hierarchy
 
 MAX_NODES = 200_000
 """Largest number of quadrature nodes: Jacobians of that many rows still fit in a few hundred MB."""

@@ -7,21 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hierbench.errors import UserError, unknown
 
-from benchmarks.correction.nested import narrow_features
-from benchmarks.correction.population import (
+from hierbench.benchmarks.correction.nested import narrow_features
+from hierbench.benchmarks.correction.population import (
     Population,
     population,
     products,
     span_sine,
     trained_levels,
 )
-from benchmarks.correction.variants import SCHEDULES, Stage
-from targets.registry import make_target
+from hierbench.benchmarks.correction.variants import SCHEDULES, Stage
+from hierbench.errors import UserError, unknown
+from hierbench.targets.registry import make_target
 
 if TYPE_CHECKING:
-    from targets.family import Hierarchy
+    from hierbench.targets.family import Hierarchy
 
 VARIANTS: Mapping[str, str] = {name: summary for name, (_, summary) in SCHEDULES.items()}
 """What follows each fit of the top level, by name; what each is, in a line."""
@@ -37,7 +37,7 @@ class TraceRecord:
     round : int
         From 1; counted on when a level is added.
     stage : str
-        ``"lower"`` or ``"upper"``, see ``benchmarks.correction``.
+        ``"lower"`` or ``"upper"``, see ``hierbench.benchmarks.correction``.
     level : int
         Of the target: 1, ..., L ("projected"), 2, ..., L ("squares").
     angle : float
@@ -47,7 +47,7 @@ class TraceRecord:
     feature_error : float
         Amplitude. Lowest trained level: the angle. Others: root mean square residual of the true s_l on
         the products of the learned narrow S_1, ..., S_l (within each level), relative to what the
-        base alone leaves of it; see ``benchmarks.correction.feature_error``.
+        base alone leaves of it; see ``hierbench.benchmarks.correction.feature_error``.
     relative_mse : float
         Of the whole model, relative to Var y.
     """

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from hierbench.errors import UserError, unknown
 
-from benchmarks.measurement import Measurement
-from benchmarks.metric import relative_mse
-from learners.base import Curve
-from learners.densenet import DenseNetRegressor
-from learners.layerwise import LayerwiseDenseNetRegressor
-from learners.sequential_fits import SequentialFitsRegressor
-from learners.sequential_kernels import SequentialKernelsRegressor
-from targets.registry import make_target
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.benchmarks.metric import relative_mse
+from hierbench.errors import UserError, unknown
+from hierbench.learners.base import Curve
+from hierbench.learners.densenet import DenseNetRegressor
+from hierbench.learners.layerwise import LayerwiseDenseNetRegressor
+from hierbench.learners.sequential_fits import SequentialFitsRegressor
+from hierbench.learners.sequential_kernels import SequentialKernelsRegressor
+from hierbench.targets.registry import make_target
 
 TEST_POINTS = 32768
 _TARGET, _SAMPLE, _TEST, _INIT = range(4)

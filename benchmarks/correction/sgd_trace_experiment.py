@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from hierbench.errors import UserError, unknown
 
-from benchmarks.correction.judge import Judge
-from benchmarks.correction.trained_levels import systematic
-from benchmarks.measurement import Label, Measurement, Value
-from benchmarks.seeds import derive, generator
-from learners.algorithm1 import Algorithm1Regressor
-from learners.base import Curve
-from learners.densenet import DenseNetRegressor
-from learners.layerwise import LayerwiseDenseNetRegressor
-from learners.sgd_estimator import SGDRegressorBase
-from targets.registry import make_target
+from hierbench.benchmarks.correction.judge import Judge
+from hierbench.benchmarks.correction.trained_levels import systematic
+from hierbench.benchmarks.measurement import Label, Measurement, Value
+from hierbench.benchmarks.seeds import derive, generator
+from hierbench.errors import UserError, unknown
+from hierbench.learners.algorithm1 import Algorithm1Regressor
+from hierbench.learners.base import Curve
+from hierbench.learners.densenet import DenseNetRegressor
+from hierbench.learners.layerwise import LayerwiseDenseNetRegressor
+from hierbench.learners.sgd_estimator import SGDRegressorBase
+from hierbench.targets.registry import make_target
 
 LEARNERS: Mapping[str, str] = {
     "algorithm1": "Algorithm 1, all defaults of the learner but those of its optimisation",

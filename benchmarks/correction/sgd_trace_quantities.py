@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks.measurement import Measurement
-from benchmarks.quantities import Figure, mean_figure, share_figure
+from hierbench.benchmarks.measurement import Measurement
+from hierbench.benchmarks.quantities import Figure, mean_figure, share_figure
 
 FACTOR = 3.0
 """A fall that counts, as the issue and the claim fix it."""

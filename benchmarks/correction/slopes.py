@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from hierbench.errors import UserError
 from scipy import stats
 
+from hierbench.errors import UserError
+
 if TYPE_CHECKING:
-    from benchmarks.correction.rounds import TraceRecord
+    from hierbench.benchmarks.correction.rounds import TraceRecord
 
 ROUNDING = 1e-13
 """An amplitude below this is rounding, and says nothing about a power of alpha."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.optimize import least_squares
 
-from benchmarks.correction.nested import Inputs, level_inputs, squares
-from benchmarks.correction.population import Population, products, symmetric
+from hierbench.benchmarks.correction.nested import Inputs, level_inputs, squares
+from hierbench.benchmarks.correction.population import Population, products, symmetric
 
 TOLERANCE = 1e-15
 MAX_EVALUATIONS = 400

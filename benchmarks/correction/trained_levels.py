@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from scipy import stats
 
-from benchmarks.correction.feature_error import narrow_products
-from benchmarks.correction.population import orthonormal
-from learners.algorithm1_network import Algorithm1Network
+from hierbench.benchmarks.correction.feature_error import narrow_products
+from hierbench.benchmarks.correction.population import orthonormal
+from hierbench.learners.algorithm1_network import Algorithm1Network
 
 _SIGNIFICANT = 0.975
 

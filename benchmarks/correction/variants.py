@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.correction.nested import level_inputs, squares
-from benchmarks.correction.population import Population, orthonormal, products, symmetric
-from benchmarks.correction.solve import (
+from hierbench.benchmarks.correction.nested import level_inputs, squares
+from hierbench.benchmarks.correction.population import Population, orthonormal, products, symmetric
+from hierbench.benchmarks.correction.solve import (
     Fit,
     aligned,
     best_form,

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.correction.ascent import ascend
-from benchmarks.correction.feature_error import subspace_angle
-from benchmarks.correction.neurons import (
+from hierbench.benchmarks.correction.ascent import ascend
+from hierbench.benchmarks.correction.feature_error import subspace_angle
+from hierbench.benchmarks.correction.neurons import (
     Levels,
     contributions,
     estimator_levels,
@@ -19,9 +19,9 @@ from benchmarks.correction.neurons import (
     readouts,
     target_levels,
 )
-from benchmarks.measurement import Label, Measurement
-from learners.base import Curve
-from targets.registry import make_target
+from hierbench.benchmarks.measurement import Label, Measurement
+from hierbench.learners.base import Curve
+from hierbench.targets.registry import make_target
 
 LEARNERS = ("densenet", "algorithm1")
 ARMS = {"sphere": 1.0, "gaussian": 1.0, "none": 1.0, "none-short": 0.1}
@@ -115,8 +115,8 @@ def _fitted(
     learner: str, depth: int, width: int, steps: int, X: np.ndarray, y: np.ndarray, seed: int
 ) -> list[tuple[str, Any]]:
     """The learner before and after correction."""
-    from learners.algorithm1 import Algorithm1Regressor
-    from learners.densenet import DenseNetRegressor
+    from hierbench.learners.algorithm1 import Algorithm1Regressor
+    from hierbench.learners.densenet import DenseNetRegressor
 
     common: dict[str, Any] = {
         "steps": steps, "learning_rate": 0.01, "restarts": 1, "random_state": seed, "optimizer": "adam",

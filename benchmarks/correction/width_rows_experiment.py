@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from hierbench.errors import UserError
 
-from benchmarks.measurement import Label, Measurement
-from benchmarks.metric import relative_mse
-from learners.algorithm1 import Algorithm1Regressor
-from learners.base import Curve
-from learners.densenet import DenseNetRegressor
-from targets.registry import make_target
+from hierbench.benchmarks.measurement import Label, Measurement
+from hierbench.benchmarks.metric import relative_mse
+from hierbench.errors import UserError
+from hierbench.learners.algorithm1 import Algorithm1Regressor
+from hierbench.learners.base import Curve
+from hierbench.learners.densenet import DenseNetRegressor
+from hierbench.targets.registry import make_target
 
 TEST_POINTS = 16384
 _TARGET, _SAMPLE, _TEST, _INIT = range(4)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from learners.base import Curve
-from learners.densenet import DenseNetRegressor
-from learners.kernel_ridge import KernelRidgeRBF
-from learners.two_layer import TwoLayerRegressor
-from targets.registry import make_target
+from hierbench.learners.base import Curve
+from hierbench.learners.densenet import DenseNetRegressor
+from hierbench.learners.kernel_ridge import KernelRidgeRBF
+from hierbench.learners.two_layer import TwoLayerRegressor
+from hierbench.targets.registry import make_target
 
 NETS = DenseNetRegressor(steps=128, learning_rate=0.02, weight_decay=0.03, random_state=0)
 
