@@ -27,7 +27,7 @@ test: .venv/.ready
 test-slow: .venv/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m slow
 
-# the ci suite against the baselines in benchmarks/baselines: exit status 1 where a curve got worse
+# the ci suite against the baselines in benchmarks/gate/baselines: exit status 1 where a curve got worse
 regress: .venv/.ready
 	$(BIN)/hierbench regress
 

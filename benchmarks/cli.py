@@ -67,7 +67,7 @@ def list_command(
     what: Annotated[Listed | None, typer.Argument(help="List only these.")] = None,
 ) -> None:
     """List learners, targets and suites."""
-    from hierbench.benchmarks.listing import print_lists
+    from hierbench.benchmarks.commands.listing import print_lists
 
     print_lists([what.value] if what else [w.value for w in Listed])
 
@@ -93,9 +93,9 @@ def run(
     no_figures: Annotated[bool, typer.Option("--no-figures", help="Do not draw figures.")] = False,
 ) -> None:
     """Compute what a suite still lacks, print the table, draw the figures."""
-    from hierbench.benchmarks.choices import choose
-    from hierbench.benchmarks.execute import execute
-    from hierbench.benchmarks.suite_file import load_suite
+    from hierbench.benchmarks.commands.run import execute
+    from hierbench.benchmarks.suites.choices import choose
+    from hierbench.benchmarks.suites.suite_file import load_suite
 
     chosen = choose(load_suite(suite), learner or [], target or [], d or [], settings or [], experiment or [])
     raise typer.Exit(execute(*chosen, results, workers=workers, wait=not no_wait, figures=not no_figures))
@@ -124,7 +124,7 @@ def status(
     no_wait: NoWait = False,
 ) -> None:
     """Show what the store holds: finished, missing, failed and stale units."""
-    from hierbench.benchmarks.status import adopt_current, record_current, show_status
+    from hierbench.benchmarks.commands.status import adopt_current, record_current, show_status
 
     if sum((prune, current is not None, adopt is not None)) > 1:
         raise UserError("--prune, --current and --adopt are three calls: give one of them")
@@ -140,8 +140,8 @@ def status(
 @app.command()
 def figures(suite: SuiteName = "default", results: Results = Path("results")) -> None:
     """Draw the figures of a suite from the stored rows."""
-    from hierbench.benchmarks.execute import figures_of
-    from hierbench.benchmarks.suite_file import load_suite
+    from hierbench.benchmarks.commands.run import figures_of
+    from hierbench.benchmarks.suites.suite_file import load_suite
 
     figures_of(load_suite(suite), results)
 
@@ -154,7 +154,7 @@ def report(
     output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
 ) -> None:
     """Print groups of learners, exponents in 1/eps and variance components, from the stored rows."""
-    from hierbench.benchmarks.report_statistics import show_report
+    from hierbench.benchmarks.commands.report import show_report
 
     show_report(suite, results, form.value, output)
 
@@ -170,7 +170,7 @@ def claims(
     output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
 ) -> None:
     """Print verdicts on the claims of the paper, from the stored rows: nothing is computed."""
-    from hierbench.benchmarks.claims_report import show_claims
+    from hierbench.benchmarks.commands.claims import show_claims
 
     show_claims(ids or [], results, form.value, output)
 
@@ -187,7 +187,7 @@ def describe(
     ] = 0,
 ) -> None:
     """Print the certificate of a target: moments, variance by degree and level, contamination, floors."""
-    from hierbench.benchmarks.listing import print_certificate
+    from hierbench.benchmarks.commands.listing import print_certificate
 
     print_certificate(target, d, settings or [], index)
 
@@ -208,7 +208,7 @@ def regress(
     ] = None,
 ) -> None:
     """Compare a suite with its baselines; exit status 1 if a curve got worse or a number changed."""
-    from hierbench.benchmarks.regress import regress as run_gate
+    from hierbench.benchmarks.commands.regress import regress as run_gate
 
     exact, statistical = tier is not Tier.statistical, tier is not Tier.exact
     raise typer.Exit(run_gate(suite, results, baselines, workers, exact, statistical, update, reason))

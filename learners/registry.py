@@ -9,15 +9,15 @@ from pathlib import PurePath
 from typing import Any
 
 from hierbench.errors import refusal, unknown
-from hierbench.learners import catalogue_adaptive, catalogue_kernels, catalogue_nets
 from hierbench.learners.base import Descriptor
+from hierbench.learners.catalogue import adaptive, kernels, nets
 
 LEARNERS: dict[str, Descriptor] = {
     d.name: d
     for descriptors in (
-        catalogue_nets.DESCRIPTORS,
-        catalogue_kernels.DESCRIPTORS,
-        catalogue_adaptive.DESCRIPTORS,
+        nets.DESCRIPTORS,
+        kernels.DESCRIPTORS,
+        adaptive.DESCRIPTORS,
     )
     for d in descriptors
 }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -13,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from hierbench.plots.bands import QUARTILES_FROM, at_budget, band, drawable, fixed_budgets, replicates
 from hierbench.plots.data import CurvePoint, FigureData, KernelFloor
 from hierbench.plots.style import (
     PAGE_WIDTH,
@@ -26,67 +25,14 @@ from hierbench.plots.style import (
 )
 
 _LOST = ("diverged", "failed", "timeout")
-_QUARTILES_FROM = 8  # replicates; with fewer, quartiles are hardly more than the range
 _FLOOR_COLOR = "0.55"
 _PREDICTED = (0, (2.4, 1.1))
 _HIGHEST_LIMIT = 10.0  # relative MSE: predicting the mean already gets 1
 _LOWEST_LIMIT = 1e-7  # below is exact recovery; a scale down to rounding would flatten the rest
 
 
-@dataclasses.dataclass(frozen=True)
-class Band:
-    """Median and spread over replicates on sizes that all of them cover."""
-
-    n: np.ndarray
-    median: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
 def _points(data: FigureData, target: str) -> list[CurvePoint]:
     return [p for p in data.curves if p.target == target]
-
-
-def _drawable(point: CurvePoint) -> bool:
-    return point.error is not None and math.isfinite(point.error) and point.error > 0
-
-
-def replicates(points: Iterable[CurvePoint]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(log n, log error) of each replicate's points, sorted; for one learner and d.
-
-    Unreliable points belong to the curve, hollow as they are: a median without them would end
-    where the learner becomes good.
-    """
-    curves: dict[tuple[int, int, int], dict[int, float]] = defaultdict(dict)
-    for p in points:
-        if p.status in ("ok", "unreliable") and _drawable(p):
-            curves[p.replicate][p.n] = math.log(p.error or 1.0)
-    return [
-        (np.log(sorted(curve)), np.array([curve[n] for n in sorted(curve)]))
-        for _, curve in sorted(curves.items())
-    ]
-
-
-def _ends(n_replicates: int) -> tuple[int, int]:
-    """Percentiles that a band goes between."""
-    return (25, 75) if n_replicates >= _QUARTILES_FROM else (0, 100)
-
-
-def band(curves: Sequence[tuple[np.ndarray, np.ndarray]], n_grid: int = 25) -> Band | None:
-    """Interpolate staggered curves linearly in log-log, inside their overlap only.
-
-    None where no size is covered by all. Extremes up to seven replicates, quartiles from eight.
-    """
-    curves = [c for c in curves if len(c[0]) > 1]
-    if not curves:
-        return None
-    start, stop = max(c[0][0] for c in curves), min(c[0][-1] for c in curves)
-    if start >= stop:
-        return None
-    grid = np.linspace(start, stop, n_grid)
-    values = np.array([np.interp(grid, *c) for c in curves])
-    low, high, median = np.percentile(values, [*_ends(len(curves)), 50], axis=0)
-    return Band(*(np.exp(v) for v in (grid, median, low, high)))
 
 
 def error_name(data: FigureData, target: str) -> str:
@@ -97,7 +43,7 @@ def error_name(data: FigureData, target: str) -> str:
 
 def error_limits(points: Iterable[CurvePoint]) -> tuple[float, float]:
     """Limits that hold the ok errors; a diverged learner cannot flatten the others."""
-    errors = [p.error for p in points if p.status == "ok" and _drawable(p) and p.error is not None]
+    errors = [p.error for p in points if p.status == "ok" and drawable(p) and p.error is not None]
     errors = errors or [0.1, 1.0]
     top = min(max(float(np.quantile(errors, 0.99)), 1.0), _HIGHEST_LIMIT)
     bottom = min(max(min(errors), _LOWEST_LIMIT), 0.5 * top)
@@ -109,7 +55,7 @@ def error_against_n(data: FigureData, target: str) -> Figure | None:
     """One panel a dimension: medians, bands and, faintly, every replicate's points."""
     points = _points(data, target)
     dims = sorted({p.d for p in points})
-    if not any(_drawable(p) for p in points):
+    if not any(drawable(p) for p in points):
         return None
     style = looks(data.learners)
     n_cols = min(3, len(dims))
@@ -150,7 +96,7 @@ def _draw_curve(
     ax: Axes, points: Sequence[CurvePoint], look: Look, n_learners: int, limits: tuple[float, float]
 ) -> None:
     for status, fill in (("ok", look.color), ("unreliable", "none")):
-        chosen = [p for p in points if p.status == status and _drawable(p) and (p.error or 0) <= limits[1]]
+        chosen = [p for p in points if p.status == status and drawable(p) and (p.error or 0) <= limits[1]]
         if chosen:
             ax.plot(
                 [p.n for p in chosen],
@@ -185,7 +131,7 @@ def _draw_lost(
     ax: Axes, points: Sequence[CurvePoint], style: Mapping[str, Look], limits: tuple[float, float]
 ) -> bool:
     """Crosses along the top for runs without a usable error, a line for each learner."""
-    lost = [p for p in points if p.status in _LOST or (_drawable(p) and (p.error or 0) > limits[1])]
+    lost = [p for p in points if p.status in _LOST or (drawable(p) and (p.error or 0) > limits[1])]
     for height, learner in enumerate(dict.fromkeys(p.learner for p in lost)):
         ax.plot(
             [p.n for p in lost if p.learner == learner],
@@ -242,7 +188,7 @@ def _spread_text(points: Sequence[CurvePoint]) -> str:
         len({p.replicate for p in points if (p.learner, p.d) == key})
         for key in {(p.learner, p.d) for p in points}
     )
-    return f"{'quartiles' if most >= _QUARTILES_FROM else 'range'} over replicates"
+    return f"{'quartiles' if most >= QUARTILES_FROM else 'range'} over replicates"
 
 
 def _legend(
@@ -268,45 +214,6 @@ def _legend(
     if predicted:
         handles.append(legend_entry("kernel's prediction (eigenlearning)", linestyle=_PREDICTED))
     figure.legend(handles=handles, loc="outside lower center", ncols=n_columns(figure, handles))
-
-
-def fixed_budgets(curves: Mapping[tuple[str, int], Sequence[tuple[np.ndarray, np.ndarray]]]) -> list[float]:
-    """Sizes for the figure of error against d, in log n.
-
-    The size that the most (learner, d) cells cover with all their replicates, the larger of
-    equals; and, at least three times off, the next best, if it covers more than half as many.
-    """
-    spans = [
-        (max(c[0][0] for c in usable), min(c[0][-1] for c in usable))
-        for replicated in curves.values()
-        if (usable := [c for c in replicated if len(c[0]) > 1])
-    ]
-
-    def covered(budget: float) -> int:
-        return sum(start <= budget <= stop for start, stop in spans)
-
-    ends = sorted({stop for start, stop in spans if start <= stop})
-    if not ends:
-        return []
-    best = max(ends, key=lambda n: (covered(n), n))
-    apart = [n for n in ends if abs(n - best) >= math.log(3) and covered(n) > covered(best) / 2]
-    second = [max(apart, key=lambda n: (covered(n), n))] if apart else []
-    return sorted([best, *second])
-
-
-def at_budget(
-    curves: Sequence[tuple[np.ndarray, np.ndarray]], budget: float
-) -> tuple[float, float, float] | None:
-    """Lower end, median and upper end of the error at log n = ``budget``.
-
-    None unless all replicates cover it: a median over those that got there would flatter.
-    """
-    curves = [c for c in curves if len(c[0]) > 1]
-    if not curves or not all(c[0][0] - 1e-9 <= budget <= c[0][-1] + 1e-9 for c in curves):
-        return None
-    values = np.exp([np.interp(budget, *c) for c in curves])
-    low, median, high = np.percentile(values, [*_ends(len(curves)), 50])[[0, 2, 1]]
-    return float(low), float(median), float(high)
 
 
 def error_against_d(data: FigureData, target: str) -> Figure | None:

@@ -183,7 +183,7 @@ class Target(abc.ABC):
 
     A family is a frozen dataclass deriving from this, whose fields after ``d`` and ``seed``
     are the family's parameters, each with a default and, below it, a string of one line that
-    ``hierbench describe`` shows (``hierbench.targets.spec`` reads both from the source). Its
+    ``hierbench describe`` shows (``hierbench.targets.catalogue.spec`` reads both from the source). Its
     ``__post_init__`` raises ``ValueError`` with one clear line (what was given, what is allowed)
     on inconsistent parameters. Building a target is deterministic in its fields, and cheap:
     constants are computed at first use.

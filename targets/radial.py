@@ -12,15 +12,16 @@ import math
 
 import numpy as np
 
-from hierbench.targets.algebra import Polynomial, Series, TooManyTermsError, laplacian, mapped, merged
+from hierbench.targets.algebra.series import Series
+from hierbench.targets.algebra.terms import Polynomial, TooManyTermsError, laplacian, mapped, merged
 from hierbench.targets.base import Target
-from hierbench.targets.family import Hierarchy
-from hierbench.targets.measures import Measure, Product
-from hierbench.targets.noise import Noisy
-from hierbench.targets.polynomial import PolynomialTarget
-from hierbench.targets.rerandomised import Rerandomised
-from hierbench.targets.spectrum import side_by_side
-from hierbench.targets.wrapper import law_of
+from hierbench.targets.certificates.spectrum import side_by_side
+from hierbench.targets.laws.measures import Measure, Product
+from hierbench.targets.modifiers.noise import Noisy
+from hierbench.targets.modifiers.wrapper import law_of
+from hierbench.targets.polynomials.polynomial import PolynomialTarget
+from hierbench.targets.quadratic.hierarchy import Hierarchy
+from hierbench.targets.quadratic.rerandomised import Rerandomised
 
 
 def radial_power(polynomial: Polynomial, measure: Measure, d: int) -> dict[int, np.ndarray]:

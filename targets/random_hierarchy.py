@@ -12,8 +12,8 @@ import numpy as np
 from hierbench.checks import integer, one_of
 from hierbench.errors import refusal
 from hierbench.targets.base import Certificate, Estimate, Target, rows_of
-from hierbench.targets.sentences import degree_shares
-from hierbench.targets.weights import stream
+from hierbench.targets.certificates.sentences import degree_shares
+from hierbench.targets.laws.weights import stream
 
 TASKS = ("scores", "classification")
 MAX_TUPLES = 2**20

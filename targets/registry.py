@@ -7,23 +7,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hierbench.errors import unknown
-from hierbench.targets import catalogue_dense, catalogue_discrete, catalogue_polynomials
-from hierbench.targets.modifiers import MODIFIERS, modified
-from hierbench.targets.spec import FamilySpec
+from hierbench.targets.catalogue import dense, discrete, polynomials
+from hierbench.targets.catalogue.spec import FamilySpec
+from hierbench.targets.modifiers.modifiers import MODIFIERS, modified
 
 if TYPE_CHECKING:
     from hierbench.targets.base import Target
 
 FAMILIES: Mapping[str, FamilySpec] = {
-    spec.name: spec
-    for specs in (catalogue_dense.SPECS, catalogue_polynomials.SPECS, catalogue_discrete.SPECS)
-    for spec in specs
+    spec.name: spec for specs in (dense.SPECS, polynomials.SPECS, discrete.SPECS) for spec in specs
 }
 
 
 LAWS = ("gaussian", "mixture", "cube", "sphere", "hypercube")
 """Laws of the inputs that the parameter ``inputs`` names; a test holds this to
-``hierbench.targets.inputs``."""
+``hierbench.targets.laws.inputs``."""
 
 
 def family(name: str) -> FamilySpec:
@@ -55,7 +53,7 @@ def make_target(name: str, d: int, seed: int, **params: Any) -> Target:
         Input dimension; with ``classify`` it counts x_0.
     seed : int
     **params
-        Parameters of the family, and modifiers (``hierbench.targets.modifiers.MODIFIERS``).
+        Parameters of the family, and modifiers (``hierbench.targets.modifiers.modifiers.MODIFIERS``).
 
     Raises
     ------

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from hierbench.targets.base import Certificate, Target
-from hierbench.targets.stability import gegenbauer
+from hierbench.targets.certificates.stability import gegenbauer
 
 Create = Callable[[int], Target]
 """From a seed to a target."""

@@ -3,8 +3,8 @@
 ``rounds.trace`` runs rounds on one target for a grid of alpha and gives one ``TraceRecord`` for each
 (alpha, round, stage, level)::
 
-    from hierbench.benchmarks.correction.rounds import trace
-    from hierbench.benchmarks.correction.slopes import slopes
+    from hierbench.benchmarks.correction.exact.rounds import trace
+    from hierbench.benchmarks.correction.exact.slopes import slopes
 
     traces = [trace("projected", {"d": 6, "seed": seed, "width": 2, "rho": 0.5}, alphas=(0.3, 0.1, 0.03),
                     rounds=(4,), variant="corrected") for seed in range(3)]

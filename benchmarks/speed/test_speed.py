@@ -5,9 +5,9 @@ import pytest
 from sklearn.base import clone
 
 from hierbench.learners.base import Curve
-from hierbench.learners.densenet import DenseNetRegressor
-from hierbench.learners.kernel_ridge import KernelRidgeRBF
-from hierbench.learners.two_layer import TwoLayerRegressor
+from hierbench.learners.kernels.kernel_ridge import KernelRidgeRBF
+from hierbench.learners.nets.densenet import DenseNetRegressor
+from hierbench.learners.nets.two_layer import TwoLayerRegressor
 from hierbench.targets.registry import make_target
 
 NETS = DenseNetRegressor(steps=128, learning_rate=0.02, weight_decay=0.03, random_state=0)

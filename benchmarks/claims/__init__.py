@@ -1,0 +1,1 @@
+"""Claims, their criteria, the quantities that decide them, and verdicts."""

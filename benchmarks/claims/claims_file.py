@@ -1,0 +1,157 @@
+"""The file of claims, ``claims.toml``: read, checked line by line, and chosen from."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hierbench.benchmarks.claims.criteria import FIXED, Bounds, Claim, Criterion
+from hierbench.benchmarks.suites.toml_lines import Document, Table
+from hierbench.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from hierbench.benchmarks.suites.epsilon import Epsilon
+    from hierbench.benchmarks.suites.suite import Suite
+
+
+CLAIMS = Path(__file__).parent / "claims.toml"
+
+
+def load_claims(path: Path = CLAIMS) -> tuple[Claim, ...]:
+    """The claims of a file, in its order.
+
+    Raises
+    ------
+    UserError
+        File, line, key and what is allowed.
+    """
+    root = Document(path).root
+    claim_tables, criterion_tables = root.tables("claim"), root.tables("criterion")
+    root.done()
+    claims = [_claim(table) for table in claim_tables]
+    ids = [claim.id for claim in claims]
+    for table, name in zip(claim_tables, ids, strict=True):
+        if ids.count(name) > 1:
+            table.fail("id", f"{name!r} is used twice")
+    suites: dict[str, Suite] = {}
+    criteria = [_criterion(table, ids, suites) for table in criterion_tables]
+    found = []
+    for table, claim in zip(claim_tables, claims, strict=True):
+        own = tuple(c for c in criteria if c.claim == claim.id)
+        if all(c.beside for c in own):
+            table.fail("id", f"{claim.id} has no [[criterion]] that decides it")
+        found.append(dataclasses.replace(claim, criteria=own))
+    return tuple(found)
+
+
+def choose(claims: Sequence[Claim], ids: Iterable[str]) -> tuple[Claim, ...]:
+    """The claims with these ids (c05 is C05), in the order of ``claims``; all where none is given.
+
+    Raises
+    ------
+    UserError
+        An unknown id, with the nearest known one.
+    """
+    wanted = [name.upper() for name in ids]
+    known = [claim.id for claim in claims]
+    for name in wanted:
+        if name not in known:
+            raise UserError(unknown("claim", name, known))
+    return tuple(claim for claim in claims if not wanted or claim.id in wanted)
+
+
+def _claim(table: Table) -> Claim:
+    claim = Claim(
+        id=table.text("id"),
+        statement=table.text("statement"),
+        source=table.text("source"),
+        scope=table.text("scope", ""),
+        fixed=table.names("fixed", "time", FIXED)[0],
+        criteria=(),
+    )
+    table.done()
+    return claim
+
+
+def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Criterion:
+    from hierbench.benchmarks.claims.quantities import QUANTITIES
+
+    suite = _suite(table, suites)
+    targets: tuple[str, ...] = ()
+    learners: tuple[str, ...] = ()
+    measured: tuple[str, ...] = ()
+    if "experiments" in table.data:
+        measured = table.names("experiments", "experiment", [e.label for e in suite.experiments])
+    else:
+        targets = table.names("targets", "target", [t.label for t in suite.targets])
+        learners = table.names("learners", "learner", [e.label for e in suite.learners])
+    reference = table.text("reference", "") or None
+    if reference:
+        table.names("reference", "learner", [e.label for e in suite.learners])
+    criterion = Criterion(
+        claim=table.names("claim", "claim", ids)[0],
+        what=table.text("what"),
+        suite=suite.name,
+        quantity=table.names("quantity", "quantity", QUANTITIES)[0],
+        bounds=_bounds(table),
+        targets=targets,
+        learners=learners,
+        reference=reference,
+        epsilons=_epsilons(table),
+        beside=table.flag("beside", False),
+        experiments=measured,
+        looks=table.whole("looks", 1),
+    )
+    table.done()
+    _check(table, criterion, suite)
+    return criterion
+
+
+def _suite(table: Table, suites: dict[str, Suite]) -> Suite:
+    from hierbench.benchmarks.suites.suite_file import known_suites, load_suite
+
+    name = table.names("suite", "suite", known_suites())[0]
+    if name not in suites:
+        suites[name] = load_suite(name)
+    return suites[name]
+
+
+def _bounds(table: Table) -> Bounds:
+    keys = [key for key in ("at_most", "at_least", "within") if key in table.data]
+    table.asked |= {"at_most", "at_least", "within"}
+    if len(keys) != 1:
+        table.fail(keys[0] if keys else "", "exactly one of at_most, at_least and within is needed")
+    if keys == ["within"]:
+        ends = table.items("within", (int, float), "two numbers")
+        if len(ends) != 2 or not ends[0] < ends[1]:
+            table.fail("within", f"{ends}: two numbers, the smaller one first, are needed")
+        return Bounds(float(ends[0]), float(ends[1]))
+    end = table.number(keys[0], above=-math.inf)
+    return Bounds(high=end) if keys == ["at_most"] else Bounds(low=end)
+
+
+def _epsilons(table: Table) -> tuple[Epsilon, ...]:
+    from hierbench.benchmarks.suites.epsilon import Epsilon
+
+    found = []
+    for key, relative in (("epsilons", False), ("relative_epsilons", True)):
+        table.asked.add(key)
+        for value in table.items(key, (int, float), "numbers") if key in table.data else []:
+            if not 0 < value < math.inf:
+                table.fail(key, f"{value}: positive finite numbers needed")
+            found.append(Epsilon(float(value), relative))
+    return tuple(found)
+
+
+def _check(table: Table, criterion: Criterion, suite: Suite) -> None:
+    """Refuse a criterion that its quantity cannot use, or cells that its suite does not have."""
+    from hierbench.benchmarks.claims.quantities import QUANTITIES
+
+    quantity = QUANTITIES[criterion.quantity]
+    table.checked("quantity", lambda: quantity.check(criterion))
+    measured = {(learner, target) for run in suite.runs for learner, target, _ in run.cells()}
+    for learner, target in sorted(criterion.cells() - measured):
+        table.fail("learners", f"suite {suite.name} has no [[run]] with {learner!r} on {target!r}")

@@ -1,0 +1,193 @@
+"""Quantities of learning curves: from the rows of a suite to one figure for every cell of a criterion."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from scipy import stats
+
+from hierbench.benchmarks.claims.criteria import Criterion
+from hierbench.benchmarks.results.suite_results import Evidence
+from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope, exponent
+from hierbench.benchmarks.statistics.interval_estimate import Figure, difference, mean_figure, share_figure
+from hierbench.benchmarks.statistics.interval_regression import fit_interval_regression
+from hierbench.benchmarks.statistics.sample_complexity import NStar, n_stars
+from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.units.rows import Replicate, Row
+
+LAST = 10.0
+"""The end of a learning curve: its sizes above n_max / LAST."""
+
+
+def _rows(evidence: Evidence, learner: str, target: str) -> list[Row]:
+    return [r for r in evidence.rows if (r.learner, r.target) == (learner, target)]
+
+
+def _stars(evidence: Evidence, learner: str, target: str, epsilon: Epsilon) -> tuple[list[NStar], int]:
+    rows = _rows(evidence, learner, target)
+    return n_stars(rows, evidence.certificates, [epsilon]), len(rows)
+
+
+def _label(learner: str, target: str, epsilon: Epsilon | None = None, d: int | None = None) -> str:
+    parts = [f"{learner} on {target}", f"d = {d}" if d else "", epsilon.label if epsilon else ""]
+    return ", ".join(part for part in parts if part)
+
+
+def _slope(evidence: Evidence, name: tuple[str, str, Epsilon], law: _Law, confidence: float) -> Figure:
+    stars, count = _stars(evidence, *name)
+    found = law(stars, confidence)
+    note = "" if found.kind == "estimate" else found.reason
+    if found.kind == "lower bound":
+        note += " (a bound without a confidence level)"
+    return Figure(_label(*name), found.value, found.low, found.high, count, note)
+
+
+_Law = Callable[[Sequence[NStar], float], Exponent]
+
+
+def _names(criterion: Criterion) -> Iterator[tuple[str, str, Epsilon]]:
+    return itertools.product(criterion.learners, criterion.targets, criterion.epsilons)
+
+
+def exponent_in_d(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+    return [_slope(evidence, name, exponent, confidence) for name in _names(criterion)]
+
+
+def slope_in_dimension(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+    return [_slope(evidence, name, dimension_slope, confidence) for name in _names(criterion)]
+
+
+def exponent_excess(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+    found = []
+    for learner, target, epsilon in _names(criterion):
+        assert criterion.reference is not None
+        own = _slope(evidence, (learner, target, epsilon), exponent, confidence)
+        other = _slope(evidence, (criterion.reference, target, epsilon), exponent, confidence)
+        found.append(difference(f"{_label(learner, target, epsilon)} less {criterion.reference}", own, other))
+    return found
+
+
+def exponent_growth(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+    found = []
+    for learner in criterion.learners:
+        cells = [
+            _slope(evidence, (learner, *cell), exponent, confidence)
+            for cell in itertools.product(criterion.targets, criterion.epsilons)
+        ]
+        found.append(difference(f"{learner}: {_short(criterion)}", cells[1], cells[0]))
+    return found
+
+
+def _short(criterion: Criterion) -> str:
+    """What the two cells of a pair differ in, the first one last."""
+    first, last = itertools.product(criterion.targets, criterion.epsilons)
+    texts = [f"{target}, {epsilon.label}" for target, epsilon in (last, first)]
+    return " against ".join(texts)
+
+
+def n_star_ratios(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+    found = []
+    for learner in criterion.learners:
+        pairs: list[tuple[str, tuple[str, str, Epsilon], tuple[str, str, Epsilon]]] = []
+        if criterion.reference is None:
+            first, last = itertools.product(criterion.targets, criterion.epsilons)
+            pairs.append((f"{learner}: {_short(criterion)}", (learner, *last), (learner, *first)))
+        else:
+            for cell in itertools.product(criterion.targets, criterion.epsilons):
+                label = f"{_label(learner, *cell)} over {criterion.reference}"
+                pairs.append((label, (learner, *cell), (criterion.reference, *cell)))
+        for label, upper, lower in pairs:
+            (above, m), (below, n) = _stars(evidence, *upper), _stars(evidence, *lower)
+            for d in sorted({s.d for s in above} & {s.d for s in below}):
+                own, other = [s for s in above if s.d == d], [s for s in below if s.d == d]
+                found.append(n_star_ratio(f"{label}, d = {d}", own, other, confidence, m + n))
+            if not any(figure.label.startswith(label) for figure in found):
+                found.append(Figure(label, note="no d in common"))
+    return found
+
+
+def n_star_ratio(
+    label: str, above: Sequence[NStar], below: Sequence[NStar], confidence: float, n_rows: int = 0
+) -> Figure:
+    """Ratio of two n*, geometric means over replicates, at one d.
+
+    Method: log n* = a + b x, x = 1 for ``above`` and 0 for ``below``, by interval-censored log-normal
+    regression with its profile likelihood (``interval_regression``); the ratio is exp(b). Each side needs
+    two bracketed replicates.
+    Where one side has none and is out of reach for all its replicates, and the other side gets there with
+    all of its own, there is a bound, from the extreme ends and without a confidence level.
+    """
+    sides = [[s for s in side if s.censoring in ("bracketed", "left", "right")] for side in (above, below)]
+    bracketed = [sum(s.censoring == "bracketed" for s in side) for side in sides]
+    if min(bracketed) >= 2:
+        known = sides[0] + sides[1]
+        x = np.array([1.0] * len(sides[0]) + [0.0] * len(sides[1]))
+        with np.errstate(divide="ignore"):
+            lower, upper = np.log([s.lower for s in known]), np.log([s.upper for s in known])
+        count = sum(bracketed)
+        quantile = float(stats.f.ppf(confidence, 1, count - 2))
+        fit = fit_interval_regression(x, lower, upper, 0.5 * count * math.log1p(quantile / (count - 2)))
+        return Figure(label, math.exp(fit.slope), math.exp(fit.slope_low), math.exp(fit.slope_high), n_rows)
+    if not all(sides):
+        return Figure(label, n_rows=n_rows, note="no n* known on one side")
+    ends = [(min(s.lower for s in side), max(s.upper for s in side)) for side in sides]
+    low = ends[0][0] / ends[1][1]
+    high = ends[0][1] / ends[1][0] if ends[1][0] > 0 else math.inf
+    note = "censored: a bound from extreme ends, without a confidence level"
+    return Figure(label, None, low if low > 0 else -math.inf, high, n_rows, note)
+
+
+def share_reached(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+    found = []
+    for learner, target, epsilon in _names(criterion):
+        stars, count = _stars(evidence, learner, target, epsilon)
+        known = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
+        label = _label(learner, target, epsilon)
+        if not known:
+            found.append(Figure(label, n_rows=count, note="undefined, or no usable row"))
+            continue
+        share = share_figure(label, [s.censoring != "right" for s in known], confidence)
+        note = "" if share.value == 1.0 else "the others may get there with more samples"
+        found.append(dataclasses.replace(share, high=1.0, n_rows=count, note=note))
+    return found
+
+
+def final_slopes(rows: Sequence[Row]) -> dict[Replicate, float]:
+    """Slope of log error in log n of every replicate over the end of its curve (sizes above n_max / 10).
+
+    Least squares, three sizes at least that span a factor of four; rows that are unreliable count,
+    since a slope over a decade hardly hangs on a tenth of an error. Others have no error to count.
+    """
+    curves: dict[Replicate, list[tuple[float, float]]] = defaultdict(list)
+    for row in rows:
+        if row.status in ("ok", "unreliable") and row.error is not None and 0 < row.error < math.inf:
+            curves[row.replicate].append((math.log(row.n), math.log(row.error)))
+    found = {}
+    for name, points in curves.items():
+        last = max(x for x, _ in points)
+        end = sorted(p for p in points if p[0] > last - math.log(LAST))
+        if len(end) >= 3 and end[-1][0] - end[0][0] >= math.log(4):
+            found[name] = float(stats.linregress([x for x, _ in end], [y for _, y in end]).slope)
+    return found
+
+
+def final_slope(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+    found = []
+    for learner, target in itertools.product(criterion.learners, criterion.targets):
+        rows = _rows(evidence, learner, target)
+        for d in sorted({r.d for r in rows}):
+            own = [r for r in rows if r.d == d]
+            slopes, label = final_slopes(own), _label(learner, target, d=d)
+            values, count = list(slopes.values()), len(own)
+            if criterion.reference is not None:
+                beside = [r for r in _rows(evidence, criterion.reference, target) if r.d == d]
+                others = final_slopes(beside)
+                values = [slope - others[name] for name, slope in slopes.items() if name in others]
+                label, count = f"{label} less {criterion.reference}", count + len(beside)
+            found.append(mean_figure(label, values, confidence, count))
+    return found

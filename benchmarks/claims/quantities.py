@@ -1,0 +1,201 @@
+"""The figures that claims are decided on: from rows to numbers with their intervals.
+
+Every quantity takes the evidence of one suite, a criterion and a confidence level, and gives one
+figure for every cell that the criterion names: what rows do not identify is a figure without ends.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+from typing import Literal
+
+from hierbench.benchmarks.claims.criteria import Criterion
+from hierbench.benchmarks.claims.curve_quantities import (
+    exponent_excess,
+    exponent_growth,
+    exponent_in_d,
+    final_slope,
+    n_star_ratios,
+    share_reached,
+    slope_in_dimension,
+)
+from hierbench.benchmarks.results.suite_results import Evidence
+from hierbench.benchmarks.statistics.interval_estimate import Figure
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantity:
+    """A quantity, and what a criterion has to give it.
+
+    Attributes
+    ----------
+    meaning : str
+        In words, for tables.
+    epsilons : bool
+        Whether it is about n*.
+    compares : str
+        "nothing"; "reference": with another learner; "pair": the last of two (target, epsilon) with the
+        first; "either": one of the two.
+    measured : str
+        For what is about experiments, and not about learning curves: its ``module:function`` in
+        hierbench.benchmarks.correction.quantities.
+    """
+
+    meaning: str
+    figures: Callable[[Evidence, Criterion, float], list[Figure]]
+    epsilons: bool = True
+    compares: Literal["nothing", "reference", "pair", "either"] = "nothing"
+    measured: str = ""
+
+    def check(self, criterion: Criterion) -> None:
+        """ValueError where the criterion does not give what is needed."""
+        if bool(criterion.experiments) != bool(self.measured):
+            need = "needs experiments" if self.measured else "takes no experiments"
+            raise ValueError(f"{criterion.quantity} {need}")
+        if bool(criterion.epsilons) != self.epsilons:
+            need = "needs epsilons or relative_epsilons" if self.epsilons else "takes no epsilons"
+            raise ValueError(f"{criterion.quantity} {need}")
+        pair = len(criterion.targets) * len(criterion.epsilons) == 2
+        given = "reference" if criterion.reference else "pair" if pair else "nothing"
+        if self.compares == "nothing" and criterion.reference:
+            raise ValueError(f"{criterion.quantity} takes no reference")
+        if self.compares == "reference" and given != "reference":
+            raise ValueError(f"{criterion.quantity} needs a reference")
+        lacks_pair = self.compares == "pair" and given != "pair"
+        if lacks_pair or (self.compares == "either" and given == "nothing"):
+            also = "a reference, or " if self.compares == "either" else "no reference and "
+            raise ValueError(f"{criterion.quantity} needs {also}two pairs of target and epsilon")
+
+
+def _measured(meaning: str, path: str) -> Quantity:
+    """A quantity of each experiment by itself: ``module:function`` in correction.quantities."""
+
+    def figures(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+        module, _, name = path.partition(":")
+        function = getattr(
+            importlib.import_module(f"hierbench.benchmarks.correction.quantities.{module}"), name
+        )
+        found = []
+        for label in criterion.experiments:
+            figure: Figure = function(evidence.measurements[label], confidence)
+            named = f"{label}: {figure.label}" if figure.label else label
+            found.append(dataclasses.replace(figure, label=named))
+        return found
+
+    return Quantity(meaning, figures, epsilons=False, measured=path)
+
+
+QUANTITIES = {
+    "exponent": Quantity("exponent of n* in d", exponent_in_d),
+    "exponent_excess": Quantity(
+        "exponent of n* in d, less that of the reference", exponent_excess, compares="reference"
+    ),
+    "exponent_growth": Quantity(
+        "exponent of n* in d, less that at the first of two cells", exponent_growth, compares="pair"
+    ),
+    "dimension_slope": Quantity("slope of log n* in log C(d+p, p)", slope_in_dimension),
+    "n_star_ratio": Quantity(
+        "n* over that of the reference, or over that at the first of two cells",
+        n_star_ratios,
+        compares="either",
+    ),
+    "reached": Quantity("share of curves that reach epsilon", share_reached),
+    "final_slope": Quantity(
+        "slope of log error in log n over the last decade of n", final_slope, epsilons=False
+    ),
+    "final_slope_excess": Quantity(
+        "slope over the last decade less that of the reference, paired by replicate",
+        final_slope,
+        epsilons=False,
+        compares="reference",
+    ),
+    "first_level_slope_before": _measured(
+        "power of alpha in level 1's angle, first round", "exact_trace:first_level_before"
+    ),
+    "first_level_slope_after": _measured(
+        "power of alpha in level 1's angle, corrected once", "exact_trace:first_level_after"
+    ),
+    "second_level_slope_before": _measured(
+        "power of alpha in the error of level 2, first round", "exact_trace:second_level_before"
+    ),
+    "second_level_slope_after": _measured(
+        "power of alpha in the error of level 2, corrected once", "exact_trace:second_level_after"
+    ),
+    "second_level_own_slope_before": _measured(
+        "power of alpha in level 2's error relative to itself, first round",
+        "exact_trace:second_level_own_before",
+    ),
+    "second_level_own_slope_after": _measured(
+        "power of alpha in level 2's error relative to itself, corrected once",
+        "exact_trace:second_level_own_after",
+    ),
+    "contraction_with_gap": _measured(
+        "factor of a round in level 1's angle, alpha = 0.1", "plane:contraction_with_gap"
+    ),
+    "contraction_without_gap": _measured(
+        "factor of a round in level 1's angle, alpha = 1.5", "plane:contraction_without_gap"
+    ),
+    "layerwise_floor_slope_in_alpha": _measured(
+        "power of alpha in the floor of nets, read-outs refitted", "plane:layerwise_floor"
+    ),
+    "sequential_directions_floor_slope": _measured(
+        "power of alpha in the floor of kernels on products of k directions",
+        "plane:directions_floor",
+    ),
+    "sequential_all_directions_floor_slope": _measured(
+        "the same on products of as many directions as the target has",
+        "plane:all_directions_floor",
+    ),
+    "sequential_fits_floor_slope": _measured(
+        "power of alpha in the floor of kernels on the first fit", "plane:fits_floor"
+    ),
+    "corrected_share": _measured(
+        "share of runs of Algorithm 1 that correct level 1", "sgd_trace:corrected_share"
+    ),
+    "corrected_share_control": _measured("the same share at rho = 0", "sgd_trace:corrected_share"),
+    "fallen_share": _measured(
+        "share of runs whose angle of level 1 falls threefold", "sgd_trace:fallen_share"
+    ),
+    "gain_over_alone": _measured(
+        "log10 of level 1's angle alone over that with level 2", "sgd_trace:gain_over_alone"
+    ),
+    "fall_after_next_level": _measured(
+        "share of the fall of the lowest level's log error after the next one's halved",
+        "sgd_trace:fall_after_next_level",
+    ),
+    "fall_after_next_level_learned": _measured(
+        "the same by the next level's own directions", "sgd_trace:fall_after_next_level_learned"
+    ),
+    "holistic_gain": _measured(
+        "log10 of the error with the third level above frozen ones, less that with all trained",
+        "growth:holistic_gain",
+    ),
+    "holistic_gain_second": _measured("the same at the second level", "growth:holistic_gain_second"),
+    "feature_gain": _measured(
+        "log10 of lower levels' feature error before a level is added, less that after training all",
+        "growth:feature_gain",
+    ),
+    "feature_gain_over_waiting": _measured(
+        "the same against as long a training without the added level",
+        "growth:feature_gain_over_waiting",
+    ),
+    "alignment_regularised": _measured(
+        "|cosine| of what neurons show to what they should, norm fixed",
+        "growth:alignment_regularised",
+    ),
+    "alignment_regularised_second": _measured(
+        "the same of level 2 alone", "growth:alignment_regularised_second"
+    ),
+    "alignment_gain": _measured("that less the same without regularisation", "growth:alignment_gain"),
+    "alignment_gain_second": _measured("the same of level 2 alone", "growth:alignment_gain_second"),
+    "success_gain_width": _measured(
+        "share of successes at width 8 k less that at k", "plane:success_gain_width"
+    ),
+    "success_gain_rows": _measured(
+        "share of successes with 4 times the minimal rows of R less that with the minimum",
+        "plane:success_gain_rows",
+    ),
+}
+"""By the names that ``claims.toml`` calls them."""

@@ -1,0 +1,218 @@
+"""From figures and bounds, fixed beforehand, to verdicts: supported, refuted, undecided.
+
+A figure supports its criterion where its whole interval lies within the bounds, and refutes it where
+the whole interval lies on one side of them. So a lower bound on an exponent may support "at least" and
+refute "at most", and never the other way round.
+
+A criterion of m figures is supported where each of them is, at 95 % (an intersection of tests needs no
+correction: Berger, Technometrics 24, 1982), and refuted where one of them is at 1 - 0.05 / m (Bonferroni),
+because with many figures one would be outside by chance. A claim is supported where all its criteria
+are, and refuted where one is. Where cells were extended because they had decided nothing, the 0.05 is divided
+by the number of looks (Bonferroni again).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from hierbench.benchmarks.claims.criteria import Bounds, Claim, Criterion
+from hierbench.benchmarks.claims.quantities import QUANTITIES
+from hierbench.benchmarks.results.suite_results import Evidence
+from hierbench.benchmarks.statistics.interval_estimate import Figure
+from hierbench.benchmarks.store.store import Store
+
+Word = Literal["supported", "refuted", "undecided"]
+State = Literal["supported", "refuted", "undecided", "unmeasured"]
+"""Of the two kinds of "undecided", "unmeasured" is the one that a run may end."""
+
+LEVEL = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """A criterion with its figures.
+
+    figure : the one that decides: the first that refutes, else the first that is undecided, else the one
+        nearest to its bounds; None where nothing was measured.
+    rows : names of the rows that the figures stand on
+    optimisers : of the learners that are trained by gradient descent
+    """
+
+    criterion: Criterion
+    state: State
+    figures: tuple[Figure, ...]
+    figure: Figure | None
+    reason: str
+    rows: frozenset[tuple[object, ...]] = frozenset()
+    optimisers: tuple[str, ...] = ()
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.rows)
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """A claim, its verdict, and the findings that it follows from, those beside it last."""
+
+    claim: Claim
+    word: Word
+    reason: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def deciding(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if not f.criterion.beside)
+
+    @property
+    def n_rows(self) -> int:
+        return len(frozenset().union(*(f.rows for f in self.deciding)))
+
+    @property
+    def optimisers(self) -> tuple[str, ...]:
+        return tuple(sorted({name for f in self.deciding for name in f.optimisers}))
+
+    @property
+    def figures(self) -> tuple[Finding, ...]:
+        """The findings that the verdict hangs on: all, or those that keep it from being supported."""
+        states = {
+            "supported": ("supported",),
+            "refuted": ("refuted",),
+            "undecided": ("undecided", "unmeasured"),
+        }
+        return tuple(f for f in self.deciding if f.state in states[self.word])
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Suites whose rows are missing."""
+        return tuple(dict.fromkeys(f.criterion.suite for f in self.findings if f.state == "unmeasured"))
+
+
+def decide(figure: Figure, bounds: Bounds) -> Word:
+    """What one figure says."""
+    if figure.low > bounds.high or figure.high < bounds.low:
+        return "refuted"
+    return "supported" if bounds.low <= figure.low and figure.high <= bounds.high else "undecided"
+
+
+def level_of(criterion: Criterion) -> float:
+    """Confidence level of the intervals that decide it."""
+    return 1 - (1 - LEVEL) / criterion.looks
+
+
+def judge_criterion(criterion: Criterion, evidence: Evidence | None) -> Finding:
+    """The criterion against the rows of its suite; ``evidence`` is None where its suite was never run."""
+    command = f"hierbench run {criterion.suite}"
+    if evidence is None:
+        return Finding(criterion, "unmeasured", (), None, f"not measured yet: {command}")
+    if criterion.experiments:
+        return _judge_experiments(criterion, evidence, command)
+    cells = criterion.cells()
+    rows = frozenset(
+        (r.suite, r.learner, r.target, r.d, r.target_index, r.sample_index, r.init_index, r.n)
+        for r in evidence.rows
+        if (r.learner, r.target) in cells
+    )
+    optimisers = tuple(sorted({o for learner, _ in cells if (o := evidence.optimisers.get(learner))}))
+    if missing := sum(evidence.missing.get(cell, 0) for cell in cells):
+        how = f"{missing} of its units are missing" if rows else "not measured yet"
+        return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimisers)
+    quantity = QUANTITIES[criterion.quantity]
+    figures = tuple(quantity.figures(evidence, criterion, level_of(criterion)))
+    if not figures:
+        return Finding(criterion, "unmeasured", (), None, f"not measured yet: {command}", rows, optimisers)
+    return _found(criterion, figures, evidence, rows, optimisers)
+
+
+def _judge_experiments(criterion: Criterion, evidence: Evidence, command: str) -> Finding:
+    """A criterion on what experiments measured. An experiment is complete or not measured yet."""
+    rows: frozenset[tuple[object, ...]] = frozenset(
+        (criterion.suite, label, number)
+        for label in criterion.experiments
+        for number in range(len(evidence.measurements.get(label, ())))
+    )
+    found = [m for label in criterion.experiments for m in evidence.measurements.get(label, ())]
+    optimisers = tuple(sorted({str(m.labels["optimiser"]) for m in found if "optimiser" in m.labels}))
+    if missing := sum(evidence.missing_experiments.get(label, 0) for label in criterion.experiments):
+        how = f"{missing} of its units are missing" if rows else "not measured yet"
+        return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimisers)
+    figures = tuple(QUANTITIES[criterion.quantity].figures(evidence, criterion, level_of(criterion)))
+    return _found(criterion, figures, evidence, rows, optimisers)
+
+
+def _found(
+    criterion: Criterion,
+    figures: tuple[Figure, ...],
+    evidence: Evidence,
+    rows: frozenset[tuple[object, ...]],
+    optimisers: tuple[str, ...],
+) -> Finding:
+    state, figure, reason = _decided(criterion, figures, evidence)
+    if criterion.looks > 1:
+        reason += f" (look {criterion.looks}: intervals at {level_of(criterion):.1%})"
+    return Finding(criterion, state, figures, figure, reason, rows, optimisers)
+
+
+def _decided(criterion: Criterion, figures: Sequence[Figure], evidence: Evidence) -> tuple[Word, Figure, str]:
+    """What all figures say together, the one that decides, and why in one sentence."""
+    bounds, count = criterion.bounds, len(figures)
+    level = 1 - (1 - level_of(criterion)) / count
+    for figure in QUANTITIES[criterion.quantity].figures(evidence, criterion, level):
+        if decide(figure, bounds) == "refuted":
+            among = f" at {level:.1%}, as is asked of one among {count}" if count > 1 else ""
+            return "refuted", figure, f"{_said(figure)} is not {bounds.text()}{among}"
+    open_ones = [figure for figure in figures if decide(figure, bounds) != "supported"]
+    if open_ones:
+        some = f" ({len(open_ones)} of {count} do not)" if count > 1 else ""
+        reason = f"{_said(open_ones[0])}: this does not tell whether it is {bounds.text()}{some}"
+        return "undecided", open_ones[0], reason
+    nearest = min(figures, key=lambda f: _slack(f, bounds))
+    if count == 1:
+        return "supported", nearest, f"{_said(nearest)} is {bounds.text()}"
+    return "supported", nearest, f"all {count} are {bounds.text()}, the nearest being {_said(nearest)}"
+
+
+def _said(figure: Figure) -> str:
+    note = f" ({figure.note})" if figure.note and figure.note not in figure.text() else ""
+    return f"{figure.label}: {figure.text()}{note}"
+
+
+def _slack(figure: Figure, bounds: Bounds) -> float:
+    return min(
+        figure.low - bounds.low if math.isfinite(bounds.low) else math.inf,
+        bounds.high - figure.high if math.isfinite(bounds.high) else math.inf,
+    )
+
+
+def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Verdict:
+    """The verdict on a claim; ``evidence`` by suite, without those never run."""
+    findings = [judge_criterion(c, evidence.get(c.suite)) for c in claim.criteria]
+    deciding = [f for f in findings if not f.criterion.beside]
+    ordered = (*deciding, *(f for f in findings if f.criterion.beside))
+    for state in ("refuted", "undecided", "unmeasured"):
+        found = [f for f in deciding if f.state == state]
+        if found:
+            word: Word = "refuted" if state == "refuted" else "undecided"
+            if state == "undecided" and any(f.state == "unmeasured" for f in deciding):
+                found += [f for f in deciding if f.state == "unmeasured"]
+            return Verdict(claim, word, "; ".join(_reasons(found)), ordered)
+    return Verdict(claim, "supported", "; ".join(_reasons(deciding)), ordered)
+
+
+def _reasons(findings: Sequence[Finding]) -> list[str]:
+    return list(dict.fromkeys(f.reason for f in findings))
+
+
+def verdicts_of(claims: Sequence[Claim], results: Path) -> list[Verdict]:
+    """Verdicts on ``claims`` by the rows in a folder of results."""
+    from hierbench.benchmarks.results.suite_results import gather
+    from hierbench.benchmarks.suites.suite_file import known_suites
+
+    names = {c.suite for claim in claims for c in claim.criteria} & set(known_suites())
+    with Store.readable(results) as store:
+        evidence = {name: gather(name, store) for name in sorted(names)}
+    return [judge(claim, evidence) for claim in claims]

@@ -1,0 +1,176 @@
+"""``hierbench claims``: the verdicts as text, as a Markdown table and as a LaTeX table."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hierbench.benchmarks.claims.claims_file import CLAIMS, choose, load_claims
+from hierbench.benchmarks.claims.verdicts import Finding, Verdict, verdicts_of
+from hierbench.benchmarks.show.output import deliver, escaped, markdown_row
+from hierbench.benchmarks.suites.suite import Suite
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hierbench.benchmarks.claims.criteria import Criterion
+
+WIDTH = 110
+COLUMNS = ("id", "claim", "verdict", "figures", "why", "rows", "bounds fixed", "missing rows")
+
+_LATEX = {
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}"},
+    **{c: "\\" + c for c in "&%$#_{}"},
+}
+
+
+def show_claims(ids: Iterable[str], results: Path, form: str, output: Path | None) -> None:
+    """Print the verdicts on these claims (on all), or write them to a file.
+
+    Parameters
+    ----------
+    form : "text", "markdown" or "latex"
+
+    Raises
+    ------
+    UserError
+        An unknown id, an error in the claims or in a suite, no store, or a file that cannot be written.
+    """
+    chosen = choose(load_claims(CLAIMS), ids)
+    deliver(FORMATS[form](verdicts_of(chosen, results), results), output)
+
+
+def show_findings(suite: Suite, results: Path, console: Console) -> None:
+    """Print the figures that claims are decided on, of the experiments of this suite."""
+    from rich.table import Table
+
+    from hierbench.benchmarks.claims.claims_file import CLAIMS, load_claims
+    from hierbench.benchmarks.claims.verdicts import verdicts_of
+
+    table = Table(title=f"What the experiments of {suite.name} say to the claims", title_justify="left")
+    for column in ("claim", "figure", "bounds", "finding", "measured"):
+        table.add_column(column)
+    claims = [c for c in load_claims(CLAIMS) if any(_own(k, suite) for k in c.criteria)]
+    for verdict in verdicts_of(claims, results):
+        for finding in verdict.findings:
+            criterion = finding.criterion
+            if _own(criterion, suite):
+                state = "beside" if criterion.beside else finding.state
+                said = "\n".join(f"{f.label}: {f.text()}" for f in finding.figures) or finding.reason
+                table.add_row(criterion.claim, criterion.what, criterion.bounds.text(), state, said)
+    if table.row_count:
+        console.print(table)
+
+
+def _own(criterion: Criterion, suite: Suite) -> bool:
+    return criterion.suite == suite.name and bool(criterion.experiments)
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """The verdict in a few words: what kind of undecided it is, and which optimiser it was reached with."""
+    word: str = verdict.word
+    if word == "undecided":
+        unmeasured = [f for f in verdict.figures if f.state == "unmeasured"]
+        word += " by data" if not unmeasured else " (not measured yet)"
+        if unmeasured and len(unmeasured) < len(verdict.deciding):
+            word = "undecided (measured in part)"
+    if verdict.n_rows and verdict.optimisers:
+        word += f", nets trained with {' and '.join(verdict.optimisers)}"
+    return word
+
+
+def figure_texts(findings: Sequence[Finding]) -> list[str]:
+    """Label, number and interval of the figure that decides each finding."""
+    return list(dict.fromkeys(f"{f.figure.label}: {f.figure.text()}" for f in findings if f.figure))
+
+
+def commands(verdict: Verdict, results: Path) -> list[str]:
+    """The commands that make the missing rows."""
+    where = "" if results == Path("results") else f" --results {results}"
+    return [f"hierbench run {suite}{where}" for suite in verdict.missing]
+
+
+def _cells(verdict: Verdict, results: Path) -> tuple[str, ...]:
+    claim = verdict.claim
+    scope = f" [{claim.scope}]" if claim.scope else ""
+    return (
+        claim.id,
+        f"{claim.statement}{scope} ({claim.source})",
+        verdict_text(verdict),
+        "; ".join(figure_texts(verdict.figures)) or "none yet",
+        verdict.reason,
+        str(verdict.n_rows),
+        claim.fixed,
+        "; ".join(commands(verdict, results)) or "none",
+    )
+
+
+def text(verdicts: Sequence[Verdict], results: Path) -> str:
+    """One paragraph a claim, with a line for each criterion."""
+    lines = []
+    for verdict in verdicts:
+        claim = verdict.claim
+        lines += _wrapped(f"{claim.id}  {verdict_text(verdict)}", "")
+        lines += _wrapped(f"{claim.statement} ({claim.source})", "  ")
+        if claim.scope:
+            lines += _wrapped(f"scope: {claim.scope}", "  ")
+        for finding in verdict.findings:
+            beside = "beside it" if finding.criterion.beside else finding.state
+            rule = f"{finding.criterion.what}, {finding.criterion.bounds.text()}: {finding.reason}"
+            lines += _wrapped(f"- {beside}: {rule}", "  ", "    ")
+        lines += _wrapped(f"rows: {verdict.n_rows}; bounds fixed {claim.fixed}", "  ")
+        for command in commands(verdict, results):
+            lines.append(f"  missing rows: {command}")
+        lines.append("")
+    return "\n".join(lines) + _count(verdicts) + "\n"
+
+
+def _wrapped(line: str, indent: str, later: str | None = None) -> list[str]:
+    following = indent if later is None else later
+    return textwrap.wrap(
+        line, WIDTH, initial_indent=indent, subsequent_indent=following, break_on_hyphens=False
+    )
+
+
+def _count(verdicts: Sequence[Verdict]) -> str:
+    words = [verdict.word for verdict in verdicts]
+    counted = ", ".join(f"{words.count(w)} {w}" for w in ("supported", "refuted", "undecided"))
+    return f"{len(verdicts)} claims: {counted}"
+
+
+def markdown(verdicts: Sequence[Verdict], results: Path) -> str:
+    """A table of verdicts, and one of everything that was measured."""
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
+    for verdict in verdicts:
+        lines.append(markdown_row(_cells(verdict, results)))
+    lines += ["", _count(verdicts), "", "| id | figure | bounds | finding | why |", "|" + " --- |" * 5]
+    for verdict in verdicts:
+        for f in verdict.findings:
+            state = f"{f.state}, decides nothing" if f.criterion.beside else f.state
+            cells = (verdict.claim.id, f.criterion.what, f.criterion.bounds.text(), state, f.reason)
+            lines.append(markdown_row(cells))
+    return "\n".join(lines) + "\n"
+
+
+def latex(verdicts: Sequence[Verdict], results: Path) -> str:
+    """A tabular for a paper: needs the packages array and booktabs, and the T1 encoding."""
+    lines = [
+        r"% needs \usepackage{array,booktabs} and \usepackage[T1]{fontenc}",
+        r"\begin{tabular}{@{}l>{\raggedright\arraybackslash}p{0.34\textwidth}"
+        r">{\raggedright\arraybackslash}p{0.16\textwidth}>{\raggedright\arraybackslash}p{0.30\textwidth}r@{}}",
+        r"\toprule",
+        r"id & claim & verdict & figures & rows \\",
+        r"\midrule",
+    ]
+    for verdict in verdicts:
+        cells = _cells(verdict, results)
+        scope = f" [{verdict.claim.scope}]" if verdict.claim.scope else ""
+        short = (cells[0], verdict.claim.statement + scope, cells[2], cells[3], cells[5])
+        lines.append(" & ".join(escaped(cell, _LATEX) for cell in short) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+FORMATS = {"text": text, "markdown": markdown, "latex": latex}

@@ -1,0 +1,214 @@
+"""``hierbench list`` and ``hierbench describe``."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hierbench.benchmarks.suites.suite_file import check_target, summaries
+from hierbench.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from hierbench.targets.base import Certificate, Estimate
+    from hierbench.targets.catalogue.spec import FamilySpec
+
+
+def print_lists(what: Iterable[str]) -> None:
+    """Learners, targets and suites, each in a few lines. Imports no learner and no target."""
+    for i, kind in enumerate(what):
+        if i:
+            print()
+        if kind == "learners":
+            _print_learners()
+        elif kind == "targets":
+            _print_targets()
+        else:
+            _print("suites", list(summaries().items()))
+
+
+def _print_learners() -> None:
+    from hierbench.learners.registry import LEARNERS
+
+    print("learners:")
+    for x in LEARNERS.values():
+        print(f"  {x.name}  {x.summary}")
+        settings = ", ".join(f"{key} = {_shown(value)}" for key, value in x.parameters.items())
+        entries = [
+            ("learns", x.learns),
+            ("cost", "unknown" if x.cost is None else str(x.cost)),
+            ("memory", "unknown" if x.memory is None else f"{x.memory}, beyond the data"),
+            ("sets", settings),  # what the name sets of a class that other names leave at its defaults
+            ("source", x.source),
+        ]
+        _print_entries([(name, text) for name, text in entries if text], indent=6)
+    print("  or any scikit-learn estimator by import path, as in sklearn.linear_model:Ridge")
+
+
+def _print_targets() -> None:
+    from hierbench.targets.modifiers.modifiers import MODIFIERS
+    from hierbench.targets.registry import FAMILIES
+
+    print("targets:")
+    for name, family in FAMILIES.items():
+        print(f"  {name}  {family.summary}")
+        settings = ", ".join(f"{key} = {_shown(value)}" for key, (value, _) in family.parameters.items())
+        _print_entries(
+            [
+                ("formula", family.formula),
+                ("degree", family.degree),
+                ("inputs", _laws(family)),
+                ("parameters", settings),
+                ("source", family.source),
+            ],
+            indent=6,
+        )
+    _print_parameters("parameters of every target, beside its own", MODIFIERS)
+    print("  hierbench describe TARGET --set d=40 --set PARAMETER=VALUE prints the certificate of one")
+
+
+def _print_parameters(title: str, parameters: Mapping[str, tuple[Any, str]]) -> None:
+    _print(title, [(name, f"{line} (default {_shown(value)})") for name, (value, line) in parameters.items()])
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+def _laws(family: FamilySpec) -> str:
+    """Laws of the inputs that a family admits, and why not the others, equal reasons together."""
+    from hierbench.targets.registry import LAWS
+
+    reasons: dict[str, list[str]] = {}
+    for law, reason in family.refused_inputs.items():
+        reasons.setdefault(reason, []).append(law)
+    admitted = ", ".join(law for law in LAWS if law not in family.refused_inputs) or "its own"
+    return "; ".join([admitted, *(f"not {', '.join(laws)}: {reason}" for reason, laws in reasons.items())])
+
+
+def _print(title: str, entries: Sequence[tuple[str, str]]) -> None:
+    print(f"{title}:")
+    _print_entries(entries)
+
+
+def _print_entries(entries: Sequence[tuple[str, str]], indent: int = 2) -> None:
+    width = max((len(name) for name, _ in entries), default=0)
+    room = max(shutil.get_terminal_size((110, 24)).columns - width - indent - 2, 40)
+    for name, text in entries:
+        first, *rest = textwrap.wrap(text, room) or [""]
+        print(f"{'':{indent}}{name:{width}}  {first}")
+        for line in rest:
+            print(f"{'':{indent}}{'':{width}}  {line}")
+
+
+DESCRIBED_ERRORS = (0.3, 0.1, 0.03, 0.01, 0.001)
+"""Relative MSEs that ``describe`` names the degree for."""
+
+
+def print_certificate(family: str, d: int | None, settings: Sequence[str], index: int) -> None:
+    """Everything that is known about one target, independent of any learner.
+
+    ``d`` may be None if it is among the ``settings``.
+    """
+    from hierbench.targets.registry import FAMILIES
+
+    if family not in FAMILIES:
+        raise UserError(unknown("target", family, FAMILIES))
+    d, params = _dimension(d, _parsed(settings))
+    try:
+        check_target(family, d, params)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+    from hierbench.benchmarks.units.draw import draw_target
+
+    target = draw_target({"family": family, "parameters": params}, d, index)
+    try:
+        found = target.certificate()
+    except ValueError as error:  # what shows only once constants are computed
+        raise UserError(f"target {family}: {error}") from error
+    shown = ", ".join(f"{key} = {_shown(value)}" for key, value in params.items()) or "default parameters"
+    lines = [("target", f"{family}, d = {d}, {shown}, number {index}"), *_certificate_lines(found, d)]
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        print(f"{name:{width}}  {value}")
+    if found.level_covariance:
+        print("covariance of the levels, each of variance 1")
+        for row in found.level_covariance:
+            print("  " + "  ".join(f"{x:6.3f}" for x in row))
+    print("+- is one standard error of a sampled number; numbers without it are exact up to rounding")
+    _print_parameters(f"parameters of {family}", FAMILIES[family].parameters)
+
+
+def _parsed(settings: Sequence[str]) -> dict[str, Any]:
+    from hierbench.benchmarks.suites.choices import parse_value
+
+    params = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise UserError(f"--set {setting}: parameter=value needed")
+        params[name.strip()] = parse_value(value.strip())
+    return params
+
+
+def _dimension(d: int | None, params: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """The dimension, from ``--d`` or among the settings, and the other settings."""
+    others = {name: value for name, value in params.items() if name != "d"}
+    found = params.get("d", d)
+    if found is None:
+        raise UserError("a dimension is needed: --d 40, or --set d=40")
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise UserError(f"--set d={found}: a whole number needed")
+    if d is not None and found != d:
+        raise UserError(f"--d {d} and --set d={found}: two dimensions, give one")
+    return found, others
+
+
+def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
+    def text(e: Estimate) -> str:
+        exact = 0.0 if abs(e.value) < 1e-12 else e.value  # rounding
+        return f"{exact:.6g}" if e.exact else f"{e.value:.4g} +- {e.stderr:.1g}"
+
+    def per(values: Mapping[int, Estimate], what: str) -> list[tuple[str, str]]:
+        return [(f"{what} {k}", text(v)) for k, v in values.items()]
+
+    share = c.top_half_share()
+    known = "under 0.001: eps_rel undefined" if c.degree_share else "unknown: eps_rel undefined"
+    of = " of G" if c.classes else ""  # shares and floors are those of the function under the sign
+    theorem = "" if c.rotation_invariant else " (a theorem for rotation-invariant inputs only)"
+    return [
+        ("degree", str(c.degree)),
+        ("parameters", str(c.n_parameters)),
+        ("inputs", c.inputs),
+        ("method", c.method),
+        *([("classes", ", ".join(f"{v:.6g}" for v in c.classes))] if c.classes else []),
+        ("mean", text(c.mean)),
+        ("variance", text(c.variance)),
+        ("kurtosis", text(c.kurtosis)),
+        ("Bayes error", text(c.bayes_error)),
+        *per(c.degree_share, "share of variance at degree"),
+        *([] if c.degree_share else [("share of variance by degree", "unknown")]),
+        (f"share above degree {c.degree // 2}", known if share is None else f"{share:.4g}"),
+        *per(c.level_share, "share of variance of level"),
+        *per(c.contamination, "contamination of level"),
+        *(
+            (f"condition number of {k}", f"{a:.3g} before, {b:.3g} after normalisation")
+            for k, (a, b) in c.condition_numbers.items()
+        ),
+        *((f"relative MSE{of} {e:g} needs", _degree(c.degree_needed(e))) for e in DESCRIBED_ERRORS),
+        *(
+            (f"kernel floor{of} from n = {n:.6g}", f"{floor:.4g}{theorem}")
+            for n, floor in _falls(c.kernel_floor(d))
+        ),
+    ]
+
+
+def _falls(steps: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The steps at which a floor is lower than before, and the first."""
+    return [s for k, s in enumerate(steps) if k == 0 or s[1] < steps[k - 1][1] - 1e-12]
+
+
+def _degree(needed: int | None) -> str:
+    return "an unknown degree" if needed is None else f"degree {needed}"

@@ -1,0 +1,227 @@
+"""``hierbench regress``: measure the gated suite, compare it with the baselines, or record new ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from hierbench.benchmarks.gate import baseline_files, exact_tier, shifts
+from hierbench.benchmarks.results import readings
+from hierbench.benchmarks.run import progress, runner
+from hierbench.benchmarks.store import lock
+from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites import epsilon
+from hierbench.benchmarks.suites.plan import Plan, make_plan
+from hierbench.benchmarks.suites.suite import Suite
+from hierbench.benchmarks.suites.suite_file import load_suite
+from hierbench.benchmarks.units.rows import Row
+from hierbench.benchmarks.units.unit import CertificateUnit
+from hierbench.errors import UserError
+
+MOST_LINES = 20
+
+
+def regress(
+    suite: str,
+    results: Path,
+    baselines: Path | None = None,
+    workers: int | None = None,
+    exact: bool = True,
+    statistical: bool = True,
+    update: bool = False,
+    reason: str = "",
+) -> int:
+    """Run the tiers asked for and judge them, or with ``update`` record what they measure.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 1 (worse, changed, or failed), 130 (interrupted).
+
+    Raises
+    ------
+    UserError
+        No reason for an update, no baseline, or one of other cells than the suite's.
+    """
+    if update and not reason.strip():
+        raise UserError('--update needs --reason "..." (why the numbers may change): it is kept beside them')
+    if reason and not update:
+        raise UserError("--reason goes with --update: without it nothing is recorded")
+    gated = load_suite(suite)
+    if any(run.sizes.refine for run in gated.runs):
+        raise UserError(f"suite {gated.name} chooses its sizes as it runs (refine): a gate needs fixed ones")
+    tiers: list[_Tier] = []
+    folder = baselines or baseline_files.FOLDER
+    plan = make_plan(gated)
+    if exact:
+        tiers.append(_Exact(plan, folder / f"{gated.name}.exact.json"))
+    if statistical:
+        tiers.append(_Statistical(plan, folder / f"{gated.name}.jsonl"))
+    if not update:
+        for tier in tiers:  # before anything is computed
+            tier.read()
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    outcomes = []
+    with lock.writer(results, True, say=_say), Store.writable(results) as store:
+        for tier in tiers:
+            outcome = runner.run(tier.plan, store, progress.make(), workers)
+            if outcome.interrupted:
+                _say("interrupted: what was finished is kept; the same command resumes")
+                return 130
+            for unit, result in outcome.failed:
+                _say(f"  {progress.complaint(unit, result)}")
+            outcomes.append((tier, tier.found(store), bool(outcome.failed)))
+    if update:
+        if any(failed for _, _, failed in outcomes):
+            _say("units failed: no baseline recorded")
+            return 1
+        for tier, found, _ in outcomes:
+            console.print(tier.write(found, reason))
+        return 0
+    fine = [tier.judge(found, console) and not failed for tier, found, failed in outcomes]
+    console.print("regress: ok" if all(fine) else "regress: FAILED", style="" if all(fine) else "red")
+    return 0 if all(fine) else 1
+
+
+class _Tier:
+    """What both tiers do: read a baseline, find the measured, judge or write it."""
+
+    plan: Plan
+    path: Path
+
+    def read(self) -> None:
+        raise NotImplementedError
+
+    def found(self, store: Store) -> Any:
+        raise NotImplementedError
+
+    def judge(self, found: Any, console: Console) -> bool:
+        raise NotImplementedError
+
+    def write(self, found: Any, reason: str) -> str:
+        raise NotImplementedError
+
+
+class _Exact(_Tier):
+    def __init__(self, gated: Plan, path: Path) -> None:
+        tiny = exact_tier.exact_plan()
+        self.gated, self.path = gated, path
+        self.plan = dataclasses.replace(tiny, certificates=exact_tier.certificate_units(gated))
+
+    def read(self) -> None:
+        self.before = baseline_files.read_exact(self.path)
+
+    def found(self, store: Store) -> dict[str, Any]:
+        rows = readings.suite_rows(self.plan, store)
+        certificates = _certificates(self.plan.certificates, store)
+        return {
+            **exact_tier.learner_records(rows),
+            **exact_tier.data_records(self.gated),
+            **exact_tier.certificate_records(certificates),
+        }
+
+    def judge(self, found: dict[str, Any], console: Console) -> bool:
+        changed, new, gone = exact_tier.differences(self.before, found)
+        console.print(f"exact tier: {len(found)} cells, {len(changed)} recorded values changed")
+        _listed([str(c) for c in sorted(changed, key=lambda c: -c.size)], console, "red")
+        _listed([f"new cell, no baseline: {cell}" for cell in new], console)
+        _listed([f"gone: {cell}" for cell in gone], console, "red")
+        return not changed and not gone
+
+    def write(self, found: dict[str, Any], reason: str) -> str:
+        baseline_files.write_exact(self.path, found, reason)
+        return f"recorded {self.path}: {len(found)} cells"
+
+
+class _Statistical(_Tier):
+    def __init__(self, gated: Plan, path: Path) -> None:
+        self.plan, self.path = gated, path
+
+    def read(self) -> None:
+        head, records = baseline_files.read_rows(self.path)
+        self.records, self.new = baseline_files.match(self.plan, head, records, self.path)
+        self.origin = f"{head['recorded']} ({head['reason']})"
+
+    def found(self, store: Store) -> tuple[list[Row], Any]:
+        return readings.suite_rows(self.plan, store), readings.suite_certificates(self.plan, store)
+
+    def judge(self, found: tuple[list[Row], Any], console: Console) -> bool:
+        rows, certificates = found
+        before = baseline_rows(self.records, rows)
+        compared = shifts.compare(before, rows, certificates, epsilon.epsilons_of(self.plan.suite))
+        print_comparison(compared, self.plan.suite, self.origin, console)
+        for learner, target in self.new:
+            console.print(f"new curve, no baseline: {learner} on {target} (--update records it)")
+        return not compared.alarm
+
+    def write(self, found: tuple[list[Row], Any], reason: str) -> str:
+        rows, _ = found
+        baseline_files.write_rows(self.path, self.plan, rows, reason)
+        return f"recorded {self.path}: {len(rows)} rows"
+
+
+def baseline_rows(records: Sequence[dict[str, Any]], rows: Sequence[Row]) -> list[Row]:
+    """Recorded errors in the place of those of the same cells measured now."""
+    recorded = {(r["learner"], r["target"], *baseline_files.cell_of(r)): r for r in records}
+    found = []
+    for row in rows:
+        cell = (row.d, row.target_index, row.sample_index, row.init_index, row.n)
+        record = recorded.get((row.learner, row.target, *cell))
+        if record:
+            was = {name: record[name] for name in ("status", "error", "error_se")}
+            found.append(dataclasses.replace(row, reason="", **was))
+    return found
+
+
+def print_comparison(compared: shifts.Comparison, suite: Suite, origin: str, console: Console) -> None:
+    """The shift of every curve, then what it comes to."""
+    rule = shifts.Rule()
+    console.print(f"statistical tier: suite {suite.name} against the baseline of {origin}")
+    table = [("learner", "target", "of", "shift", "95 % interval", "visible", "units", "verdict")]
+    for s in compared.shifts:
+        shift, interval = f"x {s.factor:.3g}", f"[{s.low:.3g}, {s.high:.3g}]"
+        visible = f"x {s.visible:.3g}"
+        table.append((s.learner, s.target, s.quantity, shift, interval, visible, str(s.units), s.verdict))
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+    colours = {"worse": "red", "better": "green"}
+    for line in table:
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        console.print(f"  {text.rstrip()}", style=colours.get(line[-1], ""))
+    counts = {v: sum(s.verdict == v for s in compared.shifts) for v in ("worse", "better", "same", "open")}
+    console.print(
+        f"  {counts['worse']} worse, {counts['better']} better (beyond x {rule.matters:g}, false discovery "
+        f"rate {rule.rate:.0%}), {counts['same']} same (within x {rule.margin:g}), {counts['open']} open"
+    )
+    console.print(
+        "  shift = after / before, below 1 is better; visible = smallest shift that this run would have "
+        f"called worse with {rule.power:.0%} power"
+    )
+    _listed([f"lost: {_where(b)}: {b.before} before, now {b.after}: {b.reason}" for b in compared.broken],
+            console, "red")  # fmt: skip
+    _listed([f"found: {_where(b)}: {b.before} before, now {b.after}" for b in compared.mended], console)
+
+
+def _where(cell: shifts.Broken) -> str:
+    return f"{cell.learner} on {cell.target}, d = {cell.d}, replicate {cell.replicate}, n = {cell.n}"
+
+
+def _certificates(units: Sequence[CertificateUnit], store: Store) -> dict[str, Any]:
+    """Certificates by cell."""
+    held = {c["key"]: c["certificate"] for c in store.certificates(u.key for u in units)}
+    return {u.title(): held[u.key] for u in units if u.key in held}
+
+
+def _listed(lines: Sequence[str], console: Console, style: str = "") -> None:
+    for line in lines[:MOST_LINES]:
+        console.print(f"  {line}", style=style)
+    if len(lines) > MOST_LINES:
+        console.print(f"  and {len(lines) - MOST_LINES} more")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

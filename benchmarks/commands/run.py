@@ -1,0 +1,95 @@
+"""``hierbench run`` and ``hierbench figures``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from hierbench.benchmarks.commands import claims
+from hierbench.benchmarks.results import readings, stages
+from hierbench.benchmarks.run import progress, runner
+from hierbench.benchmarks.show import bars, draw, table
+from hierbench.benchmarks.store import lock
+from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.plan import Plan, make_plan
+from hierbench.benchmarks.suites.suite import Suite
+from hierbench.benchmarks.units.unit import describe
+from hierbench.errors import UserError
+
+
+def execute(
+    to_run: Suite, to_show: Suite, results: Path, workers: int | None, wait: bool, figures: bool
+) -> int:
+    """Compute what is missing, then show everything there is.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 1 (failed units, a bar missed, no figures), 130 (interrupted).
+    """
+    plan = make_plan(to_run)
+    shown = plan if to_show == to_run else make_plan(to_show)
+    with lock.writer(results, wait, say=_say), Store.writable(results) as store:
+        outcome = _run(plan, store, workers)
+        if outcome.interrupted:
+            again = shlex.join(["hierbench", *sys.argv[1:]])
+            _say(
+                f"interrupted: {outcome.computed} units finished now are kept, {outcome.waiting} are left; "
+                f"resume with: {again}"
+            )
+            return 130
+        shown = stages.resolved(shown, store)
+        rows = readings.suite_rows(shown, store)
+        certificates = readings.suite_certificates(shown, store)
+        measured = readings.suite_measurements(shown, store)
+    console = Console()
+    if shown.curves:
+        table.show_table(to_show, rows, certificates, console)
+    if measured:
+        claims.show_findings(to_show, results, console)
+    verdicts = bars.judge(to_run, rows, certificates)
+    bars.print_bars(verdicts, console)
+    bad = any(not v.met for v in verdicts)
+    if figures and (rows or measured):
+        try:
+            drawn = draw.draw_figures(shown, rows, certificates, measured, results)
+            where = f" in {drawn[0].parent}" if drawn else ": no row has an error to draw"
+            console.print(f"{len(drawn)} figures{where}", soft_wrap=True, highlight=False)
+        except Exception as error:
+            # The rows are safe in the store; only the exit status says that something is missing.
+            _say(f"hierbench: no figures: {describe(error)}")
+            bad = True
+    if outcome.failed:
+        bad = True
+        _say(f"{len(outcome.failed)} units failed; the next run tries them again:")
+        for unit, result in outcome.failed:
+            _say(f"  {progress.complaint(unit, result)}")
+    return 1 if bad else 0
+
+
+def _run(plan: Plan, store: Store, workers: int | None) -> runner.Outcome:
+    """Run the plan, with the stages that its rows ask for as they come."""
+    growing = stages.Stages(plan, store)
+    follow = growing.resolved if growing.adaptive else None
+    return runner.run(growing.resolved(), store, progress.make(), workers, follow=follow)
+
+
+def figures_of(suite: Suite, results: Path) -> None:
+    """Draw the figures of what the store has of a suite."""
+    plan = make_plan(suite)
+    with Store.readable(results) as store:
+        plan = stages.resolved(plan, store)
+        rows = readings.suite_rows(plan, store)
+        certificates = readings.suite_certificates(plan, store)
+        measured = readings.suite_measurements(plan, store)
+    if not (rows or measured):
+        raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {suite.name} makes them")
+    for path in draw.draw_figures(plan, rows, certificates, measured, results):
+        print(path)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,134 @@
+"""``hierbench status``: what the store holds, and what of it is stale."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from hierbench.benchmarks.commands import adoption
+from hierbench.benchmarks.commands.regress import regress
+from hierbench.benchmarks.provenance import modules
+from hierbench.benchmarks.results import stages
+from hierbench.benchmarks.store import lock
+from hierbench.benchmarks.store.store import NAME, Store, UnitRecord
+from hierbench.benchmarks.suites.plan import key_of, make_plan
+from hierbench.benchmarks.suites.suite_file import load_suite
+from hierbench.benchmarks.units.tasks import ExperimentUnit
+from hierbench.errors import UserError
+
+
+def is_stale(unit: UnitRecord) -> bool:
+    """Whether the same axes have another key by now: code or a library version has changed.
+
+    A learner from elsewhere that cannot be found from here, now, is no sign of that, nor is one
+    in the middle of an edit, which cannot be read.
+    """
+    module = unit.axes.get("learner", {}).get("name", "").rpartition(":")[0]  # of an import path
+    if module and not modules.is_ours(module) and not modules.can_be_found(module):
+        return False
+    try:
+        return key_of(unit.axes)[0] != unit.key
+    except modules.UnreadableSourceError:
+        return False
+    except (KeyError, ValueError):
+        return True  # the target family is gone
+
+
+def record_current(results: Path, path: Path) -> None:
+    """Write down which units are current under this code, for ``--adopt`` under a later one."""
+    with Store.readable(results) as store:
+        current = adoption.write_current(store, path)
+        print(f"{current} of {len(store.units())} units are current under this code")
+
+
+def adopt_current(results: Path, path: Path, reason: str, wait: bool) -> int:
+    """Re-key the units that ``path`` lists, if the exact tier of the gate finds every number unchanged.
+
+    Returns
+    -------
+    int
+        Exit status: 0, 1 (the exact tier fails: nothing is adopted), 130 (interrupted).
+
+    Raises
+    ------
+    UserError
+        No reason, no such file, or no store.
+    """
+    if not reason.strip():
+        raise UserError('--adopt needs --reason "..." (why the numbers are the same): it is kept beside them')
+    units = adoption.read_current(path)
+    if not (results / NAME).is_file():
+        raise UserError(f"no results in {results}: there is nothing to adopt")
+    with tempfile.TemporaryDirectory() as scratch:
+        code = regress("ci", Path(scratch), exact=True, statistical=False)
+    if code:
+        _say("nothing is adopted: this code does not make the numbers that the baselines hold")
+        return code
+    with lock.writer(results, wait, say=_say), Store.writable(results) as store:
+        outcomes = adoption.adopt(store, units, reason)
+    for outcome, count in outcomes.items():
+        print(f"{count} units {outcome}")
+    return 0
+
+
+def show_status(suite: str | None, results: Path, prune: bool, wait: bool) -> None:
+    """Print counts of units by state; with ``prune``, delete the stale ones first."""
+    if prune:
+        Store.readable(results).close()  # there must be one: pruning creates nothing
+        with lock.writer(results, wait, say=_say), Store.writable(results) as store:
+            stale = [u.key for u in store.units() if is_stale(u)]
+            store.prune(stale)
+        print(f"{len(stale)} stale units deleted")
+    with Store.readable(results) as store:
+        units = store.units()
+        stale_keys = {u.key for u in units if is_stale(u)}
+        if suite is None:
+            _by_suite(units, stale_keys)
+        else:
+            _one_suite(suite, store, units, stale_keys)
+    if stale_keys:
+        print(
+            f"{len(stale_keys)} units are stale (code or versions changed): "
+            "hierbench status --prune deletes them"
+        )
+    for unit in units:
+        if unit.status != "done" and unit.key not in stale_keys:
+            print(f"{unit.status}: {unit.suite}: {unit.title}: {unit.reason}")
+
+
+def _state(unit: UnitRecord, stale: set[str]) -> str:
+    return "stale" if unit.key in stale else unit.status
+
+
+def _by_suite(units: Sequence[UnitRecord], stale: set[str]) -> None:
+    counts = Counter((u.suite, _state(u, stale)) for u in units)
+    if not units:
+        print("the store is empty")
+    for suite in sorted({u.suite for u in units}):
+        found = {state: counts[suite, state] for state in ("done", "failed", "timeout", "stale")}
+        print(f"{suite}: " + ", ".join(f"{n} {state}" for state, n in found.items() if n))
+
+
+def _one_suite(name: str, store: Store, units: Sequence[UnitRecord], stale: set[str]) -> None:
+    plan = stages.resolved(make_plan(load_suite(name)), store)
+    known = {u.key: u for u in units}
+    titles = Counter(u.title for u in units if u.key in stale)
+    lines: dict[str, Counter[str]] = {}
+    for unit in plan.units:
+        if isinstance(unit, ExperimentUnit):
+            what = f"experiment {unit.experiment}"
+        else:
+            what = f"{getattr(unit, 'learner', 'certificate')} on {unit.target}, d = {unit.d}"
+        state = known[unit.key].status if unit.key in known else "missing"
+        lines.setdefault(what, Counter())[state] += 1
+        if state == "missing" and titles[unit.title()]:
+            lines[what]["stale"] += titles[unit.title()]
+    for what, counts in lines.items():
+        print(f"{what}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

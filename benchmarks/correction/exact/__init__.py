@@ -1,0 +1,1 @@
+"""Correction at exact population: rounds, floors, slopes."""

@@ -1,0 +1,1 @@
+"""Experiments of backward feature correction, one a file."""

@@ -1,0 +1,1 @@
+"""Numbers that claims are decided on, from what the experiments measured."""

@@ -1,0 +1,143 @@
+"""Contractions, floors and shares of success, for the claims."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from hierbench.benchmarks.correction.exact.slopes import ROUNDING
+from hierbench.benchmarks.correction.quantities.exact_trace import power_of_alpha
+from hierbench.benchmarks.statistics.interval_estimate import Figure, difference, mean_figure, share_figure
+from hierbench.benchmarks.units.measurement import Measurement
+
+SUCCESS = 1e-3
+"""Relative MSE that a run has to get under."""
+
+
+def number(m: Measurement, name: str) -> float:
+    """A value that may be undefined: infinite then, as after a divergence."""
+    value = m.values[name]
+    assert not isinstance(value, list)
+    return math.inf if value is None else value
+
+
+# --- contraction (C11) --------------------------------------------------------------------------------
+
+
+def contraction(measurements: Sequence[Measurement], alpha: float, confidence: float) -> Figure:
+    """Factor by which a round changed level 1's angle: geometric mean over targets.
+
+    Of each target over the last two rounds above rounding, since factors alternate from round to round;
+    over the last one where there are no three.
+    """
+    angles: dict[object, dict[int, float]] = defaultdict(dict)
+    for m in measurements:
+        where = m.labels["level"], m.labels["stage"], m.labels["alpha"]
+        if where == (1, "lower", alpha) and number(m, "angle") > ROUNDING:
+            angles[m.labels["seed"]][int(m.labels["round"])] = number(m, "angle")
+    logs = []
+    for found in angles.values():
+        rounds = sorted(found)
+        if len(rounds) > 1:
+            first = rounds[-3:][0]
+            logs.append(math.log(found[rounds[-1]] / found[first]) / (rounds[-1] - first))
+    figure = mean_figure(f"alpha = {alpha:g}", logs, confidence, len(logs))
+    if figure.value is None:
+        return figure
+    return Figure(
+        figure.label, math.exp(figure.value), math.exp(figure.low), math.exp(figure.high), figure.n_rows
+    )
+
+
+def contraction_with_gap(measurements: Sequence[Measurement], confidence: float) -> Figure:
+    """At alpha = 0.1."""
+    return contraction(measurements, 0.1, confidence)
+
+
+def contraction_without_gap(measurements: Sequence[Measurement], confidence: float) -> Figure:
+    """At alpha = 1.5."""
+    return contraction(measurements, 1.5, confidence)
+
+
+# --- floors at exact population (C03, C04) ------------------------------------------------------------
+
+
+def _least(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """Of several starts on one target at one alpha the one with the least error, of those that converged."""
+    best: dict[tuple[object, object], Measurement] = {}
+    for m in measurements:
+        if number(m, "converged") != 1.0:
+            continue
+        key = m.labels["seed"], m.labels["alpha"]
+        if key not in best or number(m, "relative_mse") < number(best[key], "relative_mse"):
+            best[key] = m
+    return list(best.values())
+
+
+def layerwise_floor(measurements: Sequence[Measurement], confidence: float) -> Figure:
+    """Slope of the relative MSE in alpha at the smallest width, read-outs refitted, best of the starts."""
+    width = min(int(m.labels["width"]) for m in measurements)
+    chosen = [m for m in measurements if (m.labels["width"], m.labels["method"]) == (width, "refitted")]
+    return power_of_alpha(_least(chosen), lambda m: number(m, "relative_mse"), confidence, f"width {width}")
+
+
+def directions_floor(measurements: Sequence[Measurement], confidence: float) -> Figure:
+    """Slope of the relative MSE in alpha, kernels on products of k directions: the fewest that were run."""
+    return _of_directions(measurements, min, confidence)
+
+
+def all_directions_floor(measurements: Sequence[Measurement], confidence: float) -> Figure:
+    """The same with the most directions that were run: where they span the target, no floor is left."""
+    return _of_directions(measurements, max, confidence)
+
+
+def _of_directions(
+    measurements: Sequence[Measurement], choice: Callable[[Sequence[int]], int], confidence: float
+) -> Figure:
+    r = choice([int(m.labels["directions"]) for m in measurements if m.labels["reading"] == "directions"])
+    chosen = [m for m in measurements if m.labels["directions"] == r]
+    return power_of_alpha(chosen, lambda m: number(m, "relative_mse"), confidence, f"{r} directions")
+
+
+def fits_floor(measurements: Sequence[Measurement], confidence: float) -> Figure:
+    """Slope of the relative MSE in alpha, kernels on x and the first fit."""
+    chosen = [m for m in measurements if m.labels["reading"] == "fits"]
+    return power_of_alpha(chosen, lambda m: number(m, "relative_mse"), confidence, "fits")
+
+
+# --- over-parameterisation (C10) ----------------------------------------------------------------------
+
+
+def success_gain_width(measurements: Sequence[Measurement], confidence: float) -> Figure:
+    """Share of runs that succeed at width 8k less that at width k.
+
+    Their intervals are put together as if the runs were independent, which is too wide here: each pair is
+    on one target and sample.
+    """
+
+    def at(ratio: float) -> Figure:
+        own = [number(m, "relative_mse") < SUCCESS for m in measurements if m.labels["ratio"] == ratio]
+        return share_figure(f"width {ratio:g} k", own, confidence)
+
+    return difference("8 k less k", at(8.0), at(1.0))
+
+
+def success_gain_rows(measurements: Sequence[Measurement], confidence: float) -> Figure:
+    """Share of runs that succeed with 4 times the minimal rows less that with the minimum.
+
+    Over all widths; the unit is the seed, whose runs at all widths share target and sample.
+    """
+
+    def gains(rows: float) -> dict[object, float]:
+        found: dict[object, list[bool]] = defaultdict(list)
+        for m in measurements:
+            if m.labels["rows"] == rows:
+                found[m.labels["seed"]].append(number(m, "relative_mse") < SUCCESS)
+        return {seed: float(np.mean(values)) for seed, values in found.items()}
+
+    many, few = gains(4.0), gains(1.0)
+    values = [many[seed] - few[seed] for seed in sorted(many.keys() & few.keys(), key=repr)]
+    return mean_figure("4 times the minimum less the minimum", values, confidence, len(values))

@@ -1,0 +1,1 @@
+"""What a trained net has learned of each level."""

@@ -1,0 +1,1 @@
+"""The regression gate: baselines, the exact tier, shifts of curves."""

@@ -1,0 +1,1 @@
+"""What a number depends on: sources, fingerprints, the machine."""

@@ -1,0 +1,1 @@
+"""From the store to the rows of a suite, adaptive stages included."""

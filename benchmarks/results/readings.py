@@ -1,0 +1,61 @@
+"""From the store to rows, certificates and measurements under a suite's labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.plan import Plan
+from hierbench.benchmarks.units.measurement import Measurement
+from hierbench.benchmarks.units.rows import Row
+
+if TYPE_CHECKING:
+    from hierbench.benchmarks.statistics.sample_complexity import Certificates
+
+
+def suite_rows(plan: Plan, store: Store) -> list[Row]:
+    """The plan's rows that the store has, in the order of the plan and under its labels.
+
+    A unit that another suite computed, or this one under two labels, is the same unit: its
+    numbers are shared, and only its labels are those of the plan.
+    """
+    by_unit: dict[str, list[Row]] = {}
+    for row in store.rows({u.key for u in plan.curves}):
+        by_unit.setdefault(row.unit, []).append(row)
+    return [
+        dataclasses.replace(
+            row,
+            suite=unit.suite,
+            learner=unit.learner,
+            target=unit.target,
+            block=unit.block,
+            stage=unit.stage,
+        )
+        for unit in plan.curves
+        for row in by_unit.get(unit.key, [])
+    ]
+
+
+def suite_certificates(plan: Plan, store: Store) -> Certificates:
+    """The plan's certificates that the store has, under its labels."""
+    from hierbench.targets.base import Certificate
+
+    labels: dict[str, list[str]] = {}
+    for unit in plan.certificates:
+        labels.setdefault(unit.key, []).append(unit.target)  # two labels may mean one target
+    return {
+        (label, c["d"], c["target_index"]): Certificate.from_json(c["certificate"])
+        for c in store.certificates(labels)
+        for label in labels[c["key"]]
+    }
+
+
+def suite_measurements(plan: Plan, store: Store) -> dict[str, list[Measurement]]:
+    """What the plan's experiments measured, as far as the store has it, by their labels."""
+    found = store.measurements({u.key for u in plan.experiments})
+    measured: dict[str, list[Measurement]] = {}
+    for unit in plan.experiments:
+        if unit.key in found:
+            measured.setdefault(unit.experiment, []).extend(found[unit.key])
+    return measured

@@ -1,0 +1,165 @@
+"""How a run shows itself: a live bar on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TextIO
+
+from hierbench.benchmarks.units.tasks import Task
+from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Estimator:
+    """Time left: the estimated costs of the units that wait, corrected by how long others took.
+
+    The correction is a ratio for each learner, since estimates are wrong by learner; a learner
+    that has not been seen yet takes the ratio of all.
+    """
+
+    def __init__(self, waiting: Sequence[Task], workers: int) -> None:
+        self.left = {u.key: u for u in waiting}
+        self.workers = workers
+        self.spent: dict[str, tuple[float, float]] = {}
+        self.total = sum(u.cost for u in waiting)
+
+    def added(self, units: Sequence[Task]) -> None:
+        self.left |= {u.key: u for u in units}
+        self.total += sum(u.cost for u in units)
+
+    def finished(self, unit: Task, seconds: float) -> None:
+        self.left.pop(unit.key, None)
+        estimated, took = self.spent.get(_kind(unit), (0.0, 0.0))
+        self.spent[_kind(unit)] = (estimated + unit.cost, took + seconds)
+
+    def seconds_left(self) -> float | None:
+        """None before anything has finished."""
+        estimated = sum(e for e, _ in self.spent.values())
+        if not self.left:
+            return 0.0
+        if estimated <= 0:
+            return None
+        overall = sum(t for _, t in self.spent.values()) / estimated
+        total = longest = 0.0
+        for unit in self.left.values():
+            e, t = self.spent.get(_kind(unit), (1.0, overall))
+            total += unit.cost * t / e
+            longest = max(longest, unit.cost * t / e)
+        return max(total / self.workers, longest)
+
+    def share(self) -> float:
+        return 1.0 - sum(u.cost for u in self.left.values()) / self.total if self.total else 1.0
+
+
+def _kind(unit: Task) -> str:
+    if isinstance(unit, CertificateUnit):
+        return "certificate"
+    return unit.learner if isinstance(unit, CurveUnit) else f"experiment {unit.experiment}"
+
+
+def duration(seconds: float) -> str:
+    """12 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def complaint(unit: Task, result: Result) -> str:
+    return f"{result.status}: {unit.title()}: {result.reason}"
+
+
+class Lines:
+    """Plain lines: one at the start, one every few seconds, every failure, one at the end."""
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        self.file = file or sys.stderr
+
+    def say(self, text: str) -> None:
+        print(text, file=self.file, flush=True)
+
+    def start(self, waiting: Sequence[Task], present: int, workers: int) -> None:
+        self.n = len(waiting)
+        self.done = 0
+        self.estimator = Estimator(waiting, workers)
+        self.began = self.last = time.monotonic()
+        if waiting:
+            self.say(f"{self.n} units to compute ({present} present) on {workers} workers")
+        else:
+            self.say(f"nothing to compute: all {present} units are present")
+
+    def added(self, units: Sequence[Task]) -> None:
+        self.n += len(units)
+        self.estimator.added(units)
+
+    def finished(self, unit: Task, result: Result) -> None:
+        self.done += 1
+        self.estimator.finished(unit, result.seconds)
+        now = time.monotonic()
+        if result.status != "done":
+            self.say(complaint(unit, result))
+        if self.done == self.n or now - self.last >= SECONDS_BETWEEN_LINES:
+            self.last = now
+            left = self.estimator.seconds_left()
+            eta = f", about {duration(left)} left" if left else ""
+            self.say(f"{self.done}/{self.n} units, {duration(now - self.began)}{eta}: {unit.title()}")
+
+    def close(self) -> None:
+        pass
+
+
+class Bar:
+    """A live bar whose length is estimated cost, not the number of units."""
+
+    def start(self, waiting: Sequence[Task], present: int, workers: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self.n = len(waiting)
+        self.done = 0
+        self.estimator = Estimator(waiting, workers)
+        self.bar = Progress(
+            TextColumn("{task.percentage:3.0f} %"),
+            BarColumn(),
+            TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[eta]}"),
+            TextColumn("{task.description}", style="dim"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self.bar.start()
+        text = f"{self.n} units ({present} present)" if waiting else f"all {present} units are present"
+        self.bar.console.print(text, highlight=False)
+        self.task = self.bar.add_task(f"on {workers} workers", total=1.0, count=f"0/{self.n}", eta="")
+
+    def added(self, units: Sequence[Task]) -> None:
+        self.n += len(units)
+        self.estimator.added(units)
+
+    def finished(self, unit: Task, result: Result) -> None:
+        self.done += 1
+        self.estimator.finished(unit, result.seconds)
+        if result.status != "done":
+            self.bar.console.print(complaint(unit, result), style="red", markup=False, highlight=False)
+        left = self.estimator.seconds_left()
+        self.bar.update(
+            self.task,
+            completed=self.estimator.share(),
+            count=f"{self.done}/{self.n}",
+            eta=f"about {duration(left)} left" if left is not None else "",
+            description=unit.title(),
+        )
+
+    def close(self) -> None:
+        self.bar.stop()
+
+
+def make() -> Lines | Bar:
+    """A bar if somebody watches, else lines."""
+    return Bar() if sys.stderr.isatty() else Lines()

@@ -1,0 +1,70 @@
+"""Which figures are drawn of a suite's rows and measurements, and where they are written."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hierbench import plots
+from hierbench.benchmarks.show.figure_data import figure_data
+from hierbench.benchmarks.statistics.sample_complexity import Certificates
+from hierbench.benchmarks.store.store import NAME
+from hierbench.benchmarks.suites.epsilon import EPSILONS, Epsilon, epsilons_of
+from hierbench.benchmarks.suites.plan import Plan
+from hierbench.benchmarks.units.measurement import Measurement
+from hierbench.benchmarks.units.rows import Row
+from hierbench.errors import UserError
+from hierbench.plots.data import Provenance
+
+
+def provenance_of(rows: Sequence[Row], store: str, version: str) -> Provenance:
+    """Provenance of ``rows`` from the store of that name, read by that version of hierbench."""
+    suites = ", ".join(sorted({row.suite for row in rows}))
+    return Provenance(suites, store, len(rows), tuple(sorted({row.code for row in rows})), version)
+
+
+def write_curve_figures(
+    rows: Sequence[Row],
+    certificates: Certificates,
+    epsilons: Sequence[Epsilon] = EPSILONS,
+    out_dir: Path = Path("results/figures"),
+    provenance: Provenance | None = None,
+) -> list[Path]:
+    """Write all figures of ``rows`` below ``out_dir`` and return their paths."""
+    if provenance is None:
+        provenance = provenance_of(rows, store="unnamed", version="unknown")
+    return plots.write_figures(figure_data(rows, certificates, epsilons, provenance), out_dir)
+
+
+def draw_figures(
+    plan: Plan,
+    rows: Sequence[Row],
+    certificates: Certificates,
+    measured: Mapping[str, Sequence[Measurement]],
+    results: Path,
+) -> list[Path]:
+    """Write the figures of these rows and measurements to ``figures/SUITE`` in the results folder.
+
+    Raises
+    ------
+    UserError
+        The folder cannot be written.
+    """
+    suite = plan.suite
+    folder = results / "figures" / suite.name
+    version = importlib.metadata.version("hierbench")
+    drawn: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if rows:
+            provenance = provenance_of(rows, NAME, version)
+            drawn += write_curve_figures(rows, certificates, epsilons_of(suite), folder, provenance)
+        if measured:
+            from hierbench.benchmarks.show.correction_figures import write
+
+            codes = sorted({u.code for u in plan.experiments})
+            drawn += write(measured, folder, Provenance(suite.name, NAME, 0, tuple(codes), version))
+        return drawn
+    except OSError as error:
+        raise UserError(f"figures cannot be written to {folder}: {error}") from error

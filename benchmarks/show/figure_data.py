@@ -1,0 +1,118 @@
+"""From stored rows to what figures show."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+
+from hierbench.benchmarks.show.table import format_exponent
+from hierbench.benchmarks.statistics.exponents import exponents
+from hierbench.benchmarks.statistics.sample_complexity import Certificates, n_stars, summarise
+from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.theory.overlays import predictions
+from hierbench.benchmarks.units.rows import Row
+from hierbench.plots.data import (
+    CurvePoint,
+    EpsilonPanel,
+    ErrorMetric,
+    ExponentLine,
+    FigureData,
+    KernelFloor,
+    NStarPoint,
+    ParameterCount,
+    Provenance,
+)
+
+
+def figure_data(
+    rows: Sequence[Row], certificates: Certificates, epsilons: Sequence[Epsilon], provenance: Provenance
+) -> FigureData:
+    """What the figures of ``rows`` show; learners and targets in the order of the rows."""
+    stars = n_stars(rows, certificates, epsilons)
+    degrees: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for star in stars:
+        if star.degree_needed is not None:
+            degrees[star.target, star.epsilon.label].add(star.degree_needed)
+    targets = tuple(dict.fromkeys(row.target for row in rows))
+    counts: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for (target, d, _), certificate in certificates.items():
+        counts[target, d].append(certificate.n_parameters)
+
+    return FigureData(
+        learners=tuple(dict.fromkeys(row.learner for row in rows)),
+        targets=targets,
+        curves=tuple(
+            CurvePoint(
+                row.learner,
+                row.target,
+                row.d,
+                (row.target_index, row.sample_index, row.init_index),
+                row.n,
+                row.error,
+                row.status,
+            )
+            for row in rows
+            if row.status != "skipped"
+        ),
+        n_stars=tuple(
+            NStarPoint(s.learner, s.target, s.d, s.epsilon.label, s.value, s.low, s.high, s.censoring)
+            for s in summarise(stars)
+            if s.value is not None
+        ),
+        exponents=tuple(
+            ExponentLine(learner, target, eps.label, format_exponent(e), e.value, e.intercept)
+            for (target, learner, eps), e in exponents(stars).items()
+        ),
+        panels=tuple(
+            EpsilonPanel(target, epsilon.label, _asks_for(degrees[target, epsilon.label]))
+            for target in targets
+            for epsilon in epsilons
+        ),
+        parameter_counts=tuple(
+            ParameterCount(target, d, round(statistics.median(found)))
+            for (target, d), found in sorted(counts.items())
+            if target in targets
+        ),
+        metrics=tuple(
+            ErrorMetric(target, next(row.metric for row in rows if row.target == target))
+            for target in targets
+        ),
+        kernel_floors=tuple(
+            KernelFloor(target, d, steps)
+            for target, d in sorted(counts)
+            if target in targets and (steps := median_floor(target, d, certificates))
+        ),
+        provenance=provenance,
+        predictions=tuple(_predicted(row, error) for row, error in predictions(rows, certificates)),
+    )
+
+
+def _predicted(row: Row, error: float) -> CurvePoint:
+    replicate = (row.target_index, row.sample_index, row.init_index)
+    return CurvePoint(row.learner, row.target, row.d, replicate, row.n, error, "ok")
+
+
+def median_floor(target: str, d: int, certificates: Certificates) -> tuple[tuple[float, float], ...]:
+    """Predicted floor of rotation-invariant kernels, the median over the targets drawn.
+
+    Empty where it is no theorem: for other laws of the inputs, for classification (it is about
+    mean squared errors), and where a certificate has no shares of variance.
+    """
+    found = [c for (name, size, _), c in certificates.items() if (name, size) == (target, d)]
+    floors = [c.kernel_floor(d) for c in found]
+    if not all(floors) or not all(c.rotation_invariant and not c.classes for c in found):
+        return ()
+
+    def at(steps: Sequence[tuple[float, float]], n: float) -> float:
+        return next(floor for start, floor in reversed(steps) if start <= n)
+
+    sizes = sorted({n for steps in floors for n, _ in steps})
+    return tuple((n, statistics.median(at(steps, n) for steps in floors)) for n in sizes)
+
+
+def _asks_for(degrees: set[int]) -> str:
+    if not degrees:
+        return ""
+    low, high = min(degrees), max(degrees)
+    return f"degree {low}" if low == high else f"degree {low}-{high}"

@@ -1,0 +1,1 @@
+"""From rows to n*, exponents, ranks and components of variance."""

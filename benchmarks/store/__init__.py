@@ -1,0 +1,1 @@
+"""The store: whole units, one writer."""

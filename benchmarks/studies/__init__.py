@@ -1,0 +1,1 @@
+"""Studies of the suite itself: coverage, the gate's power, gains of adaptive runs."""

@@ -1,0 +1,359 @@
+"""How often the interval of an exponent holds the truth: a simulation study.
+
+``python -m hierbench.benchmarks.studies.coverage --simulations 500 --out docs/coverage.md`` writes the
+tables. Everything about a simulation follows from its setting and number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import dataclasses
+import itertools
+import math
+import multiprocessing
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import optimize, stats
+from scipy.special import ndtr
+
+from hierbench.benchmarks.statistics.exponents import exponent
+from hierbench.benchmarks.statistics.sample_complexity import Censoring, NStar
+from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.suite import SizePlan
+from hierbench.benchmarks.units.rows import Replicate
+from hierbench.benchmarks.units.seeds import generator
+
+DIMENSIONS = (8, 12, 16, 24, 32)
+RESAMPLES = 299
+FEWEST = 50
+"""Estimates that a coverage is told of."""
+_EPSILON = Epsilon(0.1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What is simulated: log n* = a + exponent log d + log_sd z, seen through staggered grids.
+
+    Attributes
+    ----------
+    exponent : float or None
+        None: drawn between 1 and 4 in every simulation.
+    ratio : float
+        Of neighbouring sizes.
+    censored : float
+        Share of the population above the largest size, which is the same at all d.
+    one_plan : bool
+        The same plan of sizes in all simulations, and the level of the curve drawn. Else the plan's scale is
+        drawn, and with it the stagger of every d.
+    """
+
+    exponent: float | None
+    replicates: int
+    log_sd: float
+    ratio: float
+    censored: float = 0.4
+    one_plan: bool = False
+    dimensions: tuple[int, ...] = DIMENSIONS
+
+    def seed_parts(self) -> dict[str, object]:
+        """What its random numbers follow from; the usual dimensions go without saying."""
+        parts = dataclasses.asdict(self)
+        if self.dimensions == DIMENSIONS:
+            del parts["dimensions"]
+        return parts
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """Of one setting. Coverages are shares; those of the interval and of the bounds are conditional on
+    that there is one. ``agree`` is the share of simulations in which some line meets all intervals, so that
+    they show no scatter; ``bootstrap`` is None where it was not computed."""
+
+    setting: Setting
+    simulations: int
+    censored: float
+    agree: float
+    estimates: int
+    coverage: float
+    median_width: float
+    smallest_width: float
+    bounds: int
+    bounds_true: int
+    naive: float
+    bootstrap: float | None
+
+
+STUDY = tuple(
+    Setting(*values)
+    for values in itertools.product((1.0, 1.37, 2.6, 4.0), (3, 5, 10), (0.05, 0.2, 0.5), (1.4, 2.0))
+)
+AVERAGED = tuple(Setting(None, *v) for v in itertools.product((3, 5, 10), (0.05,), (1.4, 2.0)))
+ONE_PLAN = tuple(dataclasses.replace(s, one_plan=True) for s in STUDY if s.log_sd == 0.05)
+HARDER = tuple(Setting(*v, 0.7) for v in itertools.product((1.37, 2.6), (3, 5), (0.2, 0.5), (2.0,)))
+THREE = tuple(
+    Setting(*v, 0.1, dimensions=(6, 8, 10))
+    for v in itertools.product((2.0, 3.0), (4, 8), (0.05, 0.2, 0.5), (1.4, 2.0))
+)
+
+
+def largest_size(slope: float, setting: Setting) -> float:
+    """log of the size above which n* lies with the share of ``setting``.
+
+    Grids stop at their last point below it, anywhere within one step of it.
+    """
+    means = slope * np.log(np.array(setting.dimensions) / setting.dimensions[0])
+    step = math.log(setting.ratio)
+    short = (np.arange(64) + 0.5)[:, None] / 64 * step
+
+    def excess(log_n: float) -> float:
+        return float(np.mean(stats.norm.sf((log_n - short - means) / setting.log_sd))) - setting.censored
+
+    return float(optimize.brentq(excess, means[0] - 10, means[-1] + 10))
+
+
+def simulate(slope: float, largest: float, setting: Setting, rng: np.random.Generator) -> list[NStar]:
+    """n* of every d and replicate, on the grids that ``SizePlan`` lays out."""
+    step = math.log(setting.ratio)
+    scale = 1.0 if setting.one_plan else math.exp(rng.uniform(0, 10))
+    plan = SizePlan(scale, power=0, ratio=setting.ratio, count=1, max=2)
+    level = math.log(scale) + rng.uniform(0, step)
+    stars = []
+    for r, d in itertools.product(range(setting.replicates), setting.dimensions):
+        log_n = level + slope * math.log(d / setting.dimensions[0]) + setting.log_sd * rng.standard_normal()
+        offset = math.log(scale) + plan.stagger(d, r) * step
+        i, last = math.ceil((log_n - offset) / step), math.floor((level + largest - offset) / step)
+        kind: Censoring = "bracketed" if i <= last else "right"
+        lower = math.exp(offset + (min(i - 1, last)) * step)
+        upper = math.exp(offset + i * step) if i <= last else math.inf
+        stars.append(NStar("l", "t", d, Replicate(r, r, r), _EPSILON, lower, upper, kind, 0.1, None))
+    return stars
+
+
+def naive_interval(stars: Sequence[NStar]) -> tuple[float, float]:
+    """Student's t interval of least squares through the middles, censored replicates dropped."""
+    kept = [s for s in stars if s.censoring == "bracketed"]
+    if len(kept) < 3 or len({s.d for s in kept}) < 2:
+        return -math.inf, math.inf
+    x, y = np.log([s.d for s in kept]), np.log([math.sqrt(s.lower * s.upper) for s in kept])
+    line = stats.linregress(x, y)
+    half = float(stats.t.ppf(0.975, len(kept) - 2)) * float(line.stderr)
+    return float(line.slope) - half, float(line.slope) + half
+
+
+def bootstrap_interval(stars: Sequence[NStar], rng: np.random.Generator) -> tuple[float, float]:
+    """Percentile bootstrap of the censored maximum-likelihood slope, resampled within each d.
+
+    All resamples at once, by expectation and maximisation (Dempster, Laird & Rubin 1977).
+    """
+    x = np.log([s.d for s in stars])
+    x = x - x.mean()
+    with np.errstate(divide="ignore"):
+        lower, upper = np.log([s.lower for s in stars]), np.log([s.upper for s in stars])
+    weights = np.zeros((RESAMPLES, len(stars)))
+    for value in np.unique(x):
+        here = np.flatnonzero(x == value)
+        weights[:, here] = rng.multinomial(len(here), np.full(len(here), 1 / len(here)), RESAMPLES)
+    middle = np.where(
+        np.isfinite(upper), (lower + np.where(np.isfinite(upper), upper, lower)) / 2, lower + 0.2
+    )
+    y, extra = np.tile(middle, (RESAMPLES, 1)), np.zeros_like(weights)
+    sw, sx, sxx = weights.sum(1), weights @ x, weights @ x**2
+    slope = np.zeros(RESAMPLES)
+    for _ in range(200):
+        sy, sxy = (weights * y).sum(1), (weights * y) @ x
+        before, slope = slope, (sw * sxy - sx * sy) / (sw * sxx - sx * sx)
+        line = ((sy - slope * sx) / sw)[:, None] + slope[:, None] * x
+        sigma = np.sqrt((weights * ((y - line) ** 2 + extra)).sum(1) / sw)[:, None]
+        sigma = np.maximum(sigma, 0.02)
+        if np.max(np.abs(slope - before)) < 1e-4:
+            break
+        low, high = (lower - line) / sigma, (upper - line) / sigma
+        mirror = low > 0
+        low, high = np.where(mirror, -high, low), np.where(mirror, -low, high)
+        p = np.maximum(ndtr(high) - ndtr(low), 1e-290)
+        f_low, f_high = np.exp(-(low**2) / 2), np.exp(-(high**2) / 2)
+        root = math.sqrt(2 * math.pi) * p
+        shift = (f_low - f_high) / root
+        ends = np.where(f_low > 0, low, 0.0) * f_low - np.where(f_high > 0, high, 0.0) * f_high
+        y = np.clip(line + sigma * np.where(mirror, -shift, shift), lower, upper)
+        extra = sigma**2 * np.clip(1 + ends / root - shift**2, 0.0, 1.0)
+    low_end, high_end = np.quantile(slope, [0.025, 0.975])
+    return float(low_end), float(high_end)
+
+
+def some_line_meets(stars: Sequence[NStar]) -> bool:
+    """Whether one power law lies in the intervals of all replicates.
+
+    A line of slope b meets two intervals unless one lies above the other once both are moved along b to
+    the same place; of all pairs that asks b to be at least, or at most, something.
+    """
+    x = np.log([s.d for s in stars])
+    with np.errstate(divide="ignore"):
+        lower, upper = np.log([s.lower for s in stars]), np.log([s.upper for s in stars])
+    run, rise = x[:, None] - x, lower[:, None] - upper  # b run >= rise
+    if np.any((run == 0) & (rise > 0)):
+        return False
+    slopes = rise[run != 0] / run[run != 0]
+    right = run[run != 0] > 0
+    return bool(slopes[right].max(initial=-math.inf) <= slopes[~right].min(initial=math.inf))
+
+
+def study(setting: Setting, simulations: int, bootstrap: bool = False) -> Outcome:
+    """Simulate one setting; what is drawn follows from the setting alone."""
+    rng = generator("coverage", **setting.seed_parts())
+    widths, covered, bounds, bounds_true, naive, resampled, censored, agree = [], 0, 0, 0, 0, 0, 0, 0
+    largest = {} if setting.exponent is None else {setting.exponent: largest_size(setting.exponent, setting)}
+    for _ in range(simulations):
+        slope = float(rng.uniform(1, 4)) if setting.exponent is None else setting.exponent
+        stars = simulate(slope, largest.get(slope) or largest_size(slope, setting), setting, rng)
+        censored += sum(s.censoring == "right" for s in stars)
+        agree += some_line_meets(stars)
+        found = exponent(stars)
+        if found.kind == "estimate":
+            covered += found.low <= slope <= found.high
+            widths.append(found.high - found.low)
+        elif found.kind == "lower bound":
+            bounds += 1
+            bounds_true += found.low <= slope
+        low, high = naive_interval(stars)
+        naive += low <= slope <= high
+        if bootstrap:
+            low, high = bootstrap_interval(stars, rng)
+            resampled += low <= slope <= high
+    return Outcome(
+        setting=setting,
+        simulations=simulations,
+        censored=censored / (simulations * setting.replicates * len(setting.dimensions)),
+        agree=agree / simulations,
+        estimates=len(widths),
+        coverage=covered / len(widths) if widths else math.nan,
+        median_width=float(np.median(widths)) if widths else math.nan,
+        smallest_width=min(widths, default=math.nan),
+        bounds=bounds,
+        bounds_true=bounds_true,
+        naive=naive / simulations,
+        bootstrap=resampled / simulations if bootstrap else None,
+    )
+
+
+_HEAD = (
+    "| exponent | replicates | log-sd | ratio | censored | a line meets all | estimates | interval covers "
+    "| median width | smallest width | bounds that hold | naive covers | bootstrap covers |\n"
+    + "|---" * 13
+    + "|\n"
+)
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Markdown, a line a setting."""
+    lines = []
+    for o in outcomes:
+        s = o.setting
+        cells = (
+            "1 to 4" if s.exponent is None else f"{s.exponent:g}",
+            f"{s.replicates}",
+            f"{s.log_sd:g}",
+            f"{s.ratio:g}",
+            f"{o.censored:.0%}",
+            f"{o.agree:.0%}",
+            f"{o.estimates / o.simulations:.0%}",
+            f"{o.coverage:.3f}" if o.estimates >= FEWEST else "",
+            f"{o.median_width:.2f}",
+            f"{o.smallest_width:.3f}",
+            f"{o.bounds_true} of {o.bounds}",
+            f"{o.naive:.2f}",
+            "" if o.bootstrap is None else f"{o.bootstrap:.2f}",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """How many settings cover within 92-98 %, below and above; the least and greatest; zero widths."""
+    outcomes = [o for o in outcomes if o.estimates >= FEWEST]
+    found = [o.coverage for o in outcomes]
+    inside = sum(0.92 <= c <= 0.98 for c in found)
+    return (
+        f"{inside} of {len(found)} settings cover 92-98 % of the time, {sum(c < 0.92 for c in found)} less, "
+        f"{sum(c > 0.98 for c in found)} more; least {min(found):.3f}, most {max(found):.3f}; "
+        f"naive {min(o.naive for o in outcomes):.2f} to {max(o.naive for o in outcomes):.2f}; "
+        f"narrowest interval {min(o.smallest_width for o in outcomes if o.estimates):.3f}."
+        + _outside("Less", [o for o in outcomes if o.estimates and o.coverage < 0.92])
+        + _outside("More", [o for o in outcomes if o.estimates and o.coverage > 0.98])
+    )
+
+
+def _outside(word: str, outcomes: Sequence[Outcome]) -> str:
+    """Which settings, shortest."""
+    groups: dict[tuple[int, float, float], list[str]] = {}
+    for o in outcomes:
+        s = o.setting
+        exponent_name = "1 to 4" if s.exponent is None else f"{s.exponent:g}"
+        groups.setdefault((s.replicates, s.log_sd, s.ratio), []).append(exponent_name)
+    named = [
+        f"{r} replicates, log-sd {sd:g}, ratio {q:g} (exponent {', '.join(e)})"
+        for (r, sd, q), e in groups.items()
+    ]
+    return f" {word}: {'; '.join(named)}." if named else ""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simulations", type=int, default=500, help="of every setting")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--only", help="parts with this in their heading, as in 'Three dimensions'")
+    parser.add_argument("--out", type=Path, help="Markdown file (default: standard output)")
+    given = parser.parse_args(arguments)
+    if given.simulations < 1 or given.workers < 1:
+        parser.error("--simulations and --workers must be at least 1")
+    groups = {
+        "Forty per cent censored": (STUDY, True),
+        "Little scatter, averaged over exponents": (AVERAGED, False),
+        "Little scatter, one plan of sizes in all simulations": (ONE_PLAN, False),
+        "Seventy per cent censored": (HARDER, False),
+        "Three dimensions, d = 6, 8, 10, ten per cent censored": (THREE, False),
+    }
+    if given.only:
+        groups = {heading: group for heading, group in groups.items() if given.only in heading}
+        if not groups:
+            parser.error(f"--only {given.only}: no part has that in its heading")
+    parts: list[str] = [
+        "# Coverage of the exponent's interval\n",
+        f"Written by `python -m hierbench.benchmarks.studies.coverage --simulations {given.simulations}`. "
+        "Simulated n* at d = "
+        + ", ".join(map(str, DIMENSIONS))
+        + " where nothing else is said, seen as intervals between the sizes of a suite's plan "
+        "(`SizePlan`), whose scale, and with it the stagger, is drawn in every simulation; the nominal "
+        "level is 95 %. Coverage is that of the "
+        "intervals where there is an estimate. Naive: least squares through the middles of the intervals, "
+        "censored ones dropped. "
+        f"Bootstrap: percentile, {RESAMPLES} resamples of replicates within d, of the censored "
+        "maximum-likelihood slope (at 3 replicates and ratio 1.4). Where a line meets all intervals they "
+        "show no scatter. With one plan in all simulations only the level of the curve and its scatter are "
+        "drawn.\n",
+    ]
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(given.workers, mp_context=context) as pool:
+        for heading, (settings, resample) in groups.items():
+            waiting = [
+                pool.submit(study, s, given.simulations, resample and s.replicates == 3 and s.ratio < 2)
+                for s in settings
+            ]
+            outcomes = []
+            for future in waiting:
+                outcomes.append(future.result())
+                print(table(outcomes[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+            parts += [f"## {heading}\n", summary(outcomes) + "\n", table(outcomes)]
+    text = "\n".join(parts)
+    if given.out:
+        given.out.write_text(text, encoding="utf-8")
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main()

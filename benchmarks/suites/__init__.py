@@ -1,0 +1,1 @@
+"""Suites: their files, what the command line changes in them, and their units."""

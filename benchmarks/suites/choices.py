@@ -1,0 +1,189 @@
+"""What the command line changes in a suite: learners added or chosen, parameters set."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hierbench.benchmarks.suites.suite import LearnerEntry, Run, Suite
+from hierbench.benchmarks.suites.suite_file import check_learner, check_target
+from hierbench.benchmarks.suites.toml_lines import is_plain
+from hierbench.errors import UserError, unknown
+
+
+def choose(
+    suite: Suite,
+    learners: Sequence[str] = (),
+    targets: Sequence[str] = (),
+    d: Sequence[int] = (),
+    settings: Sequence[str] = (),
+    experiments: Sequence[str] = (),
+) -> tuple[Suite, Suite]:
+    """Apply ``--learner``, ``--target``, ``--d``, ``--set`` and ``--experiment``.
+
+    Returns
+    -------
+    to_run : Suite
+        The chosen learners only.
+    to_show : Suite
+        Every learner of the suite, and those added, on the same targets and d: a new learner
+        is shown among the others.
+
+    Raises
+    ------
+    UserError
+        Unknown names, with the nearest known one; a choice among what the suite has none of.
+    """
+    if experiments and not suite.experiments:
+        raise UserError(
+            f"--experiment: suite {suite.name} has none; --learner, --target and --d choose in it"
+        )
+    if not suite.runs and (learners or targets or d or settings):
+        raise UserError(
+            f"--learner, --target, --d and --set: suite {suite.name} has experiments only; --experiment "
+            f"chooses among them, and parameters are set in a copy of the suite file"
+        )
+    labels: list[str] = []
+    try:
+        for name in learners:
+            suite, found = _select(suite, name)
+            labels += found
+        for setting in settings:
+            suite = _set(suite, setting)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    known = [t.label for t in suite.targets]
+    for label in targets:
+        if label not in known:
+            raise UserError(unknown("target of the suite", label, known))
+    has = [e.label for e in suite.experiments]
+    for label in experiments:
+        if label not in has:
+            raise UserError(unknown("experiment of the suite", label, has))
+    return narrowed(suite, labels, targets, d, experiments), narrowed(suite, (), targets, d, experiments)
+
+
+def _select(suite: Suite, name: str) -> tuple[Suite, list[str]]:
+    labels = [e.label for e in suite.learners]
+    if name in labels:
+        return suite, [name]
+    if found := [e.label for e in suite.learners if e.learner == name]:
+        return suite, found
+    from hierbench.learners import registry
+
+    if ":" not in name and name not in registry.LEARNERS:
+        raise UserError(
+            f"{unknown('learner', name, {*labels, *registry.LEARNERS})}, or the import path of any "
+            "scikit-learn estimator, as in sklearn.linear_model:Ridge"
+        )
+    check_learner(name, {})
+    label = registry.resolve(name).name
+    entry = LearnerEntry(label if label not in labels else name, name, {})
+    return with_learner(suite, entry), [entry.label]
+
+
+def _set(suite: Suite, setting: str) -> Suite:
+    name, equals, text = setting.partition("=")
+    label, dot, parameter = name.strip().rpartition(".")
+    if not (equals and dot and label and parameter):
+        raise UserError(f"--set {setting}: learner.parameter=value or target.parameter=value needed")
+    value = parse_value(text.strip())
+    hit = False
+    learners = []
+    for entry in suite.learners:
+        if label in (entry.label, entry.learner):
+            hit = True
+            entry = dataclasses.replace(entry, params={**entry.params, parameter: value})
+            check_learner(entry.learner, entry.params)
+        learners.append(entry)
+    targets = []
+    for target in suite.targets:
+        if label == target.label:
+            hit = True
+            target = dataclasses.replace(target, params={**target.params, parameter: value})
+            for d in _dimensions(suite, label):
+                check_target(target.family, d, target.params)
+        targets.append(target)
+    if not hit:
+        names = {e.label for e in suite.learners} | {t.label for t in suite.targets}
+        raise UserError(f"--set {setting}: {unknown('learner or target', label, names)}")
+    return dataclasses.replace(suite, learners=tuple(learners), targets=tuple(targets))
+
+
+def _dimensions(suite: Suite, target: str) -> Iterable[int]:
+    return sorted({d for run in suite.runs if target in run.targets for d in run.d})
+
+
+def parse_value(text: str) -> Any:
+    """A TOML value (number, true, list, ...) but no date, ``none``, or else the text itself."""
+    if text.lower() in ("none", "null"):
+        return None
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if len(parsed) == 1 and is_plain(parsed["value"]) else text
+
+
+def narrowed(
+    suite: Suite,
+    learners: Iterable[str] = (),
+    targets: Iterable[str] = (),
+    d: Iterable[int] = (),
+    chosen: Iterable[str] = (),
+) -> Suite:
+    """The part of a suite on these learners, targets and d (all of them where none is given).
+
+    Experiments have none of these: they stay where nothing is chosen, or where ``chosen`` names them; and
+    where nothing else is named, experiments are all that stays.
+
+    Raises
+    ------
+    UserError
+        Nothing is left, with what the suite has.
+    """
+    learners, targets, d, labels = set(learners), set(targets), set(d), set(chosen)
+    some = learners | targets | d
+    kept = tuple(e for e in suite.experiments if e.label in labels or not (labels or some))
+    if labels and not some:
+        return dataclasses.replace(suite, runs=(), bars=(), experiments=kept)
+
+    def keep(run: Run) -> Run:
+        return dataclasses.replace(
+            run,
+            learners=tuple(x for x in run.learners if not learners or x in learners),
+            targets=tuple(x for x in run.targets if not targets or x in targets),
+            d=tuple(x for x in run.d if not d or x in d),
+        )
+
+    runs = tuple(r for r in map(keep, suite.runs) if r.learners and r.targets and r.d)
+    available = {x for run in suite.runs for x in run.d}
+    if absent := sorted(d - available):
+        raise UserError(
+            f"suite {suite.name} has no d = {', '.join(map(str, absent))}: it has "
+            f"{', '.join(map(str, sorted(available)))}"
+        )
+    if not runs and (some or not kept):
+        raise UserError(f"suite {suite.name} has no cell with these learners, targets and d together")
+    cells = {cell for run in runs for cell in run.cells()}
+    bars = tuple(b for b in suite.bars if (b.learner, b.target, b.d) in cells)
+    return dataclasses.replace(suite, runs=runs, bars=bars, experiments=kept)
+
+
+def with_learner(suite: Suite, entry: LearnerEntry) -> Suite:
+    """The suite with one more learner, on every (target, d) that it has.
+
+    Where several runs hold a cell (cheap learners may go to larger sizes), the first one's
+    size plan is taken.
+    """
+    taken: set[tuple[str, int]] = set()
+    runs = list(suite.runs)
+    for run in suite.runs:
+        for target in run.targets:
+            free = tuple(x for x in run.d if (target, x) not in taken)
+            taken |= {(target, x) for x in free}
+            if free:
+                runs.append(dataclasses.replace(run, targets=(target,), learners=(entry.label,), d=free))
+    return dataclasses.replace(suite, learners=(*suite.learners, entry), runs=tuple(runs))

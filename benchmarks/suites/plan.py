@@ -1,0 +1,199 @@
+"""From a suite to its units of work, each under a key that covers all its numbers depend on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from hierbench.benchmarks.provenance.fingerprint import digest, fingerprint
+from hierbench.benchmarks.suites.suite import (
+    Suite,
+    degree_and_classes,
+    learner_spec,
+)
+from hierbench.benchmarks.units import experiments
+from hierbench.benchmarks.units.rows import Replicate, metric_of
+from hierbench.benchmarks.units.tasks import ExperimentUnit, Task
+from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit
+from hierbench.errors import UserError
+from hierbench.learners.base import Cost, Term
+
+CURVE_CODE = "hierbench.benchmarks.units.compute_curves"
+CERTIFICATE_CODE = "hierbench.benchmarks.units.draw"  # which target an index stands for
+EXECUTION = {"device": "cpu", "mode": "eager", "threads": 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All units of a suite, in the order of the suite.
+
+    ``urgent``: by the key of a unit that others wait for, their cost and its own.
+    """
+
+    suite: Suite
+    curves: tuple[CurveUnit, ...]
+    certificates: tuple[CertificateUnit, ...]
+    urgent: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    experiments: tuple[ExperimentUnit, ...] = ()
+
+    @property
+    def units(self) -> tuple[Task, ...]:
+        return self.certificates + self.curves + self.experiments
+
+
+def key_of(axes: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
+    """Key of a unit under the present code, with the code's fingerprint and library versions.
+
+    Raises
+    ------
+    ValueError
+        The learner, the target family or the experiment no longer exists.
+    """
+    if axes["kind"] == "experiment":
+        module = experiments.module_of(axes["experiment"])
+        code, versions = fingerprint(module, *experiments.EXPERIMENTS[axes["experiment"]].code)
+        return digest([axes, code, versions]), code, versions
+    roots = [target_module(axes["target"]["family"]), *modifier_modules(axes["target"]["parameters"])]
+    if "learner" in axes:
+        roots += [learner_module(axes["learner"]["name"]), CURVE_CODE]
+    else:
+        roots.append(CERTIFICATE_CODE)
+    code, versions = fingerprint(*roots)
+    return digest([axes, code, versions]), code, versions
+
+
+def learner_module(name: str) -> str:
+    """Module that defines a learner, given by its registered name or import path."""
+    from hierbench.learners import registry
+
+    return registry.resolve(name).path.partition(":")[0]
+
+
+def target_module(family: str) -> str:
+    """Module that defines a target family."""
+    from hierbench.targets import registry
+
+    if family not in registry.FAMILIES:
+        raise ValueError(f"no target family {family!r}")
+    return registry.FAMILIES[family].path.partition(":")[0]
+
+
+def modifier_modules(params: Mapping[str, Any]) -> list[str]:
+    """Modules behind the modifiers among a target's parameters: none where none is in use."""
+    from hierbench.targets.modifiers import modifiers
+
+    return ["hierbench.targets.modifiers.modifiers"] if modifiers.in_use(params) else []
+
+
+def make_plan(suite: Suite) -> Plan:
+    """Enumerate the units of a suite."""
+    try:
+        curves, certificates = tuple(_curves(suite)), tuple(_certificates(suite))
+        return Plan(suite, curves, certificates, experiments=tuple(_experiments(suite)))
+    except ValueError as error:
+        raise UserError(f"suite {suite.name}: {error}") from error
+
+
+def _curves(suite: Suite) -> Iterable[CurveUnit]:
+    from hierbench.learners import registry
+
+    for run in suite.runs:
+        for learner, target, d in run.cells():
+            entry, target_entry = suite.learner(learner), suite.target(target)
+            descriptor = registry.resolve(entry.learner)
+            spec = learner_spec(entry, target_entry, d)
+            _, classes = degree_and_classes(target_entry.family, d, target_entry.params)
+            traces = suite.traces and "traces" in descriptor.capabilities
+            for block, replicates in enumerate(run.blocks()):
+                sizes = tuple(run.sizes.sizes(d, r.sample) for r in replicates)
+                axes = {
+                    "kind": "curves",
+                    "learner": spec,
+                    "target": target_entry.spec(),
+                    "d": d,
+                    "replicates": [dataclasses.astuple(r) for r in replicates],
+                    "sizes": sizes,
+                    "test": dataclasses.asdict(suite.test),
+                    "traces": traces,
+                    "dtype": descriptor.dtype,
+                    **EXECUTION,
+                }
+                key, code, versions = key_of(axes)
+                yield CurveUnit(
+                    key=key,
+                    axes=axes,
+                    code=code,
+                    versions=versions,
+                    suite=suite.name,
+                    learner=learner,
+                    learner_spec=spec,
+                    target=target,
+                    target_spec=target_entry.spec(),
+                    d=d,
+                    block=block,
+                    stage=0,
+                    replicates=replicates,
+                    sizes=sizes,
+                    metric=metric_of(classes),
+                    test_min=suite.test.min,
+                    test_max=suite.test.max,
+                    traces=traces,
+                    cost=_cost(descriptor.cost, sizes, d, spec["parameters"]),
+                )
+
+
+def later_stage(
+    unit: CurveUnit, stage: int, replicates: tuple[Replicate, ...], sizes: tuple[tuple[int, ...], ...]
+) -> CurveUnit:
+    """The unit's cell and block at other sizes, for those of its replicates that have any."""
+    axes = {**unit.axes, "replicates": [dataclasses.astuple(r) for r in replicates], "sizes": sizes}
+    key, code, versions = key_of(axes)
+    largest = [max(max(s) for s in u) for u in (sizes, unit.sizes)]
+    cost = unit.cost * largest[0] / largest[1] * len(sizes) / len(unit.sizes)
+    return dataclasses.replace(
+        unit, key=key, axes=axes, code=code, versions=versions, stage=stage, replicates=replicates,
+        sizes=sizes, cost=cost,
+    )  # fmt: skip
+
+
+def _certificates(suite: Suite) -> Iterable[CertificateUnit]:
+    seen = set()
+    for run in suite.runs:
+        for target in run.targets:
+            entry = suite.target(target)
+            for d in run.d:
+                for index in sorted({r.target for r in run.replicates}):
+                    if (target, d, index) in seen:
+                        continue
+                    seen.add((target, d, index))
+                    axes = {"kind": "certificate", "target": entry.spec(), "d": d, "index": index}
+                    key, code, versions = key_of(axes)
+                    yield CertificateUnit(
+                        key, axes, code, versions, suite.name, target, entry.spec(), d, index, cost=1.0
+                    )
+
+
+def _experiments(suite: Suite) -> Iterable[ExperimentUnit]:
+    for entry in suite.experiments:
+        for parameters in entry.units():
+            axes = {
+                "kind": "experiment",
+                "experiment": entry.experiment,
+                "parameters": parameters,
+                **EXECUTION,
+            }
+            key, code, versions = key_of(axes)
+            over = {name: parameters[name] for name in entry.over}
+            yield ExperimentUnit(key, axes, code, versions, suite.name, entry.label, over, cost=entry.seconds)
+
+
+_UNKNOWN_COST = Cost((Term(1e-6, n=1, d=1),), fixed=0.02)
+"""Of a learner by import path: that of a linear fit."""
+
+
+def _cost(law: Cost | None, sizes: Sequence[tuple[int, ...]], d: int, parameters: Mapping[str, Any]) -> float:
+    """Estimate the core-seconds of a unit: enough to start long units first, and to say when the run ends."""
+    steps = parameters.get("steps")
+    valid = isinstance(steps, int) and steps > 0  # what is not is refused by the learner itself
+    return (law or _UNKNOWN_COST)(sizes, d, steps if valid else None)

@@ -1,0 +1,329 @@
+"""Suite files: from TOML to a checked ``Suite``."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hierbench.benchmarks.provenance.modules import constructor_parameters, find_class
+from hierbench.benchmarks.suites.suite import (
+    STATISTICS,
+    Bar,
+    ExperimentEntry,
+    LearnerEntry,
+    Run,
+    SizePlan,
+    Suite,
+    TargetEntry,
+    TestPlan,
+    crossed_replicates,
+    plain_replicates,
+)
+from hierbench.benchmarks.suites.toml_lines import Document, Table
+from hierbench.benchmarks.units import experiments
+from hierbench.benchmarks.units.rows import REPLICATES_PER_BLOCK, Replicate
+from hierbench.errors import UserError, unknown
+
+MINIMUM_REFINE = 1.1
+"""Narrower brackets than this say more of one replicate than replicates differ."""
+SUITES = Path(__file__).parent
+
+
+def known_suites() -> dict[str, Path]:
+    """The suites that come with hierbench, by name."""
+    return {path.stem: path for path in sorted(SUITES.glob("*.toml"))}
+
+
+def summaries() -> dict[str, str]:
+    """Summary of each suite, unchecked: for listing."""
+    found = {}
+    for name, path in known_suites().items():
+        try:
+            found[name] = str(tomllib.loads(path.read_text(encoding="utf-8")).get("summary", ""))
+        except (OSError, ValueError) as error:
+            found[name] = f"(cannot be read: {error})"
+    return found
+
+
+def load_suite(name: str) -> Suite:
+    """The suite called ``name``, or the one in the file of that path.
+
+    Raises
+    ------
+    UserError
+        Unknown suite, or an error in the file: file, line, key and what is allowed.
+    """
+    known = known_suites()
+    path = known.get(name, Path(name))
+    if name not in known and path.suffix != ".toml":
+        raise UserError(unknown("suite", name, known))
+    return _suite(Document(path).root)
+
+
+def check_learner(learner: str, params: Mapping[str, Any]) -> None:
+    """Refuse an unknown learner, or a parameter that its constructor does not have.
+
+    Raises
+    ------
+    ValueError
+        With the nearest known name.
+    """
+    from hierbench.learners import registry
+
+    path = registry.resolve(learner).path
+    module, _, name = path.partition(":")
+    allowed = constructor_parameters(path)
+    if allowed is None and (params or find_class(module, name) is None):
+        # The source does not tell: a re-export under another name, a dataclass, a C module.
+        signature = inspect.signature(registry.load(path))
+        if any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+            return
+        allowed = tuple(signature.parameters)
+    for key in params:
+        if allowed is not None and key not in allowed:
+            raise ValueError(unknown(f"parameter of {name}", key, allowed))
+
+
+def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
+    """Refuse an unknown family, a parameter it lacks, or a ``d`` that it cannot have.
+
+    Raises
+    ------
+    ValueError
+        With one clear line.
+    """
+    from hierbench.targets import registry
+
+    if family not in registry.FAMILIES:
+        raise ValueError(unknown("target family", family, registry.FAMILIES))
+    try:
+        registry.validate(family, d, dict(params))
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _suite(root: Table) -> Suite:
+    name, summary = root.text("name"), root.text("summary")
+    if name in (".", "..") or "/" in name or "\\" in name:
+        root.fail("name", f"{name!r} cannot be the name of a folder, which the figures go to")
+    entries = tuple(_experiment(t) for t in root.tables("experiment", least=0))
+    if entries and "run" not in root.data:
+        return _only_experiments(root, name, summary, entries)
+    replicates = _replicates(root)
+    test_table = root.table("test")
+    test = TestPlan(test_table.whole("min", least=16), test_table.whole("max", least=16))
+    if test.max < test.min:
+        test_table.fail("max", f"{test.max} is below min = {test.min}")
+    test_table.done()
+    epsilons = _epsilons(root, "epsilons")
+    relative = _epsilons(root, "relative_epsilons") if "relative_epsilons" in root.data else (0.1,)
+    timeout = root.number("timeout_seconds")
+    traces = root.flag("traces", False)
+    target_tables, learner_tables = root.tables("target"), root.tables("learner")
+    run_tables, bar_tables = root.tables("run"), root.tables("bar", least=0)
+    root.done()
+    targets = tuple(_target(t) for t in target_tables)
+    learners = tuple(_learner(t) for t in learner_tables)
+    _unique(target_tables)
+    _unique(learner_tables)
+    _unique(root.tables("experiment", least=0))
+    runs = tuple(
+        _run(t, [e.label for e in targets], [e.label for e in learners], replicates) for t in run_tables
+    )
+    suite = Suite(name, summary, test, timeout, epsilons, relative, traces, targets, learners, runs)
+    _check_cells(suite, run_tables)
+    bars = tuple(_bar(t, suite) for t in bar_tables)
+    return dataclasses.replace(suite, bars=bars, experiments=entries)
+
+
+def _only_experiments(root: Table, name: str, summary: str, entries: tuple[ExperimentEntry, ...]) -> Suite:
+    """A suite without learning curves: it has neither test sets nor epsilons."""
+    timeout = root.number("timeout_seconds")
+    root.done()
+    _unique(root.tables("experiment"))
+    nothing = TestPlan(16, 16)
+    return Suite(name, summary, nothing, timeout, (), (), False, (), (), (), experiments=entries)
+
+
+def _experiment(table: Table) -> ExperimentEntry:
+    over = table.plain("over")
+    entry = ExperimentEntry(
+        label=table.text("label"),
+        experiment=table.text("experiment"),
+        params=table.plain("params"),
+        over={key: tuple(values) if isinstance(values, list) else (values,) for key, values in over.items()},
+        seconds=table.number("seconds"),
+    )
+    table.done()
+    for key, values in entry.over.items():
+        if not values or any(v in values[:i] for i, v in enumerate(values)):
+            table.fail("over", f"{key} = {list(values)}: a list of different values is needed")
+        if key in entry.params:
+            table.fail("over", f"{key} is in params too: one of the two is needed")
+    table.checked("experiment", lambda: experiments.module_of(entry.experiment))
+    table.checked("params", lambda: experiments.check(entry.experiment, [*entry.params, *entry.over]))
+    return entry
+
+
+def _epsilons(root: Table, key: str) -> tuple[float, ...]:
+    found = tuple(float(e) for e in root.items(key, (int, float), "numbers"))
+    for epsilon in found:
+        if not 0 < epsilon < math.inf:
+            root.fail(key, f"{epsilon}: positive finite numbers needed")
+    return found
+
+
+def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) -> tuple[Replicate, ...]:
+    if "crossed" in table.data:
+        if "replicates" in table.data:
+            table.fail("crossed", "give either replicates or crossed, not both")
+        inner = table.table("crossed")
+        table.asked.add("replicates")
+        found = crossed_replicates(*(inner.whole(k) for k in ("targets", "samples", "inits")))
+        inner.done()
+        key = "crossed"
+    elif inherited is not None and "replicates" not in table.data:
+        table.asked |= {"replicates", "crossed"}
+        return inherited
+    else:
+        table.asked.add("crossed")
+        found = plain_replicates(table.whole("replicates"))
+        key = "replicates"
+    if len(found) % REPLICATES_PER_BLOCK:
+        down = len(found) - len(found) % REPLICATES_PER_BLOCK
+        table.fail(
+            key,
+            f"{len(found)} replicates: a multiple of {REPLICATES_PER_BLOCK} is needed, because a block of "
+            f"replicates is always computed whole (nearest: {down or REPLICATES_PER_BLOCK})",
+        )
+    return found
+
+
+def _target(table: Table) -> TargetEntry:
+    from hierbench.targets.registry import FAMILIES, parameters
+
+    entry = TargetEntry(table.text("label"), table.text("family"), table.plain("params"))
+    table.done()
+    if entry.family not in FAMILIES:
+        table.fail("family", unknown("target family", entry.family, FAMILIES))
+    allowed = parameters(entry.family)
+    for name in entry.params:
+        if name not in allowed:
+            table.fail("params", unknown(f"parameter of {entry.family}", name, allowed))
+    return entry
+
+
+def _learner(table: Table) -> LearnerEntry:
+    learner = table.text("learner")
+    entry = LearnerEntry(table.text("label", learner), learner, table.plain("params"))
+    table.done()
+    from hierbench.learners import registry
+
+    table.checked("learner", lambda: registry.resolve(learner))
+    table.checked("learner", lambda: check_learner(learner, {}))
+    table.checked("params", lambda: check_learner(learner, entry.params))
+    return entry
+
+
+def _unique(tables: list[Table]) -> None:
+    seen: set[str] = set()
+    for table in tables:
+        label = table.data.get("label", table.data.get("learner"))
+        if label in seen:
+            table.fail("label", f"{label!r} is used twice")
+        seen.add(label)
+
+
+def _sizes(table: Table) -> SizePlan:
+    plan = SizePlan(
+        scale=table.number("scale"),
+        power=table.number("power", above=-1e-9),
+        ratio=table.number("ratio"),
+        count=table.whole("count"),
+        max=table.whole("max", least=2),
+        refine=table.number("refine") if "refine" in table.data else None,
+    )
+    table.asked.add("refine")
+    table.done()
+    if plan.refine is not None and not MINIMUM_REFINE <= plan.refine < plan.ratio:
+        table.fail(
+            "refine",
+            f"{plan.refine:g}: brackets of n* are narrowed to this ratio; at least {MINIMUM_REFINE:g} and "
+            f"below ratio = {plan.ratio:g} needed",
+        )
+    if plan.ratio < 1 or (plan.ratio == 1 and plan.count > 1):
+        table.fail("ratio", f"{plan.ratio:g}: sizes must grow (above 1, or 1 with count = 1)")
+    return plan
+
+
+def _run(table: Table, targets: list[str], learners: list[str], replicates: tuple[Replicate, ...]) -> Run:
+    run = Run(
+        targets=table.names("targets", "target", targets),
+        learners=table.names("learners", "learner", learners),
+        d=tuple(table.items("d", int, "whole numbers")),
+        sizes=_sizes(table.table("sizes")),
+        replicates=_replicates(table, replicates),
+    )
+    table.done()
+    return run
+
+
+def _check_cells(suite: Suite, tables: list[Table]) -> None:
+    owner: dict[tuple[str, str, int], int] = {}
+    for run, table in zip(suite.runs, tables, strict=True):
+        for d in run.d:
+            if d < 1:
+                table.fail("d", f"{d} is too small: at least 1 needed")
+            for label in run.targets:
+                entry = suite.target(label)
+                try:
+                    check_target(entry.family, d, entry.params)
+                except ValueError as error:
+                    table.fail("d", f"target {label!r} at d = {d}: {error}")
+            for replicate in run.replicates:
+                sizes = run.sizes.sizes(d, replicate.sample)
+                if not sizes:
+                    table.fail(
+                        "sizes",
+                        f"no size up to max = {run.sizes.max} at d = {d}, sample {replicate.sample}: raise "
+                        "max or lower scale",
+                    )
+                if sizes[0] < 2:
+                    table.fail("sizes", f"n = {sizes[0]} at d = {d}: at least 2 needed, raise scale")
+        for cell in run.cells():
+            if cell in owner:
+                learner, target, d = cell
+                table.fail(
+                    "sizes",
+                    f"a second size plan for learner {learner!r}, target {target!r}, d = {d}: the first is "
+                    f"in the [[run]] at line {owner[cell]}",
+                )
+            owner[cell] = table.line()
+
+
+def _bar(table: Table, suite: Suite) -> Bar:
+    bar = Bar(
+        label=table.text("label"),
+        target=table.names("target", "target", [t.label for t in suite.targets])[0],
+        learner=table.names("learner", "learner", [e.label for e in suite.learners])[0],
+        d=table.whole("d"),
+        n=table.whole("n", least=2),
+        statistic=table.names("statistic", "statistic", STATISTICS)[0],
+        max=table.number("max"),
+    )
+    table.done()
+    for run in suite.runs:
+        if (bar.learner, bar.target, bar.d) in set(run.cells()):
+            shared = set.intersection(*(set(run.sizes.sizes(bar.d, r.sample)) for r in run.replicates))
+            if bar.n in shared:
+                return bar
+            known = ", ".join(str(n) for n in sorted(shared)) or (
+                "none (sizes are staggered; ratio = 1 and count = 1 give one common size)"
+            )
+            table.fail("n", f"{bar.n} is not measured by every replicate of that cell; common sizes: {known}")
+    table.fail("d", f"no [[run]] has learner {bar.learner!r} on target {bar.target!r} at d = {bar.d}")

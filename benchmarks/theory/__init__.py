@@ -1,0 +1,1 @@
+"""Predicted learning curves of kernels."""

@@ -1,0 +1,1 @@
+"""Units of work: what one is, and how it is computed."""

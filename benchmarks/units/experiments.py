@@ -1,0 +1,108 @@
+"""Experiments: what a suite measures beside learning curves. Names, and how one is called."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from hierbench.benchmarks.provenance import modules
+from hierbench.benchmarks.units.measurement import Measurement
+from hierbench.errors import unknown
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A function of keyword parameters that returns a list of ``Measurement``.
+
+    Attributes
+    ----------
+    path : str
+        ``module:function``. It is imported by workers only.
+    summary : str
+    code : tuple of str
+        Modules that its numbers depend on besides those that it imports: the target families, which a
+        registry finds by name.
+    """
+
+    path: str
+    summary: str
+    code: tuple[str, ...] = ("hierbench.targets.quadratic.projected", "hierbench.targets.quadratic.squares")
+
+
+def _correction(name: str, summary: str) -> tuple[str, Experiment]:
+    return name, Experiment(f"hierbench.benchmarks.correction.experiments.{name}:run", summary)
+
+
+EXPERIMENTS: Mapping[str, Experiment] = dict(
+    [
+        _correction("exact_trace", "rounds of correction at exact population: feature errors against alpha"),
+        _correction("exact_floors", "what layer-wise training of nets leaves at exact population, by width"),
+        _correction("sample_grid", "error of nets and sequential kernels over the plane (alpha, n)"),
+        _correction("width_rows", "success of nets against their width and the rows of R"),
+        _correction("growth", "a net grown level by level, what is below frozen or trained on"),
+        _correction("visualise", "inputs that activate neurons most, beside what they should see"),
+        _correction("adversarial", "adversarial perturbations, and adversarial training"),
+        _correction("sgd_trace", "every level's error along the training of one learner"),
+        _correction("kernel_features", "level 1 as kernel methods find it, beside nets, against n"),
+        (
+            "exact_sequential",
+            Experiment(
+                "hierbench.benchmarks.correction.experiments.exact_floors:sequential",
+                "what quadratic kernels applied in sequence leave at exact population",
+            ),
+        ),
+    ]
+)
+
+
+def module_of(name: str) -> str:
+    """Module of an experiment.
+
+    Raises
+    ------
+    ValueError
+        Unknown, with the nearest known name.
+    """
+    if name not in EXPERIMENTS:
+        raise ValueError(unknown("experiment", name, EXPERIMENTS))
+    return EXPERIMENTS[name].path.partition(":")[0]
+
+
+def check(name: str, parameters: Iterable[str]) -> None:
+    """Refuse an unknown experiment, a parameter that it does not take, or the lack of one that it needs.
+
+    Raises
+    ------
+    ValueError
+        With one clear line.
+    """
+    module = module_of(name)
+    allowed, needed = _parameters(module, EXPERIMENTS[name].path.partition(":")[2])
+    given = tuple(parameters)
+    for parameter in given:
+        if parameter not in allowed:
+            raise ValueError(unknown(f"parameter of {name}", parameter, allowed))
+    if lacking := [parameter for parameter in needed if parameter not in given]:
+        raise ValueError(f"{name} needs {' and '.join(lacking)}, in params or in over")
+
+
+def _parameters(module: str, function: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """All keyword parameters of a function and those without a default, from its source."""
+    source = modules.source_of(module)
+    if source is None:
+        raise ValueError(f"module {module} is missing")
+    for node in modules.tree_of(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            pairs = list(zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True))
+            return tuple(a.arg for a, _ in pairs), tuple(a.arg for a, default in pairs if default is None)
+    raise ValueError(f"module {module} has no function {function}")
+
+
+def compute(name: str, parameters: Mapping[str, Any]) -> list[Measurement]:
+    """Run an experiment."""
+    module, _, function = EXPERIMENTS[name].path.partition(":")
+    run: Callable[..., list[Measurement]] = getattr(importlib.import_module(module), function)
+    return run(**parameters)

@@ -1,0 +1,50 @@
+"""Every kind of work there is: the units of learning curves, and those of experiments."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from hierbench.benchmarks.units.measurement import Measurement
+from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentUnit:
+    """One call of an experiment.
+
+    Attributes
+    ----------
+    axes : dict
+        What the key is made of besides code and versions: the experiment and all its parameters.
+    experiment : str
+        Its label in the suite.
+    over : dict
+        The parameters that tell the units of one label apart.
+    cost : float
+        Estimated seconds.
+    """
+
+    key: str
+    axes: dict[str, Any]
+    code: str
+    versions: dict[str, str]
+    suite: str
+    experiment: str
+    over: dict[str, Any]
+    cost: float
+
+    def title(self) -> str:
+        return ", ".join([self.experiment, *(f"{name} = {value}" for name, value in self.over.items())])
+
+
+Task = CurveUnit | CertificateUnit | ExperimentUnit
+"""Any unit of work. What curves are computed with does not import this module, so that no row
+depends on what experiments there are."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentResult(Result):
+    """What an experiment hands back."""
+
+    measurements: tuple[Measurement, ...] = ()

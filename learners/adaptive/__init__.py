@@ -1,0 +1,1 @@
+"""Learners that adapt to the target without SGD."""

@@ -1,0 +1,271 @@
+"""Kernel ridge regression for whole learning curves: one factorisation serves every prefix.
+
+For a kernel K and a ridge, factor K + ridge I = L L^T once, at the largest n. The leading block of L is
+the factor of the prefix, so that with z = L^-1 y, of which the first n entries do not know what follows,
+
+    dual coefficients of prefix n          alpha = L[:n, :n]^-T z[:n]         (all prefixes in one solve)
+    leave-one-out residual of its point i  y_i - f^{(-i)}(x_i) = alpha_i / c_i,   c = diag (K + ridge I)^-1
+
+(Rasmussen & Williams, *Gaussian Processes for Machine Learning*, 2006, eq. 5.10-5.12). The trailing block
+of the inverse is (T T^T)^-1 with T the trailing block of L, so the c_i of the last m points of a prefix
+cost m^3 / 3 (LAPACK dtrtri, then column sums of squares). ``tail`` takes all points of short prefixes and
+the last half of long ones: exact residuals of half the points, for an eighth of the price.
+
+Nothing may depend on a prefix that another prefix does not see: ridges are absolute (not multiples of n),
+and the intercept is a constant added to the kernel, not the mean of the prefix. A constant c is a prior
+of variance c on the intercept; with c n well above the ridge it is not shrunk.
+
+Which kernel and ridge to use is the business of ``hierbench.learners.engines.kernel_tuning``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from scipy.linalg import lapack
+
+from hierbench.errors import refusal
+
+Point = tuple[int, ...]
+"""Indices into the values of the axes of a lattice; the last one is the ridge."""
+
+TIE = 1e-10
+"""Leave-one-out errors closer than this, relatively, are a tie (more where rounding is worse)."""
+WHOLE = 1024
+"""Prefixes up to this size average over all leave-one-out residuals."""
+CHUNK = 1 << 22
+"""Entries of a block of the test kernel matrix: 32 MiB in float64."""
+
+
+class Kernel(Protocol):
+    """A positive definite kernel with shape parameters, intercept included."""
+
+    def gram(
+        self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
+    ) -> None:
+        """Write k(A, B) to ``out``, shape (len(A), len(B)); B None: k(A, A), its diagonal exact."""
+
+    def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Floating-point operations of one entry of the matrix."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """A hyperparameter: the increasing values it may take, and the indices of the first scan."""
+
+    name: str
+    values: tuple[float, ...]
+    coarse: tuple[int, ...]
+
+    @classmethod
+    def listed(cls, name: str, values: float | Iterable[float], *, zero: bool = True) -> Axis:
+        """Make an axis of exactly these values, all of which are scanned.
+
+        Raises
+        ------
+        ValueError
+            There are none, or one is not finite, negative, or 0 where ``zero`` is False.
+        """
+        listed = np.unique(np.atleast_1d(np.asarray(values, dtype=float)))
+        if (
+            listed.size == 0
+            or not np.isfinite(listed).all()
+            or listed[0] < 0
+            or (listed[0] == 0 and not zero)
+        ):
+            allowed = f"finite numbers {'>= 0' if zero else '> 0'}, one or several"
+            raise ValueError(refusal(name, values, allowed))
+        return cls(name, tuple(listed.tolist()), tuple(range(listed.size)))
+
+    def narrowed(self, values: float | Iterable[float] | None, *, zero: bool = True) -> Axis:
+        """Return the axis of a parameter: this one where it is None, and tuned; otherwise its values."""
+        return self if values is None else Axis.listed(self.name, values, zero=zero)
+
+    @classmethod
+    def geometric(
+        cls, name: str, low: float, high: float, per_decade: int, scan: tuple[float, float], every: int = 1
+    ) -> Axis:
+        """``per_decade`` values a decade in [low, high]; ``scan`` is tried first, in steps of ``every``."""
+        count = round(math.log10(high / low) * per_decade) + 1
+        values = [low * 10 ** (i / per_decade) for i in range(count)]
+        slack = 10 ** (0.01 / per_decade)
+        first = next(i for i, v in enumerate(values) if v * slack >= scan[0])
+        last = max(i for i, v in enumerate(values) if v <= scan[1] * slack)
+        return cls(name, tuple(values), tuple(range(first, last + 1, every)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Solution:
+    """Kernel ridge regression at one lattice point on one prefix.
+
+    alpha : (n,) dual coefficients; loo_mse : mean squared leave-one-out residual;
+    train_mse : mean squared training residual; condition : estimate of the condition number, trace over
+    smallest pivot.
+    """
+
+    alpha: np.ndarray
+    loo_mse: float
+    train_mse: float
+    condition: float
+
+    @property
+    def tie(self) -> float:
+        """Relative difference in ``loo_mse`` that rounding can make."""
+        return min(0.5, max(TIE, np.finfo(float).eps * self.condition))
+
+
+class PrefixSolver:
+    """Solutions of any lattice point on any prefix of one training set, each computed once.
+
+    Parameters
+    ----------
+    X : (N, d), y : (N,), float64.
+    axes : the lattice; the last axis is the ridge.
+    lengths : the prefixes that will be asked for. A factorisation serves all of them that fit into it.
+    """
+
+    def __init__(
+        self, kernel: Kernel, axes: Sequence[Axis], X: np.ndarray, y: np.ndarray, lengths: Iterable[int]
+    ) -> None:
+        self.kernel = kernel
+        self.axes = tuple(axes)
+        self.X = _tensor(X)
+        self.y = _tensor(y)
+        self.lengths = sorted(set(lengths))
+        self._solutions: dict[tuple[Point, int], Solution | None] = {}
+        self._buffers: dict[str, torch.Tensor] = {}
+        self._gram_at: tuple[tuple[float, ...], int] | None = None
+
+    def shape(self, point: Point) -> tuple[float, ...]:
+        """Return the kernel's parameters at a lattice point."""
+        return tuple(axis.values[i] for axis, i in zip(self.axes[:-1], point[:-1], strict=True))
+
+    def ridge(self, point: Point) -> float:
+        """Return the ridge at a lattice point."""
+        return self.axes[-1].values[point[-1]]
+
+    def solve(self, points: Iterable[Point], length: int) -> dict[Point, Solution]:
+        """Solutions on the prefix ``length``, without points where K + ridge I is not positive definite."""
+        wanted = dict.fromkeys(points)
+        # Sorted, so that points of one kernel follow one another and share its matrix.
+        for point in sorted(p for p in wanted if (p, length) not in self._solutions):
+            self._factor(point, length)
+        found = {p: self._solutions[p, length] for p in wanted}
+        return {p: s for p, s in found.items() if s is not None}
+
+    def _buffer(self, name: str, n: int) -> torch.Tensor:
+        # Fresh memory of this size costs more than the arithmetic done on it.
+        if name not in self._buffers or self._buffers[name].numel() < n * n:
+            self._buffers[name] = torch.empty(n * n, dtype=torch.float64)
+        return self._buffers[name][: n * n].view(n, n)
+
+    def _gram(self, shape: tuple[float, ...], n: int) -> torch.Tensor:
+        K = self._buffer("gram", n)
+        if self._gram_at != (shape, n):
+            self.kernel.gram(self.X[:n], None, shape, K)
+            self._gram_at = (shape, n)
+        return K
+
+    def _factor(self, point: Point, length: int) -> None:
+        """Solve ``point`` on every declared prefix up to ``length``."""
+        K = self._gram(self.shape(point), length)
+        diagonal = K.diagonal()
+        plain = diagonal.clone()
+        # LAPACK works on columns: the buffer is read as its transpose, which is what Cholesky returns.
+        L = self._buffer("factor", length).mT
+        info = torch.empty((), dtype=torch.int32)
+        diagonal.add_(self.ridge(point))
+        torch.linalg.cholesky_ex(K, out=(L, info))
+        diagonal.copy_(plain)
+        if not torch.isfinite(L.diagonal()).all():
+            info.fill_(1)
+        if info > 0:
+            # The minors before the first bad pivot are sound, and a fit of their size would find them so.
+            for n in self.lengths:
+                if int(info) <= n <= length:
+                    self._solutions[point, n] = None
+            sound = [n for n in self.lengths if n < int(info)]
+            if sound and (point, sound[-1]) not in self._solutions:
+                self._factor(point, sound[-1])
+            return
+        self._read_prefixes(point, length, plain, L)
+
+    def _read_prefixes(self, point: Point, length: int, plain: torch.Tensor, L: torch.Tensor) -> None:
+        ridge = self.ridge(point)
+        lengths = [n for n in self.lengths if n <= length]
+        pivots = L.diagonal().square()
+        z = torch.linalg.solve_triangular(L, self.y[:length, None], upper=False)
+        Z = z.expand(length, len(lengths)).clone()
+        for column, n in enumerate(lengths):
+            Z[n:, column] = 0
+        alphas = torch.linalg.solve_triangular(L.mT, Z, upper=True)
+        whole = [n for n in lengths if tail(n) == n]
+        # Short prefixes read theirs from one inverse, in segments: c is a sum over the rows seen so far.
+        head = _inverse(L, 0, whole[-1]) if whole else torch.empty((0, 0))
+        c = torch.zeros(len(head), dtype=torch.float64)
+        start = 0
+        for column, n in enumerate(lengths):
+            if tail(n) == n:
+                c[:n] += head[start:n, :n].square().sum(0)
+                start = n
+            if (point, n) in self._solutions:
+                continue
+            m = tail(n)
+            diagonal = c[:n] if m == n else _inverse(L, n - m, n).square().sum(0)
+            alpha = alphas[:n, column]
+            self._solutions[point, n] = Solution(
+                alpha=alpha.numpy().copy(),
+                loo_mse=float((alpha[n - m :] / diagonal).square().mean()),
+                train_mse=float((ridge * alpha).square().mean()),
+                condition=float((plain[:n].sum() + n * ridge) / pivots[:n].min()),
+            )
+
+
+def tail(n: int) -> int:
+    """How many of the last points of a prefix its leave-one-out error is averaged over."""
+    return min(n, max(WHOLE, n // 2))
+
+
+def _inverse(L: torch.Tensor, start: int, stop: int) -> torch.Tensor:
+    """Inverse of a diagonal block of a lower triangular matrix."""
+    inverse, _ = lapack.dtrtri(L[start:stop, start:stop].numpy().copy(order="F"), lower=1, overwrite_c=1)
+    return torch.from_numpy(inverse)
+
+
+def predict(
+    kernel: Kernel,
+    X_train: np.ndarray,
+    fits: Sequence[tuple[tuple[float, ...], np.ndarray]],
+    X: np.ndarray,
+) -> np.ndarray:
+    """Predictions of every fit, shape (len(fits), len(X)).
+
+    A fit is its kernel's shape parameters and its dual coefficients, for a prefix of ``X_train``. Fits of
+    one kernel share its test matrix; memory is bounded by blocks of ``CHUNK`` entries.
+    """
+    train, test = _tensor(X_train), _tensor(X)
+    result = torch.empty((len(fits), len(test)), dtype=torch.float64)
+    for shape in dict.fromkeys(shape for shape, _ in fits):
+        members = [i for i, fit in enumerate(fits) if fit[0] == shape]
+        n = max(len(fits[i][1]) for i in members)
+        coefficients = torch.zeros((n, len(members)), dtype=torch.float64)
+        for column, i in enumerate(members):
+            alpha = fits[i][1]
+            coefficients[: len(alpha), column] = _tensor(alpha)
+        rows = min(len(test), max(1, CHUNK // n))
+        block = torch.empty((rows, n), dtype=torch.float64)
+        for a in range(0, len(test), rows):
+            b = min(a + rows, len(test))
+            kernel.gram(test[a:b], train[:n], shape, block[: b - a])
+            result[members, a:b] = (block[: b - a] @ coefficients).T
+    return result.numpy()
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    # torch has no read-only tensors and warns of read-only memory: only that is copied.
+    return torch.from_numpy(np.require(array, dtype=np.float64, requirements=["C", "W"]))

@@ -1,0 +1,77 @@
+"""Gaussian, Laplace and polynomial kernels."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import torch
+
+
+def _squared_distances(A: torch.Tensor, B: torch.Tensor, scale: float, out: torch.Tensor) -> None:
+    """Write -|a - b|^2 / scale as one matrix product of augmented points: the matrix is written once."""
+    a, b = A * math.sqrt(2 / scale), B * math.sqrt(2 / scale)
+    ones = torch.ones((1, 1), dtype=A.dtype)
+    left = torch.cat([a, -0.5 * a.square().sum(1, keepdim=True), ones.expand(len(a), 1)], dim=1)
+    right = torch.cat([b, ones.expand(len(b), 1), -0.5 * b.square().sum(1, keepdim=True)], dim=1)
+    torch.matmul(left, right.T, out=out)
+    out.clamp_(max=0.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class RBFKernel:
+    """exp(-|x - x'|^2 / (2 d l^2)) + c: length scales l in multiples of sqrt(d), d the number of features."""
+
+    intercept: float
+
+    def gram(
+        self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
+    ) -> None:
+        """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
+        _squared_distances(A, A if B is None else B, 2 * A.shape[1] * shape[0] ** 2, out)
+        out.exp_().add_(self.intercept)
+        if B is None:
+            out.diagonal().fill_(1.0 + self.intercept)
+
+    def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Count the operations of one entry of the matrix."""
+        return 2 * n_features + 20
+
+
+@dataclasses.dataclass(frozen=True)
+class LaplaceKernel:
+    """exp(-|x - x'| / (sqrt(d) l)) + c, with the Euclidean norm."""
+
+    intercept: float
+
+    def gram(
+        self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
+    ) -> None:
+        """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
+        _squared_distances(A, A if B is None else B, A.shape[1] * shape[0] ** 2, out)
+        out.neg_().sqrt_().neg_().exp_().add_(self.intercept)
+        if B is None:
+            out.diagonal().fill_(1.0 + self.intercept)
+
+    def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Count the operations of one entry of the matrix."""
+        return 2 * n_features + 30
+
+
+@dataclasses.dataclass(frozen=True)
+class PolynomialKernel:
+    """((x.x' / d + c) / (1 + c))^p: 1 where |x|^2 = d. The offset c contains the intercept."""
+
+    degree: int
+
+    def gram(
+        self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
+    ) -> None:
+        """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
+        offset = shape[0]
+        torch.matmul(A / (A.shape[1] * (1 + offset)), (A if B is None else B).T, out=out)
+        out.add_(offset / (1 + offset)).pow_(self.degree)
+
+    def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
+        """Count the operations of one entry of the matrix."""
+        return 2 * n_features + 1 + self.degree

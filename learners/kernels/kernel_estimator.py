@@ -1,0 +1,108 @@
+"""What every kernel ridge estimator shares: fit, prefixes of a curve, predict."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from hierbench.learners.base import Curve, FittedCurve
+from hierbench.learners.engines import kernel_engine
+from hierbench.learners.engines.kernel_engine import Axis, Kernel
+from hierbench.learners.engines.kernel_tuning import Budget, Fit, fit_prefixes
+
+
+class KernelEstimator(RegressorMixin, BaseEstimator, abc.ABC):
+    """What every fitted kernel regression has, and how it predicts; a subclass says how it is fitted.
+
+    Attributes
+    ----------
+    hyperparameters_ : dict, what was chosen.
+    shape_ : the kernel's shape parameters, of all hyperparameters but the ridge.
+    dual_coef_ : (n,) float64.
+    X_fit_ : (n, d), the training inputs.
+    fit_report_ : FitReport.
+    """
+
+    @abc.abstractmethod
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit and tune. X : (n, d), n >= 2; y : (n,), finite numbers."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predictions, shape (len(X),)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return kernel_engine.predict(self._fitted_kernel, self.X_fit_, [(self.shape_, self.dual_coef_)], X)[0]
+
+    def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        return validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+
+    def _store(self, kernel: Kernel, X: np.ndarray, fit: Fit) -> Self:
+        self.X_fit_ = X
+        self.shape_ = fit.shape
+        self.dual_coef_ = fit.alpha
+        self.hyperparameters_ = dict(fit.report.hyperparameters)
+        self.fit_report_ = fit.report
+        self._fitted_kernel = kernel
+        return self
+
+
+class KernelRegressor(KernelEstimator):
+    """Kernel ridge regression over the shared engine; subclasses say which kernel and which lattice."""
+
+    @abc.abstractmethod
+    def _kernel(self) -> Kernel:
+        """Make the kernel; ValueError on bad parameters."""
+
+    @abc.abstractmethod
+    def _axes(self) -> tuple[Axis, ...]:
+        """Return the lattice, the ridge last; called once the parameters are known to be good."""
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit and tune.
+
+        Parameters
+        ----------
+        X : (n, d), n >= 2; y : (n,). Finite numbers.
+        """
+        X, y = self._validated(X, y)
+        kernel = self._kernel()
+        [fit] = fit_prefixes(kernel, self._axes(), X, y, [len(y)], self._budget())
+        return self._store(kernel, X, fit)
+
+    def fit_curves(self, curves: Sequence[Curve], callback: None = None) -> list[FittedCurve]:
+        """Fit all prefixes of each curve from shared factorisations.
+
+        The same fits as ``fit`` gives one by one: the same hyperparameters, and predictions equal to 1e-8
+        or, where that is more, to rounding times the condition number of K + ridge I.
+        """
+        return [self._fit_curve(curve) for curve in curves]
+
+    def _fit_curve(self, curve: Curve) -> FittedCurve:
+        kernel, n = self._kernel(), max(curve.sizes)
+        X, y = clone(self)._validated(curve.X[:n], curve.y[:n])
+        fits = fit_prefixes(kernel, self._axes(), X, y, curve.sizes, self._budget())
+        estimators = []
+        for size, fit in zip(curve.sizes, fits, strict=True):
+            estimator = clone(self)
+            estimator._validated(X[:size], y[:size])
+            estimators.append(estimator._store(kernel, X[:size], fit))
+        return FittedKernelCurve(estimators)
+
+    def _budget(self) -> Budget:
+        return Budget()
+
+
+class FittedKernelCurve(FittedCurve):
+    """Predicts all sizes at once: those that chose the same kernel share its test matrix."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Predict all rows at every size, shape (len(sizes), len(X))."""
+        largest = max(self.estimators, key=lambda e: len(e.X_fit_))
+        X = validate_data(largest, X, dtype=np.float64, reset=False)
+        fits = [(e.shape_, e.dual_coef_) for e in self.estimators]
+        return kernel_engine.predict(largest._fitted_kernel, largest.X_fit_, fits, X)

@@ -1,0 +1,1 @@
+"""Kernels of nets: NNGP, tangent kernels, compositional ones."""

@@ -1,0 +1,415 @@
+"""What the SGD learners share: scaling, inner tuning, the fast path, prediction."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from hierbench.checks import integer, one_of
+from hierbench.errors import refusal
+from hierbench.learners.base import Curve, FitReport, FittedCurve, TraceCallback, steps_law
+from hierbench.learners.engines.network import DenseNetwork, outputs_of
+from hierbench.learners.engines.sgd_engine import (
+    FreshSamples,
+    Job,
+    Sampler,
+    Schedule,
+    ShuffledEpochs,
+    Trained,
+    TrainHook,
+    train,
+)
+from hierbench.learners.generators import Purpose, generator
+from hierbench.learners.nets.scaling import ClassScaling, Scaling
+from hierbench.learners.parameters import KeepsParameters, integer_or_none, share
+
+TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+LOSSES = ("square", "logistic")
+OPTIMIZERS = ("adam", "sgd")
+
+
+NetworkHook = Callable[[int, DenseNetwork, np.ndarray], None]
+"""``hook(step, network, flat)`` along training; the network may still be growing."""
+
+
+def after_steps(hook: NetworkHook | None, network: DenseNetwork, offset: int) -> TrainHook | None:
+    """Make the engine's hook for a phase that begins after ``offset`` steps."""
+    return None if hook is None else lambda step, flat: hook(offset + step, network, flat)
+
+
+class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
+    """Base of the SGD learners; a subclass says what its network is and how it is trained.
+
+    Inner tuning: where ``learning_rate`` or ``weight_decay`` is a sequence, every combination
+    is trained for ``tuning_share`` of the steps on 80 % of the training set, the one with the
+    least squared error on the other 20 % is chosen, and its net is trained anew on all of it.
+    ``fit_report_.steps`` and ``.flops`` count all of this.
+
+    With ``restarts`` > 1 the final training starts from that many initialisations, and the net
+    with the least training loss at its end is kept: among nets trained alike that tells a poor
+    initialisation, where the held-out error of a shorter run does not.
+
+    ``loss="logistic"`` makes a classifier of it for labels of two values: predictions are the
+    score, put so that the class is the label value nearest to it.
+
+    Parameters
+    ----------
+    steps : int or None
+        Minibatch steps of the final training. None is a law of n: 3000 up to 4096 samples,
+        doubled at every fourfold of them, so that the error goes on falling with n.
+    batch_size : int
+        Rows a minibatch.
+    learning_rate, weight_decay : float or sequence of float
+        Peak rate of the one-cycle schedule and decoupled decay; a sequence is tuned inside
+        ``fit`` on a held-out fifth.
+    optimizer : {"adam", "sgd"}
+    tuning_share : float in (0, 1]
+        Length of a tuning run as a share of ``steps``.
+    restarts : int
+        Initialisations of the final training, of which the least training loss is kept.
+    loss : {"square", "logistic"}
+        The logistic loss is for labels of two values: predictions are then a score, and the
+        class is the label value nearest to it.
+    random_state : int, RandomState or None
+    dtype : {"float32", "float64"}
+        Arithmetic of the training; predictions are computed in float64.
+    device : str
+        A torch device.
+
+    Attributes
+    ----------
+    network_ : DenseNetwork
+    parameters_ : (n_parameters,) float64
+    scaling_ : Scaling
+        Of inputs and labels.
+    fit_report_ : FitReport
+    """
+
+    steps: int | None
+    batch_size: int
+    learning_rate: float | Sequence[float] | None
+    weight_decay: float | Sequence[float]
+    optimizer: str
+    tuning_share: float
+    random_state: Any
+    dtype: str
+    device: str
+    restarts: int = 1
+    loss: str = "square"
+
+    @abc.abstractmethod
+    def _network(self, d: int) -> DenseNetwork:
+        """Make the network for inputs of dimension d; ValueError on bad parameters."""
+
+    def _train(
+        self,
+        network: DenseNetwork,
+        jobs: Sequence[Job],
+        initial: np.ndarray,
+        schedule: Schedule,
+        hook: NetworkHook | None,
+    ) -> Trained:
+        """Train all nets from their initial parameters; here all levels together."""
+        return train(
+            network, initial, jobs, schedule,
+            dtype=TORCH_DTYPES[self.dtype], device=self.device,
+            hook=after_steps(hook, network, 0),
+        )  # fmt: skip
+
+    def _total_steps(self, steps: int) -> int:
+        """Optimiser steps of one training when the schedule has ``steps``."""
+        return steps
+
+    # fit ------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit to X (n, d) and y (n,), n >= 2.
+
+        Raises
+        ------
+        ValueError
+            NaN or infinite data, fewer than two rows, parameters out of range.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        seed = self._seed()
+        return self._become(self.fit_curves([Curve(X, y, (len(X),), seed)])[0].estimators[0])
+
+    def _become(self, fitted: Any) -> Self:
+        """Take over everything that ``fitted`` has learned."""
+        self.__dict__.update({k: v for k, v in vars(fitted).items() if k.endswith("_")})
+        return self
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, (int, np.integer)):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def fit_curves(self, curves: Sequence[Curve], callback: TraceCallback | None = None) -> list[FittedCurve]:
+        """Train every size of every curve, as one batched model (see hierbench.learners.base)."""
+        self._check_parameters()
+        network = self._network(curves[0].X.shape[1])
+        return _Block(self, network, curves, callback).train()
+
+    def fit_sampler(self, sampler: Sampler, d: int) -> Self:
+        """One pass over fresh samples: every minibatch is drawn anew from ``sampler(n, rng)``.
+
+        The scale is taken from one minibatch. There are ``steps`` of them, 3000 where that is
+        None. Sequences of hyper-parameters are refused: there is no training set to hold
+        anything out from.
+        """
+        self._check_parameters()
+        grid = self._grid()
+        if len(grid) > 1:
+            raise ValueError(
+                refusal("learning_rate and weight_decay", grid, "a single pair", "fit_sampler cannot tune")
+            )
+        network = self._network(d)
+        seed = (self._seed(), 0)
+        steps = self._steps(0)
+        rngs = [generator(seed, Purpose.MINIBATCHES, restart) for restart in range(self.restarts)]
+        scaling = self._scaling(*sampler(max(self.batch_size, 1024), rngs[0]))
+        jobs = [Job(FreshSamples(sampler, scaling.both), rng, *grid[0]) for rng in rngs]
+        initial = [network.initial(generator(seed, Purpose.INITIALISATION, r)) for r in range(self.restarts)]
+        trained = self._train(network, jobs, np.stack(initial), self._schedule(steps), None)
+        trained = trained.take(trained.least_loss(1))
+        spent = self.restarts * self._total_steps(steps)
+        return self._become(self._fitted(network, trained, 0, scaling, grid[0], spent, True))
+
+    def _schedule(self, steps: int) -> Schedule:
+        return Schedule(steps=steps, batch_size=self.batch_size, optimizer=self.optimizer, loss=self.loss)
+
+    def _steps(self, n: int) -> int:
+        """Return the steps of the final training on n samples."""
+        return steps_law(n) if self.steps is None else self.steps
+
+    def _scaling(self, X: np.ndarray, y: np.ndarray) -> Scaling:
+        return (ClassScaling if self.loss == "logistic" else Scaling)(X, y)
+
+    def _learning_rate(self) -> Any:
+        """Return the rates of the grid; a subclass may resolve a default that depends on its parameters."""
+        return self.learning_rate
+
+    def _grid(self) -> list[tuple[float, float]]:
+        rates, decays = np.atleast_1d(self._learning_rate()), np.atleast_1d(self.weight_decay)
+        return [(float(r), float(w)) for r, w in itertools.product(rates, decays)]
+
+    def _tune(
+        self, network: DenseNetwork, cells: Sequence[_Cell], steps: int
+    ) -> tuple[list[tuple[float, float]], int]:
+        """Choose the (learning rate, weight decay) of every cell, and count the steps that it took."""
+        grid = self._grid()
+        if len(grid) == 1:
+            return grid * len(cells), 0
+        splits, jobs, initial = [], [], []
+        for cell in cells:
+            X, y = cell.X, cell.y
+            order = generator(cell.seed, Purpose.SPLIT).permutation(len(X))
+            held = order[: max(1, len(X) // 5)]
+            kept = order[len(held) :]
+            scaling = self._scaling(X[kept], y[kept])
+            splits.append(scaling.both(X[held], y[held]))
+            start = network.initial(generator(cell.seed, Purpose.INITIALISATION))
+            for rate, decay in grid:
+                source = ShuffledEpochs(*scaling.both(X[kept], y[kept]), self.dtype)
+                jobs.append(Job(source, generator(cell.seed, Purpose.TUNING), rate, decay))
+                initial.append(start)
+        steps = max(1, round(self.tuning_share * steps))
+        trained = self._train(network, jobs, np.stack(initial), self._schedule(steps), None)
+        chosen = []
+        for k, (X, y) in enumerate(splits):
+            outputs = [outputs_of(network, trained.flat[k * len(grid) + i], X) for i in range(len(grid))]
+            errors = [self._held_out_error(out, y) for out in outputs]
+            chosen.append(grid[errors.index(min(errors))])
+        return chosen, len(grid) * self._total_steps(steps)
+
+    def _held_out_error(self, outputs: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+        """Compute what tuning minimises: squared error, or wrong classes and then, of as many, the loss."""
+        if self.loss == "square":
+            return _finite_mean(np.square(outputs - labels)), 0.0
+        wrong = np.where(np.isfinite(outputs), outputs * labels <= 0, np.inf)
+        return _finite_mean(wrong), _finite_mean(np.logaddexp(0.0, -outputs * labels))
+
+    def _fitted(
+        self,
+        network: DenseNetwork,
+        trained: Trained,
+        k: int,
+        scaling: Scaling,
+        chosen: tuple[float, float],
+        steps: int,
+        final: bool,
+    ) -> Any:
+        fitted = clone(self)
+        fitted.n_features_in_ = network.d
+        fitted.network_ = network
+        fitted.parameters_ = trained.flat[k]
+        fitted.scaling_ = scaling
+        finite = bool(np.isfinite(trained.flat[k]).all() and np.isfinite(trained.loss[k]))
+        fitted.fit_report_ = FitReport(
+            steps=steps,
+            # a backward pass costs twice a forward one
+            flops=3.0 * network.flops_per_sample() * self.batch_size * steps,
+            hyperparameters={"learning_rate": chosen[0], "weight_decay": chosen[1]},
+            status="ok" if finite else "diverged",
+            reason="" if finite else "the training loss became infinite or NaN",
+            health={
+                "final_batch_loss": float(trained.loss[k]),
+                "clipped_share": float(trained.clipped[k]),
+                **{name: float(values[k]) for name, values in trained.notes.items()},
+            }
+            if final
+            else {},
+        )
+        return fitted
+
+    def _check_parameters(self) -> None:
+        integer_or_none("steps", self.steps, 1)
+        integer("batch_size", self.batch_size, 1)
+        integer("restarts", self.restarts, 1)
+        _check_numbers("learning_rate", self._learning_rate(), zero=False)
+        _check_numbers("weight_decay", self.weight_decay, zero=True)
+        one_of("loss", self.loss, LOSSES)
+        one_of("optimizer", self.optimizer, OPTIMIZERS)
+        one_of("dtype", self.dtype, tuple(TORCH_DTYPES))
+        share("tuning_share", self.tuning_share)
+
+    # predict --------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predictions for X (n, d), shape (n,), computed in float64."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        scaled = outputs_of(self.network_, self.parameters_, self.scaling_.inputs(X))
+        return self.scaling_.y_mean + self.scaling_.y_scale * scaled
+
+    def level_features(self, X: Any) -> list[np.ndarray]:
+        """Features h_1, ..., h_L, each of shape (n, width)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        views = self.network_.views(torch.from_numpy(self.parameters_[None]))
+        _, features, _ = self.network_.forward(views, torch.from_numpy(self.scaling_.inputs(X))[None])
+        return [h[0].numpy() for h in features[1:]]
+
+
+def _finite_mean(values: np.ndarray) -> float:
+    """Mean, infinite where the net diverged, so that it is never chosen."""
+    value = float(np.mean(values))
+    return value if np.isfinite(value) else np.inf
+
+
+def _check_numbers(name: str, value: Any, *, zero: bool) -> None:
+    """Refuse what is neither a number above 0 (or, where ``zero``, from 0) nor a sequence of them."""
+    numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    allowed = numbers >= 0 if zero else numbers > 0
+    if not (numbers.size and np.isfinite(numbers).all() and allowed.all()):
+        raise ValueError(refusal(name, value, f"numbers {'>= 0' if zero else '> 0'}, one or several"))
+
+
+@dataclasses.dataclass
+class _Cell:
+    """One size of one curve: its data, its seed, its scale, its steps, and what is fitted so far."""
+
+    curve: int
+    X: np.ndarray
+    y: np.ndarray
+    seed: tuple[int, int]
+    scaling: Scaling
+    steps: int
+    fitted: Any = None
+
+
+class _Group:
+    """Cells of as many steps, trained together: all restarts of all of them as one model."""
+
+    def __init__(self, learner: SGDRegressorBase, network: DenseNetwork, cells: Sequence[_Cell], steps: int):
+        self.learner, self.network, self.cells, self.steps = learner, network, cells, steps
+        self.chosen, tuning_steps = learner._tune(network, cells, steps)
+        self.spent = learner.restarts * learner._total_steps(steps) + tuning_steps
+        # Until the training is over the first initialisation stands for all.
+        self.kept = np.arange(len(cells))
+
+    def train(self, hook: NetworkHook | None) -> None:
+        jobs, initial = [], []
+        for restart in range(self.learner.restarts):
+            for cell, (rate, decay) in zip(self.cells, self.chosen, strict=True):
+                source = ShuffledEpochs(*cell.scaling.both(cell.X, cell.y), self.learner.dtype)
+                jobs.append(Job(source, generator(cell.seed, Purpose.MINIBATCHES, restart), rate, decay))
+                initial.append(self.network.initial(generator(cell.seed, Purpose.INITIALISATION, restart)))
+        schedule = self.learner._schedule(self.steps)
+        trained = self.learner._train(self.network, jobs, np.stack(initial), schedule, hook)
+        self.kept = trained.least_loss(len(self.cells))
+        self.fill(self.network, trained, final=True)
+
+    def fill(self, network: DenseNetwork, trained: Trained, *, final: bool) -> None:
+        """Put fitted learners with these parameters into the cells."""
+        nets = trained.take(self.kept)
+        for m, (cell, chosen) in enumerate(zip(self.cells, self.chosen, strict=True)):
+            cell.fitted = self.learner._fitted(network, nets, m, cell.scaling, chosen, self.spent, final)
+
+
+class _Block:
+    """All curves of one call of ``fit_curves``, and what is shown of them along training.
+
+    The callback wants all curves of a step at once, with the nets that are kept in the end. Where all
+    cells train together and each has one net, it is called on the way; otherwise the frames wait until
+    everything is trained, and are then shown in the order of their steps.
+    """
+
+    def __init__(
+        self,
+        learner: SGDRegressorBase,
+        network: DenseNetwork,
+        curves: Sequence[Curve],
+        callback: TraceCallback | None,
+    ) -> None:
+        self.learner, self.network, self.callback = learner, network, callback
+        self.n_curves = len(curves)
+        self.cells = [self._cell(i, curve, n) for i, curve in enumerate(curves) for n in curve.sizes]
+        self.lengths = sorted({cell.steps for cell in self.cells})
+        self.live = len(self.lengths) == 1 and learner.restarts == 1
+        self.frames: list[tuple[int, _Group, DenseNetwork, Trained]] = []
+
+    def _cell(self, index: int, curve: Curve, n: int) -> _Cell:
+        X, y = curve.X[:n], np.asarray(curve.y[:n], dtype=np.float64)
+        scaling, steps = self.learner._scaling(X, y), self.learner._steps(n)
+        return _Cell(index, X, y, (curve.random_state, n), scaling, steps)
+
+    def train(self) -> list[FittedCurve]:
+        for steps in self.lengths:
+            cells = [cell for cell in self.cells if cell.steps == steps]
+            group = _Group(self.learner, self.network, cells, steps)
+            group.train(functools.partial(self._show, group) if self.callback else None)
+        fitted = self._curves()
+        self._show_frames()
+        return fitted
+
+    def _show(self, group: _Group, step: int, network: DenseNetwork, flat: np.ndarray) -> None:
+        """Show the nets at a step of the training of a group, or keep them until they can be shown."""
+        frame = (step, group, network, Trained.along(flat))
+        self.frames.append(frame)
+        if self.live:
+            self._show_frames()
+
+    def _show_frames(self) -> None:
+        frames = sorted(self.frames, key=lambda frame: frame[0])
+        self.frames = []
+        for step, of_step in itertools.groupby(frames, key=lambda frame: frame[0]):
+            for _, group, network, trained in of_step:
+                group.fill(network, trained, final=False)
+            assert self.callback is not None
+            self.callback(step, self._curves())
+
+    def _curves(self) -> list[FittedCurve]:
+        return [
+            FittedCurve([cell.fitted for cell in self.cells if cell.curve == i]) for i in range(self.n_curves)
+        ]

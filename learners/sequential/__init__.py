@@ -1,0 +1,1 @@
+"""Kernels applied level by level."""

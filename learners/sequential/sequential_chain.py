@@ -1,0 +1,141 @@
+"""What the levels of sequential kernel regression share: a chain of levels on some of the rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from hierbench.learners.engines import kernel_engine
+from hierbench.learners.engines.kernel_tuning import Budget, Fit, fit_prefixes
+from hierbench.learners.sequential.lifted_kernel import (
+    MIXES,
+    NO_MIX,
+    OFFSETS,
+    RIDGES,
+    LiftedKernel,
+    quadratic_form,
+    standardised,
+)
+
+BUDGET = Budget(scan=(1 / 8, 256), walk=(1 / 3, 512), starts=1, walk_points=12, finalists=1, drift=1)
+"""Tuning of one level's kernel for one number of directions."""
+
+
+@dataclasses.dataclass
+class Work:
+    """What a fit has cost so far: factorisations and operations."""
+
+    steps: int = 0
+    flops: float = 0.0
+
+    def add(self, n: int, factorisations: int = 1) -> None:
+        """Count a factorisation of n points."""
+        self.steps += factorisations
+        self.flops += factorisations * n**3 / 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """The regression of one level: its kernel and its fit."""
+
+    kernel: LiftedKernel
+    fit: Fit
+
+    @property
+    def loo(self) -> float:
+        """Return the leave-one-out error."""
+        return self.fit.report.health["loo_mse"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Chain:
+    """The levels so far, as fitted to some rows: [x, p] of all rows."""
+
+    rows: np.ndarray
+    points: np.ndarray
+    y: np.ndarray
+    x: np.ndarray
+
+    def lifted(self, kernel: LiftedKernel, directions: np.ndarray, rows: np.ndarray) -> Chain:
+        """Add the projections of all rows on directions of the level just fitted."""
+        p = standardised(self.kernel(kernel), self.points) @ directions
+        return Chain(rows, np.hstack([self.x, p]), self.y, self.x)
+
+    def first(self, share: tuple[float, int]) -> Chain:
+        """Return the same levels, with as many of the rows as the budget allows."""
+        count = max(share[1], math.ceil(share[0] * len(self.rows)))
+        return dataclasses.replace(self, rows=self.rows[:count])
+
+    def kernel(self, like: LiftedKernel) -> LiftedKernel:
+        """Return the same kernel, its products centred on this chain's own."""
+        return LiftedKernel.of(like.degree, like.n_inputs, self.points)
+
+    def refit(self, found: Found, work: Work) -> np.ndarray:
+        """Dual coefficients on these rows at the hyperparameters of ``found``."""
+        [alpha] = self._solve(self.kernel(found.kernel), found.fit.shape, [found.fit.ridge], work)
+        return alpha
+
+    def with_ridge(self, found: Found, ridge: float, work: Work) -> Found:
+        """Refit with another ridge."""
+        [alpha] = self._solve(found.kernel, found.fit.shape, [ridge], work)
+        report = dataclasses.replace(
+            found.fit.report, hyperparameters={**found.fit.report.hyperparameters, "ridge": ridge}
+        )
+        return Found(found.kernel, Fit(found.fit.shape, ridge, alpha, report))
+
+    def held_out(self, found: Found, held: np.ndarray, factors: Sequence[float], work: Work) -> np.ndarray:
+        """Compute the summed squared errors on the held-out rows, one a ridge factor."""
+        kernel, shape = self.kernel(found.kernel), found.fit.shape
+        alphas = self._solve(kernel, shape, [f * found.fit.ridge for f in factors], work)
+        fits = [(shape, alpha) for alpha in alphas]
+        predicted = kernel_engine.predict(kernel, self.points[self.rows], fits, self.points[held])
+        return np.square(predicted - self.y[held]).sum(1)
+
+    def _solve(
+        self, kernel: LiftedKernel, shape: tuple[float, ...], ridges: Sequence[float], work: Work
+    ) -> list[np.ndarray]:
+        A = torch.from_numpy(self.points[self.rows])
+        K = torch.empty((len(A), len(A)), dtype=torch.float64)
+        kernel.gram(A, None, shape, K)
+        y = torch.from_numpy(self.y[self.rows])[:, None]
+        plain, alphas = K.diagonal().clone(), []
+        for ridge in ridges:
+            while True:
+                K.diagonal().copy_(plain + ridge)
+                L, info = torch.linalg.cholesky_ex(K)
+                work.add(len(A))
+                if info == 0:
+                    break
+                ridge *= 10.0
+            alphas.append(torch.cholesky_solve(y, L)[:, 0].numpy())
+        return alphas
+
+
+def tuned(chain: Chain, degrees: Sequence[int], d: int, work: Work) -> Found:
+    """Return the level's regression on the chain's rows, by leave-one-out among the degrees."""
+    points, y = chain.points[chain.rows], chain.y[chain.rows]
+    mixes = NO_MIX if points.shape[1] == d else MIXES
+    tried = []
+    for degree in degrees:
+        kernel = LiftedKernel.of(degree, d, chain.points)
+        [fit] = fit_prefixes(kernel, (OFFSETS, mixes, RIDGES), points, y, [len(y)], BUDGET)
+        work.steps += fit.report.steps or 0
+        work.flops += fit.report.flops or 0.0
+        tried.append(Found(kernel, fit))
+    return min(tried, key=lambda f: f.loo)
+
+
+def leading(chain: Chain, found: Found, alpha: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Spectrum and eigenvectors of the level's quadratic form, largest absolute values first."""
+    kernel = found.kernel if alpha is None else chain.kernel(found.kernel)
+    alpha = found.fit.alpha if alpha is None else alpha
+    form = quadratic_form(kernel, chain.points[chain.rows], alpha, found.fit.shape)
+    values, vectors = np.linalg.eigh(form)
+    order = np.argsort(-np.abs(values), kind="stable")
+    vectors = vectors[:, order]
+    signs = np.sign(vectors[np.abs(vectors).argmax(0), np.arange(vectors.shape[1])])
+    return values[order], vectors * np.where(signs == 0, 1.0, signs)

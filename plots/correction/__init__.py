@@ -1,0 +1,1 @@
+"""Figures of backward feature correction."""

@@ -1,0 +1,1 @@
+"""Exact polynomial algebra, and orthogonal expansions under a law."""

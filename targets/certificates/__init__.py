@@ -1,0 +1,1 @@
+"""Certificates: shares of variance, contamination, stability."""

@@ -1,0 +1,1 @@
+"""Laws of inputs, and sampling from them."""

@@ -1,0 +1,1 @@
+"""Modifiers of any target: noise, remainder, controls, classification."""

@@ -1,0 +1,1 @@
+"""Polynomial families of the learning-theory literature."""

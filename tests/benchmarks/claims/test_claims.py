@@ -1,0 +1,524 @@
+"""Claims: every rule on rows whose truth is known, every entry of the file, every table."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import itertools
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from curve_rows import certificate, row
+from machinery import run, suite_file
+from scipy import stats
+
+from hierbench.benchmarks import cli
+from hierbench.benchmarks.claims.claims_file import choose, load_claims
+from hierbench.benchmarks.claims.criteria import FIXED, Bounds, Claim, Criterion
+from hierbench.benchmarks.claims.curve_quantities import n_star_ratio
+from hierbench.benchmarks.claims.quantities import QUANTITIES
+from hierbench.benchmarks.claims.verdicts import decide, judge, judge_criterion
+from hierbench.benchmarks.commands import claims as claims_report
+from hierbench.benchmarks.results import suite_results
+from hierbench.benchmarks.results.suite_results import Evidence
+from hierbench.benchmarks.statistics.interval_estimate import Figure, difference, mean_figure
+from hierbench.benchmarks.statistics.sample_complexity import NStar
+from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.suite_file import load_suite
+from hierbench.benchmarks.units.rows import Replicate
+from hierbench.errors import UserError
+
+DIMENSIONS = (8, 12, 16, 24)
+EPS = Epsilon(0.1)
+
+
+def rows_of(law, dims=DIMENSIONS, learner="net", target="t", n_max=math.inf, sigma=0.1, replicates=4, seed=0):
+    """Curves error = 0.1 (n*/n)^1.5 with n* = law(d) exp(sigma z), on staggered grids around n*."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for d, r in itertools.product(dims, range(replicates)):
+        threshold = law(d) * math.exp(sigma * rng.normal())
+        for k in range(-6, 7):
+            n = round(law(d) * 1.6 ** (k + 0.618 * r % 1))
+            if 2 <= n <= n_max:
+                found.append(row(n, 0.1 * (threshold / n) ** 1.5, d=d, r=r, learner=learner, target=target))
+    return found
+
+
+def evidence_of(*curves, shares=None):
+    rows = [r for part in curves for r in part]
+    known = {(r.target, r.d, r.target_index): certificate(shares or {2: 0.5, 4: 0.5}) for r in rows}
+    return Evidence(rows, known, optimisers={"net": "Adam"})
+
+
+def criterion(quantity, bounds, **others):
+    needs = {"epsilons": (EPS,) if QUANTITIES[quantity].epsilons else ()}
+    named = {"targets": ("t",), "learners": ("net",), **needs, **others}
+    found = Criterion("C01", "a figure", "default", quantity, bounds, **named)
+    QUANTITIES[quantity].check(found)
+    return found
+
+
+def state(quantity, bounds, rows, **others):
+    return judge_criterion(criterion(quantity, bounds, **others), rows).state
+
+
+def polynomials(d):
+    return math.comb(d + 4, 4)
+
+
+# --- bounds ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("figure", "bounds", "word"),
+    [
+        (Figure("", 2.0, 1.8, 2.2), Bounds(high=3.0), "supported"),
+        (Figure("", 2.0, 1.8, 2.2), Bounds(high=1.5), "refuted"),
+        (Figure("", 2.0, 1.8, 2.2), Bounds(high=2.1), "undecided"),
+        (Figure("", 2.0, 1.8, 2.2), Bounds(low=1.5), "supported"),
+        (Figure("", 2.0, 1.8, 2.2), Bounds(low=2.5), "refuted"),
+        (Figure("", 2.0, 1.8, 2.2), Bounds(1.7, 2.3), "supported"),
+        (Figure("", 2.0, 1.8, 2.2), Bounds(1.9, 2.3), "undecided"),
+        (Figure("", 2.0, 1.8, 2.2), Bounds(2.3, 2.5), "refuted"),
+        # a lower bound supports "at least" and refutes "at most", and never the other way round
+        (Figure("", None, low=3.2), Bounds(low=3.0), "supported"),
+        (Figure("", None, low=3.2), Bounds(high=3.0), "refuted"),
+        (Figure("", None, low=3.2), Bounds(high=9.0), "undecided"),
+        (Figure("", None, low=3.2), Bounds(low=9.0), "undecided"),
+        (Figure("", note="n* > n_max"), Bounds(low=0.0), "undecided"),
+        (Figure("", 2.0, -math.inf, math.inf), Bounds(low=0.0), "undecided"),
+    ],
+)
+def test_an_interval_decides_only_where_it_lies_wholly_on_one_side(figure, bounds, word):
+    assert decide(figure, bounds) == word
+
+
+# --- quantities, each with known truth --------------------------------------------------------------
+
+
+def test_exponent():
+    square = evidence_of(rows_of(lambda d: 6 * d**2))
+    assert state("exponent", Bounds(high=3), square) == "supported"
+    assert state("exponent", Bounds(high=1.5), square) == "refuted"
+    assert state("exponent", Bounds(low=1.5), square) == "supported"
+    estimate = judge_criterion(criterion("exponent", Bounds(high=3)), square).figure
+    assert state("exponent", Bounds(high=estimate.value), square) == "undecided"
+    never = evidence_of(rows_of(lambda d: 6 * d**2, n_max=150))
+    finding = judge_criterion(criterion("exponent", Bounds(high=3)), never)
+    assert finding.state == "undecided" and "unidentified" in finding.reason
+
+
+def test_a_lower_bound_on_an_exponent_exceeds_and_is_never_at_most():
+    censored = evidence_of(rows_of(lambda d: 6 * d**4, dims=(8, 16), n_max=6 * 8**4 * 8, sigma=0.0))
+    finding = judge_criterion(criterion("exponent", Bounds(low=1)), censored)
+    assert finding.state == "supported" and finding.figure.value is None and finding.figure.low < 4
+    assert "without a confidence level" in finding.reason
+    assert state("exponent", Bounds(high=1), censored) == "refuted"
+    assert state("exponent", Bounds(high=9), censored) == "undecided"
+
+
+def test_exponent_excess_and_growth():
+    steep, flat = (lambda d: d**4 / 20), (lambda d: 6 * d**2)
+    two = evidence_of(rows_of(steep), rows_of(flat, learner="reference", seed=1))
+    for bounds, word in (
+        (Bounds(low=1), "supported"),
+        (Bounds(low=3), "refuted"),
+        (Bounds(low=2), "undecided"),
+        (Bounds(high=1), "refuted"),
+    ):
+        assert state("exponent_excess", bounds, two, reference="reference") == word
+    targets = evidence_of(rows_of(flat), rows_of(steep, target="u", seed=1))
+    assert state("exponent_growth", Bounds(low=1), targets, targets=("t", "u")) == "supported"
+    assert state("exponent_growth", Bounds(high=1), targets, targets=("t", "u")) == "refuted"
+    assert state("exponent_growth", Bounds(high=-1), targets, targets=("u", "t")) == "supported"
+    short = evidence_of(rows_of(flat), rows_of(steep, target="u", dims=(8, 12)))
+    assert state("exponent_growth", Bounds(high=1), short, targets=("t", "u")) == "undecided"
+
+
+def test_dimension_slope():
+    kernel, net = evidence_of(rows_of(polynomials)), evidence_of(rows_of(lambda d: 6 * d**2))
+    asks = {2: 0.1, 4: 0.9}
+    assert state("dimension_slope", Bounds(low=0.8), kernel) == "supported"
+    assert state("dimension_slope", Bounds(low=0.8), net) == "refuted"
+    assert (
+        state("dimension_slope", Bounds(low=0.8), evidence_of(rows_of(polynomials, (8, 12)))) == "undecided"
+    )
+    low_degree = dataclasses.replace(evidence_of(rows_of(polynomials), shares=asks), certificates={})
+    assert state("dimension_slope", Bounds(low=0.8), low_degree) == "undecided", "degree unknown"
+
+
+def test_ratio_of_n_star():
+    rows = rows_of(lambda d: 30 * d**2, dims=(8,))
+    two = evidence_of(rows, rows_of(lambda d: 6 * d**2, dims=(8,), learner="reference", seed=1))
+    for bounds, word in (
+        (Bounds(low=2), "supported"),
+        (Bounds(high=2), "refuted"),
+        (Bounds(low=5), "undecided"),
+    ):
+        assert state("n_star_ratio", bounds, two, reference="reference") == word
+    finding = judge_criterion(criterion("n_star_ratio", Bounds(low=2), reference="reference"), two)
+    assert finding.figure.low < 5 < finding.figure.high and finding.n_rows == len(two.rows)
+    other = evidence_of(rows, rows_of(lambda d: 6 * d**2, dims=(8,), target="u", seed=1))
+    assert state("n_star_ratio", Bounds(high=0.5), other, targets=("t", "u")) == "supported"
+    apart = evidence_of(rows, rows_of(lambda d: 6 * d**2, dims=(12,), learner="reference"))
+    assert state("n_star_ratio", Bounds(low=2), apart, reference="reference") == "undecided"
+    out = rows_of(lambda d: 30 * d**2, dims=(8,), n_max=1100, sigma=0.0)
+    censored = evidence_of(out, rows_of(lambda d: d**2, dims=(8,), learner="reference", sigma=0.0))
+    assert state("n_star_ratio", Bounds(low=2), censored, reference="reference") == "supported"
+    assert state("n_star_ratio", Bounds(high=99), censored, reference="reference") == "undecided"
+
+
+def test_share_of_curves_that_reach_an_error_is_never_refuted():
+    there = evidence_of(rows_of(lambda d: 6 * d**2))
+    assert state("reached", Bounds(low=0.75), there) == "supported"
+    nowhere = evidence_of(rows_of(lambda d: 6 * d**2, n_max=150))
+    finding = judge_criterion(criterion("reached", Bounds(low=0.75)), nowhere)
+    assert finding.state == "undecided" and "more samples" in finding.reason
+    half = evidence_of(rows_of(lambda d: 6 * d**2, n_max=1500))
+    figure = judge_criterion(criterion("reached", Bounds(low=0.75)), half).figure
+    count = round(16 * figure.value)
+    assert 0 < count < 16 and figure.high == 1
+    twin = stats.binomtest(count, 16).proportion_ci(0.95, "exact")
+    assert figure.low == pytest.approx(twin.low)
+
+
+def falling(slope, learner="net", noise=0.05, seed=0):
+    rng = np.random.default_rng(seed)
+    return [
+        row(n, n**slope * math.exp(noise * rng.normal()), r=r, learner=learner)
+        for r in range(4)
+        for n in (100, 1000, 2000, 4000, 8000)
+    ]
+
+
+def test_slope_at_the_end_of_a_curve_and_its_excess():
+    down, floor = evidence_of(falling(-1.0)), evidence_of(falling(0.0))
+    assert state("final_slope", Bounds(high=-0.5), down) == "supported"
+    assert state("final_slope", Bounds(high=-0.5), floor) == "refuted"
+    assert state("final_slope", Bounds(low=-0.3), floor) == "supported"
+    assert state("final_slope", Bounds(low=-0.3), evidence_of(falling(-0.3, noise=0.5))) == "undecided"
+    two = evidence_of(falling(0.0), falling(-1.0, "reference", seed=1))
+    assert state("final_slope_excess", Bounds(low=0.5), two, reference="reference") == "supported"
+    assert state("final_slope_excess", Bounds(high=0.5), two, reference="reference") == "refuted"
+    assert state("final_slope_excess", Bounds(low=1.0), two, reference="reference") == "undecided"
+    # what came before the last decade of n does not count, nor does a row that failed
+    early = [dataclasses.replace(r, error=1e3) if r.n == 100 else r for r in falling(0.0)]
+    spoilt = [*early, row(6000, 1e9, status="diverged")]
+    assert state("final_slope", Bounds(low=-0.3), evidence_of(spoilt)) == "supported"
+    few = evidence_of([r for r in falling(-1.0) if r.n >= 4000])
+    assert state("final_slope", Bounds(high=-0.5), few) == "undecided", "two sizes show no slope"
+
+
+def test_every_quantity_has_been_tested():
+    source = "".join(path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py"))
+    for name, quantity in QUANTITIES.items():
+        module, _, function = quantity.measured.partition(":")
+        if module:
+            assert callable(
+                getattr(
+                    importlib.import_module(f"hierbench.benchmarks.correction.quantities.{module}"), function
+                )
+            )
+        assert f'"{name}"' in source or (module and re.search(rf"\b{function}\b", source)), name
+
+
+# --- twins of the intervals -------------------------------------------------------------------------
+
+
+def test_difference_of_symmetric_intervals_is_the_usual_one():
+    a, b = Figure("a", 3.0, 3.0 - 0.3, 3.0 + 0.3), Figure("b", 1.0, 1.0 - 0.4, 1.0 + 0.4)
+    found = difference("a - b", a, b)
+    assert (found.value, found.low, found.high) == pytest.approx((2.0, 1.5, 2.5))
+    bound = difference("", Figure("a", None, low=4.0), b)
+    assert (bound.value, bound.low, bound.high) == (None, pytest.approx(2.6), math.inf)
+    assert difference("", a, Figure("b", None)).low == -math.inf
+
+
+def test_mean_over_replicates_has_the_interval_of_student():
+    values = [0.3, 0.5, 0.1, 0.9]
+    twin = stats.ttest_1samp(values, 0.0).confidence_interval(0.9)
+    found = mean_figure("", values, 0.9, 4)
+    assert (found.low, found.high) == pytest.approx((twin.low, twin.high))
+    assert mean_figure("", values[:2], 0.9, 2).value is None
+
+
+def test_ratio_of_exactly_known_n_star_has_the_interval_of_student():
+    rng = np.random.default_rng(1)
+    samples = [np.log(900) + 0.3 * rng.normal(size=5), np.log(300) + 0.3 * rng.normal(size=4)]
+
+    def stars(logs):
+        return [
+            NStar("l", "t", 8, Replicate(r, r, r), EPS, *ends, "bracketed", 0.1, 2)
+            for r, v in enumerate(logs)
+            for ends in [(math.exp(v - 5e-4), math.exp(v + 5e-4))]
+        ]
+
+    found = n_star_ratio("", stars(samples[0]), stars(samples[1]), 0.95)
+    twin = stats.ttest_ind(*samples).confidence_interval(0.95)
+    assert math.log(found.value) == pytest.approx(samples[0].mean() - samples[1].mean(), abs=1e-3)
+    assert (math.log(found.low), math.log(found.high)) == pytest.approx((twin.low, twin.high), abs=5e-3)
+
+
+# --- from criteria to verdicts ----------------------------------------------------------------------
+
+
+def claim_of(*criteria):
+    return Claim("C01", "so it is", "a paper", "", FIXED[0], criteria)
+
+
+def test_a_claim_needs_all_its_criteria_and_falls_with_one():
+    known = {"default": evidence_of(rows_of(lambda d: 6 * d**2))}
+    good, bad = criterion("exponent", Bounds(high=3)), criterion("exponent", Bounds(low=3))
+    estimate = judge_criterion(good, known["default"]).figure.value
+    open_one = criterion("exponent", Bounds(high=estimate))
+    to_come = Criterion("C01", "to come", "correction", "slope", Bounds(low=1), (), ())
+    assert judge(claim_of(good, good), known).word == "supported"
+    assert judge(claim_of(good, open_one), known).word == "undecided"
+    assert judge(claim_of(good, open_one, to_come, bad), known).word == "refuted"
+    beside = dataclasses.replace(bad, beside=True)
+    verdict = judge(claim_of(beside, good), known)
+    assert verdict.word == "supported" and len(verdict.findings) == 2 and len(verdict.deciding) == 1
+    waiting = judge(claim_of(good, to_come), known)
+    assert (waiting.word, waiting.missing) == ("undecided", ("correction",))
+    assert waiting.reason == "not measured yet: hierbench run correction"
+    assert claims_report.verdict_text(waiting) == "undecided (measured in part), nets trained with Adam"
+    assert claims_report.verdict_text(judge(claim_of(to_come), known)) == "undecided (not measured yet)"
+    by_data = judge(claim_of(open_one), known)
+    assert claims_report.verdict_text(by_data) == "undecided by data, nets trained with Adam"
+    assert by_data.missing == () and by_data.n_rows == len(known["default"].rows)
+
+
+def test_missing_units_leave_a_criterion_unmeasured():
+    whole = evidence_of(rows_of(lambda d: 6 * d**2))
+    finding = judge_criterion(criterion("exponent", Bounds(high=3)), whole)
+    assert finding.state == "supported" and finding.optimisers == ("Adam",)
+    part = dataclasses.replace(whole, missing={("net", "t"): 2})
+    finding = judge_criterion(criterion("exponent", Bounds(high=3)), part)
+    assert (finding.state, finding.reason) == (
+        "unmeasured",
+        "2 of its units are missing: hierbench run default",
+    )
+    elsewhere = dataclasses.replace(whole, missing={("other", "t"): 2})
+    assert judge_criterion(criterion("exponent", Bounds(high=3)), elsewhere).state == "supported"
+    assert judge_criterion(criterion("exponent", Bounds(high=3)), None).state == "unmeasured"
+    nothing = judge_criterion(criterion("final_slope", Bounds(high=3)), Evidence([], {}))
+    assert (nothing.state, nothing.n_rows) == ("unmeasured", 0)
+
+
+def test_one_of_many_figures_refutes_only_beyond_what_chance_would_do():
+    """At 95 % one of 20 is outside by chance: each is asked at 99.75 %."""
+    learners = [f"net{i}" for i in range(20)]
+    values = {"net0": 1.3}
+    curves = [falling(-values.get(name, 1.0), name, noise=0.3, seed=i) for i, name in enumerate(learners)]
+    many = evidence_of(*curves)
+    slopes = QUANTITIES["final_slope"].figures(
+        many, criterion("final_slope", Bounds(), learners=tuple(learners)), 0.95
+    )
+    edge = (slopes[0].high + slopes[0].value) / 2  # 95 % still reaches over it, on that side
+    bounds = Bounds(low=slopes[0].high + 0.01 * (slopes[0].high - edge))
+    assert decide(slopes[0], bounds) == "refuted"
+    assert state("final_slope", bounds, many, learners=("net0",)) == "refuted"
+    assert state("final_slope", bounds, many, learners=tuple(learners)) != "refuted"
+
+
+# --- the file ---------------------------------------------------------------------------------------
+
+
+def test_all_claims_are_there_and_name_what_exists():
+    claims = load_claims()
+    assert [c.id for c in claims] == [f"C{i:02d}" for i in range(1, 18)]
+    for claim in claims:
+        assert claim.statement and claim.source and claim.fixed in FIXED
+        assert any(not c.beside for c in claim.criteria)
+        for c in claim.criteria:
+            assert c.claim == claim.id and (math.isfinite(c.bounds.low) or math.isfinite(c.bounds.high))
+            suite = load_suite(c.suite)
+            if c.experiments:
+                assert set(c.experiments) <= {e.label for e in suite.experiments}
+                continue
+            measured = {(learner, target) for r in suite.runs for learner, target, _ in r.cells()}
+            assert c.cells() <= measured and c.cells()
+    for claim in choose(claims, ["c05", "C06", "C07"]):
+        assert claim.scope.startswith("for the kernels tested")
+    by_experiment = {c.id for c in claims if all(x.experiments for x in c.criteria)}
+    assert by_experiment == {"C09", "C10", "C11", "C13", "C14", "C17"}
+
+
+def test_a_second_look_is_held_to_half_the_error():
+    whole = evidence_of(rows_of(lambda d: 6 * d**2))
+    first = criterion("exponent", Bounds(high=3))
+    second = dataclasses.replace(first, looks=2)
+    once, twice = judge_criterion(first, whole), judge_criterion(second, whole)
+    assert twice.figure.value == once.figure.value
+    assert twice.figure.low < once.figure.low and twice.figure.high > once.figure.high
+    assert "look 2: intervals at 97.5%" in twice.reason and "look" not in once.reason
+    edge = Bounds(high=(once.figure.high + twice.figure.high) / 2)
+    assert judge_criterion(dataclasses.replace(first, bounds=edge), whole).state == "supported"
+    assert judge_criterion(dataclasses.replace(second, bounds=edge), whole).state == "undecided"
+
+
+HEAD = """\
+[[claim]]
+id = "C01"
+statement = "so it is"
+source = "a paper"
+fixed = "before any of its rows"
+
+[[criterion]]
+claim = "C01"
+what = "a figure"
+suite = "ci"
+quantity = "exponent"
+targets = ["squares-L2"]
+learners = ["densenet"]
+epsilons = [0.1]
+at_most = 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ('suite = "ci"', 'suite = "cii"', 10, "unknown suite 'cii': did you mean 'ci'?"),
+        ('"exponent"', '"exponents"', 11, "unknown quantity 'exponents': did you mean 'exponent'?"),
+        ('["densenet"]', '["densnet"]', 13, "did you mean 'densenet'?"),
+        ('["squares-L2"]', '["squares-L3"]', 12, "did you mean 'squares-L2'?"),
+        ("at_most = 3", "at_least = 1\nat_most = 3", 16, "exactly one of at_most, at_least and within"),
+        ("at_most = 3", "", 7, "exactly one of at_most, at_least and within"),
+        ("at_most = 3", "within = [2, 1]", 15, "the smaller one first"),
+        ("at_most = 3", "at_mots = 3", 7, "exactly one of"),
+        ("epsilons = [0.1]\n", "", 11, "exponent needs epsilons"),
+        ("epsilons = [0.1]", "epsilons = [-1]", 14, "positive finite numbers"),
+        ('"exponent"', '"exponent_excess"', 11, "exponent_excess needs a reference"),
+        ('"exponent"', '"n_star_ratio"', 11, "a reference, or two pairs of target and epsilon"),
+        ('"exponent"', '"exponent_growth"', 11, "two pairs of target and epsilon"),
+        ('claim = "C01"', 'claim = "C02"', 8, "unknown claim 'C02'"),
+        ('"before any of its rows"', '"later"', 5, "unknown time 'later'"),
+        ("at_most = 3", "at_most = 3\nbesides = true", 16, "unknown key 'besides': did you mean 'beside'?"),
+        ("at_most = 3", "at_most = 3\nlooks = 0", 16, "looks"),
+        ("at_most = 3", "at_most = 3\nbeside = true", 2, "no [[criterion]] that decides it"),
+    ],
+)
+def test_a_bad_file_is_one_line_with_its_place(tmp_path, old, new, line, message):
+    path = tmp_path / "claims.toml"
+    path.write_text(HEAD)
+    assert load_claims(path)[0].criteria[0].bounds == Bounds(high=3)
+    assert HEAD.count(old) >= 1
+    path.write_text(HEAD.replace(old, new, 1) if old != 'claim = "C01"' else HEAD.replace(old, new))
+    with pytest.raises(UserError) as error:
+        load_claims(path)
+    text = str(error.value)
+    assert text.startswith(f"{path}:{line}: ") and message in text and "\n" not in text
+
+
+# --- evidence and what is printed ---------------------------------------------------------------------
+
+
+def test_evidence_knows_what_is_missing(tmp_path):
+    path = suite_file(tmp_path, {"Mean": ""})
+    results = tmp_path / "results"
+    Store.writable(results).close()
+    with Store.readable(results) as store:
+        before = suite_results.gather(path, store)
+    assert before.missing["Mean", "sq"] > 0 and not before.rows
+    assert not run(path, results).failed
+    with Store.readable(results) as store:
+        after = suite_results.gather(path, store)
+    assert not +after.missing and len(after.rows) == 8 and after.certificates  # type: ignore[operator]
+
+
+def test_optimiser_is_the_one_that_the_constructor_would_take():
+    from hierbench.learners.registry import LEARNERS, load
+
+    for descriptor in LEARNERS.values():
+        chosen = load(descriptor.path)(**descriptor.parameters).get_params().get("optimizer")
+        spec = {"name": descriptor.name, "parameters": dict(descriptor.parameters)}
+        assert suite_results._optimiser(spec) == (
+            None if chosen is None else suite_results.OPTIMISERS[chosen]
+        )
+    spec = {"name": "densenet", "parameters": {"optimizer": "sgd"}}
+    assert suite_results._optimiser(spec) == "SGD"
+
+
+@pytest.fixture
+def verdicts():
+    """One verdict of each kind, with characters that both markups give a meaning to."""
+    known = {"default": evidence_of(rows_of(lambda d: 6 * d**2))}
+    odd = Claim("C02", "a_b & 50 % of #1 {x} ~ $y^2$ \\ <|*>", "s_1 [2]", "n | m", FIXED[1], ())
+    criteria = (criterion("exponent", Bounds(high=3)), criterion("exponent", Bounds(low=3)))
+    to_come = Criterion("C03", "to come", "correction", "slope", Bounds(0.5, 1), (), ())
+    chosen = [
+        dataclasses.replace(odd, criteria=criteria[:1]),
+        dataclasses.replace(odd, id="C03", criteria=criteria[1:]),
+        dataclasses.replace(odd, id="C04", criteria=(to_come,)),
+    ]
+    return [judge(claim, known) for claim in chosen]
+
+
+def test_markdown_is_a_table_with_every_claim(verdicts, tmp_path):
+    lines = claims_report.markdown(verdicts, tmp_path).splitlines()
+    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines[:5]]
+    assert {len(c) for c in cells} == {len(claims_report.COLUMNS)}
+    assert [c[0].strip() for c in cells[2:]] == ["C02", "C03", "C04"]
+    assert "supported, nets trained with Adam" in cells[2][2] and "refuted" in cells[3][2]
+    assert "not measured yet" in cells[4][2] and "hierbench run correction --results" in cells[4][7]
+    assert "3 claims: 1 supported, 1 refuted, 1 undecided" in lines
+
+
+def test_latex_is_escaped_and_balanced(verdicts, tmp_path):
+    text = claims_report.latex(verdicts, tmp_path)
+    depth = 0
+    for mark in re.findall(r"(?<!\\)[{}]", text):
+        depth += 1 if mark == "{" else -1
+        assert depth >= 0
+    assert depth == 0
+    assert text.count(r"\begin{") == text.count(r"\end{") == 1
+    body = text.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
+    assert len(body) == 3
+    for line in body:
+        assert len(re.findall(r"(?<!\\)&", line)) == 4 and line.endswith(r" \\")
+        assert not re.search(r"(?<!\\)[#$%_]", line) and not re.search(r"[\^~<>|\"](?!})", line)
+    # undone character by character, the escaped text is what it was
+    undo = {v: k for k, v in claims_report._LATEX.items()}
+    known = "|".join(map(re.escape, sorted(undo, key=len, reverse=True)))
+    statement = verdicts[0].claim.statement
+    escaped = claims_report.escaped(statement, claims_report._LATEX)
+    assert escaped in body[0] and re.sub(known, lambda m: undo[m.group()], escaped) == statement
+
+
+@pytest.fixture
+def status(capsys):
+    def call(*arguments):
+        with pytest.raises(SystemExit) as end:
+            cli.main([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return end.value.code, captured.out, captured.err
+
+    return call
+
+
+def test_command_line(status, tmp_path):
+    code, out, err = status("claims", "--results", tmp_path)
+    assert (code, out) == (2, "") and err.count("\n") == 1 and "no results in" in err
+    Store.writable(tmp_path).close()
+    code, out, _ = status("claims", "--results", tmp_path)
+    assert code == 0 and "17 claims: 0 supported, 0 refuted, 17 undecided" in out
+    assert all(f"C{i:02d}  undecided (not measured yet)" in out for i in range(1, 18))
+    for suite in {c.suite for claim in load_claims() for c in claim.criteria}:
+        assert f"missing rows: hierbench run {suite} --results {tmp_path}" in out
+    code, out, _ = status("claims", "c09", "C14", "--results", tmp_path)
+    assert code == 0 and "2 claims:" in out and "hierbench run correction" in out
+    for form in ("markdown", "latex"):
+        target = tmp_path / "new" / f"claims.{form}"
+        code, out, _ = status("claims", "--results", tmp_path, "--format", form, "--output", target)
+        assert code == 0 and out.strip() == str(target)
+        assert all(f"C{i:02d} " in target.read_text() for i in range(1, 18))
+    code, _, err = status("claims", "C18", "--results", tmp_path)
+    assert code == 2 and err.count("\n") == 1 and "unknown claim 'C18'" in err
+    code, _, err = status("claims", "C09", "--results", tmp_path, "--output", tmp_path)
+    assert code == 2 and err.count("\n") == 1 and "cannot be written" in err

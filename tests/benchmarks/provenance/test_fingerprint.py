@@ -1,0 +1,157 @@
+"""An edit of code never silently reuses a stale row; an edit of a comment or docstring does."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from hierbench.benchmarks.provenance import fingerprint as fp
+from hierbench.benchmarks.provenance import modules
+from hierbench.benchmarks.suites.plan import key_of
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A researcher's package of three modules, the third imported inside a function."""
+    folder = tmp_path / "mylab"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "learner.py").write_text(
+        '"""Docs."""\nfrom mylab import engine\nimport scipy\n\n\ndef f():\n    """Docs."""\n'
+        "    from .deep import g\n\n    return engine.x + g()\n"
+    )
+    (folder / "engine.py").write_text("x = 1  # one\n")
+    (folder / "deep.py").write_text("import json\n\n\ndef g():\n    return 2\n")
+    (folder / "unrelated.py").write_text("y = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    fp.forget()
+    yield folder
+    fp.forget()
+
+
+def code() -> str:
+    fp.forget()
+    return fp.fingerprint("mylab.learner")[0]
+
+
+def test_each_package_name_resolves_to_this_checkout():
+    homes = {"hierbench": "benchmarks/package"}
+    for name in (
+        "hierbench",
+        *(f"hierbench.{top}" for top in ("benchmarks", "learners", "plots", "targets")),
+    ):
+        home = ROOT / homes.get(name, name.rpartition(".")[2])
+        found = modules.source_of(name)
+        assert found is not None and found.resolve().parent == home
+        assert Path(importlib.import_module(name).__file__).resolve().parent == home
+
+
+@pytest.mark.parametrize("module", ["learner", "engine", "deep", "__init__"])
+def test_editing_code_changes_it(package, module):
+    before = code()
+    path = package / f"{module}.py"
+    path.write_text(path.read_text() + "\nz = 3\n")
+    assert code() != before
+
+
+def test_editing_docstrings_comments_and_layout_does_not(package):
+    before = code()
+    path = package / "learner.py"
+    path.write_text(
+        '"""Other docs."""\n# A comment.\nfrom mylab import engine\nimport scipy\n\ndef f():\n'
+        '    """Longer\n    docs."""\n    from .deep import g\n    return (engine.x +\n            g())\n'
+    )
+    (package / "engine.py").write_text('x = 1\n"""About x."""\n')
+    assert code() == before
+
+
+def test_editing_a_module_that_is_not_imported_does_not(package):
+    before = code()
+    (package / "unrelated.py").write_text("y = 2\n")
+    assert code() == before
+
+
+def test_a_changed_string_that_is_no_docstring_counts(package):
+    (package / "engine.py").write_text("x = 'a'\n")
+    before = code()
+    (package / "engine.py").write_text("x = 'b'\n")
+    assert code() != before
+
+
+def test_versions_are_those_of_what_is_imported(package):
+    versions = fp.fingerprint("mylab.learner")[1]
+    assert set(versions) == {"python", "numpy", "scipy"}
+
+
+def test_sklearn_learner_is_covered_by_its_version():
+    digest, versions = fp.fingerprint("sklearn.linear_model")
+    assert "scikit-learn" in versions
+    assert digest == fp.digest([])
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_what_is_installed_for_a_user_or_a_system_is_not_ours(tmp_path, monkeypatch, folder):
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "installed_there.py").write_text("x = 1\n")
+    (tmp_path / "researchers_own.py").write_text("x = 1\n")
+    monkeypatch.setattr("sys.path", [*sys.path, str(tmp_path / folder), str(tmp_path)])
+    fp.forget()
+    assert not modules.is_ours("installed_there") and modules.is_ours("researchers_own")
+    fp.forget()
+
+
+def test_registries_do_not_count():
+    # Adding a learner must not make the rows of the others stale.
+    names, _ = fp.closure(["hierbench.benchmarks.units.compute_curves"])
+    assert "hierbench.benchmarks.units.metric" in names and "hierbench.targets.base" in names
+    assert not {"hierbench.learners.registry", "hierbench.targets.registry"} & set(names)
+
+
+@pytest.mark.parametrize("kind", ["curves", "certificate"])
+@pytest.mark.parametrize("module", ["seeds", "draw"])
+def test_the_code_that_draws_counts_for_curves_and_certificates(monkeypatch, kind, module):
+    # Other seeds are other targets: a certificate of the old ones must not stand beside the new rows.
+    axes = {"kind": kind, "target": {"family": "squares", "parameters": {}}, "d": 8, "index": 0}
+    if kind == "curves":
+        axes["learner"] = {"name": "stub_learners:Mean", "parameters": {}}
+    fp.forget()
+    before = key_of(axes)[0]
+    edited = ROOT / "benchmarks" / "units" / f"{module}.py"
+    read = fp.without_docstrings
+    monkeypatch.setattr(fp, "without_docstrings", lambda path: read(path) + "x" * (path.resolve() == edited))
+    fp.fingerprint.cache_clear()
+    assert key_of(axes)[0] != before
+    fp.fingerprint.cache_clear()
+
+
+def test_other_families_do_not_count():
+    names, _ = fp.closure(["hierbench.targets.quadratic.projected"])
+    assert "hierbench.targets.quadratic.squares" not in names
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("stub_learners:Mean", ("seconds", "offset", "random_state")),
+        ("stub_learners:Raises", ("seconds", "offset", "random_state")),
+        ("stub_learners:Missing", None),
+        ("no_such_module:Missing", None),
+    ],
+)
+def test_constructor_parameters_are_read_from_the_source(path, expected):
+    assert modules.constructor_parameters(path) == expected
+
+
+def test_constructor_parameters_follow_reexports():
+    import inspect
+
+    from sklearn.linear_model import Ridge
+
+    assert modules.constructor_parameters("sklearn.linear_model:Ridge") == tuple(
+        inspect.signature(Ridge).parameters
+    )
