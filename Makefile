@@ -35,7 +35,8 @@ lint: .venv/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	rm -rf build/links && mkdir -p build/links/hierbench
-	cd build/links/hierbench && ln -s $(addprefix ../../../,benchmarks learners plots targets benchmarks/package/*.*) .
+	cd build/links/hierbench && \
+	  ln -s $(addprefix ../../../,benchmarks learners plots targets benchmarks/package/*.*) .
 	$(BIN)/mypy
 
 speed: .venv/.ready
