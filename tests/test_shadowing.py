@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from strangers import NAMES, ROOT, fill, run
 
-ROOT = Path(__file__).resolve().parents[1]
 COMMAND = Path(sys.executable).with_name("hierbench")
-# Also what the four packages would be called without the prefix.
-NAMES = ("hierbench", "benchmarks", "learners", "plots", "targets")
 HOMES = {"hierbench": ROOT / "benchmarks" / "package"} | {f"hierbench.{n}": ROOT / n for n in NAMES[1:]}
 IMPORTS = f"""
 import importlib
@@ -26,28 +22,6 @@ with multiprocessing.get_context("spawn").Pool(1) as pool:
     for name in {list(HOMES)}:
         print(pool.apply(pkgutil.resolve_name, (name + ":__file__",)))
 """
-
-
-def fill(folder: Path, kind: str) -> None:
-    """Make a folder, package or module of each of our names; the last two fail if imported."""
-    for name in NAMES:
-        if kind == "module":
-            (folder / f"{name}.py").write_text("raise RuntimeError('a stranger')\n")
-            continue
-        (folder / name).mkdir()
-        if kind == "package":
-            (folder / name / "__init__.py").write_text("raise RuntimeError('a stranger')\n")
-
-
-def run(*command: object, cwd: Path, path: Path | None = None) -> str:
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    if path:
-        environment["PYTHONPATH"] = str(path)
-    ended = subprocess.run(
-        list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
 
 
 @pytest.fixture(params=["folder", "package", "module"])

@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from test_shadowing import NAMES, ROOT, fill, run
+from strangers import NAMES, ROOT, fill, run
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
 UNPACKAGED = {ROOT / "benchmarks" / name for name in ("packaging", "speed")}
