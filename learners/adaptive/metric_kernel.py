@@ -8,8 +8,8 @@ import math
 import numpy as np
 import torch
 
-from hierbench.learners.engines.kernel_engine import CHUNK, Axis, _tensor
-from hierbench.learners.kernels.classical import _squared_distances
+from hierbench.learners.engines.kernel_engine import CHUNK, Axis, float64_tensor
+from hierbench.learners.kernels.classical import squared_distances
 
 LENGTH_SCALES = Axis.geometric("length_scale", 0.1, 100.0, per_decade=4, scan=(0.5, 20.0), every=2)
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-9, 1e1), every=4)
@@ -26,7 +26,7 @@ class ExponentKernel:
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
         """Write the kernel matrix (hierbench.learners.engines.kernel_engine.Kernel)."""
-        _squared_distances(A, A if B is None else B, A.shape[1] * shape[0] ** 2, out)
+        squared_distances(A, A if B is None else B, A.shape[1] * shape[0] ** 2, out)
         out.neg_()
         if self.exponent == 1:
             out.sqrt_()
@@ -48,13 +48,13 @@ class ExponentKernel:
         grad k = -p |z - z_j|^(p - 2) / s^p k (z - z_j), s = sqrt(d) l. Where p < 2 it has no limit
         as z tends to z_j: a point's own kernel is left out there, as by symmetry its mean gradient is zero.
         """
-        Z, a, d = _tensor(centres), _tensor(alpha), points.shape[1]
-        found = torch.empty((len(points), d), dtype=torch.float64)
+        Z, a, d = float64_tensor(centres), float64_tensor(alpha), points.shape[1]
+        gradients = torch.empty((len(points), d), dtype=torch.float64)
         rows = max(1, CHUNK // len(Z))
         for start in range(0, len(points), rows):
-            z = _tensor(points[start : start + rows])
+            z = float64_tensor(points[start : start + rows])
             q = torch.empty((len(z), len(Z)), dtype=torch.float64)
-            _squared_distances(z, Z, 1.0, q)
+            squared_distances(z, Z, 1.0, q)
             q.neg_().div_(d * shape[0] ** 2)
             w = torch.exp(-q.pow(self.exponent / 2)) * a
             if self.exponent != 2:
@@ -62,8 +62,8 @@ class ExponentKernel:
                 w *= q.clamp_(min=1e-12).pow_(self.exponent / 2 - 1)
                 w[near] = 0.0
             w *= -self.exponent / (d * shape[0] ** 2)
-            found[start : start + rows] = w.sum(1, keepdim=True) * z - w @ Z
-        return found.numpy()
+            gradients[start : start + rows] = w.sum(1, keepdim=True) * z - w @ Z
+        return gradients.numpy()
 
 
 def metric_root(M: np.ndarray) -> np.ndarray:

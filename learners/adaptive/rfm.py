@@ -191,12 +191,12 @@ class RFMRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
             errors = np.zeros(len(RIDGE_FACTORS))
             for k, rows in enumerate(kept):
                 held = np.flatnonzero(fold == k)
-                own = X @ metric_root(metrics[k])
-                alphas = _solve(kernel, fit, own[rows], y[rows], work)
+                turned = X @ metric_root(metrics[k])
+                alphas = _solve(kernel, fit, turned[rows], y[rows], work)
                 fits = [(fit.shape, alpha) for alpha in alphas]
-                predicted = kernel_engine.predict(kernel, own[rows], fits, own[held])
+                predicted = kernel_engine.predict(kernel, turned[rows], fits, turned[held])
                 errors += np.square(predicted - y[held]).sum(1) / n
-                agop = _agop(kernel, fit.shape, own[rows], alphas[0], metrics[k])
+                agop = _agop(kernel, fit.shape, turned[rows], alphas[0], metrics[k])
                 metrics[k] = metric_of(agop, covariance, s)
             factor = RIDGE_FACTORS[int(np.argmin(errors))] if kept and t and self.ridge is None else 1.0
             error = float(errors.min() if factor > 1 else errors[0]) if kept else math.nan

@@ -187,7 +187,7 @@ DESCRIPTORS = (
         learns="fixed features",
         source="Schoenberg, Duke Math. J. 1942; leave-one-out: Allen, Technometrics 1974",
         cost=Cost(
-            (Term(1e-4, n=1.5), Term(3e-9, n=3)),
+            (Term(1e-4, n=1.5), Term(1.5e-9, n=3)),
             shared=True,
             note="less beyond n = 2048: shorter prefixes are searched there",
         ),

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hierbench.learners.engines.kernel_engine import CHUNK, TIE, Axis, _tensor, tail
+from hierbench.learners.engines.kernel_engine import CHUNK, TIE, Axis, float64_tensor, tail
 
 Features = Callable[[np.ndarray, int], Tensor]
 """``features(X, count)``: the first ``count`` features, (len(X), count) float64."""
@@ -119,7 +119,7 @@ class _Prefix:
             for k, (start, stop) in enumerate(zip(starts, self.groups, strict=True)):
                 fits[k, at] = z[start:stop] @ W[start:stop]
                 leverages[k, at] = W[start:stop].square().sum(0)
-        y = _tensor(self.y[first:])
+        y = float64_tensor(self.y[first:])
         residuals, left = y - fits.cumsum(0), 1 - leverages.cumsum(0)
         pivots, trace = (
             L.diagonal().square(),
@@ -163,10 +163,10 @@ class _Prefix:
         while best is not None and gain:
             for penalty, index in self.neighbours(best[0], best[1]):
                 self.evaluate(penalty, index)
-            found = self.best()
-            assert found is not None
-            gain = self.solutions[found].loo_mse < (1 - WORTH) * self.solutions[best].loo_mse
-            best = found
+            onward = self.best()
+            assert onward is not None
+            gain = self.solutions[onward].loo_mse < (1 - WORTH) * self.solutions[best].loo_mse
+            best = onward
         if best is None:
             return None
         (penalty, index, group), solution = best, self.solutions[best]
@@ -216,7 +216,7 @@ def fit_prefixes(
         for a in range(done, n, rows := max(1, CHUNK // count)):
             phi = features(X[a : min(n, a + rows)], count)
             gram.addmm_(phi.T, phi)
-            b.addmv_(phi.T, _tensor(y[a : a + len(phi)]))
+            b.addmv_(phi.T, float64_tensor(y[a : a + len(phi)]))
         done = n
         fits[n] = _Prefix(features, groups[n], X[:n], y[:n], gram, b, axis, penalties).fit()
     return fits

@@ -134,8 +134,8 @@ class PrefixSolver:
     ) -> None:
         self.kernel = kernel
         self.axes = tuple(axes)
-        self.X = _tensor(X)
-        self.y = _tensor(y)
+        self.X = float64_tensor(X)
+        self.y = float64_tensor(y)
         self.lengths = sorted(set(lengths))
         self._solutions: dict[tuple[Point, int], Solution | None] = {}
         self._buffers: dict[str, torch.Tensor] = {}
@@ -155,8 +155,8 @@ class PrefixSolver:
         # Sorted, so that points of one kernel follow one another and share its matrix.
         for point in sorted(p for p in wanted if (p, length) not in self._solutions):
             self._factor(point, length)
-        found = {p: self._solutions[p, length] for p in wanted}
-        return {p: s for p, s in found.items() if s is not None}
+        solutions = {p: self._solutions[p, length] for p in wanted}
+        return {p: s for p, s in solutions.items() if s is not None}
 
     def _buffer(self, name: str, n: int) -> torch.Tensor:
         # Fresh memory of this size costs more than the arithmetic done on it.
@@ -248,7 +248,7 @@ def predict(
     A fit is its kernel's shape parameters and its dual coefficients, for a prefix of ``X_train``. Fits of
     one kernel share its test matrix; memory is bounded by blocks of ``CHUNK`` entries.
     """
-    train, test = _tensor(X_train), _tensor(X)
+    train, test = float64_tensor(X_train), float64_tensor(X)
     result = torch.empty((len(fits), len(test)), dtype=torch.float64)
     for shape in dict.fromkeys(shape for shape, _ in fits):
         members = [i for i, fit in enumerate(fits) if fit[0] == shape]
@@ -256,7 +256,7 @@ def predict(
         coefficients = torch.zeros((n, len(members)), dtype=torch.float64)
         for column, i in enumerate(members):
             alpha = fits[i][1]
-            coefficients[: len(alpha), column] = _tensor(alpha)
+            coefficients[: len(alpha), column] = float64_tensor(alpha)
         rows = min(len(test), max(1, CHUNK // n))
         block = torch.empty((rows, n), dtype=torch.float64)
         for a in range(0, len(test), rows):
@@ -266,6 +266,6 @@ def predict(
     return result.numpy()
 
 
-def _tensor(array: np.ndarray) -> torch.Tensor:
+def float64_tensor(array: np.ndarray) -> torch.Tensor:
     # torch has no read-only tensors and warns of read-only memory: only that is copied.
     return torch.from_numpy(np.require(array, dtype=np.float64, requirements=["C", "W"]))

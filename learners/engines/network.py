@@ -111,10 +111,10 @@ class DenseNetwork:
 
     def restrict(self, flat: np.ndarray, depth: int) -> np.ndarray:
         """Of parameters (n_nets, n_parameters) those of the first ``depth`` levels."""
-        own, readouts = self._sizes()
+        feeding, readouts = self._sizes()
         lower, _ = self.first_levels(depth)._sizes()
         kept = sum(readouts[: depth + 1])
-        return np.concatenate([flat[:, :lower], flat[:, own : own + kept], flat[:, -1:]], axis=1)
+        return np.concatenate([flat[:, :lower], flat[:, feeding : feeding + kept], flat[:, -1:]], axis=1)
 
     def grow(self, lower: np.ndarray, fresh: np.ndarray) -> np.ndarray:
         """Parameters with the lower levels taken from ``lower`` and the top one from ``fresh``.
@@ -123,19 +123,19 @@ class DenseNetwork:
         """
         below = self.first_levels(self.depth - 1)
         inner, readouts = below._sizes()
-        own, _ = self._sizes()
+        feeding, _ = self._sizes()
         kept = sum(readouts[:-1])
         grown = fresh.copy()
         grown[:, :inner] = lower[:, :inner]
-        grown[:, own : own + kept] = lower[:, inner : inner + kept]
+        grown[:, feeding : feeding + kept] = lower[:, inner : inner + kept]
         grown[:, -1] = lower[:, -1]
         return grown
 
     def upper_part(self, flat: np.ndarray, level: int) -> np.ndarray:
         """Return the same parameters with only the levels above ``level`` read out, and no c."""
-        own, readouts = self._sizes()
+        feeding, readouts = self._sizes()
         upper = flat.copy()
-        upper[:, own : own + sum(readouts[: level + 1])] = 0.0
+        upper[:, feeding : feeding + sum(readouts[: level + 1])] = 0.0
         upper[:, -1] = 0.0
         return upper
 

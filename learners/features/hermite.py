@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hierbench.learners.engines.kernel_engine import _tensor
+from hierbench.learners.engines.kernel_engine import float64_tensor
 
 _BLOCK = 1 << 15
 """Entries of a block of the kernel matrix: a recursion over six of these stays in the cache."""
@@ -52,7 +52,7 @@ class HermiteFeatures:
 
     def __call__(self, X: np.ndarray, n_features: int) -> Tensor:
         """Return the features of the lowest degrees, ``n_features`` of them: (len(X), n_features)."""
-        x = _tensor(X)
+        x = float64_tensor(X)
         powers = [torch.ones_like(x), x]
         for m in range(1, self.degree):
             powers.append((x * powers[m] - math.sqrt(m) * powers[m - 1]) / math.sqrt(m + 1))

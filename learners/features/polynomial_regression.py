@@ -161,11 +161,11 @@ class PolynomialRegressor(RegressorMixin, BaseEstimator):
         )
         dual: dict[int, kernel_tuning.Fit] = {}
         for degrees in set(many.values()) - {()}:
-            own = [n for n in many if many[n] == degrees]
+            alike = [n for n in many if many[n] == degrees]
             axes = (Axis.listed("degree", degrees), decays, ridges)
-            m, kernel = max(own), HermiteKernel(CONSTANT)
-            found = kernel_tuning.fit_prefixes(kernel, axes, X[:m], y[:m], own, kernel_tuning.Budget())
-            dual.update(zip(own, found, strict=True))
+            m, kernel = max(alike), HermiteKernel(CONSTANT)
+            fits = kernel_tuning.fit_prefixes(kernel, axes, X[:m], y[:m], alike, kernel_tuning.Budget())
+            dual.update(zip(alike, fits, strict=True))
         return [
             _better(primal.get(n), dual.get(n), decays, n, d, max((*few[n], *many[n]), default=0))
             for n in sizes

@@ -17,7 +17,7 @@ from torch import Tensor
 from hierbench.checks import integer, one_of
 from hierbench.learners.base import Curve, FitReport, FittedCurve
 from hierbench.learners.engines import feature_ridge, kernel_engine, kernel_tuning
-from hierbench.learners.engines.kernel_engine import Axis, _tensor
+from hierbench.learners.engines.kernel_engine import Axis, float64_tensor
 from hierbench.learners.parameters import not_negative
 
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-9, 1e3), every=4)
@@ -46,12 +46,12 @@ class FeatureKernel:
         out = torch.empty((len(X), D + 1), dtype=torch.float64)
         phi = out[:, :D]
         if self.activation == "fourier":
-            torch.matmul(X, _tensor(self.weights / (scale * math.sqrt(d))), out=phi)
-            phi.add_(_tensor(self.offsets)).cos_().mul_(math.sqrt(2 / D))
+            torch.matmul(X, float64_tensor(self.weights / (scale * math.sqrt(d))), out=phi)
+            phi.add_(float64_tensor(self.offsets)).cos_().mul_(math.sqrt(2 / D))
         else:
             unit = math.sqrt(1 + scale**2)  # variance of what the activation sees, where |x|^2 = d
-            torch.matmul(X, _tensor(self.weights / (unit * math.sqrt(d))), out=phi)
-            phi.add_(_tensor(self.offsets * (scale / unit)))
+            torch.matmul(X, float64_tensor(self.weights / (unit * math.sqrt(d))), out=phi)
+            phi.add_(float64_tensor(self.offsets * (scale / unit)))
             if self.activation == "relu":
                 phi.clamp_(min=0.0).mul_(math.sqrt(2 / D))
             else:
@@ -158,7 +158,7 @@ class RandomFeaturesRegressor(RegressorMixin, BaseEstimator):
         kernel = FeatureKernel(self.activation, self.weights_, self.offsets_, float(self.intercept))
         rows = max(1, kernel_engine.CHUNK // len(self.coef_))
         parts = [
-            kernel.features(_tensor(X[a : a + rows]), self.scale_).numpy() @ self.coef_
+            kernel.features(float64_tensor(X[a : a + rows]), self.scale_).numpy() @ self.coef_
             for a in range(0, len(X), rows)
         ]
         return np.concatenate(parts)
@@ -198,13 +198,13 @@ class RandomFeaturesRegressor(RegressorMixin, BaseEstimator):
         pilot = max(D, 2)
         lengths = sorted({min(n, pilot) for n in sizes})
         m = max(lengths)
-        found = kernel_tuning.fit_prefixes(kernel, axes, X[:m], y[:m], lengths, kernel_tuning.Budget())
-        by_length = dict(zip(lengths, found, strict=True))
+        tuned = kernel_tuning.fit_prefixes(kernel, axes, X[:m], y[:m], lengths, kernel_tuning.Budget())
+        by_length = dict(zip(lengths, tuned, strict=True))
         for n in (n for n in sizes if n <= pilot):
             fit = by_length[n]
             coef = np.zeros(D + 1)
             for a in range(0, n, rows := max(1, kernel_engine.CHUNK // D)):
-                phi = kernel.features(_tensor(X[a : min(n, a + rows)]), fit.shape[0]).numpy()
+                phi = kernel.features(float64_tensor(X[a : min(n, a + rows)]), fit.shape[0]).numpy()
                 coef += phi.T @ fit.alpha[a : a + len(phi)]
             fits[n] = _Fit(fit.shape[0], coef, fit.report)
         many = [n for n in sizes if n > pilot]
@@ -212,7 +212,7 @@ class RandomFeaturesRegressor(RegressorMixin, BaseEstimator):
             first = by_length[pilot]
             scale = first.shape[0]
             solved = feature_ridge.fit_prefixes(
-                lambda rows, _: kernel.features(_tensor(rows), scale),
+                lambda rows, _: kernel.features(float64_tensor(rows), scale),
                 {n: [D + 1] for n in many}, X, y, axes[1], [torch.ones(D + 1, dtype=torch.float64)],
             )  # fmt: skip
             for n, own in solved.items():

@@ -8,7 +8,7 @@ import math
 import torch
 
 
-def _squared_distances(A: torch.Tensor, B: torch.Tensor, scale: float, out: torch.Tensor) -> None:
+def squared_distances(A: torch.Tensor, B: torch.Tensor, scale: float, out: torch.Tensor) -> None:
     """Write -|a - b|^2 / scale as one matrix product of augmented points: the matrix is written once."""
     a, b = A * math.sqrt(2 / scale), B * math.sqrt(2 / scale)
     ones = torch.ones((1, 1), dtype=A.dtype)
@@ -28,7 +28,7 @@ class RBFKernel:
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
         """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
-        _squared_distances(A, A if B is None else B, 2 * A.shape[1] * shape[0] ** 2, out)
+        squared_distances(A, A if B is None else B, 2 * A.shape[1] * shape[0] ** 2, out)
         out.exp_().add_(self.intercept)
         if B is None:
             out.diagonal().fill_(1.0 + self.intercept)
@@ -48,7 +48,7 @@ class LaplaceKernel:
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
         """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
-        _squared_distances(A, A if B is None else B, A.shape[1] * shape[0] ** 2, out)
+        squared_distances(A, A if B is None else B, A.shape[1] * shape[0] ** 2, out)
         out.neg_().sqrt_().neg_().exp_().add_(self.intercept)
         if B is None:
             out.diagonal().fill_(1.0 + self.intercept)

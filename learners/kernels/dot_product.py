@@ -97,10 +97,10 @@ class DotProductRegressor(KernelEstimator):
 
 def _fit_at(kernel: DotProductKernel, search: WeightSearch, n: int) -> Fit:
     """Weights from the search, the ridge by exact leave-one-out at n among its neighbours."""
-    found = search.at(n)
+    weights = search.at(n)
     decades = np.arange(-_STEPS, _STEPS + 1)
-    ridges = np.clip(found.ridge * 10.0**decades, *np.exp(LOG_RIDGE))
-    shape = tuple(float(w) for w in found.weights)
+    ridges = np.clip(weights.ridge * 10.0**decades, *np.exp(LOG_RIDGE))
+    shape = tuple(float(w) for w in weights.weights)
     # Where features are far from unit variance, none of these may be enough for rounding.
     squares = np.square(search.X[:n]).sum(1) / search.X.shape[1]
     largest = float(sum(w * squares**p for p, w in enumerate(shape)).max())
@@ -108,7 +108,7 @@ def _fit_at(kernel: DotProductKernel, search: WeightSearch, n: int) -> Fit:
     axis = Axis.listed("ridge", [math.exp(LOG_RIDGE[0]), *ridges, *rescue])
     fixed = [Axis(f"w{p}", (w,), (0,)) for p, w in enumerate(shape)]
     solver = PrefixSolver(kernel, [*fixed, axis], search.X[:n], search.y[:n], [n])
-    start = int(np.argmin(np.abs(np.log(axis.values) - found.theta[-1])))
+    start = int(np.argmin(np.abs(np.log(axis.values) - weights.theta[-1])))
     solutions: dict[int, Solution] = {}
 
     def solve(indices: Sequence[int]) -> None:
@@ -127,7 +127,7 @@ def _fit_at(kernel: DotProductKernel, search: WeightSearch, n: int) -> Fit:
         raise ValueError(not_positive_definite(n, "scale the features to unit variance"))
     chosen = _best(solutions)
     return Fit(
-        shape, axis.values[chosen], solutions[chosen].alpha, _report(found, solver, solutions, chosen, n)
+        shape, axis.values[chosen], solutions[chosen].alpha, _report(weights, solver, solutions, chosen, n)
     )
 
 
@@ -141,12 +141,12 @@ def _best(solutions: dict[int, Solution]) -> int:
 
 
 def _report(
-    found: Weights, solver: PrefixSolver, solutions: dict[int, Solution], chosen: int, n: int
+    search: Weights, solver: PrefixSolver, solutions: dict[int, Solution], chosen: int, n: int
 ) -> FitReport:
-    solution, weights = solutions[chosen], found.weights
+    solution, weights = solutions[chosen], search.weights
     return FitReport(
-        steps=found.evaluations + len(solutions),
-        flops=found.flops + len(solutions) * (n**3 / 2 + 30.0 * n**2),
+        steps=search.evaluations + len(solutions),
+        flops=search.flops + len(solutions) * (n**3 / 2 + 30.0 * n**2),
         hyperparameters={
             **{f"w{p}": float(w) for p, w in enumerate(weights)},
             "ridge": solver.axes[-1].values[chosen],

@@ -117,26 +117,26 @@ class WeightSearch:
     def _resolved(self, length: int) -> list[int]:
         """Return the largest degrees of which all polynomials, or those of its parity, fit in ``length``."""
         d = self.X.shape[1]
-        found = set()
+        degrees = set()
         for step in (1, 2):
             counts = [
                 sum(math.comb(d + q - 1, q) for q in range(p, -1, -step))
                 for p in range(1, self.max_degree + 1)
             ]
-            found |= {max((p for p, c in enumerate(counts, 1) if c <= length), default=1)}
-        return sorted(found)
+            degrees |= {max((p for p, c in enumerate(counts, 1) if c <= length), default=1)}
+        return sorted(degrees)
 
     def _truncations(self, degrees: Iterable[int]) -> list[np.ndarray]:
         """Log weights of kernels that stop at a degree: binomial, and the same with its parity only."""
-        found = {}
+        log_weights_of = {}
         for p in degrees:
             for step in (1, 2):
                 log_weights = np.full(self.max_degree + 1, _LOG_WEIGHT[0])
                 for q in range(p, -1, -step):
                     log_weights[q] = math.log(math.comb(p, q)) - math.log(math.comb(p, p // 2))
                 log_weights[0] = max(log_weights[0], -3.0)
-                found[log_weights.tobytes()] = log_weights
-        return list(found.values())
+                log_weights_of[log_weights.tobytes()] = log_weights
+        return list(log_weights_of.values())
 
 
 def _descend(
@@ -150,10 +150,10 @@ def _descend(
         if used >= evaluations or best_value < math.log(_EXACT):
             raise StopIteration
         used += 1
-        found, slope = log_leave_one_out(theta, T, y, scale)
-        if found < best_value:
-            best, best_value = theta.copy(), found
-        return found, slope
+        error, slope = log_leave_one_out(theta, T, y, scale)
+        if error < best_value:
+            best, best_value = theta.copy(), error
+        return error, slope
 
     bounds = [_LOG_WEIGHT] * (len(start) - 1) + [LOG_RIDGE]
     try:

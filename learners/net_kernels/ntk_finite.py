@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hierbench.learners.base import FitReport
 from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
-from hierbench.learners.engines.kernel_engine import Axis, _tensor, predict
+from hierbench.learners.engines.kernel_engine import Axis, float64_tensor, predict
 from hierbench.learners.engines.kernel_tuning import Budget, fit_prefixes
 from hierbench.learners.engines.network import DenseNetwork, outputs_of
 from hierbench.learners.generators import Purpose, generator
@@ -77,7 +77,7 @@ class TangentKernel:
     def _tangents(self, X: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Features h_0, ..., h_L and errors df / dz_1, ..., df / dz_L, each (len(X), size)."""
         network = self.network
-        views = network.views(_tensor(self.parameters)[None])
+        views = network.views(float64_tensor(self.parameters)[None])
         _, features, slopes = network.forward(views, X[None])
         position = sum(len(network.reads(level)) + 1 for level in range(1, network.depth + 1))
         inner: list[Tensor | float] = [0.0] * (network.depth + 1)
@@ -155,7 +155,7 @@ class FiniteNTKRegressor(FitsCurvesOneByOne, KernelEstimator):
         if self.initial_function:
             y = y - outputs_of(network, parameters, X)
         plain = TangentKernel(network, parameters, 1.0)
-        kernel = dataclasses.replace(plain, scale=float(plain.diagonal(_tensor(X)).mean()))
+        kernel = dataclasses.replace(plain, scale=float(plain.diagonal(float64_tensor(X)).mean()))
         [fit] = fit_prefixes(kernel, [ridges], X, y, [len(y)], BUDGET)
         report: FitReport = fit.report
         # Errors are told in the units of y.

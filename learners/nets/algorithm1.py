@@ -17,7 +17,8 @@ from hierbench.learners.engines.sgd_engine import Job, Schedule, Trained, train
 from hierbench.learners.nets.algorithm1_network import Algorithm1Network
 from hierbench.learners.nets.algorithm1_switching import LevelSwitch, Switching
 from hierbench.learners.nets.densenet import quadratic_densenet
-from hierbench.learners.nets.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps
+from hierbench.learners.nets.sgd_block import NetworkHook
+from hierbench.learners.nets.sgd_estimator import TORCH_DTYPES, SGDRegressorBase, after_steps
 from hierbench.learners.parameters import not_negative, share
 
 

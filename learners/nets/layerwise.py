@@ -13,7 +13,8 @@ from hierbench.errors import refusal
 from hierbench.learners.engines.network import DenseNetwork, outputs_of
 from hierbench.learners.engines.sgd_engine import Job, Residuals, Schedule, Trained, train
 from hierbench.learners.nets.densenet import quadratic_densenet
-from hierbench.learners.nets.sgd_estimator import TORCH_DTYPES, NetworkHook, SGDRegressorBase, after_steps
+from hierbench.learners.nets.sgd_block import NetworkHook
+from hierbench.learners.nets.sgd_estimator import TORCH_DTYPES, SGDRegressorBase, after_steps
 
 
 class LayerwiseDenseNetRegressor(SGDRegressorBase):

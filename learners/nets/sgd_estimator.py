@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
-import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -31,15 +29,12 @@ from hierbench.learners.engines.sgd_engine import (
 )
 from hierbench.learners.generators import Purpose, generator
 from hierbench.learners.nets.scaling import ClassScaling, Scaling
+from hierbench.learners.nets.sgd_block import Block, Cell, NetworkHook
 from hierbench.learners.parameters import KeepsParameters, integer_or_none, share
 
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 LOSSES = ("square", "logistic")
 OPTIMIZERS = ("adam", "sgd")
-
-
-NetworkHook = Callable[[int, DenseNetwork, np.ndarray], None]
-"""``hook(step, network, flat)`` along training; the network may still be growing."""
 
 
 def after_steps(hook: NetworkHook | None, network: DenseNetwork, offset: int) -> TrainHook | None:
@@ -158,7 +153,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         """Train every size of every curve, as one batched model (see hierbench.learners.base)."""
         self._check_parameters()
         network = self._network(curves[0].X.shape[1])
-        return _Block(self, network, curves, callback).train()
+        return Block(self, network, curves, callback).train()
 
     def fit_sampler(self, sampler: Sampler, d: int) -> Self:
         """One pass over fresh samples: every minibatch is drawn anew from ``sampler(n, rng)``.
@@ -204,7 +199,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         return [(float(r), float(w)) for r, w in itertools.product(rates, decays)]
 
     def _tune(
-        self, network: DenseNetwork, cells: Sequence[_Cell], steps: int
+        self, network: DenseNetwork, cells: Sequence[Cell], steps: int
     ) -> tuple[list[tuple[float, float]], int]:
         """Choose the (learning rate, weight decay) of every cell, and count the steps that it took."""
         grid = self._grid()
@@ -313,103 +308,3 @@ def _check_numbers(name: str, value: Any, *, zero: bool) -> None:
     allowed = numbers >= 0 if zero else numbers > 0
     if not (numbers.size and np.isfinite(numbers).all() and allowed.all()):
         raise ValueError(refusal(name, value, f"numbers {'>= 0' if zero else '> 0'}, one or several"))
-
-
-@dataclasses.dataclass
-class _Cell:
-    """One size of one curve: its data, its seed, its scale, its steps, and what is fitted so far."""
-
-    curve: int
-    X: np.ndarray
-    y: np.ndarray
-    seed: tuple[int, int]
-    scaling: Scaling
-    steps: int
-    fitted: Any = None
-
-
-class _Group:
-    """Cells of as many steps, trained together: all restarts of all of them as one model."""
-
-    def __init__(self, learner: SGDRegressorBase, network: DenseNetwork, cells: Sequence[_Cell], steps: int):
-        self.learner, self.network, self.cells, self.steps = learner, network, cells, steps
-        self.chosen, tuning_steps = learner._tune(network, cells, steps)
-        self.spent = learner.restarts * learner._total_steps(steps) + tuning_steps
-        # Until the training is over the first initialisation stands for all.
-        self.kept = np.arange(len(cells))
-
-    def train(self, hook: NetworkHook | None) -> None:
-        jobs, initial = [], []
-        for restart in range(self.learner.restarts):
-            for cell, (rate, decay) in zip(self.cells, self.chosen, strict=True):
-                source = ShuffledEpochs(*cell.scaling.both(cell.X, cell.y), self.learner.dtype)
-                jobs.append(Job(source, generator(cell.seed, Purpose.MINIBATCHES, restart), rate, decay))
-                initial.append(self.network.initial(generator(cell.seed, Purpose.INITIALISATION, restart)))
-        schedule = self.learner._schedule(self.steps)
-        trained = self.learner._train(self.network, jobs, np.stack(initial), schedule, hook)
-        self.kept = trained.least_loss(len(self.cells))
-        self.fill(self.network, trained, final=True)
-
-    def fill(self, network: DenseNetwork, trained: Trained, *, final: bool) -> None:
-        """Put fitted learners with these parameters into the cells."""
-        nets = trained.take(self.kept)
-        for m, (cell, chosen) in enumerate(zip(self.cells, self.chosen, strict=True)):
-            cell.fitted = self.learner._fitted(network, nets, m, cell.scaling, chosen, self.spent, final)
-
-
-class _Block:
-    """All curves of one call of ``fit_curves``, and what is shown of them along training.
-
-    The callback wants all curves of a step at once, with the nets that are kept in the end. Where all
-    cells train together and each has one net, it is called on the way; otherwise the frames wait until
-    everything is trained, and are then shown in the order of their steps.
-    """
-
-    def __init__(
-        self,
-        learner: SGDRegressorBase,
-        network: DenseNetwork,
-        curves: Sequence[Curve],
-        callback: TraceCallback | None,
-    ) -> None:
-        self.learner, self.network, self.callback = learner, network, callback
-        self.n_curves = len(curves)
-        self.cells = [self._cell(i, curve, n) for i, curve in enumerate(curves) for n in curve.sizes]
-        self.lengths = sorted({cell.steps for cell in self.cells})
-        self.live = len(self.lengths) == 1 and learner.restarts == 1
-        self.frames: list[tuple[int, _Group, DenseNetwork, Trained]] = []
-
-    def _cell(self, index: int, curve: Curve, n: int) -> _Cell:
-        X, y = curve.X[:n], np.asarray(curve.y[:n], dtype=np.float64)
-        scaling, steps = self.learner._scaling(X, y), self.learner._steps(n)
-        return _Cell(index, X, y, (curve.random_state, n), scaling, steps)
-
-    def train(self) -> list[FittedCurve]:
-        for steps in self.lengths:
-            cells = [cell for cell in self.cells if cell.steps == steps]
-            group = _Group(self.learner, self.network, cells, steps)
-            group.train(functools.partial(self._show, group) if self.callback else None)
-        fitted = self._curves()
-        self._show_frames()
-        return fitted
-
-    def _show(self, group: _Group, step: int, network: DenseNetwork, flat: np.ndarray) -> None:
-        """Show the nets at a step of the training of a group, or keep them until they can be shown."""
-        frame = (step, group, network, Trained.along(flat))
-        self.frames.append(frame)
-        if self.live:
-            self._show_frames()
-
-    def _show_frames(self) -> None:
-        frames = sorted(self.frames, key=lambda frame: frame[0])
-        self.frames = []
-        for step, of_step in itertools.groupby(frames, key=lambda frame: frame[0]):
-            for _, group, network, trained in of_step:
-                group.fill(network, trained, final=False)
-            assert self.callback is not None
-            self.callback(step, self._curves())
-
-    def _curves(self) -> list[FittedCurve]:
-        return [
-            FittedCurve([cell.fitted for cell in self.cells if cell.curve == i]) for i in range(self.n_curves)
-        ]

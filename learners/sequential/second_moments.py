@@ -48,7 +48,7 @@ def linear_part(w: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n = len(y)
     b = w.T @ (y - y.mean()) / n
     fitted, norms = w @ b, np.square(w).sum(1)
-    best, found = np.inf, (0.0 * b, y - y.mean())
+    best, chosen = np.inf, (0.0 * b, y - y.mean())
     for ridge in SHRINKS:
         s = 1 / (1 + ridge)
         left = 1 - (1 + s * norms) / n
@@ -57,8 +57,8 @@ def linear_part(w: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         residuals = (y - y.mean() - s * fitted) / left
         error = float(np.mean(np.square(residuals)))
         if error < best:
-            best, found = error, (s * b, residuals)
-    return found
+            best, chosen = error, (s * b, residuals)
+    return chosen
 
 
 def second_moment(w: np.ndarray, e: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ class Work:
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class Regression:
     """The regression of one level: its kernel and its fit."""
 
     kernel: LiftedKernel
@@ -74,23 +74,27 @@ class Chain:
         """Return the same kernel, its products centred on this chain's own."""
         return LiftedKernel.of(like.degree, like.n_inputs, self.points)
 
-    def refit(self, found: Found, work: Work) -> np.ndarray:
-        """Dual coefficients on these rows at the hyperparameters of ``found``."""
-        [alpha] = self._solve(self.kernel(found.kernel), found.fit.shape, [found.fit.ridge], work)
+    def refit(self, regression: Regression, work: Work) -> np.ndarray:
+        """Dual coefficients on these rows at the hyperparameters of ``regression``."""
+        [alpha] = self._solve(
+            self.kernel(regression.kernel), regression.fit.shape, [regression.fit.ridge], work
+        )
         return alpha
 
-    def with_ridge(self, found: Found, ridge: float, work: Work) -> Found:
+    def with_ridge(self, regression: Regression, ridge: float, work: Work) -> Regression:
         """Refit with another ridge."""
-        [alpha] = self._solve(found.kernel, found.fit.shape, [ridge], work)
+        [alpha] = self._solve(regression.kernel, regression.fit.shape, [ridge], work)
         report = dataclasses.replace(
-            found.fit.report, hyperparameters={**found.fit.report.hyperparameters, "ridge": ridge}
+            regression.fit.report, hyperparameters={**regression.fit.report.hyperparameters, "ridge": ridge}
         )
-        return Found(found.kernel, Fit(found.fit.shape, ridge, alpha, report))
+        return Regression(regression.kernel, Fit(regression.fit.shape, ridge, alpha, report))
 
-    def held_out(self, found: Found, held: np.ndarray, factors: Sequence[float], work: Work) -> np.ndarray:
+    def held_out(
+        self, regression: Regression, held: np.ndarray, factors: Sequence[float], work: Work
+    ) -> np.ndarray:
         """Compute the summed squared errors on the held-out rows, one a ridge factor."""
-        kernel, shape = self.kernel(found.kernel), found.fit.shape
-        alphas = self._solve(kernel, shape, [f * found.fit.ridge for f in factors], work)
+        kernel, shape = self.kernel(regression.kernel), regression.fit.shape
+        alphas = self._solve(kernel, shape, [f * regression.fit.ridge for f in factors], work)
         fits = [(shape, alpha) for alpha in alphas]
         predicted = kernel_engine.predict(kernel, self.points[self.rows], fits, self.points[held])
         return np.square(predicted - self.y[held]).sum(1)
@@ -115,7 +119,7 @@ class Chain:
         return alphas
 
 
-def tuned(chain: Chain, degrees: Sequence[int], d: int, work: Work) -> Found:
+def tuned(chain: Chain, degrees: Sequence[int], d: int, work: Work) -> Regression:
     """Return the level's regression on the chain's rows, by leave-one-out among the degrees."""
     points, y = chain.points[chain.rows], chain.y[chain.rows]
     mixes = NO_MIX if points.shape[1] == d else MIXES
@@ -125,15 +129,17 @@ def tuned(chain: Chain, degrees: Sequence[int], d: int, work: Work) -> Found:
         [fit] = fit_prefixes(kernel, (OFFSETS, mixes, RIDGES), points, y, [len(y)], BUDGET)
         work.steps += fit.report.steps or 0
         work.flops += fit.report.flops or 0.0
-        tried.append(Found(kernel, fit))
+        tried.append(Regression(kernel, fit))
     return min(tried, key=lambda f: f.loo)
 
 
-def leading(chain: Chain, found: Found, alpha: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def leading(
+    chain: Chain, regression: Regression, alpha: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Spectrum and eigenvectors of the level's quadratic form, largest absolute values first."""
-    kernel = found.kernel if alpha is None else chain.kernel(found.kernel)
-    alpha = found.fit.alpha if alpha is None else alpha
-    form = quadratic_form(kernel, chain.points[chain.rows], alpha, found.fit.shape)
+    kernel = regression.kernel if alpha is None else chain.kernel(regression.kernel)
+    alpha = regression.fit.alpha if alpha is None else alpha
+    form = quadratic_form(kernel, chain.points[chain.rows], alpha, regression.fit.shape)
     values, vectors = np.linalg.eigh(form)
     order = np.argsort(-np.abs(values), kind="stable")
     vectors = vectors[:, order]

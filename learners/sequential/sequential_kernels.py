@@ -17,7 +17,7 @@ from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
 from hierbench.learners.parameters import integer_or_none, integers
 from hierbench.learners.sequential.lifted_kernel import LiftedKernel, column_spread, standardised
-from hierbench.learners.sequential.sequential_chain import Chain, Found, Work, leading, tuned
+from hierbench.learners.sequential.sequential_chain import Chain, Regression, Work, leading, tuned
 
 SCOUT = (1 / 3, 512)
 """Share of the rows, and at least how many, on which the kernel is tuned for every r in the running."""
@@ -116,30 +116,32 @@ class SequentialKernelsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
         work, score = Work(), math.nan
         if split:
             whole = dataclasses.replace(whole, rows=np.flatnonzero(parts == 0))
-        found = tuned(whole, degrees, x.shape[1], work)
+        regression = tuned(whole, degrees, x.shape[1], work)
         for level in range(1, self.depth + 1):
-            spectrum, vectors = leading(whole, found)
+            spectrum, vectors = leading(whole, regression)
             name = f"level{level}_"
             self.hyperparameters_ |= {
-                name + "degree": found.kernel.degree,
-                **{name + key: value for key, value in found.fit.report.hyperparameters.items()},
+                name + "degree": regression.kernel.degree,
+                **{name + key: value for key, value in regression.fit.report.hyperparameters.items()},
             }
             level_rows = whole.rows
             if level == self.depth:
                 mass = np.cumsum(np.square(spectrum))
                 r = int(np.searchsorted(mass, 0.99 * mass[-1])) + 1
-                self._append(found, whole.points[level_rows], vectors[:, :r])
+                self._append(regression, whole.points[level_rows], vectors[:, :r])
                 break
-            forms = [leading(c, found, c.refit(found, work))[1] for c in chains]
+            forms = [leading(c, regression, c.refit(regression, work))[1] for c in chains]
             next_rows = np.flatnonzero(parts == level) if split else whole.rows
             numbers = self._candidates(len(spectrum), last=level == self.depth - 1)
-            options = [(r, whole.lifted(found.kernel, vectors[:, :r], next_rows)) for r in numbers]
-            r, chain, chosen, score = self._choose(options, degrees, chains, folds, found, forms, work)
-            self._append(found, whole.points[level_rows], vectors[:, :r])
-            chains = [c.lifted(found.kernel, V[:, :r], c.rows) for c, V in zip(chains, forms, strict=True)]
+            options = [(r, whole.lifted(regression.kernel, vectors[:, :r], next_rows)) for r in numbers]
+            r, chain, chosen, score = self._choose(options, degrees, chains, folds, regression, forms, work)
+            self._append(regression, whole.points[level_rows], vectors[:, :r])
+            chains = [
+                c.lifted(regression.kernel, V[:, :r], c.rows) for c, V in zip(chains, forms, strict=True)
+            ]
             self.hyperparameters_[name + "directions"] = r
-            whole, found = chain, chosen
-        health = dict(found.fit.report.health)
+            whole, regression = chain, chosen
+        health = dict(regression.fit.report.health)
         if not math.isnan(score):
             health["crossfit_mse"] = score
         self.fit_report_ = FitReport(work.steps, work.flops, self.hyperparameters_, health=health)
@@ -167,8 +169,10 @@ class SequentialKernelsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
             points = np.hstack([x, features[-1]])
         return points, features
 
-    def _append(self, found: Found, points: np.ndarray, directions: np.ndarray) -> None:
-        self.levels_.append(Level(found.kernel, points, found.fit.shape, found.fit.alpha, directions))
+    def _append(self, regression: Regression, points: np.ndarray, directions: np.ndarray) -> None:
+        self.levels_.append(
+            Level(regression.kernel, points, regression.fit.shape, regression.fit.alpha, directions)
+        )
 
     def _candidates(self, most: int, last: bool) -> list[int]:
         most = min(most, MOST_DIRECTIONS if last else MOST_DIRECTIONS_BELOW)
@@ -183,10 +187,10 @@ class SequentialKernelsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
         degrees: tuple[int, ...],
         chains: list[Chain],
         folds: list[np.ndarray],
-        below: Found,
+        below: Regression,
         forms: list[np.ndarray],
         work: Work,
-    ) -> tuple[int, Chain, Found, float]:
+    ) -> tuple[int, Chain, Regression, float]:
         """Return the number of directions, its chain and fit, and the cross-fitted error (nan: none)."""
         d = options[0][1].x.shape[1]
         scouts = [tuned(c.first(SCOUT), degrees, d, work) for _, c in options] if len(options) > 1 else []
@@ -212,16 +216,16 @@ class SequentialKernelsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
             running = [min(running, key=lambda i: errors[i].min())]
         [i] = running
         r, chain = options[i]
-        found = tuned(chain, degrees, d, work)
+        regression = tuned(chain, degrees, d, work)
         if not chains:
-            return r, chain, found, math.nan
+            return r, chain, regression, math.nan
         total = np.zeros(len(RIDGE_FACTORS))
         for own, held in zip(lifted[i], folds, strict=True):
-            total += own.held_out(found, held, RIDGE_FACTORS, work)
+            total += own.held_out(regression, held, RIDGE_FACTORS, work)
         factor = RIDGE_FACTORS[int(np.argmin(total))]
         if factor > 1:
-            found = chain.with_ridge(found, factor * found.fit.ridge, work)
-        return r, chain, found, float(total.min()) / len(chain.y)
+            regression = chain.with_ridge(regression, factor * regression.fit.ridge, work)
+        return r, chain, regression, float(total.min()) / len(chain.y)
 
     def _check(self) -> tuple[int, ...]:
         integer("depth", self.depth, 1)

@@ -111,7 +111,7 @@ def test_crossed_cell(tmp_path):
         ("offset = 0.5", "ofset = 0.5", 16, "did you mean 'offset'"),
         ('"krr_polynomial"\n\n', '"krr_polynomal"\n\n', 19, "did you mean 'krr_polynomial'"),
         ("stub_learners:Mean", "stub_learners:Meen", 15, "cannot import"),
-        ("stub_learners:Mean", "stub_learners:NOT_A_LEARNER", 15, "no learner"),
+        ("stub_learners:Mean", "stub_learners:NOT_A_LEARNER", 15, "allowed is a class with fit and predict"),
         ('label = "mean"', 'label = "krr_polynomial"', 18, "used twice"),
         ('targets = ["sq"]', 'targets = ["sw"]', 22, "did you mean 'sq'"),
         ('["mean", "krr', '["meen", "krr', 23, "did you mean 'mean'"),

@@ -1,0 +1,161 @@
+"""A block of curves while it is trained: which net stands for which prefix, and what is shown on the way."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from hierbench.learners.base import Curve, FittedCurve, TraceCallback
+from hierbench.learners.engines.network import DenseNetwork
+from hierbench.learners.engines.sgd_engine import Job, Schedule, ShuffledEpochs, Trained
+from hierbench.learners.generators import Purpose, generator
+
+NetworkHook = Callable[[int, DenseNetwork, np.ndarray], None]
+"""``hook(step, network, flat)`` along training; the network may still be growing."""
+
+Chosen = tuple[float, float]
+"""Learning rate and weight decay of a cell."""
+
+
+class Scale(Protocol):
+    """What puts a training set on the scale of the nets."""
+
+    def both(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scale inputs and labels."""
+
+
+class TrainsCells(Protocol):
+    """What a block asks of its learner."""
+
+    restarts: int
+    dtype: str
+
+    def _scaling(self, X: np.ndarray, y: np.ndarray) -> Any: ...
+
+    def _steps(self, n: int) -> int: ...
+
+    def _total_steps(self, steps: int) -> int: ...
+
+    def _schedule(self, steps: int) -> Schedule: ...
+
+    def _tune(self, network: Any, cells: Sequence[Cell], steps: int) -> tuple[list[Chosen], int]: ...
+
+    def _train(
+        self,
+        network: Any,
+        jobs: Sequence[Job],
+        initial: np.ndarray,
+        schedule: Schedule,
+        hook: NetworkHook | None,
+    ) -> Trained: ...
+
+    def _fitted(
+        self, network: Any, trained: Trained, k: int, scaling: Any, chosen: Chosen, steps: int, final: bool
+    ) -> Any: ...
+
+
+@dataclasses.dataclass
+class Cell:
+    """One size of one curve: its data, its seed, its scale, its steps, and what is fitted so far."""
+
+    curve: int
+    X: np.ndarray
+    y: np.ndarray
+    seed: tuple[int, int]
+    scaling: Scale
+    steps: int
+    fitted: Any = None
+
+
+class Group:
+    """Cells of as many steps, trained together: all restarts of all of them as one model."""
+
+    def __init__(self, learner: TrainsCells, network: DenseNetwork, cells: Sequence[Cell], steps: int):
+        self.learner, self.network, self.cells, self.steps = learner, network, cells, steps
+        self.chosen, tuning_steps = learner._tune(network, cells, steps)
+        self.spent = learner.restarts * learner._total_steps(steps) + tuning_steps
+        # Until the training is over the first initialisation stands for all.
+        self.kept = np.arange(len(cells))
+
+    def train(self, hook: NetworkHook | None) -> None:
+        """Train all restarts and put the nets with the least loss into the cells."""
+        jobs, initial = [], []
+        for restart in range(self.learner.restarts):
+            for cell, (rate, decay) in zip(self.cells, self.chosen, strict=True):
+                source = ShuffledEpochs(*cell.scaling.both(cell.X, cell.y), self.learner.dtype)
+                jobs.append(Job(source, generator(cell.seed, Purpose.MINIBATCHES, restart), rate, decay))
+                initial.append(self.network.initial(generator(cell.seed, Purpose.INITIALISATION, restart)))
+        schedule = self.learner._schedule(self.steps)
+        trained = self.learner._train(self.network, jobs, np.stack(initial), schedule, hook)
+        self.kept = trained.least_loss(len(self.cells))
+        self.fill(self.network, trained, final=True)
+
+    def fill(self, network: DenseNetwork, trained: Trained, *, final: bool) -> None:
+        """Put fitted learners with these parameters into the cells."""
+        nets = trained.take(self.kept)
+        for m, (cell, chosen) in enumerate(zip(self.cells, self.chosen, strict=True)):
+            cell.fitted = self.learner._fitted(network, nets, m, cell.scaling, chosen, self.spent, final)
+
+
+class Block:
+    """All curves of one call of ``fit_curves``, and what is shown of them along training.
+
+    The callback wants all curves of a step at once, with the nets that are kept in the end. Where all
+    cells train together and each has one net, it is called on the way; otherwise the frames wait until
+    everything is trained, and are then shown in the order of their steps.
+    """
+
+    def __init__(
+        self,
+        learner: TrainsCells,
+        network: DenseNetwork,
+        curves: Sequence[Curve],
+        callback: TraceCallback | None,
+    ) -> None:
+        self.learner, self.network, self.callback = learner, network, callback
+        self.n_curves = len(curves)
+        self.cells = [self._cell(i, curve, n) for i, curve in enumerate(curves) for n in curve.sizes]
+        self.lengths = sorted({cell.steps for cell in self.cells})
+        self.live = len(self.lengths) == 1 and learner.restarts == 1
+        self.frames: list[tuple[int, Group, DenseNetwork, Trained]] = []
+
+    def _cell(self, index: int, curve: Curve, n: int) -> Cell:
+        X, y = curve.X[:n], np.asarray(curve.y[:n], dtype=np.float64)
+        scaling, steps = self.learner._scaling(X, y), self.learner._steps(n)
+        return Cell(index, X, y, (curve.random_state, n), scaling, steps)
+
+    def train(self) -> list[FittedCurve]:
+        """Train every cell and return the fitted curves, in the order in which they came."""
+        for steps in self.lengths:
+            cells = [cell for cell in self.cells if cell.steps == steps]
+            group = Group(self.learner, self.network, cells, steps)
+            group.train(functools.partial(self._show, group) if self.callback else None)
+        fitted = self._curves()
+        self._show_frames()
+        return fitted
+
+    def _show(self, group: Group, step: int, network: DenseNetwork, flat: np.ndarray) -> None:
+        """Show the nets at a step of the training of a group, or keep them until they can be shown."""
+        frame = (step, group, network, Trained.along(flat))
+        self.frames.append(frame)
+        if self.live:
+            self._show_frames()
+
+    def _show_frames(self) -> None:
+        frames = sorted(self.frames, key=lambda frame: frame[0])
+        self.frames = []
+        for step, of_step in itertools.groupby(frames, key=lambda frame: frame[0]):
+            for _, group, network, trained in of_step:
+                group.fill(network, trained, final=False)
+            assert self.callback is not None
+            self.callback(step, self._curves())
+
+    def _curves(self) -> list[FittedCurve]:
+        return [
+            FittedCurve([cell.fitted for cell in self.cells if cell.curve == i]) for i in range(self.n_curves)
+        ]
