@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from hierbench.learners import persist
 from hierbench.learners.base import Curve, FitsCurves
 
 
@@ -139,8 +140,6 @@ class LearnerContract(abc.ABC):
         """Hold a learner of this package to what a file keeps of it."""
         if not self.saved:
             raise unittest.SkipTest("only learners of this package are saved")
-        from hierbench.learners import persist
-
         X, y = self.data(60)
         learner = self.create().fit(X, y)
         with tempfile.TemporaryDirectory() as folder:

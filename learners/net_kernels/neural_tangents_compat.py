@@ -94,6 +94,7 @@ def load() -> types.ModuleType:
 
 def _moved() -> dict[str, dict[str, Any]]:
     """Names that neural-tangents looks for, by the module where it looks for them."""
+    # jax starts slowly, and is imported when a kernel is asked for
     import jax
     import jax.core
     import jax.extend.core
@@ -148,6 +149,7 @@ def _moved_names() -> Iterator[None]:
 
 def _give_runtime_names() -> None:
     """Names that neural-tangents reads from ``core`` when it runs: a namespace of its own, jax untouched."""
+    # jax starts slowly
     import jax.core
 
     names = dict(_moved()["jax.core"])

@@ -25,6 +25,7 @@ BIASES = Axis("bias", (0.0, 0.1, 0.3, 1.0, 3.0), (1, 3))
 @functools.cache
 def _compiled_block() -> Callable[..., Any]:
     """NTK of a block of points, jitted once a process: f(A, B, depth, bias), depth and bias not static."""
+    # jax and neural-tangents start slowly, and are imported at the first Gram matrix
     import jax
 
     from hierbench.learners.net_kernels.neural_tangents_compat import load
@@ -54,6 +55,7 @@ class NeuralTangentKernel:
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
         """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
+        # jax starts slowly
         import jax
 
         depth, bias = int(shape[0]), float(shape[1])

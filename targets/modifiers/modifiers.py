@@ -74,6 +74,7 @@ def modified(build: Callable[[int], Target], d: int, modifiers: Mapping[str, Any
     target = _beside_x_0(build, d) if classify else build(d)
     target = _controlled(target, control)
     if remainder > 0:
+        # numerics start slowly, and the registry, which imports this file, does without them
         from hierbench.targets.modifiers.remainder import WithRemainder
 
         target = WithRemainder(target, remainder)
@@ -102,6 +103,7 @@ def _beside_x_0(build: Callable[[int], Target], d: int) -> Target:
 
 def _controlled(target: Target, control: str) -> Target:
     if control == "flat":
+        # numerics start slowly: see above
         from hierbench.targets.modifiers.flat import Flat
 
         return Flat(target)

@@ -103,10 +103,11 @@ def circles(edges: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def nested_imports(source: str) -> Iterator[ast.stmt]:
-    """Import statements inside functions."""
+    """First import statement inside every function that has one."""
     for outer in ast.walk(ast.parse(source)):
         if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield from (n for n in ast.walk(outer) if isinstance(n, (ast.Import, ast.ImportFrom)))
+            inside = [n for n in ast.walk(outer) if isinstance(n, (ast.Import, ast.ImportFrom))]
+            yield from sorted(inside, key=lambda n: n.lineno)[:1]
 
 
 def comment_lines(source: str) -> set[int]:

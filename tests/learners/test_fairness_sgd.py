@@ -38,6 +38,7 @@ def geometric_mean_error(learner, targets, initialisations) -> float:
     return float(np.exp(np.mean(np.log(errors))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEARNERS)
 def test_tuning_inside_fit_is_within_a_tenth_of_the_best_choice(name):
     learner = LEARNERS[name]
