@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 import pytest
-from machinery import ROOT, hierbench, plan_of, suite_file
+from machinery import hierbench, plan_of, suite_file
 
 from hierbench.benchmarks.commands import adoption, status
 from hierbench.benchmarks.provenance import fingerprint as fp
+from hierbench.benchmarks.provenance import modules
 from hierbench.benchmarks.run.runner import without_numbers
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import CURVE_CODE, key_of
@@ -47,7 +47,7 @@ def moved(monkeypatch):
     """Code that makes the same numbers has another fingerprint, as after a move."""
 
     def move(module: str = CURVE_CODE) -> None:
-        changed = ROOT / f"{module.replace('.', os.sep)}.py"
+        changed = modules.source_of(module)
         read = fp.without_docstrings
         monkeypatch.setattr(fp, "without_docstrings", lambda path: read(path) + "x" * (path == changed))
         fp.fingerprint.cache_clear()
