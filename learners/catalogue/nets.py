@@ -85,7 +85,7 @@ DESCRIPTORS = (
     Descriptor(
         name="bfc1",
         path="hierbench.learners.nets.layerwise:LayerwiseDenseNetRegressor",
-        summary="layer by layer, the layer below the newest one going on to be trained: BFC-1",
+        summary="layer by layer, with the layer below the newest one trained on: BFC-1",
         learns="hierarchy",
         source=_LAYERWISE,
         cost=Cost((Term(1.3e-3, steps=1), Term(1.9e-6, d=2, steps=1)), note="at depth 2, 2 phases"),
