@@ -96,7 +96,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """The learner that ``save`` wrote; it predicts the same, bit for bit.
+    """Read the learner that ``save`` wrote; it predicts the same, bit for bit.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         version, kind = header["format"], header["class"]
     except (zipfile.BadZipFile, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"{path} is no saved learner: save one with hierbench.learners.persist.save"
+            f"{path} is no saved learner: save one with hierbench.learners.save"
         ) from error
     if version not in (1, FORMAT):
         raise ValueError(f"{path} has format {version}, this version reads 1 and {FORMAT}: save it anew")
@@ -137,7 +137,7 @@ def _learners() -> dict[str, str]:
 
 
 def _class(name: str) -> type[Any]:
-    """The class of that name; of a path, which format 1 has, its name alone counts."""
+    """Find the class of that name; of a path, which format 1 has, its name alone counts."""
     path = {**PARTS, **_learners()}.get(name.rpartition(":")[2])
     if path is None:
         raise ValueError(f"{name}: there is no such class in this version")

@@ -25,6 +25,7 @@ class Band:
 
 
 def drawable(point: CurvePoint) -> bool:
+    """Whether a point has an error that a logarithmic axis can show."""
     return point.error is not None and math.isfinite(point.error) and point.error > 0
 
 

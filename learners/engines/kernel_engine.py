@@ -267,5 +267,6 @@ def predict(
 
 
 def float64_tensor(array: np.ndarray) -> torch.Tensor:
+    """Give a tensor of the array's shape, on its memory where that is possible."""
     # torch has no read-only tensors and warns of read-only memory: only that is copied.
     return torch.from_numpy(np.require(array, dtype=np.float64, requirements=["C", "W"]))

@@ -31,6 +31,7 @@ class TooManyTermsError(ValueError):
 
 @functools.cache
 def hash_weights(m: int, which: int) -> np.ndarray:
+    """Draw fixed 64-bit weights, shape (m,), for the additive hash of exponents; ``which`` of several."""
     rng = np.random.Generator(np.random.PCG64([2001, 4413, which]))
     return rng.integers(0, 2**64, size=m, dtype=np.uint64)
 
