@@ -67,6 +67,7 @@ def list_command(
     what: Annotated[Listed | None, typer.Argument(help="List only these.")] = None,
 ) -> None:
     """List learners, targets and suites."""
+    # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.listing import print_lists
 
     print_lists([what.value] if what else [w.value for w in Listed])
@@ -93,6 +94,7 @@ def run(
     no_figures: Annotated[bool, typer.Option("--no-figures", help="Do not draw figures.")] = False,
 ) -> None:
     """Compute what a suite still lacks, print the table, draw the figures."""
+    # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.run import execute
     from hierbench.benchmarks.suites.choices import choose
     from hierbench.benchmarks.suites.suite_file import load_suite
@@ -124,6 +126,7 @@ def status(
     no_wait: NoWait = False,
 ) -> None:
     """Show what the store holds: finished, missing, failed and stale units."""
+    # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.status import adopt_current, record_current, show_status
 
     if sum((prune, current is not None, adopt is not None)) > 1:
@@ -140,6 +143,7 @@ def status(
 @app.command()
 def figures(suite: SuiteName = "default", results: Results = Path("results")) -> None:
     """Draw the figures of a suite from the stored rows."""
+    # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.run import figures_of
     from hierbench.benchmarks.suites.suite_file import load_suite
 
@@ -154,6 +158,7 @@ def report(
     output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
 ) -> None:
     """Print groups of learners, exponents in 1/eps and variance components, from the stored rows."""
+    # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.report import show_report
 
     show_report(suite, results, form.value, output)
@@ -170,6 +175,7 @@ def claims(
     output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
 ) -> None:
     """Print verdicts on the claims of the paper, from the stored rows: nothing is computed."""
+    # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.claims import show_claims
 
     show_claims(ids or [], results, form.value, output)
@@ -187,6 +193,7 @@ def describe(
     ] = 0,
 ) -> None:
     """Print the certificate of a target: moments, variance by degree and level, contamination, floors."""
+    # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.listing import print_certificate
 
     print_certificate(target, d, settings or [], index)
@@ -208,6 +215,7 @@ def regress(
     ] = None,
 ) -> None:
     """Compare a suite with its baselines; exit status 1 if a curve got worse or a number changed."""
+    # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.regress import regress as run_gate
 
     exact, statistical = tier is not Tier.statistical, tier is not Tier.exact

@@ -113,9 +113,7 @@ def load(path: str | os.PathLike[str]) -> Any:
             }
         version, kind = header["format"], header["class"]
     except (zipfile.BadZipFile, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path} is no saved learner: save one with hierbench.learners.save"
-        ) from error
+        raise ValueError(f"{path} is no saved learner: save one with hierbench.learners.save") from error
     if version not in (1, FORMAT):
         raise ValueError(f"{path} has format {version}, this version reads 1 and {FORMAT}: save it anew")
     estimator = _class(kind)(**_restored(header["parameters"], arrays))

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hierbench.benchmarks.claims.criteria import FIXED, Bounds, Claim, Criterion
+from hierbench.benchmarks.claims.quantities import QUANTITIES
+from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.suite_file import known_suites, load_suite
 from hierbench.benchmarks.suites.toml_lines import Document, Table
 from hierbench.errors import UserError, unknown
 
@@ -77,7 +80,6 @@ def _claim(table: Table) -> Claim:
 
 
 def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Criterion:
-    from hierbench.benchmarks.claims.quantities import QUANTITIES
 
     suite = _suite(table, suites)
     targets: tuple[str, ...] = ()
@@ -111,7 +113,6 @@ def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Cr
 
 
 def _suite(table: Table, suites: dict[str, Suite]) -> Suite:
-    from hierbench.benchmarks.suites.suite_file import known_suites, load_suite
 
     name = table.names("suite", "suite", known_suites())[0]
     if name not in suites:
@@ -134,7 +135,6 @@ def _bounds(table: Table) -> Bounds:
 
 
 def _epsilons(table: Table) -> tuple[Epsilon, ...]:
-    from hierbench.benchmarks.suites.epsilon import Epsilon
 
     found = []
     for key, relative in (("epsilons", False), ("relative_epsilons", True)):
@@ -148,7 +148,6 @@ def _epsilons(table: Table) -> tuple[Epsilon, ...]:
 
 def _check(table: Table, criterion: Criterion, suite: Suite) -> None:
     """Refuse a criterion that its quantity cannot use, or cells that its suite does not have."""
-    from hierbench.benchmarks.claims.quantities import QUANTITIES
 
     quantity = QUANTITIES[criterion.quantity]
     table.checked("quantity", lambda: quantity.check(criterion))

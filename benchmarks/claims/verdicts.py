@@ -21,9 +21,10 @@ from typing import Literal
 
 from hierbench.benchmarks.claims.criteria import Bounds, Claim, Criterion
 from hierbench.benchmarks.claims.quantities import QUANTITIES
-from hierbench.benchmarks.results.suite_results import Evidence
+from hierbench.benchmarks.results.suite_results import Evidence, gather
 from hierbench.benchmarks.statistics.interval_estimate import Figure
 from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.suite_file import known_suites
 
 Word = Literal["supported", "refuted", "undecided"]
 State = Literal["supported", "refuted", "undecided", "unmeasured"]
@@ -209,8 +210,6 @@ def _reasons(findings: Sequence[Finding]) -> list[str]:
 
 def verdicts_of(claims: Sequence[Claim], results: Path) -> list[Verdict]:
     """Verdicts on ``claims`` by the rows in a folder of results."""
-    from hierbench.benchmarks.results.suite_results import gather
-    from hierbench.benchmarks.suites.suite_file import known_suites
 
     names = {c.suite for claim in claims for c in claim.criteria} & set(known_suites())
     with Store.readable(results) as store:

@@ -45,6 +45,7 @@ def show_claims(ids: Iterable[str], results: Path, form: str, output: Path | Non
 
 def show_findings(suite: Suite, results: Path, console: Console) -> None:
     """Print the figures that claims are decided on, of the experiments of this suite."""
+    # rich starts slowly
     from rich.table import Table
 
     from hierbench.benchmarks.claims.claims_file import CLAIMS, load_claims

@@ -7,8 +7,12 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hierbench.benchmarks.suites.choices import parse_value
 from hierbench.benchmarks.suites.suite_file import check_target, summaries
 from hierbench.errors import UserError, unknown
+from hierbench.learners.registry import LEARNERS
+from hierbench.targets.modifiers.modifiers import MODIFIERS
+from hierbench.targets.registry import FAMILIES, LAWS
 
 if TYPE_CHECKING:
     from hierbench.targets.base import Certificate, Estimate
@@ -29,7 +33,6 @@ def print_lists(what: Iterable[str]) -> None:
 
 
 def _print_learners() -> None:
-    from hierbench.learners.registry import LEARNERS
 
     print("learners:")
     for x in LEARNERS.values():
@@ -47,8 +50,6 @@ def _print_learners() -> None:
 
 
 def _print_targets() -> None:
-    from hierbench.targets.modifiers.modifiers import MODIFIERS
-    from hierbench.targets.registry import FAMILIES
 
     print("targets:")
     for name, family in FAMILIES.items():
@@ -78,7 +79,6 @@ def _shown(value: object) -> str:
 
 def _laws(family: FamilySpec) -> str:
     """Laws of the inputs that a family admits, and why not the others, equal reasons together."""
-    from hierbench.targets.registry import LAWS
 
     reasons: dict[str, list[str]] = {}
     for law, reason in family.refused_inputs.items():
@@ -111,6 +111,7 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
 
     ``d`` may be None if it is among the ``settings``.
     """
+    # numerics start slowly, and lists do without them
     from hierbench.targets.registry import FAMILIES
 
     if family not in FAMILIES:
@@ -142,7 +143,6 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
 
 
 def _parsed(settings: Sequence[str]) -> dict[str, Any]:
-    from hierbench.benchmarks.suites.choices import parse_value
 
     params = {}
     for setting in settings:

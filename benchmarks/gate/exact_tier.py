@@ -27,6 +27,7 @@ from hierbench.benchmarks.suites.suite import (
 )
 from hierbench.benchmarks.units.rows import Row
 from hierbench.benchmarks.units.unit import CertificateUnit
+from hierbench.learners.registry import LEARNERS
 
 SHORT = {"steps": 40, "dtype": "float64", "batch_size": 32, "max_iter": 40, "n_candidates": 4}
 """Nets: float64 and few steps, before rounding has grown. Trees: a short search."""
@@ -76,7 +77,6 @@ def exact_suite(learners: Iterable[str] | None = None, first: int = 0) -> Suite:
     first : int
         Index of the first of the two replicates.
     """
-    from hierbench.learners.registry import LEARNERS
 
     names = tuple(LEARNERS if learners is None else learners)
     entries = []
@@ -123,13 +123,13 @@ def data_records(plan: Plan) -> dict[str, Any]:
     are relative to a variance of 1 that the certificate promises.
     """
     from hierbench.benchmarks.units.compute_curves import (
-        _Block,  # what units hand to learners, not what they should
+        Block,  # what units hand to learners, not what they should
     )
 
     records: dict[str, Any] = {}
     for unit in _first_units(plan):
         one = dataclasses.replace(unit, replicates=unit.replicates[:1], sizes=unit.sizes[:1])
-        block = _Block(one, classifier=False)
+        block = Block(one, classifier=False)
         curve = block.curves[0]
         index = one.replicates[0].target
         X_test, y_test = block.test_piece(index, 0)
@@ -160,7 +160,6 @@ def certificate_records(certificates: Mapping[str, Mapping[str, Any]]) -> dict[s
 
 def tolerance_of(cell: str) -> float:
     """Absolute tolerance of root mean squared errors in a learner's cell."""
-    from hierbench.learners.registry import LEARNERS
 
     learner = cell.partition(",")[0]
     if learner in LEARNERS and "steps" in (constructor_parameters(LEARNERS[learner].path) or ()):

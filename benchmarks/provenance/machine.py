@@ -29,6 +29,7 @@ def cores() -> int:
 @functools.cache
 def describe() -> dict[str, str]:
     """CPU, system and BLAS: the column that may tell two numbers of one key apart."""
+    # numpy starts slowly, and hierbench list does without it
     import numpy as np
 
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
@@ -52,6 +53,7 @@ def _cpu() -> str:
 
 def one_thread() -> None:
     """Restrict the libraries that are loaded by now; those that come later read the environment."""
+    # for workers only
     import threadpoolctl
 
     threadpoolctl.threadpool_limits(1)
@@ -76,6 +78,7 @@ def peak_memory() -> int | None:
     except OSError:
         pass
     try:
+        # there is none on every system
         import resource
     except ImportError:  # Windows
         return None

@@ -9,6 +9,7 @@ from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Row
+from hierbench.targets.base import Certificate
 
 if TYPE_CHECKING:
     from hierbench.benchmarks.statistics.sample_complexity import Certificates
@@ -39,7 +40,6 @@ def suite_rows(plan: Plan, store: Store) -> list[Row]:
 
 def suite_certificates(plan: Plan, store: Store) -> Certificates:
     """The plan's certificates that the store has, under its labels."""
-    from hierbench.targets.base import Certificate
 
     labels: dict[str, list[str]] = {}
     for unit in plan.certificates:

@@ -28,6 +28,7 @@ def _die_with(parent: int) -> None:
 def compute(unit: Task) -> Result:
     """Compute one unit. The imports are here, after the environment has been set."""
     if isinstance(unit, ExperimentUnit):
+        # after the environment has been set, and in workers only: torch and jax start slowly
         from hierbench.benchmarks.units.compute_experiment import run_experiment
 
         return run_experiment(unit)

@@ -57,6 +57,7 @@ drawn where one of them has been measured."""
 
 def write(measured: Mapping[str, Sequence[Measurement]], folder: Path, provenance: Provenance) -> list[Path]:
     """Write the figures that ``measured`` (by the experiments' labels) has data for; their paths."""
+    # matplotlib starts slowly
     from hierbench.plots.style import FigureWriter, figure_style
 
     count = sum(len(records) for records in measured.values())

@@ -61,6 +61,7 @@ def draw_figures(
             provenance = provenance_of(rows, NAME, version)
             drawn += write_curve_figures(rows, certificates, epsilons_of(suite), folder, provenance)
         if measured:
+            # matplotlib starts slowly
             from hierbench.benchmarks.show.correction_figures import write
 
             codes = sorted({u.code for u in plan.experiments})

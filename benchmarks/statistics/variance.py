@@ -115,6 +115,7 @@ def shared_effect(values: np.ndarray) -> float:
     ----------
     values : array of shape (targets, samples, initialisations)
     """
+    # scipy.special starts slowly
     from scipy import special
 
     cells = values.mean(axis=2)

@@ -18,6 +18,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from hierbench.benchmarks.results import readings, stages
+from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.plan import make_plan
+from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.theory.eigenlearning import predict
 from hierbench.benchmarks.theory.kernel_spectrum import (
     DotProductKernel,
@@ -163,10 +167,6 @@ def _fixed(inputs: str, d: int, sizes: Sequence[int], replicates: int) -> Iterab
 
 
 def _rows(suite: str, results: Path) -> Iterable[str]:
-    from hierbench.benchmarks.results import readings, stages
-    from hierbench.benchmarks.store.store import Store
-    from hierbench.benchmarks.suites.plan import make_plan
-    from hierbench.benchmarks.suites.suite_file import load_suite
 
     plan = make_plan(load_suite(suite))
     with Store.readable(results) as store:

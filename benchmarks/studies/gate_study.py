@@ -79,6 +79,7 @@ def measure(plan: Plan, run: int = 0, threads: int = 1, learners: Sequence[str] 
 
 @contextlib.contextmanager
 def _threads(count: int) -> Iterator[None]:
+    # torch starts slowly, and is used in the processes of the pool only
     import threadpoolctl
     import torch
 

@@ -11,6 +11,7 @@ from hierbench.benchmarks.suites.suite import LearnerEntry, Run, Suite
 from hierbench.benchmarks.suites.suite_file import check_learner, check_target
 from hierbench.benchmarks.suites.toml_lines import is_plain
 from hierbench.errors import UserError, unknown
+from hierbench.learners import registry
 
 
 def choose(
@@ -71,7 +72,6 @@ def _select(suite: Suite, name: str) -> tuple[Suite, list[str]]:
         return suite, [name]
     if found := [e.label for e in suite.learners if e.learner == name]:
         return suite, found
-    from hierbench.learners import registry
 
     if ":" not in name and name not in registry.LEARNERS:
         raise UserError(

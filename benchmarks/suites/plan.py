@@ -17,7 +17,10 @@ from hierbench.benchmarks.units.rows import Replicate, metric_of
 from hierbench.benchmarks.units.tasks import ExperimentUnit, Task
 from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit
 from hierbench.errors import UserError
+from hierbench.learners import registry as learner_registry
 from hierbench.learners.base import Cost, Term
+from hierbench.targets import registry as target_registry
+from hierbench.targets.modifiers import modifiers
 
 CURVE_CODE = "hierbench.benchmarks.units.compute_curves"
 CERTIFICATE_CODE = "hierbench.benchmarks.units.draw"  # which target an index stands for
@@ -65,23 +68,20 @@ def key_of(axes: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
 
 def learner_module(name: str) -> str:
     """Module that defines a learner, given by its registered name or import path."""
-    from hierbench.learners import registry
 
-    return registry.resolve(name).path.partition(":")[0]
+    return learner_registry.resolve(name).path.partition(":")[0]
 
 
 def target_module(family: str) -> str:
     """Module that defines a target family."""
-    from hierbench.targets import registry
 
-    if family not in registry.FAMILIES:
+    if family not in target_registry.FAMILIES:
         raise ValueError(f"no target family {family!r}")
-    return registry.FAMILIES[family].path.partition(":")[0]
+    return target_registry.FAMILIES[family].path.partition(":")[0]
 
 
 def modifier_modules(params: Mapping[str, Any]) -> list[str]:
     """Modules behind the modifiers among a target's parameters: none where none is in use."""
-    from hierbench.targets.modifiers import modifiers
 
     return ["hierbench.targets.modifiers.modifiers"] if modifiers.in_use(params) else []
 
@@ -96,12 +96,11 @@ def make_plan(suite: Suite) -> Plan:
 
 
 def _curves(suite: Suite) -> Iterable[CurveUnit]:
-    from hierbench.learners import registry
 
     for run in suite.runs:
         for learner, target, d in run.cells():
             entry, target_entry = suite.learner(learner), suite.target(target)
-            descriptor = registry.resolve(entry.learner)
+            descriptor = learner_registry.resolve(entry.learner)
             spec = learner_spec(entry, target_entry, d)
             _, classes = degree_and_classes(target_entry.family, d, target_entry.params)
             traces = suite.traces and "traces" in descriptor.capabilities

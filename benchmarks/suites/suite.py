@@ -11,6 +11,8 @@ from typing import Any
 from hierbench.benchmarks.provenance.fingerprint import digest
 from hierbench.benchmarks.units.rows import REPLICATES_PER_BLOCK, Replicate
 from hierbench.benchmarks.units.seeds import derive
+from hierbench.learners import registry as learner_registry
+from hierbench.targets import registry as target_registry
 
 STATISTICS = ("median_error",)
 """What a bar may be set on."""
@@ -204,9 +206,8 @@ def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> dict[str, 
     What it may know of the target is filled in. A registered learner has no module here, so that a file
     that moves changes no identity.
     """
-    from hierbench.learners import registry
 
-    descriptor = registry.resolve(entry.learner)
+    descriptor = learner_registry.resolve(entry.learner)
     known: dict[str, Any] = {}
     if descriptor.knows_degree or descriptor.knows_depth:
         degree, _ = degree_and_classes(target.family, d, target.params)
@@ -222,10 +223,9 @@ _KNOWN: dict[str, tuple[int, tuple[float, ...]]] = {}
 
 def degree_and_classes(family: str, d: int, params: Mapping[str, Any]) -> tuple[int, tuple[float, ...]]:
     """Degree and classes of the targets of this family, found on one of them."""
-    from hierbench.targets import registry
 
     key = digest([family, d, dict(params)])
     if key not in _KNOWN:
-        target = registry.make_target(family, d, 0, **params)
+        target = target_registry.make_target(family, d, 0, **params)
         _KNOWN[key] = target.degree, target.classes
     return _KNOWN[key]

@@ -28,6 +28,9 @@ from hierbench.benchmarks.suites.toml_lines import Document, Table
 from hierbench.benchmarks.units import experiments
 from hierbench.benchmarks.units.rows import REPLICATES_PER_BLOCK, Replicate
 from hierbench.errors import UserError, unknown
+from hierbench.learners import registry as learner_registry
+from hierbench.targets import registry as target_registry
+from hierbench.targets.registry import FAMILIES, parameters
 
 MINIMUM_REFINE = 1.1
 """Narrower brackets than this say more of one replicate than replicates differ."""
@@ -73,14 +76,13 @@ def check_learner(learner: str, params: Mapping[str, Any]) -> None:
     ValueError
         With the nearest known name.
     """
-    from hierbench.learners import registry
 
-    path = registry.resolve(learner).path
+    path = learner_registry.resolve(learner).path
     module, _, name = path.partition(":")
     allowed = constructor_parameters(path)
     if allowed is None and (params or find_class(module, name) is None):
         # The source does not tell: a re-export under another name, a dataclass, a C module.
-        signature = inspect.signature(registry.load(path))
+        signature = inspect.signature(learner_registry.load(path))
         if any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
             return
         allowed = tuple(signature.parameters)
@@ -97,12 +99,11 @@ def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
     ValueError
         With one clear line.
     """
-    from hierbench.targets import registry
 
-    if family not in registry.FAMILIES:
-        raise ValueError(unknown("target family", family, registry.FAMILIES))
+    if family not in target_registry.FAMILIES:
+        raise ValueError(unknown("target family", family, target_registry.FAMILIES))
     try:
-        registry.validate(family, d, dict(params))
+        target_registry.validate(family, d, dict(params))
     except TypeError as error:
         raise ValueError(str(error)) from error
 
@@ -205,7 +206,6 @@ def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) ->
 
 
 def _target(table: Table) -> TargetEntry:
-    from hierbench.targets.registry import FAMILIES, parameters
 
     entry = TargetEntry(table.text("label"), table.text("family"), table.plain("params"))
     table.done()
@@ -222,9 +222,8 @@ def _learner(table: Table) -> LearnerEntry:
     learner = table.text("learner")
     entry = LearnerEntry(table.text("label", learner), learner, table.plain("params"))
     table.done()
-    from hierbench.learners import registry
 
-    table.checked("learner", lambda: registry.resolve(learner))
+    table.checked("learner", lambda: learner_registry.resolve(learner))
     table.checked("learner", lambda: check_learner(learner, {}))
     table.checked("params", lambda: check_learner(learner, entry.params))
     return entry

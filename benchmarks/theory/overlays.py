@@ -26,6 +26,7 @@ from hierbench.benchmarks.theory.kernel_spectrum import (
 from hierbench.benchmarks.units import draw
 from hierbench.benchmarks.units.rows import METRICS, Row
 from hierbench.targets.base import Certificate
+from hierbench.targets.radial import target_power
 
 Parameters = Mapping[str, Any]
 ClosedForm = GaussianKernel | DotProductKernel
@@ -113,7 +114,6 @@ def power_of(spec: Parameters, d: int, index: int, certificate: Certificate) -> 
 
 @functools.lru_cache(maxsize=4096)
 def _gaussian_power(spec: str, d: int, index: int) -> dict[int, np.ndarray] | None:
-    from hierbench.targets.radial import target_power
 
     return target_power(draw.draw_target(json.loads(spec), d, index))
 

@@ -44,7 +44,7 @@ def run_certificate(unit: CertificateUnit) -> Result:
     return Result("done", certificate=certificate, seconds=time.perf_counter() - start)
 
 
-class _Block:
+class Block:
     """Targets, samples and test sets of a unit's curves, shared where the indices agree.
 
     Regressors are trained on the values of the labels and judged on the nearest one. A
@@ -92,7 +92,7 @@ def run_curves(unit: CurveUnit) -> Result:
     if classifier and unit.metric != METRICS[1]:
         reason = "a classifier, and the labels of this target are real numbers"
         return Result("done", rows=empty_rows(unit, "skipped", reason))
-    block = _Block(unit, classifier)
+    block = Block(unit, classifier)
     if hasattr(learner, "fit_curves"):
         rows, traces = _fast(unit, block, learner)
     else:
@@ -114,7 +114,7 @@ def _is_classifier(learner: Any) -> bool:
         return False  # no scikit-learn estimator, and what else has fit and predict is a regressor
 
 
-def _fast(unit: CurveUnit, block: _Block, learner: Any) -> tuple[list[Row], list[Trace]]:
+def _fast(unit: CurveUnit, block: Block, learner: Any) -> tuple[list[Row], list[Trace]]:
     recorder = _Recorder(unit, block)
     keyword = {"callback": recorder} if unit.traces else {}
     seed_global_generators(block.curves[0].random_state)
@@ -133,7 +133,7 @@ def _fast(unit: CurveUnit, block: _Block, learner: Any) -> tuple[list[Row], list
     return _finish(rows, caught), recorder.traces
 
 
-def _slow(unit: CurveUnit, block: _Block, learner: Any) -> list[Row]:
+def _slow(unit: CurveUnit, block: Block, learner: Any) -> list[Row]:
     rows: list[Row] = []
     for replicate, curve in zip(unit.replicates, block.curves, strict=True):
         for n in curve.sizes:
@@ -165,7 +165,7 @@ def _finish(rows: Sequence[Row], caught: Sequence[Any]) -> list[Row]:
 
 
 def _evaluate(
-    unit: CurveUnit, block: _Block, replicate: Replicate, curve: Curve, fitted: FittedCurve
+    unit: CurveUnit, block: Block, replicate: Replicate, curve: Curve, fitted: FittedCurve
 ) -> list[Row]:
     """Row of every size of one curve. The test set grows until the whole curve is known to 10 %."""
     seconds = 0.0
@@ -244,7 +244,7 @@ def predict(fitted: FittedCurve, X: np.ndarray, n: int) -> np.ndarray:
 class _Recorder:
     """Trace callback: test error of every curve and size on the smallest test set."""
 
-    def __init__(self, unit: CurveUnit, block: _Block) -> None:
+    def __init__(self, unit: CurveUnit, block: Block) -> None:
         self.unit = unit
         self.block = block
         self.traces: list[Trace] = []

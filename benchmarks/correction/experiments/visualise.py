@@ -21,6 +21,8 @@ from hierbench.benchmarks.correction.trained.neurons import (
 )
 from hierbench.benchmarks.units.measurement import Label, Measurement
 from hierbench.learners.base import Curve
+from hierbench.learners.nets.algorithm1 import Algorithm1Regressor
+from hierbench.learners.nets.densenet import DenseNetRegressor
 from hierbench.targets.registry import make_target
 
 LEARNERS = ("densenet", "algorithm1")
@@ -115,8 +117,6 @@ def _fitted(
     learner: str, depth: int, width: int, steps: int, X: np.ndarray, y: np.ndarray, seed: int
 ) -> list[tuple[str, Any]]:
     """The learner before and after correction."""
-    from hierbench.learners.nets.algorithm1 import Algorithm1Regressor
-    from hierbench.learners.nets.densenet import DenseNetRegressor
 
     common: dict[str, Any] = {
         "steps": steps, "learning_rate": 0.01, "restarts": 1, "random_state": seed, "optimizer": "adam",
