@@ -14,7 +14,12 @@ from scipy import stats
 from hierbench.benchmarks.claims.criteria import Criterion
 from hierbench.benchmarks.results.suite_results import Evidence
 from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope, exponent
-from hierbench.benchmarks.statistics.interval_estimate import Figure, difference, mean_figure, share_figure
+from hierbench.benchmarks.statistics.interval_estimate import (
+    IntervalEstimate,
+    difference,
+    mean_estimate,
+    share_estimate,
+)
 from hierbench.benchmarks.statistics.interval_regression import fit_interval_regression
 from hierbench.benchmarks.statistics.sample_complexity import NStar, n_stars
 from hierbench.benchmarks.suites.epsilon import Epsilon
@@ -38,13 +43,15 @@ def _label(learner: str, target: str, epsilon: Epsilon | None = None, d: int | N
     return ", ".join(part for part in parts if part)
 
 
-def _slope(evidence: Evidence, name: tuple[str, str, Epsilon], law: _Law, confidence: float) -> Figure:
+def _slope(
+    evidence: Evidence, name: tuple[str, str, Epsilon], law: _Law, confidence: float
+) -> IntervalEstimate:
     stars, count = _stars(evidence, *name)
     found = law(stars, confidence)
     note = "" if found.kind == "estimate" else found.reason
     if found.kind == "lower bound":
         note += " (a bound without a confidence level)"
-    return Figure(_label(*name), found.value, found.low, found.high, count, note)
+    return IntervalEstimate(_label(*name), found.value, found.low, found.high, count, note)
 
 
 _Law = Callable[[Sequence[NStar], float], Exponent]
@@ -54,15 +61,15 @@ def _names(criterion: Criterion) -> Iterator[tuple[str, str, Epsilon]]:
     return itertools.product(criterion.learners, criterion.targets, criterion.epsilons)
 
 
-def exponent_in_d(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+def exponent_in_d(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     return [_slope(evidence, name, exponent, confidence) for name in _names(criterion)]
 
 
-def slope_in_dimension(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+def slope_in_dimension(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     return [_slope(evidence, name, dimension_slope, confidence) for name in _names(criterion)]
 
 
-def exponent_excess(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+def exponent_excess(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     found = []
     for learner, target, epsilon in _names(criterion):
         assert criterion.reference is not None
@@ -72,7 +79,7 @@ def exponent_excess(evidence: Evidence, criterion: Criterion, confidence: float)
     return found
 
 
-def exponent_growth(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+def exponent_growth(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     found = []
     for learner in criterion.learners:
         cells = [
@@ -90,7 +97,7 @@ def _short(criterion: Criterion) -> str:
     return " against ".join(texts)
 
 
-def n_star_ratios(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+def n_star_ratios(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     found = []
     for learner in criterion.learners:
         pairs: list[tuple[str, tuple[str, str, Epsilon], tuple[str, str, Epsilon]]] = []
@@ -106,14 +113,14 @@ def n_star_ratios(evidence: Evidence, criterion: Criterion, confidence: float) -
             for d in sorted({s.d for s in above} & {s.d for s in below}):
                 own, other = [s for s in above if s.d == d], [s for s in below if s.d == d]
                 found.append(n_star_ratio(f"{label}, d = {d}", own, other, confidence, m + n))
-            if not any(figure.label.startswith(label) for figure in found):
-                found.append(Figure(label, note="no d in common"))
+            if not any(estimate.label.startswith(label) for estimate in found):
+                found.append(IntervalEstimate(label, note="no d in common"))
     return found
 
 
 def n_star_ratio(
     label: str, above: Sequence[NStar], below: Sequence[NStar], confidence: float, n_rows: int = 0
-) -> Figure:
+) -> IntervalEstimate:
     """Ratio of two n*, geometric means over replicates, at one d.
 
     Method: log n* = a + b x, x = 1 for ``above`` and 0 for ``below``, by interval-censored log-normal
@@ -132,26 +139,28 @@ def n_star_ratio(
         count = sum(bracketed)
         quantile = float(stats.f.ppf(confidence, 1, count - 2))
         fit = fit_interval_regression(x, lower, upper, 0.5 * count * math.log1p(quantile / (count - 2)))
-        return Figure(label, math.exp(fit.slope), math.exp(fit.slope_low), math.exp(fit.slope_high), n_rows)
+        return IntervalEstimate(
+            label, math.exp(fit.slope), math.exp(fit.slope_low), math.exp(fit.slope_high), n_rows
+        )
     if not all(sides):
-        return Figure(label, n_rows=n_rows, note="no n* known on one side")
+        return IntervalEstimate(label, n_rows=n_rows, note="no n* known on one side")
     ends = [(min(s.lower for s in side), max(s.upper for s in side)) for side in sides]
     low = ends[0][0] / ends[1][1]
     high = ends[0][1] / ends[1][0] if ends[1][0] > 0 else math.inf
     note = "censored: a bound from extreme ends, without a confidence level"
-    return Figure(label, None, low if low > 0 else -math.inf, high, n_rows, note)
+    return IntervalEstimate(label, None, low if low > 0 else -math.inf, high, n_rows, note)
 
 
-def share_reached(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+def share_reached(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     found = []
     for learner, target, epsilon in _names(criterion):
         stars, count = _stars(evidence, learner, target, epsilon)
         known = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
         label = _label(learner, target, epsilon)
         if not known:
-            found.append(Figure(label, n_rows=count, note="undefined, or no usable row"))
+            found.append(IntervalEstimate(label, n_rows=count, note="undefined, or no usable row"))
             continue
-        share = share_figure(label, [s.censoring != "right" for s in known], confidence)
+        share = share_estimate(label, [s.censoring != "right" for s in known], confidence)
         note = "" if share.value == 1.0 else "the others may get there with more samples"
         found.append(dataclasses.replace(share, high=1.0, n_rows=count, note=note))
     return found
@@ -176,7 +185,7 @@ def final_slopes(rows: Sequence[Row]) -> dict[Replicate, float]:
     return found
 
 
-def final_slope(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+def final_slope(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     found = []
     for learner, target in itertools.product(criterion.learners, criterion.targets):
         rows = _rows(evidence, learner, target)
@@ -189,5 +198,5 @@ def final_slope(evidence: Evidence, criterion: Criterion, confidence: float) -> 
                 others = final_slopes(beside)
                 values = [slope - others[name] for name, slope in slopes.items() if name in others]
                 label, count = f"{label} less {criterion.reference}", count + len(beside)
-            found.append(mean_figure(label, values, confidence, count))
+            found.append(mean_estimate(label, values, confidence, count))
     return found

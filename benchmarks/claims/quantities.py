@@ -22,7 +22,7 @@ from hierbench.benchmarks.claims.curve_quantities import (
     slope_in_dimension,
 )
 from hierbench.benchmarks.results.suite_results import Evidence
-from hierbench.benchmarks.statistics.interval_estimate import Figure
+from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Quantity:
     """
 
     meaning: str
-    figures: Callable[[Evidence, Criterion, float], list[Figure]]
+    estimates: Callable[[Evidence, Criterion, float], list[IntervalEstimate]]
     epsilons: bool = True
     compares: Literal["nothing", "reference", "pair", "either"] = "nothing"
     measured: str = ""
@@ -72,19 +72,19 @@ class Quantity:
 def _measured(meaning: str, path: str) -> Quantity:
     """A quantity of each experiment by itself: ``module:function`` in correction.quantities."""
 
-    def figures(evidence: Evidence, criterion: Criterion, confidence: float) -> list[Figure]:
+    def estimates(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
         module, _, name = path.partition(":")
         function = getattr(
             importlib.import_module(f"hierbench.benchmarks.correction.quantities.{module}"), name
         )
         found = []
         for label in criterion.experiments:
-            figure: Figure = function(evidence.measurements[label], confidence)
-            named = f"{label}: {figure.label}" if figure.label else label
-            found.append(dataclasses.replace(figure, label=named))
+            estimate: IntervalEstimate = function(evidence.measurements[label], confidence)
+            named = f"{label}: {estimate.label}" if estimate.label else label
+            found.append(dataclasses.replace(estimate, label=named))
         return found
 
-    return Quantity(meaning, figures, epsilons=False, measured=path)
+    return Quantity(meaning, estimates, epsilons=False, measured=path)
 
 
 QUANTITIES = {

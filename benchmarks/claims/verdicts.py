@@ -22,7 +22,7 @@ from typing import Literal
 from hierbench.benchmarks.claims.criteria import Bounds, Claim, Criterion
 from hierbench.benchmarks.claims.quantities import QUANTITIES
 from hierbench.benchmarks.results.suite_results import Evidence, gather
-from hierbench.benchmarks.statistics.interval_estimate import Figure
+from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.suite_file import known_suites
 
@@ -30,26 +30,26 @@ Word = Literal["supported", "refuted", "undecided"]
 State = Literal["supported", "refuted", "undecided", "unmeasured"]
 """Of the two kinds of "undecided", "unmeasured" is the one that a run may end."""
 
-LEVEL = 0.95
+CONFIDENCE = 0.95
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
     """A criterion with its figures.
 
-    figure : the one that decides: the first that refutes, else the first that is undecided, else the one
+    estimate : the one that decides: the first that refutes, else the first that is undecided, else the one
         nearest to its bounds; None where nothing was measured.
     rows : names of the rows that the figures stand on
-    optimisers : of the learners that are trained by gradient descent
+    optimizers : of the learners that are trained by gradient descent
     """
 
     criterion: Criterion
     state: State
-    figures: tuple[Figure, ...]
-    figure: Figure | None
+    estimates: tuple[IntervalEstimate, ...]
+    estimate: IntervalEstimate | None
     reason: str
     rows: frozenset[tuple[object, ...]] = frozenset()
-    optimisers: tuple[str, ...] = ()
+    optimizers: tuple[str, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -74,11 +74,11 @@ class Verdict:
         return len(frozenset().union(*(f.rows for f in self.deciding)))
 
     @property
-    def optimisers(self) -> tuple[str, ...]:
-        return tuple(sorted({name for f in self.deciding for name in f.optimisers}))
+    def optimizers(self) -> tuple[str, ...]:
+        return tuple(sorted({name for f in self.deciding for name in f.optimizers}))
 
     @property
-    def figures(self) -> tuple[Finding, ...]:
+    def estimates(self) -> tuple[Finding, ...]:
         """The findings that the verdict hangs on: all, or those that keep it from being supported."""
         states = {
             "supported": ("supported",),
@@ -93,16 +93,16 @@ class Verdict:
         return tuple(dict.fromkeys(f.criterion.suite for f in self.findings if f.state == "unmeasured"))
 
 
-def decide(figure: Figure, bounds: Bounds) -> Word:
+def decide(estimate: IntervalEstimate, bounds: Bounds) -> Word:
     """What one figure says."""
-    if figure.low > bounds.high or figure.high < bounds.low:
+    if estimate.low > bounds.high or estimate.high < bounds.low:
         return "refuted"
-    return "supported" if bounds.low <= figure.low and figure.high <= bounds.high else "undecided"
+    return "supported" if bounds.low <= estimate.low and estimate.high <= bounds.high else "undecided"
 
 
 def level_of(criterion: Criterion) -> float:
     """Confidence level of the intervals that decide it."""
-    return 1 - (1 - LEVEL) / criterion.looks
+    return 1 - (1 - CONFIDENCE) / criterion.looks
 
 
 def judge_criterion(criterion: Criterion, evidence: Evidence | None) -> Finding:
@@ -118,15 +118,15 @@ def judge_criterion(criterion: Criterion, evidence: Evidence | None) -> Finding:
         for r in evidence.rows
         if (r.learner, r.target) in cells
     )
-    optimisers = tuple(sorted({o for learner, _ in cells if (o := evidence.optimisers.get(learner))}))
+    optimizers = tuple(sorted({o for learner, _ in cells if (o := evidence.optimizers.get(learner))}))
     if missing := sum(evidence.missing.get(cell, 0) for cell in cells):
         how = f"{missing} of its units are missing" if rows else "not measured yet"
-        return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimisers)
+        return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimizers)
     quantity = QUANTITIES[criterion.quantity]
-    figures = tuple(quantity.figures(evidence, criterion, level_of(criterion)))
-    if not figures:
-        return Finding(criterion, "unmeasured", (), None, f"not measured yet: {command}", rows, optimisers)
-    return _found(criterion, figures, evidence, rows, optimisers)
+    estimates = tuple(quantity.estimates(evidence, criterion, level_of(criterion)))
+    if not estimates:
+        return Finding(criterion, "unmeasured", (), None, f"not measured yet: {command}", rows, optimizers)
+    return _found(criterion, estimates, evidence, rows, optimizers)
 
 
 def _judge_experiments(criterion: Criterion, evidence: Evidence, command: str) -> Finding:
@@ -137,55 +137,57 @@ def _judge_experiments(criterion: Criterion, evidence: Evidence, command: str) -
         for number in range(len(evidence.measurements.get(label, ())))
     )
     found = [m for label in criterion.experiments for m in evidence.measurements.get(label, ())]
-    optimisers = tuple(sorted({str(m.labels["optimiser"]) for m in found if "optimiser" in m.labels}))
+    optimizers = tuple(sorted({str(m.labels["optimiser"]) for m in found if "optimiser" in m.labels}))
     if missing := sum(evidence.missing_experiments.get(label, 0) for label in criterion.experiments):
         how = f"{missing} of its units are missing" if rows else "not measured yet"
-        return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimisers)
-    figures = tuple(QUANTITIES[criterion.quantity].figures(evidence, criterion, level_of(criterion)))
-    return _found(criterion, figures, evidence, rows, optimisers)
+        return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimizers)
+    estimates = tuple(QUANTITIES[criterion.quantity].estimates(evidence, criterion, level_of(criterion)))
+    return _found(criterion, estimates, evidence, rows, optimizers)
 
 
 def _found(
     criterion: Criterion,
-    figures: tuple[Figure, ...],
+    estimates: tuple[IntervalEstimate, ...],
     evidence: Evidence,
     rows: frozenset[tuple[object, ...]],
-    optimisers: tuple[str, ...],
+    optimizers: tuple[str, ...],
 ) -> Finding:
-    state, figure, reason = _decided(criterion, figures, evidence)
+    state, estimate, reason = _decided(criterion, estimates, evidence)
     if criterion.looks > 1:
         reason += f" (look {criterion.looks}: intervals at {level_of(criterion):.1%})"
-    return Finding(criterion, state, figures, figure, reason, rows, optimisers)
+    return Finding(criterion, state, estimates, estimate, reason, rows, optimizers)
 
 
-def _decided(criterion: Criterion, figures: Sequence[Figure], evidence: Evidence) -> tuple[Word, Figure, str]:
+def _decided(
+    criterion: Criterion, estimates: Sequence[IntervalEstimate], evidence: Evidence
+) -> tuple[Word, IntervalEstimate, str]:
     """What all figures say together, the one that decides, and why in one sentence."""
-    bounds, count = criterion.bounds, len(figures)
+    bounds, count = criterion.bounds, len(estimates)
     level = 1 - (1 - level_of(criterion)) / count
-    for figure in QUANTITIES[criterion.quantity].figures(evidence, criterion, level):
-        if decide(figure, bounds) == "refuted":
+    for estimate in QUANTITIES[criterion.quantity].estimates(evidence, criterion, level):
+        if decide(estimate, bounds) == "refuted":
             among = f" at {level:.1%}, as is asked of one among {count}" if count > 1 else ""
-            return "refuted", figure, f"{_said(figure)} is not {bounds.text()}{among}"
-    open_ones = [figure for figure in figures if decide(figure, bounds) != "supported"]
+            return "refuted", estimate, f"{_said(estimate)} is not {bounds.text()}{among}"
+    open_ones = [estimate for estimate in estimates if decide(estimate, bounds) != "supported"]
     if open_ones:
         some = f" ({len(open_ones)} of {count} do not)" if count > 1 else ""
         reason = f"{_said(open_ones[0])}: this does not tell whether it is {bounds.text()}{some}"
         return "undecided", open_ones[0], reason
-    nearest = min(figures, key=lambda f: _slack(f, bounds))
+    nearest = min(estimates, key=lambda f: _slack(f, bounds))
     if count == 1:
         return "supported", nearest, f"{_said(nearest)} is {bounds.text()}"
     return "supported", nearest, f"all {count} are {bounds.text()}, the nearest being {_said(nearest)}"
 
 
-def _said(figure: Figure) -> str:
-    note = f" ({figure.note})" if figure.note and figure.note not in figure.text() else ""
-    return f"{figure.label}: {figure.text()}{note}"
+def _said(estimate: IntervalEstimate) -> str:
+    note = f" ({estimate.note})" if estimate.note and estimate.note not in estimate.text() else ""
+    return f"{estimate.label}: {estimate.text()}{note}"
 
 
-def _slack(figure: Figure, bounds: Bounds) -> float:
+def _slack(estimate: IntervalEstimate, bounds: Bounds) -> float:
     return min(
-        figure.low - bounds.low if math.isfinite(bounds.low) else math.inf,
-        bounds.high - figure.high if math.isfinite(bounds.high) else math.inf,
+        estimate.low - bounds.low if math.isfinite(bounds.low) else math.inf,
+        bounds.high - estimate.high if math.isfinite(bounds.high) else math.inf,
     )
 
 

@@ -60,7 +60,7 @@ def show_findings(suite: Suite, results: Path, console: Console) -> None:
             criterion = finding.criterion
             if _own(criterion, suite):
                 state = "beside" if criterion.beside else finding.state
-                said = "\n".join(f"{f.label}: {f.text()}" for f in finding.figures) or finding.reason
+                said = "\n".join(f"{f.label}: {f.text()}" for f in finding.estimates) or finding.reason
                 table.add_row(criterion.claim, criterion.what, criterion.bounds.text(), state, said)
     if table.row_count:
         console.print(table)
@@ -74,18 +74,18 @@ def verdict_text(verdict: Verdict) -> str:
     """The verdict in a few words: what kind of undecided it is, and which optimiser it was reached with."""
     word: str = verdict.word
     if word == "undecided":
-        unmeasured = [f for f in verdict.figures if f.state == "unmeasured"]
+        unmeasured = [f for f in verdict.estimates if f.state == "unmeasured"]
         word += " by data" if not unmeasured else " (not measured yet)"
         if unmeasured and len(unmeasured) < len(verdict.deciding):
             word = "undecided (measured in part)"
-    if verdict.n_rows and verdict.optimisers:
-        word += f", nets trained with {' and '.join(verdict.optimisers)}"
+    if verdict.n_rows and verdict.optimizers:
+        word += f", nets trained with {' and '.join(verdict.optimizers)}"
     return word
 
 
-def figure_texts(findings: Sequence[Finding]) -> list[str]:
+def estimate_texts(findings: Sequence[Finding]) -> list[str]:
     """Label, number and interval of the figure that decides each finding."""
-    return list(dict.fromkeys(f"{f.figure.label}: {f.figure.text()}" for f in findings if f.figure))
+    return list(dict.fromkeys(f"{f.estimate.label}: {f.estimate.text()}" for f in findings if f.estimate))
 
 
 def commands(verdict: Verdict, results: Path) -> list[str]:
@@ -101,7 +101,7 @@ def _cells(verdict: Verdict, results: Path) -> tuple[str, ...]:
         claim.id,
         f"{claim.statement}{scope} ({claim.source})",
         verdict_text(verdict),
-        "; ".join(figure_texts(verdict.figures)) or "none yet",
+        "; ".join(estimate_texts(verdict.estimates)) or "none yet",
         verdict.reason,
         str(verdict.n_rows),
         claim.fixed,

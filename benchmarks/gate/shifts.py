@@ -25,8 +25,8 @@ from hierbench.benchmarks.statistics.sample_complexity import Certificates, NSta
 from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.units.rows import Replicate, Row
 
-Quantity = Literal["error", "n*"]
-Verdict = Literal["worse", "better", "same", "open"]
+ShiftOf = Literal["error", "n*"]
+ShiftVerdict = Literal["worse", "better", "same", "open"]
 """worse, better: shifted by more than what matters, among all curves at the stated false discovery rate;
 same: equivalent within the margin; open: neither, the data do not tell."""
 
@@ -127,7 +127,7 @@ class Shift:
 
     learner: str
     target: str
-    quantity: Quantity
+    quantity: ShiftOf
     factor: float
     low: float
     high: float
@@ -135,7 +135,7 @@ class Shift:
     q_worse: float
     q_better: float
     visible: float
-    verdict: Verdict
+    verdict: ShiftVerdict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,7 +232,7 @@ def compare(
         elif had or has:
             lost = Broken(*key[:3], key[3:6], key[6], old.status, new.status, new.reason)
             (broken if had else mended).append(lost)
-    found: dict[tuple[str, str, Quantity], dict[tuple[int, int], list[float]]] = {}
+    found: dict[tuple[str, str, ShiftOf], dict[tuple[int, int], list[float]]] = {}
     for learner, target in dict.fromkeys((row.learner, row.target) for row, _ in pairs):
         own = [p for p in pairs if (p[0].learner, p[0].target) == (learner, target)]
         found[learner, target, "error"] = _error_shifts(own)
@@ -245,7 +245,7 @@ def compare(
     return Comparison(tuple(_judge(estimates, rule)), tuple(broken), tuple(mended))
 
 
-def _judge(estimates: dict[tuple[str, str, Quantity], Estimate], rule: Rule) -> list[Shift]:
+def _judge(estimates: dict[tuple[str, str, ShiftOf], Estimate], rule: Rule) -> list[Shift]:
     if not estimates:
         return []
     matters, margin = math.log(rule.matters), math.log(rule.margin)
@@ -254,7 +254,7 @@ def _judge(estimates: dict[tuple[str, str, Quantity], Estimate], rule: Rule) -> 
     shifts = []
     for (curve, e), q_worse, q_better in zip(estimates.items(), worse, better, strict=True):
         equivalent = max(e.p_above(-margin), e.p_below(margin)) <= 0.05
-        verdict: Verdict = "same" if equivalent else "open"
+        verdict: ShiftVerdict = "same" if equivalent else "open"
         if q_worse <= rule.rate:
             verdict = "worse"
         elif q_better <= rule.rate:

@@ -18,7 +18,7 @@ from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Row
 from hierbench.learners.registry import resolve
 
-OPTIMISERS = {"adam": "Adam", "sgd": "SGD"}
+OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Evidence:
     ----------
     missing : mapping of (learner, target) to int
         Units of the pair that are not done; pairs with none are left out.
-    optimisers : mapping of str to str
+    optimizers : mapping of str to str
         By learner; those that are not trained by gradient descent are left out.
     measurements : mapping of str to sequence of Measurement
         By the label of the experiment.
@@ -40,7 +40,7 @@ class Evidence:
     rows: Sequence[Row]
     certificates: Certificates
     missing: Mapping[tuple[str, str], int] = dataclasses.field(default_factory=dict)
-    optimisers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    optimizers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     measurements: Mapping[str, Sequence[Measurement]] = dataclasses.field(default_factory=dict)
     missing_experiments: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
@@ -64,23 +64,23 @@ def gather(name: str, store: Store) -> Evidence:
         if waiting := len(labels.get(target, ())):
             missing[learner, target] += waiting
     specs = {u.learner: u.learner_spec for u in plan.curves}
-    known = {learner: _optimiser(spec) for learner, spec in specs.items()}
+    known = {learner: _optimizer(spec) for learner, spec in specs.items()}
     return Evidence(
         rows=suite_rows(plan, store),
         certificates=suite_certificates(plan, store),
         missing=missing,
-        optimisers={learner: name for learner, name in known.items() if name},
+        optimizers={learner: name for learner, name in known.items() if name},
         measurements=suite_measurements(plan, store),
         missing_experiments=Counter(u.experiment for u in plan.experiments if u.key not in done),
     )
 
 
-def _optimiser(spec: Mapping[str, object]) -> str | None:
+def _optimizer(spec: Mapping[str, object]) -> str | None:
     """The optimiser that a learner is trained by, given or by default; from the source, unimported."""
     parameters = spec["parameters"]
     assert isinstance(parameters, dict)
     chosen = parameters.get("optimizer", _default(resolve(str(spec["name"])).path, "optimizer"))
-    return None if chosen is None else OPTIMISERS.get(str(chosen), str(chosen))
+    return None if chosen is None else OPTIMIZERS.get(str(chosen), str(chosen))
 
 
 def _default(path: str, parameter: str) -> object:

@@ -15,7 +15,7 @@ from hierbench.benchmarks.units.rows import Row
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class BarResult:
     """A bar with the figure measured at its cell (None: nothing measured) and the others' figures.
 
     eps_rel : the median of MSE over the share of variance above half the top degree, where defined.
@@ -62,7 +62,7 @@ def median_eps_rel(rows: Sequence[Row], certificates: Certificates) -> float | N
     return statistics.median(relative) if relative else None
 
 
-def judge(suite: Suite, rows: Sequence[Row], certificates: Certificates) -> list[Verdict]:
+def judge(suite: Suite, rows: Sequence[Row], certificates: Certificates) -> list[BarResult]:
     """Every bar of the suite against its rows."""
     verdicts = []
     for bar in suite.bars:
@@ -74,7 +74,7 @@ def judge(suite: Suite, rows: Sequence[Row], certificates: Certificates) -> list
             if e.label != bar.learner and (theirs := [r for r in cell if r.learner == e.label])
         )
         verdicts.append(
-            Verdict(
+            BarResult(
                 bar,
                 median_error(own) if own else None,
                 median_eps_rel(own, certificates),
@@ -90,7 +90,7 @@ def _number(value: float | None) -> str:
     return "nothing" if value is None else "not ok" if math.isinf(value) else f"{value:.2g}"
 
 
-def print_bars(verdicts: Sequence[Verdict], console: Console) -> None:
+def print_bars(verdicts: Sequence[BarResult], console: Console) -> None:
     """One line a bar: verdict, bar, figure, and the other learners at the same cell."""
     for v in verdicts:
         bar = v.bar

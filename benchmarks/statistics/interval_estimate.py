@@ -11,7 +11,7 @@ from scipy import stats
 
 
 @dataclasses.dataclass(frozen=True)
-class Figure:
+class IntervalEstimate:
     """A number with its interval; an infinite end is one that the rows leave open.
 
     Attributes
@@ -44,7 +44,7 @@ class Figure:
         return f"{self.value:.3g} [{low}, {high}]"
 
 
-def difference(label: str, a: Figure, b: Figure) -> Figure:
+def difference(label: str, a: IntervalEstimate, b: IntervalEstimate) -> IntervalEstimate:
     """a - b with its interval, from those of a and b.
 
     Method: each half-length is the root of the sum of squares of the two half-lengths that push the
@@ -59,20 +59,22 @@ def difference(label: str, a: Figure, b: Figure) -> Figure:
         low = value - math.hypot(a.value - a.low, b.high - b.value)
         high = value + math.hypot(a.high - a.value, b.value - b.low)
     note = "; ".join(f"{f.label}: {f.note}" for f in (a, b) if f.note)
-    return Figure(label, value, low, high, a.n_rows + b.n_rows, note)
+    return IntervalEstimate(label, value, low, high, a.n_rows + b.n_rows, note)
 
 
-def mean_figure(label: str, values: Sequence[float], confidence: float, n_rows: int) -> Figure:
+def mean_estimate(label: str, values: Sequence[float], confidence: float, n_rows: int) -> IntervalEstimate:
     """Mean over independent replicates with Student's interval; three of them at least."""
     if len(values) < 3:
         note = f"{len(values)} of the 3 replicates that an interval needs"
-        return Figure(label, n_rows=n_rows, note=note)
+        return IntervalEstimate(label, n_rows=n_rows, note=note)
     centre = float(np.mean(values))
     half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stats.sem(values))
-    return Figure(label, centre, centre - half, centre + half, n_rows)
+    return IntervalEstimate(label, centre, centre - half, centre + half, n_rows)
 
 
-def share_figure(label: str, outcomes: Sequence[bool], confidence: float) -> Figure:
+def share_estimate(label: str, outcomes: Sequence[bool], confidence: float) -> IntervalEstimate:
     """A share of independent runs with its exact interval (Clopper & Pearson, Biometrika 26, 1934)."""
     found = stats.binomtest(sum(outcomes), len(outcomes)).proportion_ci(confidence, method="exact")
-    return Figure(label, sum(outcomes) / len(outcomes), float(found.low), float(found.high), len(outcomes))
+    return IntervalEstimate(
+        label, sum(outcomes) / len(outcomes), float(found.low), float(found.high), len(outcomes)
+    )

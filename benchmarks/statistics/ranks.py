@@ -18,7 +18,7 @@ CENSORED_SCATTER = 0.5
 """Standard deviation that a censored log n* is taken to have at least: censoring hides it. Of the 359
 bracketed cells of the default suite 95 % have less than 0.37 over replicates, and half less than 0.18."""
 
-LEVEL = 0.05
+ALARM_RATE = 0.05
 """Probability of any false separation among the learners of one target and epsilon."""
 
 
@@ -219,7 +219,7 @@ def _meet(first: Sequence[NStar], second: Sequence[NStar]) -> bool:
     return max(Counter(d for d, _ in {(d, r.target) for d, r in common}).values(), default=0) > 1
 
 
-def rank(stars: Sequence[NStar], level: float = LEVEL) -> list[Ranked]:
+def rank(stars: Sequence[NStar], level: float = ALARM_RATE) -> list[Ranked]:
     """Learners on one target and epsilon as groups, those that may need the fewest samples first.
 
     Method: ``compare`` for all pairs, Holm over them, compact letters (``groups``). Sharing a letter

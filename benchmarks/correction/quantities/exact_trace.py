@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from hierbench.benchmarks.correction.exact.slopes import ROUNDING, loglog_slope
-from hierbench.benchmarks.statistics.interval_estimate import Figure, mean_figure
+from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate, mean_estimate
 from hierbench.benchmarks.units.measurement import Measurement
 
 
@@ -16,7 +16,7 @@ def power_of_alpha(
     confidence: float,
     label: str = "",
     **wanted: int | str,
-) -> Figure:
+) -> IntervalEstimate:
     """Slope of log amplitude in log alpha by least squares, its mean over the targets drawn.
 
     Records that carry the labels ``wanted`` count, and amplitudes above rounding. The interval is
@@ -34,8 +34,10 @@ def power_of_alpha(
             values.append(slope)
             used += count
     if not values:
-        return Figure(label, n_rows=0, note="no amplitude above rounding at three alphas: nothing to fit")
-    return mean_figure(label, values, confidence, used)
+        return IntervalEstimate(
+            label, n_rows=0, note="no amplitude above rounding at three alphas: nothing to fit"
+        )
+    return mean_estimate(label, values, confidence, used)
 
 
 def _angle(m: Measurement) -> float:
@@ -53,34 +55,34 @@ def _number(m: Measurement, name: str) -> float:
     return value
 
 
-def first_level_before(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def first_level_before(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Angle of level 1 as found by itself."""
     return power_of_alpha(measurements, _angle, confidence, round=1, stage="lower", level=1)
 
 
-def first_level_after(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def first_level_after(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Angle of level 1 once corrected."""
     return power_of_alpha(measurements, _angle, confidence, round=2, stage="lower", level=1)
 
 
-def second_level_before(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def second_level_before(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Level 2 above the uncorrected first: its feature error times its amplitude in the output, alpha."""
     return power_of_alpha(measurements, _in_output, confidence, round=1, stage="upper", level=2)
 
 
-def second_level_after(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def second_level_after(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Level 2 above the corrected first: its feature error times its amplitude in the output, alpha."""
     return power_of_alpha(measurements, _in_output, confidence, round=2, stage="upper", level=2)
 
 
-def second_level_own_before(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def second_level_own_before(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Level 2 above the uncorrected first: its feature error relative to its own size."""
     return power_of_alpha(
         measurements, lambda m: _number(m, "feature_error"), confidence, round=1, stage="upper", level=2
     )
 
 
-def second_level_own_after(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def second_level_own_after(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Level 2 above the corrected first: its feature error relative to its own size."""
     return power_of_alpha(
         measurements, lambda m: _number(m, "feature_error"), confidence, round=2, stage="upper", level=2

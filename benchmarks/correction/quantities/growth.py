@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hierbench.benchmarks.statistics.interval_estimate import Figure, mean_figure
+from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate, mean_estimate
 from hierbench.benchmarks.units.measurement import Measurement
 
 _ALONE = {2: "no-growth", 3: "no-third-level"}
@@ -29,7 +29,7 @@ def _seeds(measurements: Sequence[Measurement]) -> list[object]:
     return list(dict.fromkeys(m.labels["seed"] for m in measurements))
 
 
-def holistic_gain(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def holistic_gain(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """log10 of the error with the third level above frozen ones, less that with all trained.
 
     Both from the same net, of two levels that had been trained together; then nothing of the target is
@@ -38,26 +38,28 @@ def holistic_gain(measurements: Sequence[Measurement], confidence: float) -> Fig
     return _holistic(measurements, confidence, 3, "last-frozen")
 
 
-def holistic_gain_second(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def holistic_gain_second(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """The same at the second level: what is left is the third, which neither has."""
     return _holistic(measurements, confidence, 2, "frozen")
 
 
-def _holistic(measurements: Sequence[Measurement], confidence: float, phase: int, rival: str) -> Figure:
+def _holistic(
+    measurements: Sequence[Measurement], confidence: float, phase: int, rival: str
+) -> IntervalEstimate:
     ends = _ends(measurements, "relative_mse")
     values = [
         ends[seed, rival, phase, 1] - ends[seed, "all", phase, 1]
         for seed in _seeds(measurements)
         if (seed, rival, phase, 1) in ends and (seed, "all", phase, 1) in ends
     ]
-    return mean_figure(f"level {phase} added", values, confidence, len(values))
+    return mean_estimate(f"level {phase} added", values, confidence, len(values))
 
 
 def _before(phase: int) -> str:
     return "common" if phase == 2 else "all"
 
 
-def feature_gain(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def feature_gain(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """log10 of a lower level's feature error when a level is added, less that after training all.
 
     Mean over all lower levels of both additions, as far as they can be judged; the unit is the seed.
@@ -65,14 +67,14 @@ def feature_gain(measurements: Sequence[Measurement], confidence: float) -> Figu
     return _feature(measurements, confidence, lambda phase, level: (_before(phase), phase - 1, level))
 
 
-def feature_gain_over_waiting(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def feature_gain_over_waiting(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """The same against as long a training without the added level."""
     return _feature(measurements, confidence, lambda phase, level: (_ALONE[phase], phase, level))
 
 
 def _feature(
     measurements: Sequence[Measurement], confidence: float, rival: Callable[[int, int], tuple[str, int, int]]
-) -> Figure:
+) -> IntervalEstimate:
     ends = _ends(measurements, "feature_error")
     values = []
     for seed in _seeds(measurements):
@@ -84,7 +86,7 @@ def _feature(
         ]
         if gains:
             values.append(float(np.mean(gains)))
-    return mean_figure("mean over lower levels", values, confidence, len(values))
+    return mean_estimate("mean over lower levels", values, confidence, len(values))
 
 
 # --- looking at features (C17) ------------------------------------------------------------------------
@@ -105,34 +107,34 @@ def _alignments(
     return {seed: float(np.median(values)) for seed, values in found.items()}
 
 
-def alignment_regularised(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def alignment_regularised(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Norm of the input fixed: median over the neurons looked at, of both levels; mean over nets."""
     values = list(_alignments(measurements, "sphere").values())
-    return mean_figure("levels 1 and 2", values, confidence, len(values))
+    return mean_estimate("levels 1 and 2", values, confidence, len(values))
 
 
-def alignment_regularised_second(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def alignment_regularised_second(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """The same of level 2 alone.
 
     A neuron of level 1 is (w x + b)^2, whose gradient is w or -w everywhere: ascent finds w whatever the
     regularisation. What looking at neurons is worth shows at level 2.
     """
     values = list(_alignments(measurements, "sphere", 2).values())
-    return mean_figure("level 2", values, confidence, len(values))
+    return mean_estimate("level 2", values, confidence, len(values))
 
 
-def alignment_gain(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def alignment_gain(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """That less the same of as many steps without regularisation, paired by net."""
     return _gain(measurements, confidence, 0)
 
 
-def alignment_gain_second(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def alignment_gain_second(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """The gain of level 2 alone."""
     return _gain(measurements, confidence, 2)
 
 
-def _gain(measurements: Sequence[Measurement], confidence: float, level: int) -> Figure:
+def _gain(measurements: Sequence[Measurement], confidence: float, level: int) -> IntervalEstimate:
     strong, none = (_alignments(measurements, how, level) for how in ("sphere", "none"))
     values = [strong[seed] - none[seed] for seed in strong.keys() & none.keys()]
     label = f"level {level}" if level else "levels 1 and 2"
-    return mean_figure(label, sorted(values), confidence, len(values))
+    return mean_estimate(label, sorted(values), confidence, len(values))

@@ -10,7 +10,12 @@ import numpy as np
 
 from hierbench.benchmarks.correction.exact.slopes import ROUNDING
 from hierbench.benchmarks.correction.quantities.exact_trace import power_of_alpha
-from hierbench.benchmarks.statistics.interval_estimate import Figure, difference, mean_figure, share_figure
+from hierbench.benchmarks.statistics.interval_estimate import (
+    IntervalEstimate,
+    difference,
+    mean_estimate,
+    share_estimate,
+)
 from hierbench.benchmarks.units.measurement import Measurement
 
 SUCCESS = 1e-3
@@ -27,7 +32,7 @@ def number(m: Measurement, name: str) -> float:
 # --- contraction (C11) --------------------------------------------------------------------------------
 
 
-def contraction(measurements: Sequence[Measurement], alpha: float, confidence: float) -> Figure:
+def contraction(measurements: Sequence[Measurement], alpha: float, confidence: float) -> IntervalEstimate:
     """Factor by which a round changed level 1's angle: geometric mean over targets.
 
     Of each target over the last two rounds above rounding, since factors alternate from round to round;
@@ -44,20 +49,24 @@ def contraction(measurements: Sequence[Measurement], alpha: float, confidence: f
         if len(rounds) > 1:
             first = rounds[-3:][0]
             logs.append(math.log(found[rounds[-1]] / found[first]) / (rounds[-1] - first))
-    figure = mean_figure(f"alpha = {alpha:g}", logs, confidence, len(logs))
-    if figure.value is None:
-        return figure
-    return Figure(
-        figure.label, math.exp(figure.value), math.exp(figure.low), math.exp(figure.high), figure.n_rows
+    estimate = mean_estimate(f"alpha = {alpha:g}", logs, confidence, len(logs))
+    if estimate.value is None:
+        return estimate
+    return IntervalEstimate(
+        estimate.label,
+        math.exp(estimate.value),
+        math.exp(estimate.low),
+        math.exp(estimate.high),
+        estimate.n_rows,
     )
 
 
-def contraction_with_gap(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def contraction_with_gap(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """At alpha = 0.1."""
     return contraction(measurements, 0.1, confidence)
 
 
-def contraction_without_gap(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def contraction_without_gap(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """At alpha = 1.5."""
     return contraction(measurements, 1.5, confidence)
 
@@ -77,32 +86,32 @@ def _least(measurements: Sequence[Measurement]) -> list[Measurement]:
     return list(best.values())
 
 
-def layerwise_floor(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def layerwise_floor(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Slope of the relative MSE in alpha at the smallest width, read-outs refitted, best of the starts."""
     width = min(int(m.labels["width"]) for m in measurements)
     chosen = [m for m in measurements if (m.labels["width"], m.labels["method"]) == (width, "refitted")]
     return power_of_alpha(_least(chosen), lambda m: number(m, "relative_mse"), confidence, f"width {width}")
 
 
-def directions_floor(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def directions_floor(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Slope of the relative MSE in alpha, kernels on products of k directions: the fewest that were run."""
     return _of_directions(measurements, min, confidence)
 
 
-def all_directions_floor(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def all_directions_floor(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """The same with the most directions that were run: where they span the target, no floor is left."""
     return _of_directions(measurements, max, confidence)
 
 
 def _of_directions(
     measurements: Sequence[Measurement], choice: Callable[[Sequence[int]], int], confidence: float
-) -> Figure:
+) -> IntervalEstimate:
     r = choice([int(m.labels["directions"]) for m in measurements if m.labels["reading"] == "directions"])
     chosen = [m for m in measurements if m.labels["directions"] == r]
     return power_of_alpha(chosen, lambda m: number(m, "relative_mse"), confidence, f"{r} directions")
 
 
-def fits_floor(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def fits_floor(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Slope of the relative MSE in alpha, kernels on x and the first fit."""
     chosen = [m for m in measurements if m.labels["reading"] == "fits"]
     return power_of_alpha(chosen, lambda m: number(m, "relative_mse"), confidence, "fits")
@@ -111,21 +120,21 @@ def fits_floor(measurements: Sequence[Measurement], confidence: float) -> Figure
 # --- over-parameterisation (C10) ----------------------------------------------------------------------
 
 
-def success_gain_width(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def success_gain_width(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Share of runs that succeed at width 8k less that at width k.
 
     Their intervals are put together as if the runs were independent, which is too wide here: each pair is
     on one target and sample.
     """
 
-    def at(ratio: float) -> Figure:
+    def at(ratio: float) -> IntervalEstimate:
         own = [number(m, "relative_mse") < SUCCESS for m in measurements if m.labels["ratio"] == ratio]
-        return share_figure(f"width {ratio:g} k", own, confidence)
+        return share_estimate(f"width {ratio:g} k", own, confidence)
 
     return difference("8 k less k", at(8.0), at(1.0))
 
 
-def success_gain_rows(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def success_gain_rows(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Share of runs that succeed with 4 times the minimal rows less that with the minimum.
 
     Over all widths; the unit is the seed, whose runs at all widths share target and sample.
@@ -140,4 +149,4 @@ def success_gain_rows(measurements: Sequence[Measurement], confidence: float) ->
 
     many, few = gains(4.0), gains(1.0)
     values = [many[seed] - few[seed] for seed in sorted(many.keys() & few.keys(), key=repr)]
-    return mean_figure("4 times the minimum less the minimum", values, confidence, len(values))
+    return mean_estimate("4 times the minimum less the minimum", values, confidence, len(values))

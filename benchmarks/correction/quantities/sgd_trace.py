@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hierbench.benchmarks.statistics.interval_estimate import Figure, mean_figure, share_figure
+from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate, mean_estimate, share_estimate
 from hierbench.benchmarks.units.measurement import Measurement
 
 FACTOR = 3.0
@@ -80,29 +80,29 @@ def falls(measurements: Sequence[Measurement]) -> dict[int, Fall]:
     return found
 
 
-def corrected_share(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def corrected_share(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Share of Algorithm 1's runs in which level 1 was corrected threefold (``Fall.corrected``)."""
     return _share([fall.corrected for fall in falls(measurements).values()], confidence, "")
 
 
-def fallen_share(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def fallen_share(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Share of runs in which the angle as it stands fell threefold, noise and all (``Fall.fell``)."""
     return _share([fall.fell for fall in falls(measurements).values()], confidence, "noise included")
 
 
-def gain_over_alone(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def gain_over_alone(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """log10 of the angle that level 1 comes to alone, less that of the run: both noise and all."""
     gains = [math.log10(fall.alone / fall.after) for fall in falls(measurements).values()]
-    return mean_figure("log10", gains, confidence, len(gains))
+    return mean_estimate("log10", gains, confidence, len(gains))
 
 
-def _share(outcomes: Sequence[bool], confidence: float, label: str) -> Figure:
+def _share(outcomes: Sequence[bool], confidence: float, label: str) -> IntervalEstimate:
     if not outcomes:
-        return Figure(label, note="no run of Algorithm 1 with its twin")
-    return share_figure(label, outcomes, confidence)
+        return IntervalEstimate(label, note="no run of Algorithm 1 with its twin")
+    return share_estimate(label, outcomes, confidence)
 
 
-def fall_after_next_level(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def fall_after_next_level(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Share of the fall of the lowest level's log feature error after the next one's has fallen by half.
 
     Feature errors of upper levels are those that every level below helps to read out: that of level 2
@@ -111,12 +111,12 @@ def fall_after_next_level(measurements: Sequence[Measurement], confidence: float
     return _fall_after(measurements, "feature_error", confidence)
 
 
-def fall_after_next_level_learned(measurements: Sequence[Measurement], confidence: float) -> Figure:
+def fall_after_next_level_learned(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """The same after the next level's own k leading directions are half right (their ``angle``)."""
     return _fall_after(measurements, "angle", confidence)
 
 
-def _fall_after(measurements: Sequence[Measurement], name: str, confidence: float) -> Figure:
+def _fall_after(measurements: Sequence[Measurement], name: str, confidence: float) -> IntervalEstimate:
     nets: dict[tuple[int, int], list[Measurement]] = defaultdict(list)
     for m in measurements:
         if m.labels["kind"] == "trace":
@@ -127,7 +127,7 @@ def _fall_after(measurements: Sequence[Measurement], name: str, confidence: floa
         if share is not None:
             shares[seed].append(share)
     note = "half of the next level's" if name == "feature_error" else "half of the next level's own angle"
-    return mean_figure(note, [float(np.mean(s)) for s in shares.values()], confidence, len(nets))
+    return mean_estimate(note, [float(np.mean(s)) for s in shares.values()], confidence, len(nets))
 
 
 def share_after(records: Sequence[Measurement], name: str) -> float | None:

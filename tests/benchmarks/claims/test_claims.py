@@ -24,7 +24,7 @@ from hierbench.benchmarks.claims.verdicts import decide, judge, judge_criterion
 from hierbench.benchmarks.commands import claims as claims_report
 from hierbench.benchmarks.results import suite_results
 from hierbench.benchmarks.results.suite_results import Evidence
-from hierbench.benchmarks.statistics.interval_estimate import Figure, difference, mean_figure
+from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate, difference, mean_estimate
 from hierbench.benchmarks.statistics.sample_complexity import NStar
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.epsilon import Epsilon
@@ -52,7 +52,7 @@ def rows_of(law, dims=DIMENSIONS, learner="net", target="t", n_max=math.inf, sig
 def evidence_of(*curves, shares=None):
     rows = [r for part in curves for r in part]
     known = {(r.target, r.d, r.target_index): certificate(shares or {2: 0.5, 4: 0.5}) for r in rows}
-    return Evidence(rows, known, optimisers={"net": "Adam"})
+    return Evidence(rows, known, optimizers={"net": "Adam"})
 
 
 def criterion(quantity, bounds, **others):
@@ -77,25 +77,25 @@ def polynomials(d):
 @pytest.mark.parametrize(
     ("figure", "bounds", "word"),
     [
-        (Figure("", 2.0, 1.8, 2.2), Bounds(high=3.0), "supported"),
-        (Figure("", 2.0, 1.8, 2.2), Bounds(high=1.5), "refuted"),
-        (Figure("", 2.0, 1.8, 2.2), Bounds(high=2.1), "undecided"),
-        (Figure("", 2.0, 1.8, 2.2), Bounds(low=1.5), "supported"),
-        (Figure("", 2.0, 1.8, 2.2), Bounds(low=2.5), "refuted"),
-        (Figure("", 2.0, 1.8, 2.2), Bounds(1.7, 2.3), "supported"),
-        (Figure("", 2.0, 1.8, 2.2), Bounds(1.9, 2.3), "undecided"),
-        (Figure("", 2.0, 1.8, 2.2), Bounds(2.3, 2.5), "refuted"),
+        (IntervalEstimate("", 2.0, 1.8, 2.2), Bounds(high=3.0), "supported"),
+        (IntervalEstimate("", 2.0, 1.8, 2.2), Bounds(high=1.5), "refuted"),
+        (IntervalEstimate("", 2.0, 1.8, 2.2), Bounds(high=2.1), "undecided"),
+        (IntervalEstimate("", 2.0, 1.8, 2.2), Bounds(low=1.5), "supported"),
+        (IntervalEstimate("", 2.0, 1.8, 2.2), Bounds(low=2.5), "refuted"),
+        (IntervalEstimate("", 2.0, 1.8, 2.2), Bounds(1.7, 2.3), "supported"),
+        (IntervalEstimate("", 2.0, 1.8, 2.2), Bounds(1.9, 2.3), "undecided"),
+        (IntervalEstimate("", 2.0, 1.8, 2.2), Bounds(2.3, 2.5), "refuted"),
         # a lower bound supports "at least" and refutes "at most", and never the other way round
-        (Figure("", None, low=3.2), Bounds(low=3.0), "supported"),
-        (Figure("", None, low=3.2), Bounds(high=3.0), "refuted"),
-        (Figure("", None, low=3.2), Bounds(high=9.0), "undecided"),
-        (Figure("", None, low=3.2), Bounds(low=9.0), "undecided"),
-        (Figure("", note="n* > n_max"), Bounds(low=0.0), "undecided"),
-        (Figure("", 2.0, -math.inf, math.inf), Bounds(low=0.0), "undecided"),
+        (IntervalEstimate("", None, low=3.2), Bounds(low=3.0), "supported"),
+        (IntervalEstimate("", None, low=3.2), Bounds(high=3.0), "refuted"),
+        (IntervalEstimate("", None, low=3.2), Bounds(high=9.0), "undecided"),
+        (IntervalEstimate("", None, low=3.2), Bounds(low=9.0), "undecided"),
+        (IntervalEstimate("", note="n* > n_max"), Bounds(low=0.0), "undecided"),
+        (IntervalEstimate("", 2.0, -math.inf, math.inf), Bounds(low=0.0), "undecided"),
     ],
 )
-def test_an_interval_decides_only_where_it_lies_wholly_on_one_side(figure, bounds, word):
-    assert decide(figure, bounds) == word
+def test_an_interval_decides_only_where_it_lies_wholly_on_one_side(estimate, bounds, word):
+    assert decide(estimate, bounds) == word
 
 
 # --- quantities, each with known truth --------------------------------------------------------------
@@ -106,7 +106,7 @@ def test_exponent():
     assert state("exponent", Bounds(high=3), square) == "supported"
     assert state("exponent", Bounds(high=1.5), square) == "refuted"
     assert state("exponent", Bounds(low=1.5), square) == "supported"
-    estimate = judge_criterion(criterion("exponent", Bounds(high=3)), square).figure
+    estimate = judge_criterion(criterion("exponent", Bounds(high=3)), square).estimate
     assert state("exponent", Bounds(high=estimate.value), square) == "undecided"
     never = evidence_of(rows_of(lambda d: 6 * d**2, n_max=150))
     finding = judge_criterion(criterion("exponent", Bounds(high=3)), never)
@@ -116,7 +116,7 @@ def test_exponent():
 def test_a_lower_bound_on_an_exponent_exceeds_and_is_never_at_most():
     censored = evidence_of(rows_of(lambda d: 6 * d**4, dims=(8, 16), n_max=6 * 8**4 * 8, sigma=0.0))
     finding = judge_criterion(criterion("exponent", Bounds(low=1)), censored)
-    assert finding.state == "supported" and finding.figure.value is None and finding.figure.low < 4
+    assert finding.state == "supported" and finding.estimate.value is None and finding.estimate.low < 4
     assert "without a confidence level" in finding.reason
     assert state("exponent", Bounds(high=1), censored) == "refuted"
     assert state("exponent", Bounds(high=9), censored) == "undecided"
@@ -162,7 +162,7 @@ def test_ratio_of_n_star():
     ):
         assert state("n_star_ratio", bounds, two, reference="reference") == word
     finding = judge_criterion(criterion("n_star_ratio", Bounds(low=2), reference="reference"), two)
-    assert finding.figure.low < 5 < finding.figure.high and finding.n_rows == len(two.rows)
+    assert finding.estimate.low < 5 < finding.estimate.high and finding.n_rows == len(two.rows)
     other = evidence_of(rows, rows_of(lambda d: 6 * d**2, dims=(8,), target="u", seed=1))
     assert state("n_star_ratio", Bounds(high=0.5), other, targets=("t", "u")) == "supported"
     apart = evidence_of(rows, rows_of(lambda d: 6 * d**2, dims=(12,), learner="reference"))
@@ -180,11 +180,11 @@ def test_share_of_curves_that_reach_an_error_is_never_refuted():
     finding = judge_criterion(criterion("reached", Bounds(low=0.75)), nowhere)
     assert finding.state == "undecided" and "more samples" in finding.reason
     half = evidence_of(rows_of(lambda d: 6 * d**2, n_max=1500))
-    figure = judge_criterion(criterion("reached", Bounds(low=0.75)), half).figure
-    count = round(16 * figure.value)
-    assert 0 < count < 16 and figure.high == 1
+    estimate = judge_criterion(criterion("reached", Bounds(low=0.75)), half).estimate
+    count = round(16 * estimate.value)
+    assert 0 < count < 16 and estimate.high == 1
     twin = stats.binomtest(count, 16).proportion_ci(0.95, "exact")
-    assert figure.low == pytest.approx(twin.low)
+    assert estimate.low == pytest.approx(twin.low)
 
 
 def falling(slope, learner="net", noise=0.05, seed=0):
@@ -231,20 +231,20 @@ def test_every_quantity_has_been_tested():
 
 
 def test_difference_of_symmetric_intervals_is_the_usual_one():
-    a, b = Figure("a", 3.0, 3.0 - 0.3, 3.0 + 0.3), Figure("b", 1.0, 1.0 - 0.4, 1.0 + 0.4)
+    a, b = IntervalEstimate("a", 3.0, 3.0 - 0.3, 3.0 + 0.3), IntervalEstimate("b", 1.0, 1.0 - 0.4, 1.0 + 0.4)
     found = difference("a - b", a, b)
     assert (found.value, found.low, found.high) == pytest.approx((2.0, 1.5, 2.5))
-    bound = difference("", Figure("a", None, low=4.0), b)
+    bound = difference("", IntervalEstimate("a", None, low=4.0), b)
     assert (bound.value, bound.low, bound.high) == (None, pytest.approx(2.6), math.inf)
-    assert difference("", a, Figure("b", None)).low == -math.inf
+    assert difference("", a, IntervalEstimate("b", None)).low == -math.inf
 
 
 def test_mean_over_replicates_has_the_interval_of_student():
     values = [0.3, 0.5, 0.1, 0.9]
     twin = stats.ttest_1samp(values, 0.0).confidence_interval(0.9)
-    found = mean_figure("", values, 0.9, 4)
+    found = mean_estimate("", values, 0.9, 4)
     assert (found.low, found.high) == pytest.approx((twin.low, twin.high))
-    assert mean_figure("", values[:2], 0.9, 2).value is None
+    assert mean_estimate("", values[:2], 0.9, 2).value is None
 
 
 def test_ratio_of_exactly_known_n_star_has_the_interval_of_student():
@@ -274,7 +274,7 @@ def claim_of(*criteria):
 def test_a_claim_needs_all_its_criteria_and_falls_with_one():
     known = {"default": evidence_of(rows_of(lambda d: 6 * d**2))}
     good, bad = criterion("exponent", Bounds(high=3)), criterion("exponent", Bounds(low=3))
-    estimate = judge_criterion(good, known["default"]).figure.value
+    estimate = judge_criterion(good, known["default"]).estimate.value
     open_one = criterion("exponent", Bounds(high=estimate))
     to_come = Criterion("C01", "to come", "correction", "slope", Bounds(low=1), (), ())
     assert judge(claim_of(good, good), known).word == "supported"
@@ -296,7 +296,7 @@ def test_a_claim_needs_all_its_criteria_and_falls_with_one():
 def test_missing_units_leave_a_criterion_unmeasured():
     whole = evidence_of(rows_of(lambda d: 6 * d**2))
     finding = judge_criterion(criterion("exponent", Bounds(high=3)), whole)
-    assert finding.state == "supported" and finding.optimisers == ("Adam",)
+    assert finding.state == "supported" and finding.optimizers == ("Adam",)
     part = dataclasses.replace(whole, missing={("net", "t"): 2})
     finding = judge_criterion(criterion("exponent", Bounds(high=3)), part)
     assert (finding.state, finding.reason) == (
@@ -316,7 +316,7 @@ def test_one_of_many_figures_refutes_only_beyond_what_chance_would_do():
     values = {"net0": 1.3}
     curves = [falling(-values.get(name, 1.0), name, noise=0.3, seed=i) for i, name in enumerate(learners)]
     many = evidence_of(*curves)
-    slopes = QUANTITIES["final_slope"].figures(
+    slopes = QUANTITIES["final_slope"].estimates(
         many, criterion("final_slope", Bounds(), learners=tuple(learners)), 0.95
     )
     edge = (slopes[0].high + slopes[0].value) / 2  # 95 % still reaches over it, on that side
@@ -354,10 +354,10 @@ def test_a_second_look_is_held_to_half_the_error():
     first = criterion("exponent", Bounds(high=3))
     second = dataclasses.replace(first, looks=2)
     once, twice = judge_criterion(first, whole), judge_criterion(second, whole)
-    assert twice.figure.value == once.figure.value
-    assert twice.figure.low < once.figure.low and twice.figure.high > once.figure.high
+    assert twice.estimate.value == once.estimate.value
+    assert twice.estimate.low < once.estimate.low and twice.estimate.high > once.estimate.high
     assert "look 2: intervals at 97.5%" in twice.reason and "look" not in once.reason
-    edge = Bounds(high=(once.figure.high + twice.figure.high) / 2)
+    edge = Bounds(high=(once.estimate.high + twice.estimate.high) / 2)
     assert judge_criterion(dataclasses.replace(first, bounds=edge), whole).state == "supported"
     assert judge_criterion(dataclasses.replace(second, bounds=edge), whole).state == "undecided"
 
@@ -438,11 +438,11 @@ def test_optimiser_is_the_one_that_the_constructor_would_take():
     for descriptor in LEARNERS.values():
         chosen = load(descriptor.path)(**descriptor.parameters).get_params().get("optimizer")
         spec = {"name": descriptor.name, "parameters": dict(descriptor.parameters)}
-        assert suite_results._optimiser(spec) == (
-            None if chosen is None else suite_results.OPTIMISERS[chosen]
+        assert suite_results._optimizer(spec) == (
+            None if chosen is None else suite_results.OPTIMIZERS[chosen]
         )
     spec = {"name": "densenet", "parameters": {"optimizer": "sgd"}}
-    assert suite_results._optimiser(spec) == "SGD"
+    assert suite_results._optimizer(spec) == "SGD"
 
 
 @pytest.fixture

@@ -205,7 +205,7 @@ def test_powers_of_alpha(quantity, place, added):
     evidence = Evidence([], {}, measurements={"x": [*elsewhere, *records(1.5, noise=0.1, **place)]})
     criterion = Criterion("C09", "a power", "tiny", quantity, Bounds(0, 9), (), (), experiments=("x",))
     QUANTITIES[quantity].check(criterion)
-    (figure,) = QUANTITIES[quantity].figures(evidence, criterion, 0.95)
+    (figure,) = QUANTITIES[quantity].estimates(evidence, criterion, 0.95)
     assert figure.label == "x" and figure.low < figure.value < figure.high
     assert figure.value == pytest.approx(1.5 + added, abs=0.15)
     assert judge_criterion(criterion, evidence).state == "supported"

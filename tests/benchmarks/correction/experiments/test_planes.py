@@ -18,7 +18,7 @@ from hierbench.benchmarks.correction.experiments.sample_grid import run as sampl
 from hierbench.benchmarks.correction.experiments.width_rows import run as width_rows
 from hierbench.benchmarks.correction.quantities.plane import number
 from hierbench.benchmarks.results.suite_results import Evidence
-from hierbench.benchmarks.statistics.interval_estimate import share_figure
+from hierbench.benchmarks.statistics.interval_estimate import share_estimate
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.errors import UserError
 from hierbench.learners.nets.densenet import DenseNetRegressor
@@ -31,7 +31,7 @@ from hierbench.targets.registry import make_target
 def figure_of(quantity, measurements, confidence=0.95):
     criterion = Criterion("C11", "a figure", "tiny", quantity, Bounds(0, 1), (), (), experiments=("x",))
     QUANTITIES[quantity].check(criterion)
-    (figure,) = QUANTITIES[quantity].figures(
+    (figure,) = QUANTITIES[quantity].estimates(
         Evidence([], {}, measurements={"x": measurements}), criterion, confidence
     )
     return figure
@@ -197,7 +197,7 @@ def test_gains_in_success():
 
 @pytest.mark.parametrize(("wins", "runs"), [(0, 10), (3, 10), (10, 10)])
 def test_ends_of_a_share_leave_what_was_seen_a_chance_of_a_fortieth(wins, runs):
-    figure = share_figure("", [k < wins for k in range(runs)], 0.95)
+    figure = share_estimate("", [k < wins for k in range(runs)], 0.95)
     assert figure.value == wins / runs and figure.n_rows == runs
     low = figure.low == 0 if wins == 0 else stats.binom.sf(wins - 1, runs, figure.low)
     high = figure.high == 1 if wins == runs else stats.binom.cdf(wins, runs, figure.high)
