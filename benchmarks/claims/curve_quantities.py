@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from hierbench.benchmarks.claims.criteria import Criterion
-from hierbench.benchmarks.results.suite_results import Evidence
+from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope, exponent
 from hierbench.benchmarks.statistics.interval_estimate import (
     IntervalEstimate,
@@ -29,11 +29,11 @@ LAST = 10.0
 """The end of a learning curve: its sizes above n_max / LAST."""
 
 
-def _rows(evidence: Evidence, learner: str, target: str) -> list[Row]:
+def _rows(evidence: SuiteResults, learner: str, target: str) -> list[Row]:
     return [r for r in evidence.rows if (r.learner, r.target) == (learner, target)]
 
 
-def _stars(evidence: Evidence, learner: str, target: str, epsilon: Epsilon) -> tuple[list[NStar], int]:
+def _stars(evidence: SuiteResults, learner: str, target: str, epsilon: Epsilon) -> tuple[list[NStar], int]:
     rows = _rows(evidence, learner, target)
     return n_stars(rows, evidence.certificates, [epsilon]), len(rows)
 
@@ -44,7 +44,7 @@ def _label(learner: str, target: str, epsilon: Epsilon | None = None, d: int | N
 
 
 def _slope(
-    evidence: Evidence, name: tuple[str, str, Epsilon], law: _Law, confidence: float
+    evidence: SuiteResults, name: tuple[str, str, Epsilon], law: _Law, confidence: float
 ) -> IntervalEstimate:
     stars, count = _stars(evidence, *name)
     found = law(stars, confidence)
@@ -61,15 +61,19 @@ def _names(criterion: Criterion) -> Iterator[tuple[str, str, Epsilon]]:
     return itertools.product(criterion.learners, criterion.targets, criterion.epsilons)
 
 
-def exponent_in_d(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
+def exponent_in_d(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     return [_slope(evidence, name, exponent, confidence) for name in _names(criterion)]
 
 
-def slope_in_dimension(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
+def slope_in_dimension(
+    evidence: SuiteResults, criterion: Criterion, confidence: float
+) -> list[IntervalEstimate]:
     return [_slope(evidence, name, dimension_slope, confidence) for name in _names(criterion)]
 
 
-def exponent_excess(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
+def exponent_excess(
+    evidence: SuiteResults, criterion: Criterion, confidence: float
+) -> list[IntervalEstimate]:
     found = []
     for learner, target, epsilon in _names(criterion):
         assert criterion.reference is not None
@@ -79,7 +83,9 @@ def exponent_excess(evidence: Evidence, criterion: Criterion, confidence: float)
     return found
 
 
-def exponent_growth(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
+def exponent_growth(
+    evidence: SuiteResults, criterion: Criterion, confidence: float
+) -> list[IntervalEstimate]:
     found = []
     for learner in criterion.learners:
         cells = [
@@ -97,7 +103,7 @@ def _short(criterion: Criterion) -> str:
     return " against ".join(texts)
 
 
-def n_star_ratios(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
+def n_star_ratios(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     found = []
     for learner in criterion.learners:
         pairs: list[tuple[str, tuple[str, str, Epsilon], tuple[str, str, Epsilon]]] = []
@@ -151,7 +157,7 @@ def n_star_ratio(
     return IntervalEstimate(label, None, low if low > 0 else -math.inf, high, n_rows, note)
 
 
-def share_reached(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
+def share_reached(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     found = []
     for learner, target, epsilon in _names(criterion):
         stars, count = _stars(evidence, learner, target, epsilon)
@@ -185,7 +191,7 @@ def final_slopes(rows: Sequence[Row]) -> dict[Replicate, float]:
     return found
 
 
-def final_slope(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
+def final_slope(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     found = []
     for learner, target in itertools.product(criterion.learners, criterion.targets):
         rows = _rows(evidence, learner, target)

@@ -7,8 +7,7 @@ figure for every cell that the criterion names: what rows do not identify is a f
 from __future__ import annotations
 
 import dataclasses
-import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from hierbench.benchmarks.claims.criteria import Criterion
@@ -21,8 +20,10 @@ from hierbench.benchmarks.claims.curve_quantities import (
     share_reached,
     slope_in_dimension,
 )
-from hierbench.benchmarks.results.suite_results import Evidence
+from hierbench.benchmarks.correction.quantities import exact_trace, growth, plane, sgd_trace
+from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate
+from hierbench.benchmarks.units.measurement import Measurement
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,20 +39,19 @@ class Quantity:
     compares : str
         "nothing"; "reference": with another learner; "pair": the last of two (target, epsilon) with the
         first; "either": one of the two.
-    measured : str
-        For what is about experiments, and not about learning curves: its ``module:function`` in
-        hierbench.benchmarks.correction.quantities.
+    measured : callable or None
+        For what is about experiments, and not about learning curves: its function of their measurements.
     """
 
     meaning: str
-    estimates: Callable[[Evidence, Criterion, float], list[IntervalEstimate]]
+    estimates: Callable[[SuiteResults, Criterion, float], list[IntervalEstimate]]
     epsilons: bool = True
     compares: Literal["nothing", "reference", "pair", "either"] = "nothing"
-    measured: str = ""
+    measured: OfExperiment | None = None
 
     def check(self, criterion: Criterion) -> None:
         """ValueError where the criterion does not give what is needed."""
-        if bool(criterion.experiments) != bool(self.measured):
+        if bool(criterion.experiments) != (self.measured is not None):
             need = "needs experiments" if self.measured else "takes no experiments"
             raise ValueError(f"{criterion.quantity} {need}")
         if bool(criterion.epsilons) != self.epsilons:
@@ -69,22 +69,22 @@ class Quantity:
             raise ValueError(f"{criterion.quantity} needs {also}two pairs of target and epsilon")
 
 
-def _measured(meaning: str, path: str) -> Quantity:
-    """A quantity of each experiment by itself: ``module:function`` in correction.quantities."""
+OfExperiment = Callable[[Sequence[Measurement], float], IntervalEstimate]
+"""From the measurements of one experiment and a confidence level to one estimate."""
 
-    def estimates(evidence: Evidence, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
-        module, _, name = path.partition(":")
-        function = getattr(
-            importlib.import_module(f"hierbench.benchmarks.correction.quantities.{module}"), name
-        )
-        found = []
+
+def _measured(meaning: str, function: OfExperiment) -> Quantity:
+    """A quantity of each experiment by itself."""
+
+    def estimates(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
+        named = []
         for label in criterion.experiments:
-            estimate: IntervalEstimate = function(evidence.measurements[label], confidence)
-            named = f"{label}: {estimate.label}" if estimate.label else label
-            found.append(dataclasses.replace(estimate, label=named))
-        return found
+            estimate = function(evidence.measurements[label], confidence)
+            full = f"{label}: {estimate.label}" if estimate.label else label
+            named.append(dataclasses.replace(estimate, label=full))
+        return named
 
-    return Quantity(meaning, estimates, epsilons=False, measured=path)
+    return Quantity(meaning, estimates, epsilons=False, measured=function)
 
 
 QUANTITIES = {
@@ -112,90 +112,88 @@ QUANTITIES = {
         compares="reference",
     ),
     "first_level_slope_before": _measured(
-        "power of alpha in level 1's angle, first round", "exact_trace:first_level_before"
+        "power of alpha in level 1's angle, first round", exact_trace.first_level_before
     ),
     "first_level_slope_after": _measured(
-        "power of alpha in level 1's angle, corrected once", "exact_trace:first_level_after"
+        "power of alpha in level 1's angle, corrected once", exact_trace.first_level_after
     ),
     "second_level_slope_before": _measured(
-        "power of alpha in the error of level 2, first round", "exact_trace:second_level_before"
+        "power of alpha in the error of level 2, first round", exact_trace.second_level_before
     ),
     "second_level_slope_after": _measured(
-        "power of alpha in the error of level 2, corrected once", "exact_trace:second_level_after"
+        "power of alpha in the error of level 2, corrected once", exact_trace.second_level_after
     ),
     "second_level_own_slope_before": _measured(
         "power of alpha in level 2's error relative to itself, first round",
-        "exact_trace:second_level_own_before",
+        exact_trace.second_level_own_before,
     ),
     "second_level_own_slope_after": _measured(
         "power of alpha in level 2's error relative to itself, corrected once",
-        "exact_trace:second_level_own_after",
+        exact_trace.second_level_own_after,
     ),
     "contraction_with_gap": _measured(
-        "factor of a round in level 1's angle, alpha = 0.1", "plane:contraction_with_gap"
+        "factor of a round in level 1's angle, alpha = 0.1", plane.contraction_with_gap
     ),
     "contraction_without_gap": _measured(
-        "factor of a round in level 1's angle, alpha = 1.5", "plane:contraction_without_gap"
+        "factor of a round in level 1's angle, alpha = 1.5", plane.contraction_without_gap
     ),
     "layerwise_floor_slope_in_alpha": _measured(
-        "power of alpha in the floor of nets, read-outs refitted", "plane:layerwise_floor"
+        "power of alpha in the floor of nets, read-outs refitted", plane.layerwise_floor
     ),
     "sequential_directions_floor_slope": _measured(
         "power of alpha in the floor of kernels on products of k directions",
-        "plane:directions_floor",
+        plane.directions_floor,
     ),
     "sequential_all_directions_floor_slope": _measured(
         "the same on products of as many directions as the target has",
-        "plane:all_directions_floor",
+        plane.all_directions_floor,
     ),
     "sequential_fits_floor_slope": _measured(
-        "power of alpha in the floor of kernels on the first fit", "plane:fits_floor"
+        "power of alpha in the floor of kernels on the first fit", plane.fits_floor
     ),
     "corrected_share": _measured(
-        "share of runs of Algorithm 1 that correct level 1", "sgd_trace:corrected_share"
+        "share of runs of Algorithm 1 that correct level 1", sgd_trace.corrected_share
     ),
-    "corrected_share_control": _measured("the same share at rho = 0", "sgd_trace:corrected_share"),
-    "fallen_share": _measured(
-        "share of runs whose angle of level 1 falls threefold", "sgd_trace:fallen_share"
-    ),
+    "corrected_share_control": _measured("the same share at rho = 0", sgd_trace.corrected_share),
+    "fallen_share": _measured("share of runs whose angle of level 1 falls threefold", sgd_trace.fallen_share),
     "gain_over_alone": _measured(
-        "log10 of level 1's angle alone over that with level 2", "sgd_trace:gain_over_alone"
+        "log10 of level 1's angle alone over that with level 2", sgd_trace.gain_over_alone
     ),
     "fall_after_next_level": _measured(
         "share of the fall of the lowest level's log error after the next one's halved",
-        "sgd_trace:fall_after_next_level",
+        sgd_trace.fall_after_next_level,
     ),
     "fall_after_next_level_learned": _measured(
-        "the same by the next level's own directions", "sgd_trace:fall_after_next_level_learned"
+        "the same by the next level's own directions", sgd_trace.fall_after_next_level_learned
     ),
     "holistic_gain": _measured(
         "log10 of the error with the third level above frozen ones, less that with all trained",
-        "growth:holistic_gain",
+        growth.holistic_gain,
     ),
-    "holistic_gain_second": _measured("the same at the second level", "growth:holistic_gain_second"),
+    "holistic_gain_second": _measured("the same at the second level", growth.holistic_gain_second),
     "feature_gain": _measured(
         "log10 of lower levels' feature error before a level is added, less that after training all",
-        "growth:feature_gain",
+        growth.feature_gain,
     ),
     "feature_gain_over_waiting": _measured(
         "the same against as long a training without the added level",
-        "growth:feature_gain_over_waiting",
+        growth.feature_gain_over_waiting,
     ),
     "alignment_regularised": _measured(
         "|cosine| of what neurons show to what they should, norm fixed",
-        "growth:alignment_regularised",
+        growth.alignment_regularised,
     ),
     "alignment_regularised_second": _measured(
-        "the same of level 2 alone", "growth:alignment_regularised_second"
+        "the same of level 2 alone", growth.alignment_regularised_second
     ),
-    "alignment_gain": _measured("that less the same without regularisation", "growth:alignment_gain"),
-    "alignment_gain_second": _measured("the same of level 2 alone", "growth:alignment_gain_second"),
+    "alignment_gain": _measured("that less the same without regularisation", growth.alignment_gain),
+    "alignment_gain_second": _measured("the same of level 2 alone", growth.alignment_gain_second),
     "success_gain_width": _measured(
-        "share of successes at width 8 k less that at k", "plane:success_gain_width"
+        "share of successes at width 8 k less that at k", plane.success_gain_width
     ),
     "success_gain_rows": _measured(
         "share of successes with 4 times the minimal rows of R less that with the minimum",
-        "plane:success_gain_rows",
+        plane.success_gain_rows,
     ),
 }
 """By the names that ``claims.toml`` calls them."""

@@ -21,7 +21,7 @@ from typing import Literal
 
 from hierbench.benchmarks.claims.criteria import Bounds, Claim, Criterion
 from hierbench.benchmarks.claims.quantities import QUANTITIES
-from hierbench.benchmarks.results.suite_results import Evidence, gather
+from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.suite_file import known_suites
@@ -105,7 +105,7 @@ def level_of(criterion: Criterion) -> float:
     return 1 - (1 - CONFIDENCE) / criterion.looks
 
 
-def judge_criterion(criterion: Criterion, evidence: Evidence | None) -> Finding:
+def judge_criterion(criterion: Criterion, evidence: SuiteResults | None) -> Finding:
     """The criterion against the rows of its suite; ``evidence`` is None where its suite was never run."""
     command = f"hierbench run {criterion.suite}"
     if evidence is None:
@@ -129,7 +129,7 @@ def judge_criterion(criterion: Criterion, evidence: Evidence | None) -> Finding:
     return _found(criterion, estimates, evidence, rows, optimizers)
 
 
-def _judge_experiments(criterion: Criterion, evidence: Evidence, command: str) -> Finding:
+def _judge_experiments(criterion: Criterion, evidence: SuiteResults, command: str) -> Finding:
     """A criterion on what experiments measured. An experiment is complete or not measured yet."""
     rows: frozenset[tuple[object, ...]] = frozenset(
         (criterion.suite, label, number)
@@ -148,7 +148,7 @@ def _judge_experiments(criterion: Criterion, evidence: Evidence, command: str) -
 def _found(
     criterion: Criterion,
     estimates: tuple[IntervalEstimate, ...],
-    evidence: Evidence,
+    evidence: SuiteResults,
     rows: frozenset[tuple[object, ...]],
     optimizers: tuple[str, ...],
 ) -> Finding:
@@ -159,7 +159,7 @@ def _found(
 
 
 def _decided(
-    criterion: Criterion, estimates: Sequence[IntervalEstimate], evidence: Evidence
+    criterion: Criterion, estimates: Sequence[IntervalEstimate], evidence: SuiteResults
 ) -> tuple[Word, IntervalEstimate, str]:
     """What all figures say together, the one that decides, and why in one sentence."""
     bounds, count = criterion.bounds, len(estimates)
@@ -191,7 +191,7 @@ def _slack(estimate: IntervalEstimate, bounds: Bounds) -> float:
     )
 
 
-def judge(claim: Claim, evidence: Mapping[str, Evidence]) -> Verdict:
+def judge(claim: Claim, evidence: Mapping[str, SuiteResults]) -> Verdict:
     """The verdict on a claim; ``evidence`` by suite, without those never run."""
     findings = [judge_criterion(c, evidence.get(c.suite)) for c in claim.criteria]
     deciding = [f for f in findings if not f.criterion.beside]
@@ -215,5 +215,5 @@ def verdicts_of(claims: Sequence[Claim], results: Path) -> list[Verdict]:
 
     names = {c.suite for claim in claims for c in claim.criteria} & set(known_suites())
     with Store.readable(results) as store:
-        evidence = {name: gather(name, store) for name in sorted(names)}
+        evidence = {name: SuiteResults.read(name, store) for name in sorted(names)}
     return [judge(claim, evidence) for claim in claims]

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from hierbench.benchmarks.results.suite_results import Evidence, gather
+from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.output import deliver, escaped, markdown_row
 from hierbench.benchmarks.show.table import PIPE_WIDTH, Section, degree_text, left_out, plain_lines
 from hierbench.benchmarks.statistics.epsilon_exponent import EpsilonExponent, epsilon_exponents
@@ -58,7 +58,7 @@ def show_report(name: str, results: Path, form: str, output: Path | None) -> Non
     """
     suite = load_suite(name)
     with Store.readable(results) as store:
-        evidence = gather(name, store)
+        evidence = SuiteResults.read(name, store)
     if not suite.runs:
         raise UserError(
             f"suite {suite.name} has experiments and no learning curves: hierbench claims and "
@@ -75,7 +75,7 @@ Block = str | Section
 """A paragraph, or a table under its heading; a paragraph that starts with # is a title."""
 
 
-def report(name: str, evidence: Evidence, epsilons: Sequence[Epsilon], command: str) -> list[Block]:
+def report(name: str, evidence: SuiteResults, epsilons: Sequence[Epsilon], command: str) -> list[Block]:
     """The whole report: targets and learners in the order of the rows."""
     rows, certificates = evidence.rows, evidence.certificates
     blocks: list[Block] = [f"# Statistics of {name}: {len(rows)} rows"]

@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from hierbench.benchmarks.commands import claims
-from hierbench.benchmarks.results import readings, stages
+from hierbench.benchmarks.results import stages
+from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.run import progress, runner
 from hierbench.benchmarks.show import bars, draw, table
 from hierbench.benchmarks.store import lock
@@ -31,7 +32,6 @@ def execute(
         Exit status: 0, 1 (failed units, a bar missed, no figures), 130 (interrupted).
     """
     plan = make_plan(to_run)
-    shown = plan if to_show == to_run else make_plan(to_show)
     with lock.writer(results, wait, say=_say), Store.writable(results) as store:
         outcome = _run(plan, store, workers)
         if outcome.interrupted:
@@ -41,21 +41,18 @@ def execute(
                 f"resume with: {again}"
             )
             return 130
-        shown = stages.resolved(shown, store)
-        rows = readings.suite_rows(shown, store)
-        certificates = readings.suite_certificates(shown, store)
-        measured = readings.suite_measurements(shown, store)
+        shown = SuiteResults.read(to_show, store)
     console = Console()
-    if shown.curves:
-        table.show_table(to_show, rows, certificates, console)
-    if measured:
+    if to_show.runs:
+        table.show_table(to_show, shown.rows, shown.certificates, console)
+    if shown.measurements:
         claims.show_findings(to_show, results, console)
-    verdicts = bars.judge(to_run, rows, certificates)
+    verdicts = bars.judge(to_run, shown.rows, shown.certificates)
     bars.print_bars(verdicts, console)
     bad = any(not v.met for v in verdicts)
-    if figures and (rows or measured):
+    if figures and shown:
         try:
-            drawn = draw.draw_figures(shown, rows, certificates, measured, results)
+            drawn = draw.draw_figures(to_show, shown, results)
             where = f" in {drawn[0].parent}" if drawn else ": no row has an error to draw"
             console.print(f"{len(drawn)} figures{where}", soft_wrap=True, highlight=False)
         except Exception as error:
@@ -79,15 +76,11 @@ def _run(plan: Plan, store: Store, workers: int | None) -> runner.Outcome:
 
 def figures_of(suite: Suite, results: Path) -> None:
     """Draw the figures of what the store has of a suite."""
-    plan = make_plan(suite)
     with Store.readable(results) as store:
-        plan = stages.resolved(plan, store)
-        rows = readings.suite_rows(plan, store)
-        certificates = readings.suite_certificates(plan, store)
-        measured = readings.suite_measurements(plan, store)
-    if not (rows or measured):
+        shown = SuiteResults.read(suite, store)
+    if not shown:
         raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {suite.name} makes them")
-    for path in draw.draw_figures(plan, rows, certificates, measured, results):
+    for path in draw.draw_figures(suite, shown, results):
         print(path)
 
 

@@ -1,4 +1,4 @@
-"""What the store holds for the claims: a suite's rows, what of it is missing, and with which optimiser."""
+"""What the store has of a suite: rows, certificates, measurements, and what of it is missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hierbench.benchmarks.results.readings import suite_certificates, suite_meas
 from hierbench.benchmarks.results.stages import resolved
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.store import Store
-from hierbench.benchmarks.suites.plan import make_plan
+from hierbench.benchmarks.suites.plan import Plan, make_plan
+from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Row
@@ -22,11 +23,14 @@ OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Evidence:
-    """Rows and certificates of one suite.
+class SuiteResults:
+    """What the store has of one suite, adaptive stages included, under the suite's labels.
 
     Attributes
     ----------
+    rows : sequence of Row
+        In the order of the plan.
+    certificates : mapping of (target, d, target index) to Certificate
     missing : mapping of (learner, target) to int
         Units of the pair that are not done; pairs with none are left out.
     optimizers : mapping of str to str
@@ -35,6 +39,8 @@ class Evidence:
         By the label of the experiment.
     missing_experiments : mapping of str to int
         Units of the experiment that are not done; those with none are left out.
+    plan : Plan or None
+        The units, later stages included; None where results do not come from a store.
     """
 
     rows: Sequence[Row]
@@ -43,36 +49,44 @@ class Evidence:
     optimizers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     measurements: Mapping[str, Sequence[Measurement]] = dataclasses.field(default_factory=dict)
     missing_experiments: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    plan: Plan | None = None
 
+    def __bool__(self) -> bool:
+        """Whether there is anything: a row, or a measurement."""
+        return bool(self.rows or self.measurements)
 
-def gather(name: str, store: Store) -> Evidence:
-    """Evidence of the suite called ``name``, adaptive stages included.
+    @classmethod
+    def read(cls, suite: Suite | str, store: Store) -> SuiteResults:
+        """Read what a store has of a suite.
 
-    Raises
-    ------
-    UserError
-        From the suite file, or from the store.
-    """
-    plan = resolved(make_plan(load_suite(name)), store)
-    done = store.done()
-    missing = Counter((u.learner, u.target) for u in plan.curves if u.key not in done)
-    labels: dict[str, list[str]] = {}
-    for unit in plan.certificates:
-        if unit.key not in done:
-            labels.setdefault(unit.target, []).append(unit.key)
-    for learner, target in {(u.learner, u.target) for u in plan.curves}:
-        if waiting := len(labels.get(target, ())):
-            missing[learner, target] += waiting
-    specs = {u.learner: u.learner_spec for u in plan.curves}
-    known = {learner: _optimizer(spec) for learner, spec in specs.items()}
-    return Evidence(
-        rows=suite_rows(plan, store),
-        certificates=suite_certificates(plan, store),
-        missing=missing,
-        optimizers={learner: name for learner, name in known.items() if name},
-        measurements=suite_measurements(plan, store),
-        missing_experiments=Counter(u.experiment for u in plan.experiments if u.key not in done),
-    )
+        Parameters
+        ----------
+        suite : Suite or str
+            A suite, or the name or path of one.
+        store : Store
+
+        Raises
+        ------
+        UserError
+            From the suite file, or from the store.
+        """
+        plan = resolved(make_plan(load_suite(suite) if isinstance(suite, str) else suite), store)
+        done = store.done()
+        missing = Counter((u.learner, u.target) for u in plan.curves if u.key not in done)
+        uncertified = Counter(u.target for u in plan.certificates if u.key not in done)
+        for learner, target in {(u.learner, u.target) for u in plan.curves}:
+            if uncertified[target]:
+                missing[learner, target] += uncertified[target]
+        optimizers = {u.learner: _optimizer(u.learner_spec) for u in plan.curves}
+        return cls(
+            rows=suite_rows(plan, store),
+            certificates=suite_certificates(plan, store),
+            missing=missing,
+            optimizers={learner: name for learner, name in optimizers.items() if name},
+            measurements=suite_measurements(plan, store),
+            missing_experiments=Counter(u.experiment for u in plan.experiments if u.key not in done),
+            plan=plan,
+        )
 
 
 def _optimizer(spec: Mapping[str, object]) -> str | None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from hierbench import plots
+from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.figure_data import figure_data
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.store import NAME
 from hierbench.benchmarks.suites.epsilon import EPSILONS, Epsilon, epsilons_of
-from hierbench.benchmarks.suites.plan import Plan
-from hierbench.benchmarks.units.measurement import Measurement
+from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.units.rows import Row
 from hierbench.errors import UserError
 from hierbench.plots.data import Provenance
@@ -37,35 +37,30 @@ def write_curve_figures(
     return plots.write_figures(figure_data(rows, certificates, epsilons, provenance), out_dir)
 
 
-def draw_figures(
-    plan: Plan,
-    rows: Sequence[Row],
-    certificates: Certificates,
-    measured: Mapping[str, Sequence[Measurement]],
-    results: Path,
-) -> list[Path]:
-    """Write the figures of these rows and measurements to ``figures/SUITE`` in the results folder.
+def draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path]:
+    """Write the figures of a suite's rows and measurements to ``figures/SUITE`` in the results folder.
 
     Raises
     ------
     UserError
         The folder cannot be written.
     """
-    suite = plan.suite
     folder = results / "figures" / suite.name
     version = importlib.metadata.version("hierbench")
     drawn: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if rows:
-            provenance = provenance_of(rows, NAME, version)
-            drawn += write_curve_figures(rows, certificates, epsilons_of(suite), folder, provenance)
-        if measured:
+        if shown.rows:
+            provenance = provenance_of(shown.rows, NAME, version)
+            drawn += write_curve_figures(
+                shown.rows, shown.certificates, epsilons_of(suite), folder, provenance
+            )
+        if shown.measurements and shown.plan:
             # matplotlib starts slowly
             from hierbench.benchmarks.show.correction_figures import write
 
-            codes = sorted({u.code for u in plan.experiments})
-            drawn += write(measured, folder, Provenance(suite.name, NAME, 0, tuple(codes), version))
+            codes = sorted({u.code for u in shown.plan.experiments})
+            drawn += write(shown.measurements, folder, Provenance(suite.name, NAME, 0, tuple(codes), version))
         return drawn
     except OSError as error:
         raise UserError(f"figures cannot be written to {folder}: {error}") from error

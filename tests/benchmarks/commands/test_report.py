@@ -13,7 +13,7 @@ from machinery import ROOT, hierbench, suite_file
 
 from hierbench.benchmarks import cli
 from hierbench.benchmarks.commands.report import FORMATS, markdown, ratio_cells, report, text
-from hierbench.benchmarks.results.suite_results import Evidence
+from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.table import PIPE_WIDTH
 from hierbench.benchmarks.statistics.ranks import Comparison, rank
 from hierbench.benchmarks.statistics.sample_complexity import n_stars
@@ -26,7 +26,7 @@ EPSILONS = (Epsilon(0.3), Epsilon(0.1), Epsilon(0.03), Epsilon(0.1, relative=Tru
 @pytest.fixture(scope="module")
 def blocks():
     rows, certificates = synthetic_rows.suite()
-    return report("demo", Evidence(rows, certificates), EPSILONS, "hierbench run demo")
+    return report("demo", SuiteResults(rows, certificates), EPSILONS, "hierbench run demo")
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_exponent_in_1_over_eps_is_that_of_the_curve():
         for r, scale in enumerate(np.exp(0.2 * rng.normal(size=4)))
         for n in 60 * 1.05 ** np.arange(80)
     ]
-    evidence = Evidence(rows, {})
+    evidence = SuiteResults(rows, {})
     printed = text(report("demo", evidence, [Epsilon(e) for e in (0.3, 0.1, 0.03, 0.01)], "c"))
     found = re.search(r"power +8 +(\S+) \[(\S+),(\S+)\] +0.3 - 0.01 +4", printed)
     assert found
@@ -102,16 +102,16 @@ def test_a_bound_is_rounded_to_the_side_on_which_it_holds():
 
 def test_where_nothing_can_be_compared_it_says_so():
     rows = [synthetic_rows.row(64, 0.9, 8, r, learner=name) for name in ("a", "b") for r in range(4)]
-    printed = text(report("demo", Evidence(rows, {}), [Epsilon(0.1)], "c"))
+    printed = text(report("demo", SuiteResults(rows, {}), [Epsilon(0.1)], "c"))
     assert re.search(r"learners at eps = 0.1 .*: nothing to compare\n", printed)
     assert printed.count("n* > n_max at every eps") == 2
-    undefined = text(report("demo", Evidence(rows, {}), [Epsilon(0.1), Epsilon(0.1, relative=True)], "c"))
+    undefined = text(report("demo", SuiteResults(rows, {}), [Epsilon(0.1), Epsilon(0.1, relative=True)], "c"))
     assert "exponent of n* in 1/eps_rel: undefined here\n" in undefined
 
 
 def test_missing_units_and_rows_that_are_not_ok_are_told(blocks):
     rows, certificates = synthetic_rows.suite()
-    evidence = Evidence(rows, certificates, missing={("ntk", "squares-L2"): 3})
+    evidence = SuiteResults(rows, certificates, missing={("ntk", "squares-L2"): 3})
     assert "3 units are missing or failed; hierbench run it" in text(
         report("demo", evidence, EPSILONS, "hierbench run it")
     )
@@ -131,7 +131,7 @@ def test_variance_components_of_a_crossed_cell_are_printed_and_only_there(blocks
         for axes in [{"target_index": t, "sample_index": s, "init_index": i}]
         for n in (64, 128, 256, 512, 1024, 2048)
     ]
-    found = report("demo", Evidence(rows, {}), [Epsilon(0.1)], "c")
+    found = report("demo", SuiteResults(rows, {}), [Epsilon(0.1)], "c")
     assert "Learners are not compared here: replicates share targets" in text(found)
     assert "learners at" not in text(found)
     assert re.search(r"variance components\n.*initialisation", text(found), re.DOTALL)
@@ -145,7 +145,7 @@ def test_ratios_are_over_a_learner_that_can_be_compared():
     rows += [synthetic_rows.row(n, 0.9, 8, r, learner="never") for r in range(4) for n in (50, 200)]
     rows += [synthetic_rows.row(n, 10 / n, 8, r, learner="there") for r in range(4) for n in (50, 200)]
     rows += [synthetic_rows.row(n, 12 / n, 8, r, learner="too") for r in range(4) for n in (50, 200)]
-    cells = table(text(report("demo", Evidence(rows, {}), [Epsilon(0.1)], "c")), "t", "learners at")
+    cells = table(text(report("demo", SuiteResults(rows, {}), [Epsilon(0.1)], "c")), "t", "learners at")
     assert cells["there"][3] == "1" and cells["too"][3] == "1" and cells["never"][3].startswith(">")
 
 

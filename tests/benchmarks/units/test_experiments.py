@@ -17,7 +17,7 @@ from hierbench.benchmarks.commands import status
 from hierbench.benchmarks.correction.exact.rounds import trace
 from hierbench.benchmarks.correction.quantities import exact_trace as powers
 from hierbench.benchmarks.results.readings import suite_measurements
-from hierbench.benchmarks.results.suite_results import Evidence
+from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.run import runner
 from hierbench.benchmarks.show.correction_figures import FIGURES, write
 from hierbench.benchmarks.store.store import Store
@@ -164,9 +164,8 @@ def test_every_registered_experiment_and_figure_is_there():
         assert callable(getattr(importlib.import_module(module), function)), name
         experiments.check(name, experiments._parameters(module, function)[1])
     labels = {e.label for s in known_suites() for e in load_suite(s).experiments}
-    for path, shown in FIGURES.values():
-        module, _, function = path.partition(":")
-        assert callable(getattr(importlib.import_module(f"hierbench.plots.correction.{module}"), function))
+    for draw, shown in FIGURES.values():
+        assert callable(draw)
         assert set(shown) <= labels
 
 
@@ -202,7 +201,7 @@ def records(power, scale=0.2, seeds=range(4), alphas=(0.3, 0.1, 0.03, 0.01), noi
 )
 def test_powers_of_alpha(quantity, place, added):
     elsewhere = records(7.0, round=3, stage="lower", level=1)
-    evidence = Evidence([], {}, measurements={"x": [*elsewhere, *records(1.5, noise=0.1, **place)]})
+    evidence = SuiteResults([], {}, measurements={"x": [*elsewhere, *records(1.5, noise=0.1, **place)]})
     criterion = Criterion("C09", "a power", "tiny", quantity, Bounds(0, 9), (), (), experiments=("x",))
     QUANTITIES[quantity].check(criterion)
     (figure,) = QUANTITIES[quantity].estimates(evidence, criterion, 0.95)

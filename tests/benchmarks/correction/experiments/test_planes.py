@@ -17,7 +17,7 @@ from hierbench.benchmarks.correction.experiments.sample_grid import LEARNERS
 from hierbench.benchmarks.correction.experiments.sample_grid import run as sample_grid
 from hierbench.benchmarks.correction.experiments.width_rows import run as width_rows
 from hierbench.benchmarks.correction.quantities.plane import number
-from hierbench.benchmarks.results.suite_results import Evidence
+from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.statistics.interval_estimate import share_estimate
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.errors import UserError
@@ -32,7 +32,7 @@ def figure_of(quantity, measurements, confidence=0.95):
     criterion = Criterion("C11", "a figure", "tiny", quantity, Bounds(0, 1), (), (), experiments=("x",))
     QUANTITIES[quantity].check(criterion)
     (figure,) = QUANTITIES[quantity].estimates(
-        Evidence([], {}, measurements={"x": measurements}), criterion, confidence
+        SuiteResults([], {}, measurements={"x": measurements}), criterion, confidence
     )
     return figure
 
