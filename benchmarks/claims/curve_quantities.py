@@ -167,7 +167,7 @@ def share_reached(evidence: SuiteResults, criterion: Criterion, confidence: floa
             found.append(IntervalEstimate(label, n_rows=count, note="undefined, or no usable row"))
             continue
         share = share_estimate(label, [s.censoring != "right" for s in known], confidence)
-        note = "" if share.value == 1.0 else "the others may get there with more samples"
+        note = "" if share.value == 1.0 else "the others may reach it with more samples"
         found.append(dataclasses.replace(share, high=1.0, n_rows=count, note=note))
     return found
 

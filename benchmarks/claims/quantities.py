@@ -1,7 +1,7 @@
-"""The figures that claims are decided on: from rows to numbers with their intervals.
+"""The estimates that decide claims: from rows to numbers with their intervals.
 
 Every quantity takes the evidence of one suite, a criterion and a confidence level, and gives one
-figure for every cell that the criterion names: what rows do not identify is a figure without ends.
+estimate for every cell that the criterion names. Where the rows do not identify it, its ends are infinite.
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ def _measured(meaning: str, function: OfExperiment) -> Quantity:
 QUANTITIES = {
     "exponent": Quantity("exponent of n* in d", exponent_in_d),
     "exponent_excess": Quantity(
-        "exponent of n* in d, less that of the reference", exponent_excess, compares="reference"
+        "exponent of n* in d, minus that of the reference", exponent_excess, compares="reference"
     ),
     "exponent_growth": Quantity(
-        "exponent of n* in d, less that at the first of two cells", exponent_growth, compares="pair"
+        "exponent of n* in d, minus that at the first of two cells", exponent_growth, compares="pair"
     ),
     "dimension_slope": Quantity("slope of log n* in log C(d+p, p)", slope_in_dimension),
     "n_star_ratio": Quantity(
@@ -106,7 +106,7 @@ QUANTITIES = {
         "slope of log error in log n over the last decade of n", final_slope, epsilons=False
     ),
     "final_slope_excess": Quantity(
-        "slope over the last decade less that of the reference, paired by replicate",
+        "slope over the last decade minus that of the reference, paired by replicate",
         final_slope,
         epsilons=False,
         compares="reference",
@@ -157,7 +157,7 @@ QUANTITIES = {
     "corrected_share_control": _measured("the same share at rho = 0", sgd_trace.corrected_share),
     "fallen_share": _measured("share of runs whose angle of level 1 falls threefold", sgd_trace.fallen_share),
     "gain_over_alone": _measured(
-        "log10 of level 1's angle alone over that with level 2", sgd_trace.gain_over_alone
+        "log10 of the ratio of level 1's angle without level 2 to that with it", sgd_trace.gain_over_alone
     ),
     "fall_after_next_level": _measured(
         "share of the fall of the lowest level's log error after the next one's halved",
@@ -167,20 +167,20 @@ QUANTITIES = {
         "the same by the next level's own directions", sgd_trace.fall_after_next_level_learned
     ),
     "holistic_gain": _measured(
-        "log10 of the error with the third level above frozen ones, less that with all trained",
+        "log10 of the error with the third level above frozen ones, minus that with all trained",
         growth.holistic_gain,
     ),
     "holistic_gain_second": _measured("the same at the second level", growth.holistic_gain_second),
     "feature_gain": _measured(
-        "log10 of lower levels' feature error before a level is added, less that after training all",
+        "log10 of lower levels' feature error before a level is added, minus that after training all",
         growth.feature_gain,
     ),
     "feature_gain_over_waiting": _measured(
-        "the same against as long a training without the added level",
+        "the same against equally long training without the added level",
         growth.feature_gain_over_waiting,
     ),
     "alignment_regularised": _measured(
-        "|cosine| of what neurons show to what they should, norm fixed",
+        "|cosine| between what neurons show and what they should show, norm fixed",
         growth.alignment_regularised,
     ),
     "alignment_regularised_second": _measured(
@@ -189,10 +189,10 @@ QUANTITIES = {
     "alignment_gain": _measured("that less the same without regularisation", growth.alignment_gain),
     "alignment_gain_second": _measured("the same of level 2 alone", growth.alignment_gain_second),
     "success_gain_width": _measured(
-        "share of successes at width 8 k less that at k", plane.success_gain_width
+        "share of successes at width 8 k minus that at k", plane.success_gain_width
     ),
     "success_gain_rows": _measured(
-        "share of successes with 4 times the minimal rows of R less that with the minimum",
+        "share of successes with 4 times the minimal rows of R minus that with the minimum",
         plane.success_gain_rows,
     ),
 }

@@ -79,7 +79,7 @@ class Verdict:
 
     @property
     def estimates(self) -> tuple[Finding, ...]:
-        """The findings that the verdict hangs on: all, or those that keep it from being supported."""
+        """The findings that decide the verdict: all, or those that keep it from being supported."""
         states = {
             "supported": ("supported",),
             "refuted": ("refuted",),
@@ -166,17 +166,17 @@ def _decided(
     level = 1 - (1 - level_of(criterion)) / count
     for estimate in QUANTITIES[criterion.quantity].estimates(evidence, criterion, level):
         if decide(estimate, bounds) == "refuted":
-            among = f" at {level:.1%}, as is asked of one among {count}" if count > 1 else ""
+            among = f" at {level:.1%}, the level required of one of {count}" if count > 1 else ""
             return "refuted", estimate, f"{_said(estimate)} is not {bounds.text()}{among}"
     open_ones = [estimate for estimate in estimates if decide(estimate, bounds) != "supported"]
     if open_ones:
-        some = f" ({len(open_ones)} of {count} do not)" if count > 1 else ""
-        reason = f"{_said(open_ones[0])}: this does not tell whether it is {bounds.text()}{some}"
+        some = f" (open for {len(open_ones)} of {count})" if count > 1 else ""
+        reason = f"{_said(open_ones[0])}: this leaves open whether it is {bounds.text()}{some}"
         return "undecided", open_ones[0], reason
     nearest = min(estimates, key=lambda f: _slack(f, bounds))
     if count == 1:
         return "supported", nearest, f"{_said(nearest)} is {bounds.text()}"
-    return "supported", nearest, f"all {count} are {bounds.text()}, the nearest being {_said(nearest)}"
+    return "supported", nearest, f"all {count} are {bounds.text()}; the nearest is {_said(nearest)}"
 
 
 def _said(estimate: IntervalEstimate) -> str:
@@ -211,7 +211,7 @@ def _reasons(findings: Sequence[Finding]) -> list[str]:
 
 
 def verdicts_of(claims: Sequence[Claim], results: Path) -> list[Verdict]:
-    """Verdicts on ``claims`` by the rows in a folder of results."""
+    """Verdicts on ``claims`` from the rows in a folder of results."""
 
     names = {c.suite for claim in claims for c in claim.criteria} & set(known_suites())
     with Store.readable(results) as store:

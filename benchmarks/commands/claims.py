@@ -44,14 +44,14 @@ def show_claims(ids: Iterable[str], results: Path, form: str, output: Path | Non
 
 
 def show_findings(suite: Suite, results: Path, console: Console) -> None:
-    """Print the figures that claims are decided on, of the experiments of this suite."""
+    """Print the estimates that decide claims, from the experiments of this suite."""
     # rich starts slowly
     from rich.table import Table
 
     from hierbench.benchmarks.claims.claims_file import CLAIMS, load_claims
     from hierbench.benchmarks.claims.verdicts import verdicts_of
 
-    table = Table(title=f"What the experiments of {suite.name} say to the claims", title_justify="left")
+    table = Table(title=f"What the experiments of {suite.name} say about the claims", title_justify="left")
     for column in ("claim", "figure", "bounds", "finding", "measured"):
         table.add_column(column)
     claims = [c for c in load_claims(CLAIMS) if any(_own(k, suite) for k in c.criteria)]
@@ -119,7 +119,7 @@ def text(verdicts: Sequence[Verdict], results: Path) -> str:
         if claim.scope:
             lines += _wrapped(f"scope: {claim.scope}", "  ")
         for finding in verdict.findings:
-            beside = "beside it" if finding.criterion.beside else finding.state
+            beside = "decides nothing" if finding.criterion.beside else finding.state
             rule = f"{finding.criterion.what}, {finding.criterion.bounds.text()}: {finding.reason}"
             lines += _wrapped(f"- {beside}: {rule}", "  ", "    ")
         lines += _wrapped(f"rows: {verdict.n_rows}; bounds fixed {claim.fixed}", "  ")

@@ -65,8 +65,8 @@ def _print_targets() -> None:
             ],
             indent=6,
         )
-    _print_parameters("parameters of every target, beside its own", MODIFIERS)
-    print("  hierbench describe TARGET --set d=40 --set PARAMETER=VALUE prints the certificate of one")
+    _print_parameters("parameters that every target takes as well", MODIFIERS)
+    print("  hierbench describe TARGET --set d=40 --set PARAMETER=VALUE prints a target's certificate")
 
 
 def _print_parameters(title: str, parameters: Mapping[str, tuple[Any, str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import sys
 from collections.abc import Sequence
@@ -49,7 +50,9 @@ def regress(
         No reason for an update, no baseline, or one of other cells than the suite's.
     """
     if update and not reason.strip():
-        raise UserError('--update needs --reason "..." (why the numbers may change): it is kept beside them')
+        raise UserError(
+            '--update needs --reason "..." (why the numbers may change); the reason is kept beside them'
+        )
     if reason and not update:
         raise UserError("--reason goes with --update: without it nothing is recorded")
     gated = load_suite(suite)
@@ -88,23 +91,27 @@ def regress(
     return 0 if all(fine) else 1
 
 
-class _Tier:
+class _Tier(abc.ABC):
     """What both tiers do: read a baseline, find the measured, judge or write it."""
 
     plan: Plan
     path: Path
 
+    @abc.abstractmethod
     def read(self) -> None:
-        raise NotImplementedError
+        """Read the baseline."""
 
+    @abc.abstractmethod
     def found(self, store: Store) -> Any:
-        raise NotImplementedError
+        """Take what was measured from the store."""
 
+    @abc.abstractmethod
     def judge(self, found: Any, console: Console) -> bool:
-        raise NotImplementedError
+        """Print the comparison; whether nothing got worse."""
 
+    @abc.abstractmethod
     def write(self, found: Any, reason: str) -> str:
-        raise NotImplementedError
+        """Record what was measured as the baseline; one line that says so."""
 
 
 class _Exact(_Tier):
@@ -179,7 +186,7 @@ def baseline_rows(records: Sequence[dict[str, Any]], rows: Sequence[Row]) -> lis
 
 
 def print_comparison(compared: shifts.Comparison, suite: Suite, origin: str, console: Console) -> None:
-    """The shift of every curve, then what it comes to."""
+    """The shift of every curve, then the verdict."""
     rule = shifts.Rule()
     console.print(f"statistical tier: suite {suite.name} against the baseline of {origin}")
     table = [("learner", "target", "of", "shift", "95 % interval", "visible", "units", "verdict")]

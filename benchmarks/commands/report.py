@@ -25,13 +25,13 @@ RANKS = ("learner", "groups", "rank", "n* ratio", "at d", "not compared with")
 EXPONENTS = ("learner", "d", "exponent", "over eps", "targets", "why")
 
 LEGEND = (
-    "groups: learners that share a letter are not told apart by the data, which does not make them equal. "
-    "Two that share none are told apart, with a chance of 5 % that a table has any such pair that is no "
+    "groups: the data do not separate learners that share a letter; that does not make them equal. "
+    "Two that share none are separated, with a chance of 5 % that a table has any such pair that is not "
     "different (log n* paired by d and replicate, mean over the d that both ran, Holm over all pairs).",
-    "rank: from 1 + the learners shown to need fewer samples, to all less those shown to need more.",
+    "rank: from 1 + the learners shown to need fewer samples, to all minus those shown to need more.",
     "n* ratio: geometric mean of n* over that of the learner whose ratio is 1, at the d where both are "
     "known; > and < mark a bound, where some replicate is censored.",
-    "not compared with: no two targets in common at any d, or both beyond their sizes, on the same side.",
+    "not compared with: no two targets in common at any d, or both n* above (or below) all sizes run.",
     "exponent: b in n* ~ (1/eps)^b at this d, over the eps at which all replicates are bracketed, with "
     "its 95 % interval over targets (one slope each); >= is a bound without a confidence level. It is 0 "
     "where n* stops growing, as where noise-free targets are recovered exactly.",
@@ -39,8 +39,8 @@ LEGEND = (
 
 VARIANCE = (
     "variance components: standard deviations of logs with 95 % intervals, and shares of the variance. "
-    "grid: what the width of the brackets of n* alone makes. p: of the hypothesis that inputs, which "
-    "samples of one index share, do not move all targets alike."
+    "grid: the part that the width of the brackets of n* alone causes. p: of the hypothesis that the inputs, "
+    "which samples of one index share, do not shift all targets alike."
 )
 
 

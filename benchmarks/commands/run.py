@@ -17,7 +17,7 @@ from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite import Suite
-from hierbench.benchmarks.units.unit import describe
+from hierbench.benchmarks.units.unit import one_line_of
 from hierbench.errors import UserError
 
 
@@ -57,7 +57,7 @@ def execute(
             console.print(f"{len(drawn)} figures{where}", soft_wrap=True, highlight=False)
         except Exception as error:
             # The rows are safe in the store; only the exit status says that something is missing.
-            _say(f"hierbench: no figures: {describe(error)}")
+            _say(f"hierbench: no figures: {one_line_of(error)}")
             bad = True
     if outcome.failed:
         bad = True

@@ -27,7 +27,7 @@ def header(reason: str) -> dict[str, Any]:
         "recorded": datetime.date.today().isoformat(),
         "reason": " ".join(reason.split()),
         "version": importlib.metadata.version("hierbench"),
-        "machine": machine.describe(),
+        "machine": machine.identity(),
     }
 
 

@@ -28,7 +28,7 @@ from hierbench.benchmarks.units.rows import Replicate, Row
 ShiftOf = Literal["error", "n*"]
 ShiftVerdict = Literal["worse", "better", "same", "open"]
 """worse, better: shifted by more than what matters, among all curves at the stated false discovery rate;
-same: equivalent within the margin; open: neither, the data do not tell."""
+same: equivalent within the margin; open: the data allow neither conclusion."""
 
 NUMBERS = ("ok", "unreliable")
 """Statuses of rows that carry an error. An unreliable one is paired all the same: both sides share their

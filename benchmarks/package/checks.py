@@ -35,10 +35,12 @@ def scale(name: str, value: Any, *, zero: bool) -> float:
 
 
 def is_real(value: Any) -> bool:
+    """Whether a value is a finite number, and no truth value."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def flag(name: str, value: Any) -> bool:
+    """``value`` if it is true or false; ValueError otherwise."""
     if not isinstance(value, bool):
         raise ValueError(refusal(name, value, "true and false"))
     return value

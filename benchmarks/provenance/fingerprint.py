@@ -22,15 +22,15 @@ NEUTRAL = frozenset(
         "hierbench.benchmarks.provenance.fingerprint",
         "hierbench.benchmarks.provenance.machine",
         "hierbench.benchmarks.provenance.modules",
-        "learners",
+        "hierbench.learners",
         "hierbench.learners.registry",
-        "targets",
+        "hierbench.targets",
         "hierbench.targets.registry",
     }
 )
 """Modules that no number depends on. What the registries say about a learner or a target is in
-the key already, and a new entry must not make every stored row stale. ``learners`` and ``targets``
-themselves only say where public names are."""
+the key already, and a new entry must not make every stored row stale. ``hierbench``,
+``learners`` and ``targets`` themselves only say where public names are."""
 
 _DISTRIBUTIONS = {
     "sklearn": ("scikit-learn", "scipy"),

@@ -27,7 +27,7 @@ def cores() -> int:
 
 
 @functools.cache
-def describe() -> dict[str, str]:
+def identity() -> dict[str, str]:
     """CPU, system and BLAS: the column that may tell two numbers of one key apart."""
     # numpy starts slowly, and hierbench list does without it
     import numpy as np

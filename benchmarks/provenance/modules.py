@@ -95,7 +95,7 @@ def is_ours(module: str) -> bool:
 
 def _is_installed(place: Path) -> bool:
     # By name besides: a user's own packages, and those of a system below a virtual environment, are
-    # in folders that sysconfig does not tell of.
+    # in folders that sysconfig does not name.
     real = place.resolve()
     if not {"site-packages", "dist-packages"}.isdisjoint(real.parts):
         return True
@@ -162,7 +162,7 @@ def constructor_parameters(path: str) -> tuple[str, ...] | None:
     Returns
     -------
     tuple of str, or None
-        None when the source does not tell (no such class, a dataclass, ``**kwargs``).
+        None when the source does not show it (no such class, a dataclass, ``**kwargs``).
     """
     module, _, name = path.partition(":")
     found = find_class(module, name)

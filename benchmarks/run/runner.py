@@ -23,7 +23,7 @@ from hierbench.benchmarks.run import worker
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan
 from hierbench.benchmarks.units.tasks import Task
-from hierbench.benchmarks.units.unit import CurveUnit, Result, describe, empty_rows
+from hierbench.benchmarks.units.unit import CurveUnit, Result, empty_rows, one_line_of
 
 
 class Progress(Protocol):
@@ -157,7 +157,7 @@ def _result(unit: Task, future: Any, limit: float) -> Result:
     except pebble.ProcessExpired as error:
         return without_numbers(unit, "failed", _death(error))
     except Exception as error:
-        return without_numbers(unit, "failed", describe(error))
+        return without_numbers(unit, "failed", one_line_of(error))
 
 
 @contextlib.contextmanager

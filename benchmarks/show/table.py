@@ -25,7 +25,7 @@ PIPE_WIDTH = 120
 
 LEGEND = (
     "n* = samples to reach eps: geometric mean over replicates [smallest lower end, largest upper end]; "
-    "> and < mark a bound: some replicate did not reach eps at the largest n, or had it at the smallest.",
+    "> and < mark a bound: some replicate did not reach eps at its largest n, or reached it at its smallest.",
     "exponent = slope of log n* in log d with its 95 % interval; >= is a bound without a confidence level.",
     "in C(d+p,p) = slope of log n* in log C(d+p,p), the number of polynomials of the degree p that eps asks "
     "for: theory says 1 for rotation-invariant kernels.",
@@ -214,7 +214,7 @@ def print_table(
         notes = left_out([row for row in rows if row.target == target])
         if notes:
             line(
-                "rows that are not ok; of these an unreliable one counts where it is 3 standard errors off:",
+                "rows that are not ok; an unreliable one counts if it is 3 standard errors away from eps:",
                 "yellow",
             )
         for note in notes:

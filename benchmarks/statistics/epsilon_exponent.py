@@ -145,7 +145,7 @@ def _bound_or_reason(by_epsilon: Mapping[float, Sequence[NStar]], bracketed: int
     ]
     if bounds and max(bounds)[0] > 0:
         low, pair = max(bounds)
-        return EpsilonExponent("lower bound", low=low, epsilons=pair, reason="out of reach at smaller eps")
+        return EpsilonExponent("lower bound", low=low, epsilons=pair, reason="not reached at smaller eps")
     cells = [s.censoring for cell in by_epsilon.values() for s in cell]
     if by_epsilon and len(beyond) == len(by_epsilon):
         reason = "n* > n_max at every eps"

@@ -159,7 +159,7 @@ def _bound_or_reason(known: Sequence[NStar], dimensions: tuple[int, ...]) -> Exp
     ]
     count = len(known)
     if slopes and max(slopes) > 0:
-        reason = "out of reach at larger d"
+        reason = "not reached at larger d"
         return Exponent(
             "lower bound", low=max(slopes), dimensions=dimensions, n_replicates=count, reason=reason
         )

@@ -35,7 +35,7 @@ def writer(folder: Path, wait: bool, say: Callable[[str], None]) -> Iterator[Non
         except filelock.Timeout:
             held = f"results folder {folder} is being written by {holder(folder)}"
             if not wait:
-                raise UserError(f"{held}: try again when it has finished, or drop --no-wait") from None
+                raise UserError(f"{held}: try again when it has finished, or leave out --no-wait") from None
             say(f"waiting: {held}")
             lock.acquire()
     except OSError as error:

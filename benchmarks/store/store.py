@@ -222,7 +222,7 @@ class Store:
     def _insert_measurements(self, unit: ExperimentUnit, result: Result) -> None:
         if not isinstance(result, ExperimentResult):  # one that failed
             return
-        axes, by = unit.axes, _json(machine.describe())
+        axes, by = unit.axes, _json(machine.identity())
         described = (unit.key, axes["experiment"], _json(axes["parameters"]), by, unit.code)
         _insert(self.connection, "experiments", [(*described, _json(unit.versions))])
         records = [

@@ -180,7 +180,9 @@ def _sum(costs: dict[tuple[str, str], Cost]) -> Cost:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Core-seconds of adaptive sizes against the full grid.")
-    parser.add_argument("results", type=Path, help="folder for the two stores; what is there is not repeated")
+    parser.add_argument(
+        "results", type=Path, help="folder for the two stores; what it holds already is not repeated"
+    )
     parser.add_argument("--suite", default="default")
     given = parser.parse_args()
     try:
@@ -193,7 +195,7 @@ def main() -> None:
         print(f"adaptive_gain: error: {error}", file=sys.stderr)
         sys.exit(2)
     except RuntimeError as error:
-        sys.exit(f"adaptive_gain: {error}; called again it goes on")
+        sys.exit(f"adaptive_gain: {error}; call it again to continue")
     print("\n".join(table(adaptive, full)))
 
 

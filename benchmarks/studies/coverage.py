@@ -305,7 +305,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--simulations", type=int, default=500, help="of every setting")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--only", help="parts with this in their heading, as in 'Three dimensions'")
+    parser.add_argument("--only", help="only parts whose heading contains this, such as 'Three dimensions'")
     parser.add_argument("--out", type=Path, help="Markdown file (default: standard output)")
     given = parser.parse_args(arguments)
     if given.simulations < 1 or given.workers < 1:
@@ -320,21 +320,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.only:
         groups = {heading: group for heading, group in groups.items() if given.only in heading}
         if not groups:
-            parser.error(f"--only {given.only}: no part has that in its heading")
+            parser.error(f"--only {given.only}: no part has this in its heading")
     parts: list[str] = [
         "# Coverage of the exponent's interval\n",
-        f"Written by `python -m hierbench.benchmarks.studies.coverage --simulations {given.simulations}`. "
-        "Simulated n* at d = "
+        "Written by `python -m hierbench.benchmarks.studies.coverage --simulations "
+        f"{given.simulations}`. Unless stated otherwise, n* is simulated at d = "
         + ", ".join(map(str, DIMENSIONS))
-        + " where nothing else is said, seen as intervals between the sizes of a suite's plan "
-        "(`SizePlan`), whose scale, and with it the stagger, is drawn in every simulation; the nominal "
-        "level is 95 %. Coverage is that of the "
-        "intervals where there is an estimate. Naive: least squares through the middles of the intervals, "
-        "censored ones dropped. "
-        f"Bootstrap: percentile, {RESAMPLES} resamples of replicates within d, of the censored "
-        "maximum-likelihood slope (at 3 replicates and ratio 1.4). Where a line meets all intervals they "
-        "show no scatter. With one plan in all simulations only the level of the curve and its scatter are "
-        "drawn.\n",
+        + " and seen as intervals between the sizes of a suite's plan (`SizePlan`); the plan's scale, "
+        "and with it the stagger, is drawn anew in every simulation. Replicates scatter "
+        "independently of one another. The nominal level is 95 %. Coverage is the share of "
+        "intervals that hold the true exponent, among simulations that have an estimate. Naive: "
+        "least squares through the middles of the intervals, without the censored ones. Bootstrap: "
+        f"percentile, {RESAMPLES} resamples of replicates within d, of the censored "
+        "maximum-likelihood slope (at 3 replicates and ratio 1.4). 'A line meets all': one power "
+        "law passes through the intervals of all replicates, so that they show no scatter. 'One "
+        "plan of sizes in all simulations': only the level of the curve and its scatter are drawn.\n",
     ]
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(given.workers, mp_context=context) as pool:

@@ -81,7 +81,7 @@ def check_learner(learner: str, params: Mapping[str, Any]) -> None:
     module, _, name = path.partition(":")
     allowed = constructor_parameters(path)
     if allowed is None and (params or find_class(module, name) is None):
-        # The source does not tell: a re-export under another name, a dataclass, a C module.
+        # The source does not show it: a re-export under another name, a dataclass, a C module.
         signature = inspect.signature(learner_registry.load(path))
         if any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
             return

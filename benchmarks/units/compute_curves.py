@@ -24,10 +24,10 @@ from hierbench.benchmarks.units.unit import (
     CurveUnit,
     Result,
     Trace,
-    describe,
     empty_row,
     empty_rows,
     one_line,
+    one_line_of,
     row_key,
 )
 from hierbench.learners.base import Curve, FitReport, FittedCurve
@@ -152,7 +152,7 @@ def _slow(unit: CurveUnit, block: Block, learner: Any) -> list[Row]:
                     (row,) = _evaluate(unit, block, replicate, only, FittedCurve([one]))
                     row = replace(row, fit_seconds=seconds)
                 except Exception as error:
-                    row = empty_row(unit, replicate, n, "failed", describe(error))
+                    row = empty_row(unit, replicate, n, "failed", one_line_of(error))
             rows.extend(_finish([row], caught))
     return rows
 

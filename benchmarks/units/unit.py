@@ -137,7 +137,7 @@ def empty_row(unit: CurveUnit, replicate: Replicate, n: int, status: str, reason
         peak_memory_bytes=None,
         code=unit.code,
         versions=unit.versions,
-        machine=machine.describe(),
+        machine=machine.identity(),
     )
 
 
@@ -151,6 +151,6 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def describe(error: BaseException) -> str:
+def one_line_of(error: BaseException) -> str:
     """One line for an exception."""
     return one_line(f"{type(error).__name__}: {error}").removesuffix(":")

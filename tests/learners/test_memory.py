@@ -30,6 +30,7 @@ def measured(n, d):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux starts a new peak")
+@pytest.mark.slow
 def test_peak_memory_is_what_the_descriptors_declare():
     """At most, and within a factor of five in the cell that comes closest."""
     peaks = {cell: measured(*cell) for cell in CELLS}

@@ -162,6 +162,7 @@ def test_hierarchies_on_gaussian_inputs(drawn, inputs, seed):
     check_shares(target, (0.2, 0.4, 0.6, 0.8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inputs", ["sphere", "cube"])
 @EXAMPLES
 @given(hierarchies(3), st.integers(0, 10**6))

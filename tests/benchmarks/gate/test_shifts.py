@@ -33,6 +33,7 @@ def verdicts(before, after, **given):
     return {(s.learner, s.quantity): s.verdict for s in comparison.shifts}, comparison
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tails", [None, 2])
 def test_false_alarms_stay_at_the_stated_rate(tails):
     """Tested against "no shift at all" (matters = 1): with what matters set aside there are fewer still."""

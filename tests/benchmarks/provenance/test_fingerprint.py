@@ -129,6 +129,12 @@ def test_the_code_that_draws_counts_for_curves_and_certificates(monkeypatch, kin
     fp.fingerprint.cache_clear()
 
 
+@pytest.mark.parametrize("name", sorted(fp.NEUTRAL))
+def test_what_is_neutral_exists_and_stays_out_of_closures(name):
+    assert modules.source_of(name) is not None
+    assert name not in fp.closure(["hierbench.benchmarks.units.compute_curves"])[0]
+
+
 def test_other_families_do_not_count():
     names, _ = fp.closure(["hierbench.targets.quadratic.projected"])
     assert "hierbench.targets.quadratic.squares" not in names

@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 
 HOLD = (
-    "import sys\nfrom pathlib import Path\nfrom hierbench.benchmarks import lock\n"
+    "import sys\nfrom pathlib import Path\nfrom hierbench.benchmarks.store import lock\n"
     "with lock.writer(Path(sys.argv[1]), False, print):\n"
     "    print('held', flush=True)\n    sys.stdin.read()\n"
 )

@@ -164,6 +164,7 @@ def test_importing_is_cheap_and_two_processes_give_the_same_bits():
     assert runs[0][2] == runs[1][2]
 
 
+@pytest.mark.slow
 def test_tuning_is_within_a_tenth_of_the_best_of_a_ten_times_larger_grid():
     """A check of ours, never used for fitting; see test_kernel_ridge.py for its twin."""
     n, ridges, ratios = 300, np.geomspace(1e-10, 1e2, 25), []
