@@ -24,24 +24,32 @@ app = typer.Typer(
 
 
 class Listed(enum.StrEnum):
+    """What ``hierbench list`` can be asked for."""
+
     learners = "learners"
     targets = "targets"
     suites = "suites"
 
 
 class Tier(enum.StrEnum):
+    """Tiers of the gate."""
+
     exact = "exact"
     statistical = "statistical"
     both = "both"
 
 
 class Format(enum.StrEnum):
+    """How claims are printed."""
+
     text = "text"
     markdown = "markdown"
     latex = "latex"
 
 
 class ReportFormat(enum.StrEnum):
+    """How a report is printed."""
+
     text = "text"
     markdown = "markdown"
 

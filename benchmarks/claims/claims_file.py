@@ -148,7 +148,6 @@ def _epsilons(table: Table) -> tuple[Epsilon, ...]:
 
 def _check(table: Table, criterion: Criterion, suite: Suite) -> None:
     """Refuse a criterion that its quantity cannot use, or cells that its suite does not have."""
-
     quantity = QUANTITIES[criterion.quantity]
     table.checked("quantity", lambda: quantity.check(criterion))
     measured = {(learner, target) for run in suite.runs for learner, target, _ in run.cells()}

@@ -26,6 +26,7 @@ class Bounds:
     high: float = math.inf
 
     def text(self) -> str:
+        """Say the bounds in words."""
         if math.isinf(self.low):
             return f"at most {self.high:g}"
         return f"at least {self.low:g}" if math.isinf(self.high) else f"in [{self.low:g}, {self.high:g}]"

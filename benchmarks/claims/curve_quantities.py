@@ -23,7 +23,7 @@ from hierbench.benchmarks.statistics.interval_estimate import (
 from hierbench.benchmarks.statistics.interval_regression import fit_interval_regression
 from hierbench.benchmarks.statistics.sample_complexity import NStar, n_stars
 from hierbench.benchmarks.suites.epsilon import Epsilon
-from hierbench.benchmarks.units.rows import Replicate, Row
+from hierbench.benchmarks.units.rows import FITTED, Replicate, Row
 
 LAST = 10.0
 """The end of a learning curve: its sizes above n_max / LAST."""
@@ -62,18 +62,21 @@ def _names(criterion: Criterion) -> Iterator[tuple[str, str, Epsilon]]:
 
 
 def exponent_in_d(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
+    """Exponent of n* in d."""
     return [_slope(evidence, name, exponent, confidence) for name in _names(criterion)]
 
 
 def slope_in_dimension(
     evidence: SuiteResults, criterion: Criterion, confidence: float
 ) -> list[IntervalEstimate]:
+    """Slope of log n* in the logarithm of the dimension of the polynomials that epsilon asks for."""
     return [_slope(evidence, name, dimension_slope, confidence) for name in _names(criterion)]
 
 
 def exponent_excess(
     evidence: SuiteResults, criterion: Criterion, confidence: float
 ) -> list[IntervalEstimate]:
+    """Exponent of n* in d minus that of the reference learner."""
     found = []
     for learner, target, epsilon in _names(criterion):
         assert criterion.reference is not None
@@ -86,6 +89,7 @@ def exponent_excess(
 def exponent_growth(
     evidence: SuiteResults, criterion: Criterion, confidence: float
 ) -> list[IntervalEstimate]:
+    """Exponent of n* in d minus that at the first of two (target, epsilon)."""
     found = []
     for learner in criterion.learners:
         cells = [
@@ -104,6 +108,7 @@ def _short(criterion: Criterion) -> str:
 
 
 def n_star_ratios(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
+    """n* over that of the reference, or at the second of two (target, epsilon) over the first, at each d."""
     found = []
     for learner in criterion.learners:
         pairs: list[tuple[str, tuple[str, str, Epsilon], tuple[str, str, Epsilon]]] = []
@@ -158,6 +163,7 @@ def n_star_ratio(
 
 
 def share_reached(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
+    """Share of curves that reach epsilon, with its exact interval."""
     found = []
     for learner, target, epsilon in _names(criterion):
         stars, count = _stars(evidence, learner, target, epsilon)
@@ -180,7 +186,7 @@ def final_slopes(rows: Sequence[Row]) -> dict[Replicate, float]:
     """
     curves: dict[Replicate, list[tuple[float, float]]] = defaultdict(list)
     for row in rows:
-        if row.status in ("ok", "unreliable") and row.error is not None and 0 < row.error < math.inf:
+        if row.status in FITTED and row.error is not None and 0 < row.error < math.inf:
             curves[row.replicate].append((math.log(row.n), math.log(row.error)))
     found = {}
     for name, points in curves.items():
@@ -192,6 +198,7 @@ def final_slopes(rows: Sequence[Row]) -> dict[Replicate, float]:
 
 
 def final_slope(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
+    """Mean over replicates of the slope of log error in log n at the end of the curves, at each d."""
     found = []
     for learner, target in itertools.product(criterion.learners, criterion.targets):
         rows = _rows(evidence, learner, target)

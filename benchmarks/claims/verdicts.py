@@ -53,6 +53,7 @@ class Finding:
 
     @property
     def n_rows(self) -> int:
+        """Number of rows that the estimates stand on."""
         return len(self.rows)
 
 
@@ -67,14 +68,17 @@ class Verdict:
 
     @property
     def deciding(self) -> tuple[Finding, ...]:
+        """The findings that decide, without those beside."""
         return tuple(f for f in self.findings if not f.criterion.beside)
 
     @property
     def n_rows(self) -> int:
+        """Number of rows that the verdict stands on, each counted once."""
         return len(frozenset().union(*(f.rows for f in self.deciding)))
 
     @property
     def optimizers(self) -> tuple[str, ...]:
+        """Optimizers of the learners that the verdict is about."""
         return tuple(sorted({name for f in self.deciding for name in f.optimizers}))
 
     @property
@@ -212,7 +216,6 @@ def _reasons(findings: Sequence[Finding]) -> list[str]:
 
 def verdicts_of(claims: Sequence[Claim], results: Path) -> list[Verdict]:
     """Verdicts on ``claims`` from the rows in a folder of results."""
-
     names = {c.suite for claim in claims for c in claim.criteria} & set(known_suites())
     with Store.readable(results) as store:
         evidence = {name: SuiteResults.read(name, store) for name in sorted(names)}

@@ -79,7 +79,6 @@ def _shown(value: object) -> str:
 
 def _laws(family: FamilySpec) -> str:
     """Laws of the inputs that a family admits, and why not the others, equal reasons together."""
-
     reasons: dict[str, list[str]] = {}
     for law, reason in family.refused_inputs.items():
         reasons.setdefault(reason, []).append(law)

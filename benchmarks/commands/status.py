@@ -16,7 +16,7 @@ from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import NAME, Store, UnitRecord
 from hierbench.benchmarks.suites.plan import key_of, make_plan
 from hierbench.benchmarks.suites.suite_file import load_suite
-from hierbench.benchmarks.units.tasks import ExperimentUnit
+from hierbench.benchmarks.units.unit import UnitStatus
 from hierbench.errors import UserError
 
 
@@ -95,7 +95,7 @@ def show_status(suite: str | None, results: Path, prune: bool, wait: bool) -> No
             "hierbench status --prune deletes them"
         )
     for unit in units:
-        if unit.status != "done" and unit.key not in stale_keys:
+        if unit.status != UnitStatus.DONE and unit.key not in stale_keys:
             print(f"{unit.status}: {unit.suite}: {unit.title}: {unit.reason}")
 
 
@@ -108,7 +108,7 @@ def _by_suite(units: Sequence[UnitRecord], stale: set[str]) -> None:
     if not units:
         print("the store is empty")
     for suite in sorted({u.suite for u in units}):
-        found = {state: counts[suite, state] for state in ("done", "failed", "timeout", "stale")}
+        found = {state: counts[suite, state] for state in (*UnitStatus, "stale")}
         print(f"{suite}: " + ", ".join(f"{n} {state}" for state, n in found.items() if n))
 
 
@@ -118,10 +118,7 @@ def _one_suite(name: str, store: Store, units: Sequence[UnitRecord], stale: set[
     titles = Counter(u.title for u in units if u.key in stale)
     lines: dict[str, Counter[str]] = {}
     for unit in plan.units:
-        if isinstance(unit, ExperimentUnit):
-            what = f"experiment {unit.experiment}"
-        else:
-            what = f"{getattr(unit, 'learner', 'certificate')} on {unit.target}, d = {unit.d}"
+        what = unit.cell()
         state = known[unit.key].status if unit.key in known else "missing"
         lines.setdefault(what, Counter())[state] += 1
         if state == "missing" and titles[unit.title()]:

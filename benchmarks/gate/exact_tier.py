@@ -77,7 +77,6 @@ def exact_suite(learners: Iterable[str] | None = None, first: int = 0) -> Suite:
     first : int
         Index of the first of the two replicates.
     """
-
     names = tuple(LEARNERS if learners is None else learners)
     entries = []
     for name in names:
@@ -160,7 +159,6 @@ def certificate_records(certificates: Mapping[str, Mapping[str, Any]]) -> dict[s
 
 def tolerance_of(cell: str) -> float:
     """Absolute tolerance of root mean squared errors in a learner's cell."""
-
     learner = cell.partition(",")[0]
     if learner in LEARNERS and "steps" in (constructor_parameters(LEARNERS[learner].path) or ()):
         return NETS

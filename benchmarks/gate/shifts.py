@@ -23,14 +23,13 @@ from scipy import optimize, stats
 
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, n_stars
 from hierbench.benchmarks.suites.epsilon import Epsilon
-from hierbench.benchmarks.units.rows import Replicate, Row
+from hierbench.benchmarks.units.rows import FITTED, Replicate, Row
 
 ShiftOf = Literal["error", "n*"]
 ShiftVerdict = Literal["worse", "better", "same", "open"]
 """worse, better: shifted by more than what matters, among all curves at the stated false discovery rate;
 same: equivalent within the margin; open: the data allow neither conclusion."""
 
-NUMBERS = ("ok", "unreliable")
 """Statuses of rows that carry an error. An unreliable one is paired all the same: both sides share their
 test points, and what makes each error uncertain, a few large labels, is in both."""
 
@@ -300,7 +299,7 @@ def _errors(rows: Iterable[Row]) -> dict[tuple[int, Replicate, int], float]:
 
 
 def _log_crossing(star: NStar, errors: dict[tuple[int, Replicate, int], float]) -> float:
-    """log n at which a line through the ends of a bracket, log error over log n, meets the threshold."""
+    """Log n at which a line through the ends of a bracket, log error over log n, meets the threshold."""
     above = math.log(errors[star.d, star.replicate, int(star.lower)])
     below = math.log(errors[star.d, star.replicate, int(star.upper)])
     share = 0.5
@@ -315,7 +314,7 @@ def _cell(row: Row) -> tuple[str, str, int, int, int, int, int]:
 
 def _number(row: Row) -> float | None:
     """Error to be compared; no smaller than its standard error, which is all that an error of 0 says."""
-    if row.status not in NUMBERS or row.error is None or not math.isfinite(row.error):
+    if row.status not in FITTED or row.error is None or not math.isfinite(row.error):
         return None
     return max(row.error, row.error_se or 0.0, SMALLEST_ERROR)
 

@@ -1,4 +1,4 @@
-"""hierbench: how many samples does a learner need as the dimension grows, if the target is hierarchical?
+"""Sample complexity of learners on hierarchical targets, as the input dimension grows.
 
 ``from hierbench import read_results`` gives the rows of a results folder. Learners and targets are in
 ``hierbench.learners`` and ``hierbench.targets``. Importing this package imports nothing else.

@@ -28,6 +28,7 @@ def build_wheel(
     wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None
 ) -> str:
     # setuptools would put modules in the wheel that an earlier build left there and a move took away.
+    """PEP 517 hook: the wheel of setuptools, with the finder."""
     shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)
     name = build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
     return _with_finder(Path(wheel_directory, name), FINDER.read_text())
@@ -36,6 +37,7 @@ def build_wheel(
 def build_editable(
     wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None
 ) -> str:
+    """PEP 660 hook: the editable wheel of setuptools, with the finder in place of its own."""
     name = build_meta.build_editable(wheel_directory, config_settings, metadata_directory)
     # Two places: hierbench.errors is in the first, the four folders are in the second.
     places = (str(ROOT / "benchmarks" / "package"), str(ROOT))

@@ -9,10 +9,13 @@ import sys
 
 class Finder:
     # Of an ordinary installation; the backend appends those of an editable one. __init__ is in the first.
+    """Meta-path finder of one name."""
+
     places = (os.path.join(os.path.dirname(os.path.abspath(__file__)), "hierbench"),)
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
+        """Say where ``hierbench`` is; None for every other name."""
         if name != "hierbench":
             return None
         from importlib.util import spec_from_file_location

@@ -40,7 +40,6 @@ def suite_rows(plan: Plan, store: Store) -> list[Row]:
 
 def suite_certificates(plan: Plan, store: Store) -> Certificates:
     """The plan's certificates that the store has, under its labels."""
-
     labels: dict[str, list[str]] = {}
     for unit in plan.certificates:
         labels.setdefault(unit.key, []).append(unit.target)  # two labels may mean one target

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from hierbench.benchmarks.units.tasks import Task
-from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result
+from hierbench.benchmarks.units.unit import Result, UnitStatus
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -27,13 +27,15 @@ class Estimator:
         self.total = sum(u.cost for u in waiting)
 
     def added(self, units: Sequence[Task]) -> None:
+        """Take more units into account."""
         self.left |= {u.key: u for u in units}
         self.total += sum(u.cost for u in units)
 
     def finished(self, unit: Task, seconds: float) -> None:
+        """Take note of what a unit took."""
         self.left.pop(unit.key, None)
-        estimated, took = self.spent.get(_kind(unit), (0.0, 0.0))
-        self.spent[_kind(unit)] = (estimated + unit.cost, took + seconds)
+        estimated, took = self.spent.get(unit.pace(), (0.0, 0.0))
+        self.spent[unit.pace()] = (estimated + unit.cost, took + seconds)
 
     def seconds_left(self) -> float | None:
         """None before anything has finished."""
@@ -45,19 +47,14 @@ class Estimator:
         overall = sum(t for _, t in self.spent.values()) / estimated
         total = longest = 0.0
         for unit in self.left.values():
-            e, t = self.spent.get(_kind(unit), (1.0, overall))
+            e, t = self.spent.get(unit.pace(), (1.0, overall))
             total += unit.cost * t / e
             longest = max(longest, unit.cost * t / e)
         return max(total / self.workers, longest)
 
     def share(self) -> float:
+        """Share of the estimated cost that is done."""
         return 1.0 - sum(u.cost for u in self.left.values()) / self.total if self.total else 1.0
-
-
-def _kind(unit: Task) -> str:
-    if isinstance(unit, CertificateUnit):
-        return "certificate"
-    return unit.learner if isinstance(unit, CurveUnit) else f"experiment {unit.experiment}"
 
 
 def duration(seconds: float) -> str:
@@ -71,6 +68,7 @@ def duration(seconds: float) -> str:
 
 
 def complaint(unit: Task, result: Result) -> str:
+    """One line about a unit that failed."""
     return f"{result.status}: {unit.title()}: {result.reason}"
 
 
@@ -81,9 +79,11 @@ class Lines:
         self.file = file or sys.stderr
 
     def say(self, text: str) -> None:
+        """Print a line."""
         print(text, file=self.file, flush=True)
 
     def start(self, waiting: Sequence[Task], present: int, workers: int) -> None:
+        """Say what is to be done."""
         self.n = len(waiting)
         self.done = 0
         self.estimator = Estimator(waiting, workers)
@@ -94,14 +94,16 @@ class Lines:
             self.say(f"nothing to compute: all {present} units are present")
 
     def added(self, units: Sequence[Task]) -> None:
+        """Take more units into account."""
         self.n += len(units)
         self.estimator.added(units)
 
     def finished(self, unit: Task, result: Result) -> None:
+        """Say that a unit is finished."""
         self.done += 1
         self.estimator.finished(unit, result.seconds)
         now = time.monotonic()
-        if result.status != "done":
+        if result.status != UnitStatus.DONE:
             self.say(complaint(unit, result))
         if self.done == self.n or now - self.last >= SECONDS_BETWEEN_LINES:
             self.last = now
@@ -110,6 +112,7 @@ class Lines:
             self.say(f"{self.done}/{self.n} units, {duration(now - self.began)}{eta}: {unit.title()}")
 
     def close(self) -> None:
+        """End the display."""
         pass
 
 
@@ -118,6 +121,7 @@ class Bar:
 
     def start(self, waiting: Sequence[Task], present: int, workers: int) -> None:
         # rich starts slowly, and a plain log does without it
+        """Say what is to be done."""
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -140,13 +144,15 @@ class Bar:
         self.task = self.bar.add_task(f"on {workers} workers", total=1.0, count=f"0/{self.n}", eta="")
 
     def added(self, units: Sequence[Task]) -> None:
+        """Take more units into account."""
         self.n += len(units)
         self.estimator.added(units)
 
     def finished(self, unit: Task, result: Result) -> None:
+        """Say that a unit is finished."""
         self.done += 1
         self.estimator.finished(unit, result.seconds)
-        if result.status != "done":
+        if result.status != UnitStatus.DONE:
             self.bar.console.print(complaint(unit, result), style="red", markup=False, highlight=False)
         left = self.estimator.seconds_left()
         self.bar.update(
@@ -158,6 +164,7 @@ class Bar:
         )
 
     def close(self) -> None:
+        """End the display."""
         self.bar.stop()
 
 

@@ -23,16 +23,23 @@ from hierbench.benchmarks.run import worker
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan
 from hierbench.benchmarks.units.tasks import Task
-from hierbench.benchmarks.units.unit import CurveUnit, Result, empty_rows, one_line_of
+from hierbench.benchmarks.units.unit import Result, UnitStatus, one_line_of
 
 
 class Progress(Protocol):
     """Hears of the run as it goes (see hierbench.benchmarks.run.progress)."""
 
-    def start(self, waiting: Sequence[Task], present: int, workers: int) -> None: ...
-    def added(self, units: Sequence[Task]) -> None: ...
-    def finished(self, unit: Task, result: Result) -> None: ...
-    def close(self) -> None: ...
+    def start(self, waiting: Sequence[Task], present: int, workers: int) -> None:
+        """Say what is to be done."""
+
+    def added(self, units: Sequence[Task]) -> None:
+        """Take more units into account."""
+
+    def finished(self, unit: Task, result: Result) -> None:
+        """Say that a unit is finished."""
+
+    def close(self) -> None:
+        """End the display."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +107,7 @@ def run(
                 for unit, result in results:
                     store.commit(unit, result)
                     computed += 1
-                    if result.status != "done":
+                    if result.status != UnitStatus.DONE:
                         failed.append((unit, result))
                     progress.finished(unit, result)
                     if follow:
@@ -153,11 +160,11 @@ def _result(unit: Task, future: Any, limit: float) -> Result:
         result: Result = future.result()
         return result
     except concurrent.futures.TimeoutError:
-        return without_numbers(unit, "timeout", f"not finished within {limit:g} s", limit)
+        return unit.without_numbers(UnitStatus.TIMEOUT, f"not finished within {limit:g} s", limit)
     except pebble.ProcessExpired as error:
-        return without_numbers(unit, "failed", _death(error))
+        return unit.without_numbers(UnitStatus.FAILED, _death(error))
     except Exception as error:
-        return without_numbers(unit, "failed", one_line_of(error))
+        return unit.without_numbers(UnitStatus.FAILED, one_line_of(error))
 
 
 @contextlib.contextmanager
@@ -194,13 +201,6 @@ def _death(error: pebble.ProcessExpired) -> str:
             hint = " (out of memory?)" if name == "SIGKILL" else ""
             return f"worker process killed by {name}{hint}"
     return f"worker process ended with exit status {code}"
-
-
-def without_numbers(unit: Task, status: str, reason: str, seconds: float = 0.0) -> Result:
-    """Result of a unit that could not be computed: rows that say why."""
-    if not isinstance(unit, CurveUnit):
-        return Result(status, reason, seconds=seconds)
-    return Result(status, reason, rows=empty_rows(unit, status, reason), seconds=seconds)
 
 
 @contextlib.contextmanager

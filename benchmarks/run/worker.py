@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import threading
 import time
 
-from hierbench.benchmarks.units.tasks import ExperimentUnit, Task
-from hierbench.benchmarks.units.unit import CertificateUnit, Result
+from hierbench.benchmarks.units.tasks import ExperimentUnit
+from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result, Unit
 
 
 def start(parent: int, path: list[str]) -> None:
@@ -25,13 +26,31 @@ def _die_with(parent: int) -> None:
     os._exit(1)
 
 
-def compute(unit: Task) -> Result:
-    """Compute one unit. The imports are here, after the environment has been set."""
-    if isinstance(unit, ExperimentUnit):
-        # after the environment has been set, and in workers only: torch and jax start slowly
-        from hierbench.benchmarks.units.compute_experiment import run_experiment
+@functools.singledispatch
+def compute(unit: Unit) -> Result:
+    """Compute one unit, by its kind."""
+    raise TypeError(f"no way to compute a {type(unit).__name__}")
 
-        return run_experiment(unit)
-    from hierbench.benchmarks.units.compute_curves import run_certificate, run_curves
 
-    return run_certificate(unit) if isinstance(unit, CertificateUnit) else run_curves(unit)
+@compute.register
+def _(unit: CurveUnit) -> Result:
+    # after the environment has been set, and in workers only: torch and jax start slowly
+    from hierbench.benchmarks.units.compute_curves import run_curves
+
+    return run_curves(unit)
+
+
+@compute.register
+def _(unit: CertificateUnit) -> Result:
+    # as above
+    from hierbench.benchmarks.units.compute_curves import run_certificate
+
+    return run_certificate(unit)
+
+
+@compute.register
+def _(unit: ExperimentUnit) -> Result:
+    # as above
+    from hierbench.benchmarks.units.compute_experiment import run_experiment
+
+    return run_experiment(unit)

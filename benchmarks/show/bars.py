@@ -11,7 +11,7 @@ from rich.console import Console
 
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.suites.suite import Bar, Suite
-from hierbench.benchmarks.units.rows import Row
+from hierbench.benchmarks.units.rows import FITTED, Row, RowStatus
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +30,7 @@ class BarResult:
 
     @property
     def met(self) -> bool:
+        """Whether the measured value reaches the bar."""
         return self.figure is not None and self.figure <= self.bar.max
 
 
@@ -43,7 +44,7 @@ def median_error(rows: Sequence[Row]) -> float:
 
 
 def _error(row: Row) -> float:
-    known = row.status in ("ok", "unreliable") and row.error is not None
+    known = row.status in FITTED and row.error is not None
     return row.error if known and row.error is not None else math.inf
 
 
@@ -79,7 +80,7 @@ def judge(suite: Suite, rows: Sequence[Row], certificates: Certificates) -> list
                 median_error(own) if own else None,
                 median_eps_rel(own, certificates),
                 len(own),
-                sum(r.status != "ok" for r in own),
+                sum(r.status != RowStatus.OK for r in own),
                 others,
             )
         )

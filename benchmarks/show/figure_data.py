@@ -11,7 +11,7 @@ from hierbench.benchmarks.statistics.exponents import exponents
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, n_stars, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.theory.overlays import predictions
-from hierbench.benchmarks.units.rows import Row
+from hierbench.benchmarks.units.rows import Row, RowStatus
 from hierbench.plots.data import (
     CurvePoint,
     EpsilonPanel,
@@ -53,7 +53,7 @@ def figure_data(
                 row.status,
             )
             for row in rows
-            if row.status != "skipped"
+            if row.status != RowStatus.SKIPPED
         ),
         n_stars=tuple(
             NStarPoint(s.learner, s.target, s.d, s.epsilon.label, s.value, s.low, s.high, s.censoring)

@@ -17,7 +17,7 @@ from hierbench.benchmarks.statistics.growth import Growth, growth
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, Summary, n_stars, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon, epsilons_of
 from hierbench.benchmarks.suites.suite import Suite
-from hierbench.benchmarks.units.rows import STATUSES, Row
+from hierbench.benchmarks.units.rows import STATUSES, Row, RowStatus
 from hierbench.targets.base import Certificate
 
 TABLE_EPSILONS = (Epsilon(0.1), Epsilon(0.01), Epsilon(0.1, relative=True))
@@ -115,7 +115,9 @@ def left_out(rows: Sequence[Row]) -> list[str]:
     counts = Counter((row.learner, row.status) for row in rows)
     lines = []
     for learner in dict.fromkeys(row.learner for row in rows):
-        kinds = [f"{counts[learner, s]} {s}" for s in STATUSES if s != "ok" and counts[learner, s]]
+        kinds = [
+            f"{counts[learner, s]} {s}" for s in STATUSES if s is not RowStatus.OK and counts[learner, s]
+        ]
         if kinds:
             total = sum(counts[learner, s] for s in STATUSES)
             lines.append(f"{learner}: {', '.join(kinds)} of {total} rows")
@@ -227,7 +229,6 @@ def print_table(
 
 def show_table(suite: Suite, rows: Sequence[Row], certificates: Certificates, console: Console) -> None:
     """Print n* and exponents."""
-
     print_table(list(rows), certificates, epsilons_of(suite), console)
 
 

@@ -186,7 +186,7 @@ def kept_information(sigma: float) -> float:
 
 
 def log_matching_prior(log_sigma: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    """log of the prior density of log sigma under which intervals of a line's slope hold the truth.
+    """Log of the prior density of log sigma under which intervals of a line's slope hold the truth.
 
     Method: the observations are y = a + b x + sigma z, each seen as a cell of its ``widths``, where cells
     begin being uniform. Nothing then depends on a or b: they are orthogonal to sigma, and any

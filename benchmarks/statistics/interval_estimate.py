@@ -45,7 +45,7 @@ class IntervalEstimate:
 
 
 def difference(label: str, a: IntervalEstimate, b: IntervalEstimate) -> IntervalEstimate:
-    """a - b with its interval, from those of a and b.
+    """A - b with its interval, from those of a and b.
 
     Method: each half-length is the root of the sum of squares of the two half-lengths that push the
     difference that way (method of variance estimates recovery: Zou & Donner, Statist. Med. 27, 2008),

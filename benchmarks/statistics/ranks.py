@@ -143,7 +143,7 @@ def _least_variance(star: NStar) -> float:
 
 
 def _one_sided(strata: Sequence[np.ndarray]) -> float:
-    """p of a mean of 0 or less; each stratum is (units, [value, least variance])."""
+    """P of a mean of 0 or less; each stratum is (units, [value, least variance])."""
     values = [stratum[:, 0] for stratum in strata]
     if not all(np.isfinite(v).all() for v in values):
         return 1.0
@@ -156,7 +156,7 @@ def _one_sided(strata: Sequence[np.ndarray]) -> float:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """p adjusted for the family-wise error rate (Holm, Scand. J. Statist. 6, 1979), in the order given."""
+    """P adjusted for the family-wise error rate (Holm, Scand. J. Statist. 6, 1979), in the order given."""
     order = np.argsort(p, kind="stable")
     steps = np.asarray(p, dtype=float)[order] * np.arange(len(p), 0, -1)
     adjusted = np.empty(len(p))
@@ -267,6 +267,6 @@ def rank(stars: Sequence[NStar], level: float = ALARM_RATE) -> list[Ranked]:
 
 
 def _letters() -> Iterable[str]:
-    """a to z, A to Z, then a2, b2, ..."""
+    """A to z, A to Z, then a2, b2, ..."""
     letters = string.ascii_lowercase + string.ascii_uppercase
     return (c if k == 1 else f"{c}{k}" for k in itertools.count(1) for c in letters)

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 
 from hierbench.benchmarks.suites.epsilon import EPSILONS, Epsilon
-from hierbench.benchmarks.units.rows import Replicate, Row
+from hierbench.benchmarks.units.rows import Replicate, Row, RowStatus
 from hierbench.targets.base import Certificate
 
 Censoring = Literal["bracketed", "right", "left", "missing", "undefined"]
@@ -125,9 +125,9 @@ def decides(row: Row, threshold: float) -> bool:
     """Whether a row's test error says on which side of ``threshold`` it lies."""
     if row.error is None or not math.isfinite(row.error):
         return False
-    if row.status == "unreliable":
+    if row.status == RowStatus.UNRELIABLE:
         return row.error_se is not None and abs(row.error - threshold) > DOUBT * row.error_se
-    return row.status == "ok"
+    return row.status == RowStatus.OK
 
 
 def n_stars(
@@ -205,6 +205,6 @@ def summarise(stars: Iterable[NStar]) -> list[Summary]:
 
 
 def _log_position(star: NStar) -> float:
-    """log of the middle of an interval, or of its finite end."""
+    """Log of the middle of an interval, or of its finite end."""
     ends = [math.log(end) for end in (star.lower, star.upper) if 0 < end < math.inf]
     return sum(ends) / len(ends)

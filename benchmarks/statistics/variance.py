@@ -16,7 +16,7 @@ import numpy as np
 
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, n_stars
 from hierbench.benchmarks.suites.epsilon import Epsilon
-from hierbench.benchmarks.units.rows import Replicate, Row
+from hierbench.benchmarks.units.rows import FITTED, Replicate, Row
 
 NAMES = ("target", "sample", "initialisation")
 DRAWS = 20_000
@@ -105,7 +105,7 @@ def variance_components(
 
 
 def shared_effect(values: np.ndarray) -> float:
-    """p of the hypothesis that samples of one index, with their inputs, do not move all targets alike.
+    """P of the hypothesis that samples of one index, with their inputs, do not move all targets alike.
 
     F test of the sample's main effect against its interaction with the target, in the two-way layout of the
     means over initialisations: (samples - 1) and (targets - 1)(samples - 1) degrees of freedom. With
@@ -218,7 +218,7 @@ def _of_errors(
     name: tuple[str, str, int], curves: Mapping[Replicate, Sequence[Row]], shape: tuple[int, int, int]
 ) -> list[Spread]:
     errors = [
-        {r.n: r.error for r in curves[replicate] if r.status in ("ok", "unreliable") and r.error}
+        {r.n: r.error for r in curves[replicate] if r.status in FITTED and r.error}
         for replicate in sorted(curves)
     ]
     found = []

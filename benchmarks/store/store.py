@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import numbers
 import sqlite3
@@ -14,9 +15,9 @@ from typing import Any, get_type_hints
 
 from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.units.measurement import Measurement
-from hierbench.benchmarks.units.rows import METRICS, Row
+from hierbench.benchmarks.units.rows import Metric, Row
 from hierbench.benchmarks.units.tasks import ExperimentResult, ExperimentUnit, Task
-from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result, Trace, row_key
+from hierbench.benchmarks.units.unit import CertificateUnit, Result, Trace, Unit, UnitStatus, row_key
 from hierbench.errors import UserError
 
 SCHEMA = 4
@@ -41,7 +42,7 @@ _FROM_1_TO_2 = f"""
 ALTER TABLE rows RENAME COLUMN mse TO error;
 ALTER TABLE rows RENAME COLUMN mse_se TO error_se;
 ALTER TABLE rows RENAME COLUMN train_mse TO train_error;
-ALTER TABLE rows ADD COLUMN metric TEXT DEFAULT '{METRICS[0]}';
+ALTER TABLE rows ADD COLUMN metric TEXT DEFAULT '{Metric.RELATIVE_MSE}';
 ALTER TABLE traces RENAME COLUMN mse TO error;
 UPDATE meta SET value = '2' WHERE name = 'schema';
 """
@@ -184,6 +185,7 @@ class Store:
         return cls(connection)
 
     def close(self) -> None:
+        """Close the connection."""
         self.connection.close()
 
     def __enter__(self) -> Store:
@@ -194,42 +196,17 @@ class Store:
 
     def commit(self, unit: Task, result: Result) -> None:
         """Store a unit with everything it found, in place of what an earlier attempt left."""
-        if isinstance(unit, CurveUnit):
-            assert all(row.unit == unit.key for row in result.rows), "a row of another unit"
+        assert all(row.unit == unit.key for row in result.rows), "a row of another unit"
         connection = self.connection
         with self._transaction():
             self._delete([unit.key])
             _insert(connection, f"rows ({_ROW_COLUMNS})", [_encoded(row) for row in result.rows])
             _insert(connection, "traces", [dataclasses.astuple(t) for t in result.traces])
-            if isinstance(unit, CertificateUnit) and result.certificate is not None:
-                certificate = (
-                    unit.key,
-                    unit.target,
-                    _json(unit.target_spec),
-                    unit.d,
-                    unit.target_index,
-                    _json(result.certificate),
-                    unit.code,
-                    _json(unit.versions),
-                )
-                _insert(connection, "certificates", [certificate])
-            if isinstance(unit, ExperimentUnit):
-                self._insert_measurements(unit, result)
+            for table, records in _beside_rows(unit, result).items():
+                _insert(connection, table, records)
             finished = time.strftime("%Y-%m-%d %H:%M:%S")
             record = (unit.key, _json(unit.axes), unit.suite, unit.title(), result.status, result.reason)
             _insert(connection, "units", [(*record, finished, result.seconds)])
-
-    def _insert_measurements(self, unit: ExperimentUnit, result: Result) -> None:
-        if not isinstance(result, ExperimentResult):  # one that failed
-            return
-        axes, by = unit.axes, _json(machine.identity())
-        described = (unit.key, axes["experiment"], _json(axes["parameters"]), by, unit.code)
-        _insert(self.connection, "experiments", [(*described, _json(unit.versions))])
-        records = [
-            (unit.key, number, _json(dict(m.labels)), _json(dict(m.values)))
-            for number, m in enumerate(result.measurements)
-        ]
-        _insert(self.connection, "measurements", records)
 
     def prune(self, keys: Sequence[str]) -> None:
         """Delete units with their rows, traces and certificates."""
@@ -307,7 +284,7 @@ class Store:
 
     def done(self) -> set[str]:
         """Keys of the units that are finished; the next run tries the others again."""
-        return {key for key, status in self.statuses().items() if status == "done"}
+        return {key for key, status in self.statuses().items() if status == UnitStatus.DONE}
 
     def statuses(self) -> dict[str, str]:
         """Status of every unit by key."""
@@ -357,6 +334,33 @@ class Store:
         wanted = "SELECT value FROM json_each(?)"
         sql = f"SELECT {what} FROM {table} WHERE {column} IN ({wanted}) ORDER BY {order}"
         return self.connection.execute(sql, (json.dumps(list(keys)),)).fetchall()
+
+
+@functools.singledispatch
+def _beside_rows(unit: Unit, result: Result) -> dict[str, list[tuple[Any, ...]]]:
+    """Records of a unit besides its rows and traces, by table: by the kind of the unit."""
+    return {}
+
+
+@_beside_rows.register
+def _(unit: CertificateUnit, result: Result) -> dict[str, list[tuple[Any, ...]]]:
+    if result.certificate is None:
+        return {}
+    where = (unit.key, unit.target, _json(unit.target_spec), unit.d, unit.target_index)
+    return {"certificates": [(*where, _json(result.certificate), unit.code, _json(unit.versions))]}
+
+
+@_beside_rows.register
+def _(unit: ExperimentUnit, result: Result) -> dict[str, list[tuple[Any, ...]]]:
+    if not isinstance(result, ExperimentResult):  # one that failed
+        return {}
+    experiment = (unit.key, unit.axes["experiment"], _json(unit.axes["parameters"]))
+    by = (_json(machine.identity()), unit.code, _json(unit.versions))
+    measurements = [
+        (unit.key, number, _json(dict(m.labels)), _json(dict(m.values)))
+        for number, m in enumerate(result.measurements)
+    ]
+    return {"experiments": [(*experiment, *by)], "measurements": measurements}
 
 
 def _json(value: Any) -> str:

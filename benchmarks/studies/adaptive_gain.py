@@ -1,5 +1,4 @@
-"""What adaptive sizes save: ``python -m hierbench.benchmarks.studies.adaptive_gain`` measures it; see
-docs/adaptive.md.
+"""What adaptive sizes save: ``python -m hierbench.benchmarks.studies.adaptive_gain``, docs/adaptive.md.
 
 The adaptive runs of a suite are computed twice: as the suite asks for, and at every size of the fine grid
 that their stages take sizes from, over the same range. Both with the same workers, in one process after the
@@ -179,6 +178,7 @@ def _sum(costs: dict[tuple[str, str], Cost]) -> Cost:
 
 
 def main() -> None:
+    """Run the study and print its table."""
     parser = argparse.ArgumentParser(description="Core-seconds of adaptive sizes against the full grid.")
     parser.add_argument(
         "results", type=Path, help="folder for the two stores; what it holds already is not repeated"

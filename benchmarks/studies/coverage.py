@@ -69,9 +69,12 @@ class Setting:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """Of one setting. Coverages are shares; those of the interval and of the bounds are conditional on
+    """What was counted in one setting.
+
+    Coverages are shares; those of the interval and of the bounds are conditional on
     that there is one. ``agree`` is the share of simulations in which some line meets all intervals, so that
-    they show no scatter; ``bootstrap`` is None where it was not computed."""
+    they show no scatter; ``bootstrap`` is None where it was not computed.
+    """
 
     setting: Setting
     simulations: int
@@ -101,7 +104,7 @@ THREE = tuple(
 
 
 def largest_size(slope: float, setting: Setting) -> float:
-    """log of the size above which n* lies with the share of ``setting``.
+    """Log of the size above which n* lies with the share of ``setting``.
 
     Grids stop at their last point below it, anywhere within one step of it.
     """
@@ -302,6 +305,7 @@ def _outside(word: str, outcomes: Sequence[Outcome]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the study and print its tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--simulations", type=int, default=500, help="of every setting")
     parser.add_argument("--workers", type=int, default=1)

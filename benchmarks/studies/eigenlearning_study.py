@@ -49,6 +49,7 @@ class Case:
     closed: Kernel | None = None
 
     def kernel(self, d: int) -> Kernel:
+        """The kernel at inputs of dimension d."""
         return self.closed or kernel_from_gram(self.make(1.0)._kernel(), self.shape, d)
 
 
@@ -110,6 +111,7 @@ class Comparison:
 
     @property
     def ratio(self) -> float:
+        """Measured error over the predicted one."""
         return self.measured / self.predicted
 
 

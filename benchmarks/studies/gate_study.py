@@ -1,5 +1,4 @@
-"""Does the gate keep its promises? ``python -m hierbench.benchmarks.studies.gate_study`` measures it; see
-docs/gate.md.
+"""Whether the gate keeps its promises: ``python -m hierbench.benchmarks.studies.gate_study``, docs/gate.md.
 
 With ``OMP_WAIT_POLICY=PASSIVE`` in the environment: two threads on shared cores otherwise wait in a spin.
 
@@ -96,6 +95,7 @@ def _threads(count: int) -> Iterator[None]:
 def compare(
     before: Sequence[Row], after: Sequence[Row], rule: shifts.Rule | None = None
 ) -> shifts.Comparison:
+    """Compare two sets of rows as the gate does."""
     return shifts.compare(before, after, {}, EPSILONS, rule)
 
 
@@ -203,6 +203,7 @@ def _say(text: str) -> None:
 
 
 def main() -> None:
+    """Run the study and print its tables."""
     start = time.monotonic()
     false_alarms()
     planted()

@@ -10,22 +10,24 @@ from hierbench.targets.base import Certificate
 
 def epsilons_of(suite: Suite) -> list[Epsilon]:
     """The suite's epsilons, those relative to the share of the top degrees last."""
-
     relative = [Epsilon(e, relative=True) for e in suite.relative_epsilons]
     return [Epsilon(e) for e in suite.epsilons] + relative
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Epsilon:
-    """An error to be reached: a relative MSE (a rate of misclassification, where that is the
-    metric), or the MSE over the share of variance above half the top degree (``relative``), which
-    no low-degree approximation can reach."""
+    """An error to be reached.
+
+    It is a relative MSE (a rate of misclassification, where that is the metric), or where it is ``relative``
+    the MSE over the share of variance above half the top degree, which no low-degree approximation reaches.
+    """
 
     value: float
     relative: bool = False
 
     @property
     def label(self) -> str:
+        """How tables call it: eps or eps_rel."""
         return f"{'eps_rel' if self.relative else 'eps'} = {self.value:g}"
 
     def threshold(self, certificate: Certificate | None) -> float | None:

@@ -15,7 +15,7 @@ from hierbench.benchmarks.suites.suite import (
 from hierbench.benchmarks.units import experiments
 from hierbench.benchmarks.units.rows import Replicate, metric_of
 from hierbench.benchmarks.units.tasks import ExperimentUnit, Task
-from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit
+from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, UnitKind
 from hierbench.errors import UserError
 from hierbench.learners import registry as learner_registry
 from hierbench.learners.base import Cost, Term
@@ -42,6 +42,7 @@ class Plan:
 
     @property
     def units(self) -> tuple[Task, ...]:
+        """All units: certificates first, since adaptive stages wait for them."""
         return self.certificates + self.curves + self.experiments
 
 
@@ -53,7 +54,7 @@ def key_of(axes: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
     ValueError
         The learner, the target family or the experiment no longer exists.
     """
-    if axes["kind"] == "experiment":
+    if axes["kind"] == UnitKind.EXPERIMENT:
         module = experiments.module_of(axes["experiment"])
         code, versions = fingerprint(module, *experiments.EXPERIMENTS[axes["experiment"]].code)
         return digest([axes, code, versions]), code, versions
@@ -68,13 +69,11 @@ def key_of(axes: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
 
 def learner_module(name: str) -> str:
     """Module that defines a learner, given by its registered name or import path."""
-
     return learner_registry.resolve(name).path.partition(":")[0]
 
 
 def target_module(family: str) -> str:
     """Module that defines a target family."""
-
     if family not in target_registry.FAMILIES:
         raise ValueError(f"no target family {family!r}")
     return target_registry.FAMILIES[family].path.partition(":")[0]
@@ -82,7 +81,6 @@ def target_module(family: str) -> str:
 
 def modifier_modules(params: Mapping[str, Any]) -> list[str]:
     """Modules behind the modifiers among a target's parameters: none where none is in use."""
-
     return ["hierbench.targets.modifiers.modifiers"] if modifiers.in_use(params) else []
 
 
@@ -107,7 +105,7 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
             for block, replicates in enumerate(run.blocks()):
                 sizes = tuple(run.sizes.sizes(d, r.sample) for r in replicates)
                 axes = {
-                    "kind": "curves",
+                    "kind": UnitKind.CURVES,
                     "learner": spec,
                     "target": target_entry.spec(),
                     "d": d,
@@ -166,7 +164,7 @@ def _certificates(suite: Suite) -> Iterable[CertificateUnit]:
                     if (target, d, index) in seen:
                         continue
                     seen.add((target, d, index))
-                    axes = {"kind": "certificate", "target": entry.spec(), "d": d, "index": index}
+                    axes = {"kind": UnitKind.CERTIFICATE, "target": entry.spec(), "d": d, "index": index}
                     key, code, versions = key_of(axes)
                     yield CertificateUnit(
                         key, axes, code, versions, suite.name, target, entry.spec(), d, index, cost=1.0
@@ -177,7 +175,7 @@ def _experiments(suite: Suite) -> Iterable[ExperimentUnit]:
     for entry in suite.experiments:
         for parameters in entry.units():
             axes = {
-                "kind": "experiment",
+                "kind": UnitKind.EXPERIMENT,
                 "experiment": entry.experiment,
                 "parameters": parameters,
                 **EXECUTION,

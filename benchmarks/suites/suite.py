@@ -93,6 +93,7 @@ class TargetEntry:
     params: dict[str, Any]
 
     def spec(self) -> dict[str, Any]:
+        """Family and parameters, as keys and rows have them."""
         return {"family": self.family, "parameters": dict(self.params)}
 
 
@@ -182,9 +183,11 @@ class Suite:
     experiments: tuple[ExperimentEntry, ...] = ()
 
     def target(self, label: str) -> TargetEntry:
+        """The target of that label."""
         return next(t for t in self.targets if t.label == label)
 
     def learner(self, label: str) -> LearnerEntry:
+        """The learner of that label."""
         return next(e for e in self.learners if e.label == label)
 
 
@@ -206,7 +209,6 @@ def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> dict[str, 
     What it may know of the target is filled in. A registered learner has no module here, so that a file
     that moves changes no identity.
     """
-
     descriptor = learner_registry.resolve(entry.learner)
     known: dict[str, Any] = {}
     if descriptor.knows_degree or descriptor.knows_depth:
@@ -223,7 +225,6 @@ _KNOWN: dict[str, tuple[int, tuple[float, ...]]] = {}
 
 def degree_and_classes(family: str, d: int, params: Mapping[str, Any]) -> tuple[int, tuple[float, ...]]:
     """Degree and classes of the targets of this family, found on one of them."""
-
     key = digest([family, d, dict(params)])
     if key not in _KNOWN:
         target = target_registry.make_target(family, d, 0, **params)

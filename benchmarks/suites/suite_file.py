@@ -76,7 +76,6 @@ def check_learner(learner: str, params: Mapping[str, Any]) -> None:
     ValueError
         With the nearest known name.
     """
-
     path = learner_registry.resolve(learner).path
     module, _, name = path.partition(":")
     allowed = constructor_parameters(path)
@@ -99,7 +98,6 @@ def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
     ValueError
         With one clear line.
     """
-
     if family not in target_registry.FAMILIES:
         raise ValueError(unknown("target family", family, target_registry.FAMILIES))
     try:

@@ -52,6 +52,7 @@ class Table:
         self.asked: set[str] = set()
 
     def line(self, key: str = "") -> int:
+        """Line of a key of this table, or of the table."""
         lines = self.document.lines
         for place in (
             (self.name, self.index, self.inside or key),
@@ -65,9 +66,11 @@ class Table:
         return 1
 
     def where(self, key: str) -> str:
+        """How messages call a key of this table."""
         return ".".join(part for part in (self.name, self.inside, key) if part)
 
     def fail(self, key: str, message: str) -> NoReturn:
+        """Refuse the value of a key, with file and line."""
         raise UserError(f"{self.document.path}:{self.line(key)}: {self.where(key)}: {message}")
 
     def checked(self, key: str, action: Callable[[], T]) -> T:
@@ -78,6 +81,7 @@ class Table:
             self.fail(key, str(error))
 
     def get(self, key: str, kind: str, default: Any = ...) -> Any:
+        """Value of a key; refused where it is missing and has no default."""
         self.asked.add(key)
         if key not in self.data:
             if default is ...:
@@ -87,18 +91,21 @@ class Table:
         return self.data[key]
 
     def text(self, key: str, default: Any = ...) -> str:
+        """A text."""
         value = self.get(key, "a text", default)
         if not isinstance(value, str) or (default is ... and not value):
             self.fail(key, f"{value!r} is no text")
         return value
 
     def flag(self, key: str, default: bool) -> bool:
+        """True or false."""
         value = self.get(key, "true or false", default)
         if not isinstance(value, bool):
             self.fail(key, f"{value!r} is neither true nor false")
         return value
 
     def number(self, key: str, default: Any = ..., above: float = 0.0) -> float:
+        """A finite number above a bound."""
         value = self.get(key, "a number", default)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             self.fail(key, f"{value!r} is no finite number")
@@ -107,6 +114,7 @@ class Table:
         return float(value)
 
     def whole(self, key: str, default: Any = ..., least: int = 1) -> int:
+        """A whole number from ``least``."""
         value = self.get(key, "a whole number", default)
         if isinstance(value, bool) or not isinstance(value, int):
             self.fail(key, f"{value!r} is no whole number")
@@ -115,6 +123,7 @@ class Table:
         return value
 
     def items(self, key: str, kind: type | tuple[type, ...], what: str) -> list[Any]:
+        """A list of one kind of items, none of them twice."""
         value = self.get(key, f"a list of {what}")
         values = value if isinstance(value, list) else [value]
         if not values:
@@ -127,6 +136,7 @@ class Table:
         return values
 
     def names(self, key: str, kind: str, known: Iterable[str]) -> tuple[str, ...]:
+        """A name or a list of names, all of them known."""
         known = list(known)
         values = self.items(key, str, f"{kind} labels")
         for value in values:
@@ -147,12 +157,14 @@ class Table:
         return value
 
     def table(self, key: str) -> Table:
+        """A table in this one."""
         value = self.get(key, "a table")
         if not isinstance(value, dict):
             self.fail(key, f"{value!r} is no table")
         return Table(self.document, value, self.name, self.index, key)
 
     def tables(self, key: str, least: int = 1) -> list[Table]:
+        """An array of tables in this one."""
         value = self.get(key, f"[[{key}]] tables", [] if not least else ...)
         if not isinstance(value, list) or not all(isinstance(v, dict) for v in value) or len(value) < least:
             self.fail(key, f"[[{key}]] tables needed")

@@ -58,6 +58,7 @@ class GaussianKernel:
     precision: ClassVar[float] = 0.0
 
     def sector(self, degree: int, radii: np.ndarray, d: int) -> np.ndarray:
+        """Radial kernel of one harmonic degree between these radii, shape (radii, radii)."""
         z = np.outer(radii, radii) / (d * self.length_scale**2)
         nu = d / 2 - 1
         gap = np.subtract.outer(radii, radii) ** 2 / (2 * d * self.length_scale**2)
@@ -68,6 +69,7 @@ class GaussianKernel:
         return values + self.intercept if degree == 0 else values
 
     def diagonal(self, radii: np.ndarray, d: int) -> np.ndarray:
+        """k(x, x) at these radii."""
         return np.full(len(radii), 1.0 + self.intercept)
 
 
@@ -85,6 +87,7 @@ class DotProductKernel:
         return cls(tuple(math.comb(degree, p) * offset ** (degree - p) * scale for p in range(degree + 1)))
 
     def sector(self, degree: int, radii: np.ndarray, d: int) -> np.ndarray:
+        """Radial kernel of one harmonic degree between these radii, shape (radii, radii)."""
         t = np.outer(radii, radii) / d
         found = np.zeros_like(t)
         for p in range(degree, len(self.weights), 2):
@@ -92,6 +95,7 @@ class DotProductKernel:
         return found
 
     def diagonal(self, radii: np.ndarray, d: int) -> np.ndarray:
+        """k(x, x) at these radii."""
         return np.asarray(np.polynomial.polynomial.polyval(radii**2 / d, self.weights))
 
 
@@ -112,6 +116,7 @@ class FunctionKernel:
     precision: ClassVar[float] = 1e-14
 
     def sector(self, degree: int, radii: np.ndarray, d: int) -> np.ndarray:
+        """Radial kernel of one harmonic degree between these radii, shape (radii, radii)."""
         c, weights = _cosines(self.nodes, d)
         return np.asarray(self._values(radii, d) @ (weights * gegenbauer(degree, c, d)))
 
@@ -128,6 +133,7 @@ class FunctionKernel:
         return self._kept[key]
 
     def diagonal(self, radii: np.ndarray, d: int) -> np.ndarray:
+        """k(x, x) at these radii."""
         return np.asarray(self.function(radii, radii, np.ones_like(radii)))
 
 

@@ -24,14 +24,12 @@ from hierbench.benchmarks.theory.kernel_spectrum import (
     spectrum,
 )
 from hierbench.benchmarks.units import draw
-from hierbench.benchmarks.units.rows import METRICS, Row
+from hierbench.benchmarks.units.rows import FITTED, Metric, Row
 from hierbench.targets.base import Certificate
 from hierbench.targets.radial import target_power
 
 Parameters = Mapping[str, Any]
 ClosedForm = GaussianKernel | DotProductKernel
-
-_FITTED = ("ok", "unreliable")
 
 
 def _rbf(given: Parameters, chosen: Parameters) -> ClosedForm:
@@ -85,7 +83,7 @@ def predictions(
 
 
 def _expected(row: Row, certificate: Certificate) -> float | None:
-    if row.status not in _FITTED or row.metric != METRICS[0] or certificate.classes or row.d < 2:
+    if row.status not in FITTED or row.metric != Metric.RELATIVE_MSE or certificate.classes or row.d < 2:
         return None
     power = power_of(row.target_spec, row.d, row.target_index, certificate)
     kernel = kernel_of(row)

@@ -18,12 +18,13 @@ from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.units import seeds
 from hierbench.benchmarks.units.draw import TestSet, draw_sample, draw_target, random_state
 from hierbench.benchmarks.units.metric import ErrorEstimate, error_of, plain_error
-from hierbench.benchmarks.units.rows import METRICS, STATUSES, Replicate, Row
+from hierbench.benchmarks.units.rows import STATUSES, Metric, Replicate, Row, RowStatus
 from hierbench.benchmarks.units.unit import (
     CertificateUnit,
     CurveUnit,
     Result,
     Trace,
+    UnitStatus,
     empty_row,
     empty_rows,
     one_line,
@@ -41,7 +42,7 @@ def run_certificate(unit: CertificateUnit) -> Result:
     """Certificate of one target, as plain data."""
     start = time.perf_counter()
     certificate = draw_target(unit.target_spec, unit.d, unit.target_index).certificate().to_json()
-    return Result("done", certificate=certificate, seconds=time.perf_counter() - start)
+    return Result(UnitStatus.DONE, certificate=certificate, seconds=time.perf_counter() - start)
 
 
 class Block:
@@ -89,17 +90,17 @@ def run_curves(unit: CurveUnit) -> Result:
     learner = load(unit.learner_spec["name"])(**unit.learner_spec["parameters"])
     machine.one_thread()
     classifier = _is_classifier(learner)
-    if classifier and unit.metric != METRICS[1]:
+    if classifier and unit.metric != Metric.MISCLASSIFICATION:
         reason = "a classifier, and the labels of this target are real numbers"
-        return Result("done", rows=empty_rows(unit, "skipped", reason))
+        return Result(UnitStatus.DONE, rows=empty_rows(unit, RowStatus.SKIPPED, reason))
     block = Block(unit, classifier)
     if hasattr(learner, "fit_curves"):
         rows, traces = _fast(unit, block, learner)
     else:
         rows, traces = _slow(unit, block, learner), []
-    failed = [r for r in rows if r.status == "failed"]
+    failed = [r for r in rows if r.status == RowStatus.FAILED]
     return Result(
-        status="failed" if failed else "done",
+        status=UnitStatus.FAILED if failed else UnitStatus.DONE,
         reason=failed[0].reason if failed else "",
         rows=tuple(rows),
         traces=tuple(traces),
@@ -152,7 +153,7 @@ def _slow(unit: CurveUnit, block: Block, learner: Any) -> list[Row]:
                     (row,) = _evaluate(unit, block, replicate, only, FittedCurve([one]))
                     row = replace(row, fit_seconds=seconds)
                 except Exception as error:
-                    row = empty_row(unit, replicate, n, "failed", one_line_of(error))
+                    row = empty_row(unit, replicate, n, RowStatus.FAILED, one_line_of(error))
             rows.extend(_finish([row], caught))
     return rows
 
@@ -191,17 +192,17 @@ def _evaluate(
     on_training = predict(fitted, curve.X, curve.sizes[-1])
     rows = []
     for i, (n, estimate) in enumerate(zip(curve.sizes, estimates, strict=True)):
-        row = empty_row(unit, replicate, n, "ok", "")
+        row = empty_row(unit, replicate, n, RowStatus.OK, "")
         report = getattr(fitted.estimators[i], "fit_report_", None) or FitReport()
         status, reason = report.status, report.reason
         if status not in STATUSES:
             raise ValueError(f"fit_report_.status = {status!r}: known are {', '.join(STATUSES)}")
         if estimate is None:
-            if status == "ok":
-                status, reason = "diverged", "predictions or their errors are not finite"
+            if status == RowStatus.OK:
+                status, reason = RowStatus.DIVERGED, "predictions or their errors are not finite"
         else:
-            if status == "ok" and estimate.unreliable:
-                status = "unreliable"
+            if status == RowStatus.OK and estimate.unreliable:
+                status = RowStatus.UNRELIABLE
                 reason = _doubt(estimate)
             row = replace(
                 row, error=estimate.error, error_se=estimate.standard_error, top10_share=estimate.top10_share

@@ -11,6 +11,7 @@ import numpy as np
 from hierbench.benchmarks.units import experiments
 from hierbench.benchmarks.units.measurement import Label, Measurement, Value
 from hierbench.benchmarks.units.tasks import ExperimentResult, ExperimentUnit
+from hierbench.benchmarks.units.unit import UnitStatus
 
 
 def run_experiment(unit: ExperimentUnit) -> ExperimentResult:
@@ -26,7 +27,7 @@ def run_experiment(unit: ExperimentUnit) -> ExperimentResult:
     if not found:
         raise ValueError(f"experiment {unit.axes['experiment']} returned no measurement")
     records = tuple(Measurement(_labels(m.labels), _values(m.values)) for m in found)
-    return ExperimentResult("done", measurements=records, seconds=time.perf_counter() - started)
+    return ExperimentResult(UnitStatus.DONE, measurements=records, seconds=time.perf_counter() - started)
 
 
 def _labels(labels: Mapping[str, Label]) -> dict[str, Label]:

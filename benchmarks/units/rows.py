@@ -3,24 +3,51 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Sequence
 from typing import Any
 
-STATUSES = ("ok", "unreliable", "diverged", "timeout", "skipped", "failed")
-"""ok; unreliable: test error's relative standard error above 10 % at the largest test set;
-diverged: the optimisation failed (reason says how); timeout: wall clock; skipped: the learner
-does not apply (reason); failed: an exception (reason). ``ok`` rows enter n*, and ``unreliable``
-ones where they say on which side of eps they lie (``sample_complexity.decides``)."""
 
-METRICS = ("relative MSE", "misclassification")
-"""Of regression: mean squared error / variance of the label, which is 1. Of classification: the rate."""
+class RowStatus(enum.StrEnum):
+    """What came of one (curve, n); all but the first two have a reason and no error that counts.
+
+    ``OK`` rows enter n*, and ``UNRELIABLE`` ones where they say on which side of eps they lie
+    (``sample_complexity.decides``).
+    """
+
+    OK = "ok"
+    UNRELIABLE = "unreliable"
+    """The test error's relative standard error is above 10 % at the largest test set."""
+    DIVERGED = "diverged"
+    """The optimisation failed."""
+    TIMEOUT = "timeout"
+    """Wall clock."""
+    SKIPPED = "skipped"
+    """The learner does not apply."""
+    FAILED = "failed"
+    """An exception."""
+
+
+STATUSES = tuple(RowStatus)
+FITTED = (RowStatus.OK, RowStatus.UNRELIABLE)
+"""Of rows with an error that the fit deserves."""
+
+
+class Metric(enum.StrEnum):
+    """What an error is."""
+
+    RELATIVE_MSE = "relative MSE"
+    """Of regression: mean squared error over the variance of the label, which is 1."""
+    MISCLASSIFICATION = "misclassification"
+    """Of classification: the share of wrong labels."""
+
 
 REPLICATES_PER_BLOCK = 4
 
 
-def metric_of(classes: Sequence[float]) -> str:
+def metric_of(classes: Sequence[float]) -> Metric:
     """The metric of targets whose labels have these classes (none: regression)."""
-    return METRICS[1] if len(classes) else METRICS[0]
+    return Metric.MISCLASSIFICATION if len(classes) else Metric.RELATIVE_MSE
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -60,7 +87,7 @@ class Row:
 
     status: str
     reason: str
-    metric: str  # what the errors are: one of METRICS
+    metric: str  # what the errors are: a Metric
     error: float | None  # test error, against noise-free labels
     error_se: float | None  # its standard error
     top10_share: float | None  # of a relative MSE: share of its ten largest points

@@ -6,11 +6,11 @@ import dataclasses
 from typing import Any
 
 from hierbench.benchmarks.units.measurement import Measurement
-from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result
+from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result, Unit
 
 
 @dataclasses.dataclass(frozen=True)
-class ExperimentUnit:
+class ExperimentUnit(Unit):
     """One call of an experiment.
 
     Attributes
@@ -35,7 +35,16 @@ class ExperimentUnit:
     cost: float
 
     def title(self) -> str:
+        """Say the label and the parameters that tell its units apart."""
         return ", ".join([self.experiment, *(f"{name} = {value}" for name, value in self.over.items())])
+
+    def cell(self) -> str:
+        """Say the label of the experiment."""
+        return f"experiment {self.experiment}"
+
+    def pace(self) -> str:
+        """Share the pace with the units of the same experiment."""
+        return self.cell()
 
 
 Task = CurveUnit | CertificateUnit | ExperimentUnit

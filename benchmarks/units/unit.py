@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
+import enum
 from typing import Any
 
 from hierbench.benchmarks.provenance import machine
@@ -10,8 +12,61 @@ from hierbench.benchmarks.provenance.fingerprint import digest
 from hierbench.benchmarks.units.rows import Replicate, Row
 
 
+class UnitKind(enum.StrEnum):
+    """What a unit computes: the first axis of its key."""
+
+    CURVES = "curves"
+    CERTIFICATE = "certificate"
+    EXPERIMENT = "experiment"
+
+
+class UnitStatus(enum.StrEnum):
+    """What came of a unit; the next run tries again those that are not done."""
+
+    DONE = "done"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+
+
+class Unit(abc.ABC):
+    """What all kinds of units have, and what runner, store and status ask of one.
+
+    Attributes
+    ----------
+    key : str
+        Hash of ``axes``, code and library versions.
+    axes : dict
+        What the key is made of besides code and versions.
+    cost : float
+        Estimated core-seconds.
+    """
+
+    key: str
+    axes: dict[str, Any]
+    code: str
+    versions: dict[str, str]
+    suite: str
+    cost: float
+
+    @abc.abstractmethod
+    def title(self) -> str:
+        """Say which unit of its suite it is."""
+
+    @abc.abstractmethod
+    def cell(self) -> str:
+        """Say what it has in common with the units that ``hierbench status`` counts together."""
+
+    @abc.abstractmethod
+    def pace(self) -> str:
+        """Say with which units it shares the ratio of seconds to estimated cost."""
+
+    def without_numbers(self, status: str, reason: str, seconds: float = 0.0) -> Result:
+        """Make the result of a unit that could not be computed."""
+        return Result(status, reason, seconds=seconds)
+
+
 @dataclasses.dataclass(frozen=True)
-class CurveUnit:
+class CurveUnit(Unit):
     """One block of replicates of one learner, target and d, at the sizes of one stage.
 
     ``axes`` is what the key is made of besides code and versions; the labels beside it only say
@@ -39,12 +94,25 @@ class CurveUnit:
     cost: float  # estimated seconds, for the order of work and the ETA
 
     def title(self) -> str:
+        """Say learner, target, d, block and stage."""
         stage = f" stage {self.stage}" if self.stage else ""
         return f"{self.learner} on {self.target}, d = {self.d}, block {self.block}{stage}"
 
+    def cell(self) -> str:
+        """Say learner, target and d."""
+        return f"{self.learner} on {self.target}, d = {self.d}"
+
+    def pace(self) -> str:
+        """Share the pace with the units of the same learner."""
+        return self.learner
+
+    def without_numbers(self, status: str, reason: str, seconds: float = 0.0) -> Result:
+        """Make a result whose rows say why they have no error."""
+        return Result(status, reason, rows=empty_rows(self, status, reason), seconds=seconds)
+
 
 @dataclasses.dataclass(frozen=True)
-class CertificateUnit:
+class CertificateUnit(Unit):
     """The certificate of one drawn target."""
 
     key: str
@@ -59,10 +127,16 @@ class CertificateUnit:
     cost: float
 
     def title(self) -> str:
+        """Say target, d and which of the drawn targets."""
         return f"certificate of {self.target}, d = {self.d}, target {self.target_index}"
 
+    def cell(self) -> str:
+        """Say target and d."""
+        return f"certificate on {self.target}, d = {self.d}"
 
-Unit = CurveUnit | CertificateUnit
+    def pace(self) -> str:
+        """Share the pace with all certificates."""
+        return "certificate"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +160,7 @@ class Trace:
 class Result:
     """What a worker hands back.
 
-    status : ``"done"``, ``"failed"`` or ``"timeout"``; the last two are tried again by the next run.
+    status : a ``UnitStatus``
     """
 
     status: str
@@ -148,6 +222,7 @@ def empty_rows(unit: CurveUnit, status: str, reason: str) -> tuple[Row, ...]:
 
 
 def one_line(text: str) -> str:
+    """Text without line breaks and repeated blanks."""
     return " ".join(text.split())
 
 

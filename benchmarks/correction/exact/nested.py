@@ -64,6 +64,7 @@ def level_inputs(population: Population, K: Sequence[np.ndarray], trained: bool 
 
 
 def centred(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Values minus their weighted mean."""
     return np.asarray(values - np.tensordot(weights, values, 1))
 
 

@@ -232,9 +232,11 @@ def project(columns: np.ndarray, span: np.ndarray) -> np.ndarray:
 
 
 def packed(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """One vector from arrays of any shapes."""
     return np.concatenate([part.ravel() for part in parts])
 
 
 def unpacked(theta: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """The arrays of these shapes that ``packed`` put into one vector."""
     stops = np.cumsum([int(np.prod(shape)) for shape in shapes])
     return [part.reshape(shape) for part, shape in zip(np.split(theta, stops[:-1]), shapes, strict=True)]

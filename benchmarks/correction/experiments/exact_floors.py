@@ -23,8 +23,7 @@ def run(
     k: int = 2,
     rho: float = 0.5,
 ) -> list[Measurement]:
-    """Floors of a plain net of two levels, by width and way of training
-    (``hierbench.benchmarks.correction.exact.floors``).
+    """Floors of a plain net of two levels, by width and way of training: see ``correction.exact.floors``.
 
     Parameters
     ----------

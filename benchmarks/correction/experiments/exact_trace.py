@@ -19,8 +19,7 @@ def run(
     rounds: Sequence[int] = (4,),
     variant: str = "corrected",
 ) -> list[Measurement]:
-    """Errors of every level after every stage, for each alpha
-    (``hierbench.benchmarks.correction.exact.rounds.trace``).
+    """Errors of every level after every stage, for each alpha: see ``correction.exact.rounds.trace``.
 
     Parameters
     ----------

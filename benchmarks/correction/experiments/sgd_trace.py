@@ -196,8 +196,7 @@ def _trace(
 
 
 def spread(steps: int, points: int) -> list[int]:
-    """Steps to look at: doubling at first, then evenly, twice as densely in the first half, where
-    levels go on."""
+    """Steps to look at: doubling, then evenly, twice as densely in the first half, where levels go on."""
     third = max(1, points // 3)
     early = [2**i for i in range(4, 13) if 2**i < steps / points]
     first = [round(i * steps / 2 / (2 * third)) for i in range(2 * third)]

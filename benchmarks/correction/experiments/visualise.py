@@ -117,7 +117,6 @@ def _fitted(
     learner: str, depth: int, width: int, steps: int, X: np.ndarray, y: np.ndarray, seed: int
 ) -> list[tuple[str, Any]]:
     """The learner before and after correction."""
-
     common: dict[str, Any] = {
         "steps": steps, "learning_rate": 0.01, "restarts": 1, "random_state": seed, "optimizer": "adam",
     }  # fmt: skip

@@ -68,7 +68,7 @@ def ascend(
 def attack(
     loss: Callable[[Tensor], Tensor], X: Tensor, radius: float, steps: int = 10, random: Tensor | None = None
 ) -> Tensor:
-    """Perturbations within \\|delta\\|_2 <= radius that raise each row's loss: projected gradient ascent.
+    r"""Perturbations within \|delta\|_2 <= radius that raise each row's loss: projected gradient ascent.
 
     Steps of length 2.5 radius / steps along the normalised gradient, as Madry, Makelov, Schmidt, Tsipras &
     Vladu, arXiv 1706.06083.

@@ -168,7 +168,7 @@ def feature_error(
 def pre_activation_error(
     truth: Pair, features: Pair, d: int, level: int, at_start: Pair | None = None
 ) -> FeatureError:
-    """Read the true s_l, l >= 2, out of the learned narrow S_l alone: do they span the same?
+    """Read the true s_l, l >= 2, out of the learned narrow S_l alone: whether they span the same.
 
     This also judges a level above which nothing reads products, and one whose own inputs span
     everything (the second of "squares", where ``feature_error`` is vacuous).

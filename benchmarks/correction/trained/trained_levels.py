@@ -193,6 +193,7 @@ class SystematicAngle:
 
     @property
     def resolved(self) -> bool:
+        """Whether the nets tell the common angle from none."""
         return self.square > 0.0 and self.p_value < 1.0 - _SIGNIFICANT
 
 

@@ -12,7 +12,6 @@ from machinery import hierbench, plan_of, suite_file
 from hierbench.benchmarks.commands import adoption, status
 from hierbench.benchmarks.provenance import fingerprint as fp
 from hierbench.benchmarks.provenance import modules
-from hierbench.benchmarks.run.runner import without_numbers
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import CURVE_CODE, key_of
 from hierbench.benchmarks.units.unit import Result, Trace
@@ -30,7 +29,7 @@ def results(tmp_path, plan):
     """A folder with the store of a finished suite, and the list of its current units."""
     with Store.writable(tmp_path / "results") as store:
         for unit in plan.curves:
-            rows = without_numbers(unit, "ok", "").rows
+            rows = unit.without_numbers("ok", "").rows
             rows = tuple(dataclasses.replace(r, error=0.01 * i) for i, r in enumerate(rows))
             trace = Trace(
                 rows[0].key, unit.key, unit.learner, unit.target, unit.d, 0, 0, 0, rows[0].n, 5, 0.5
@@ -147,7 +146,7 @@ def test_a_unit_computed_anew_is_not_replaced(results, moved, monkeypatch):
     path = str(results.parent / "stub.toml")
     unit = plan_of(path).curves[0]
     with Store.writable(results) as store:
-        store.commit(unit, without_numbers(unit, "ok", ""))
+        store.commit(unit, unit.without_numbers("ok", ""))
     adopt(results, monkeypatch)
     with Store.readable(results) as store:
         assert {r.error for r in store.rows([unit.key])} == {None}

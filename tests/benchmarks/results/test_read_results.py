@@ -8,7 +8,6 @@ from machinery import plan_of, suite_file
 
 import hierbench
 from hierbench import read_results
-from hierbench.benchmarks.run.runner import without_numbers
 from hierbench.benchmarks.store.store import NAME, Store
 from hierbench.errors import UserError
 
@@ -18,7 +17,7 @@ def test_rows_of_a_folder_of_a_store_and_of_a_suite(tmp_path):
     units = plan_of(path).curves
     with Store.writable(tmp_path) as store:
         for unit in units[::-1]:
-            store.commit(unit, without_numbers(unit, "ok", ""))
+            store.commit(unit, unit.without_numbers("ok", ""))
         rows = store.rows()
     assert read_results(tmp_path) == read_results(tmp_path / NAME) == rows != []
     of_suite = read_results(tmp_path, suite=path)

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from machinery import environment, plan_of, suite_file
 
-from hierbench.benchmarks.run.runner import without_numbers
 from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import NAME, Store
 from hierbench.benchmarks.units.rows import Row
@@ -27,7 +26,7 @@ def plan(tmp_path):
 
 
 def finished(unit, error=0.5):
-    rows = without_numbers(unit, "ok", "").rows
+    rows = unit.without_numbers("ok", "").rows
     rows = tuple(
         dataclasses.replace(r, error=error, health={"loss": 0.1}, hyperparameters={"a": [1, "x"]})
         for r in rows
@@ -72,7 +71,7 @@ def test_write_ahead_mode(tmp_path):
 def test_a_second_attempt_replaces_the_first(tmp_path, plan):
     unit = plan.curves[0]
     with Store.writable(tmp_path) as store:
-        store.commit(unit, without_numbers(unit, "timeout", "too slow"))
+        store.commit(unit, unit.without_numbers("timeout", "too slow"))
         assert {r.status for r in store.rows()} == {"timeout"}
         store.commit(unit, finished(unit))
         assert {r.status for r in store.rows()} == {"ok"}
@@ -84,7 +83,7 @@ def test_a_unit_is_committed_whole_or_not_at_all(tmp_path, plan):
     result = finished(unit)
     twice = dataclasses.replace(result, rows=(*result.rows, result.rows[0]))
     with Store.writable(tmp_path) as store:
-        store.commit(unit, without_numbers(unit, "failed", "first"))
+        store.commit(unit, unit.without_numbers("failed", "first"))
         with pytest.raises(sqlite3.IntegrityError):
             store.commit(unit, twice)
         assert {r.reason for r in store.rows()} == {"first"}

@@ -12,7 +12,7 @@ from hierbench.benchmarks.suites import plan
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units import draw, seeds
 from hierbench.benchmarks.units.metric import relative_mse
-from hierbench.benchmarks.units.rows import METRICS, metric_of
+from hierbench.benchmarks.units.rows import Metric, metric_of
 
 LOGISTIC, TREE = "sklearn.linear_model:LogisticRegression", "sklearn.tree:DecisionTreeClassifier"
 RIDGE = "sklearn.linear_model:Ridge"
@@ -109,7 +109,7 @@ def test_failed_rows_know_their_metric_too(tmp_path):
     path = suite_on(tmp_path, "width = 2, classify = true", ["Raises"])
     run(path, tmp_path)
     assert {(r.status, r.metric) for r in stored(tmp_path)} == {("failed", "misclassification")}
-    assert [metric_of(c) for c in ((), (-1.0, 1.0))] == list(METRICS)
+    assert [metric_of(c) for c in ((), (-1.0, 1.0))] == list(Metric)
 
 
 def test_a_key_covers_the_code_of_the_modifiers_in_use(tmp_path, monkeypatch):
