@@ -120,8 +120,8 @@ class Bar:
     """A live bar whose length is estimated cost, not the number of units."""
 
     def start(self, waiting: Sequence[Task], present: int, workers: int) -> None:
-        # rich starts slowly, and a plain log does without it
         """Say what is to be done."""
+        # rich starts slowly, and a plain log does without it
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
