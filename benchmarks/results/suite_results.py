@@ -101,7 +101,9 @@ def _default(path: str, parameter: str) -> object:
     """Default of a keyword of the constructor of ``module:Class``, inherited or not; None without one."""
     module, _, name = path.partition(":")
     found = find_class(module, name)
-    while found is not None:
+    for _ in range(8):  # a class may have a base of its own name, which its source does not tell apart
+        if found is None:
+            return None
         module, definition = found
         for node in definition.body:
             if isinstance(node, ast.FunctionDef) and node.name == "__init__":

@@ -438,6 +438,14 @@ def test_optimiser_is_the_one_that_the_constructor_would_take():
     assert suite_results._optimizer(spec) == "SGD"
 
 
+def test_a_class_with_a_base_of_its_own_name_has_no_optimizer(tmp_path, monkeypatch):
+    (tmp_path / "same_name.py").write_text(
+        "class Ridge(Ridge):\n    def fit(self, X, y): ...\n    def predict(self, X): ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert suite_results._optimizer({"name": "same_name:Ridge", "parameters": {}}) is None
+
+
 @pytest.fixture
 def verdicts():
     """One verdict of each kind, with characters that both markups give a meaning to."""
