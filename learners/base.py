@@ -13,6 +13,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from hierbench.learners.predictions import real_predictions
+
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
@@ -60,8 +62,14 @@ class FittedCurve:
         self.estimators = list(estimators)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predictions of every size, shape (len(sizes), n)."""
-        return np.stack([e.predict(X) for e in self.estimators])
+        """Predictions of every size, shape (len(sizes), n).
+
+        Raises
+        ------
+        ValueError
+            An estimator returns something else than a real number for every row.
+        """
+        return np.stack([real_predictions(e.predict(X), len(X)) for e in self.estimators])
 
 
 TraceCallback = Callable[[int, list[FittedCurve]], None]

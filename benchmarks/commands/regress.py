@@ -73,7 +73,7 @@ def regress(
     with lock.writer(results, True, say=_say), Store.writable(results) as store:
         for tier in tiers:
             outcome = runner.run(tier.plan, store, progress.make(), workers)
-            if outcome.interrupted:
+            if outcome.stopped_by:
                 _say("interrupted: what was finished is kept; the same command resumes")
                 return 130
             for unit, result in outcome.failed:

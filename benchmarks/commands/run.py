@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite import Suite
-from hierbench.benchmarks.units.unit import one_line_of
+from hierbench.benchmarks.units.plain import one_line_of
 from hierbench.errors import UserError
 
 
@@ -29,18 +30,19 @@ def execute(
     Returns
     -------
     int
-        Exit status: 0, 1 (failed units, a bar missed, no figures), 130 (interrupted).
+        Exit status: 0, 1 (failed units, a bar missed, no figures), 128 + k (stopped by signal k).
     """
     plan = make_plan(to_run)
     with lock.writer(results, wait, say=_say), Store.writable(results) as store:
-        outcome = _run(plan, store, workers)
-        if outcome.interrupted:
+        outcome = _run(plan, store, workers, results / "logs")
+        if outcome.stopped_by:
             again = shlex.join(["hierbench", *sys.argv[1:]])
+            by = signal.Signals(outcome.stopped_by).name
             _say(
-                f"interrupted: {outcome.computed} units finished now are kept, {outcome.waiting} are left; "
+                f"stopped by {by}: {outcome.computed} units finished now are kept, {outcome.waiting} left; "
                 f"resume with: {again}"
             )
-            return 130
+            return 128 + outcome.stopped_by
         shown = SuiteResults.read(to_show, store)
     console = Console()
     if to_show.runs:
@@ -67,11 +69,11 @@ def execute(
     return 1 if bad else 0
 
 
-def _run(plan: Plan, store: Store, workers: int | None) -> runner.Outcome:
+def _run(plan: Plan, store: Store, workers: int | None, logs: Path) -> runner.Outcome:
     """Run the plan, with the stages that its rows ask for as they come."""
     growing = stages.Stages(plan, store)
     follow = growing.resolved if growing.adaptive else None
-    return runner.run(growing.resolved(), store, progress.make(), workers, follow=follow)
+    return runner.run(growing.resolved(), store, progress.make(), workers, follow=follow, logs=logs)
 
 
 def figures_of(suite: Suite, results: Path) -> None:

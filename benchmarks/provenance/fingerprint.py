@@ -13,13 +13,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hierbench.benchmarks.provenance import modules
+from hierbench.benchmarks.provenance import loaded, modules
 
 NEUTRAL = frozenset(
     {
         "hierbench",
         "hierbench.errors",
         "hierbench.benchmarks.provenance.fingerprint",
+        "hierbench.benchmarks.provenance.loaded",
         "hierbench.benchmarks.provenance.machine",
         "hierbench.benchmarks.provenance.modules",
         "hierbench.learners",
@@ -45,10 +46,14 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-@functools.cache
 def without_docstrings(source: Path) -> str:
     """Canonical text of a module's syntax tree: comments, layout, free-standing strings do not show."""
-    bare = modules.parse(source)  # a tree of its own, since it is changed
+    return _without_docstrings(source, loaded.content(source))
+
+
+@functools.cache
+def _without_docstrings(source: Path, text: bytes) -> str:
+    bare = modules.parse(source)  # a tree that nobody shares, since it is changed
     for node in ast.walk(bare):
         body = getattr(node, "body", None)
         if isinstance(body, list):
@@ -135,5 +140,4 @@ def fingerprint(*roots: str) -> tuple[str, dict[str, str]]:
 def forget() -> None:
     """Forget what was read: sources on disk may have changed."""
     fingerprint.cache_clear()
-    without_docstrings.cache_clear()
     modules.forget()

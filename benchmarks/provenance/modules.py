@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hierbench import learners
+from hierbench.benchmarks.provenance import loaded
 
 OUR_PACKAGES = ("hierbench",)
 
@@ -54,21 +55,30 @@ def parse(path: Path) -> ast.Module:
     ------
     UnreadableSourceError
     """
+    return _parse(path, loaded.content(path))
+
+
+def _parse(path: Path, text: bytes) -> ast.Module:
     try:
-        return ast.parse(path.read_bytes(), filename=str(path))
-    except SyntaxError as error:
-        raise UnreadableSourceError(f"{path}:{error.lineno}: not valid Python: {error.msg}") from error
+        return ast.parse(text, filename=str(path))
+    except (SyntaxError, ValueError) as error:  # the latter for a null character
+        line = getattr(error, "lineno", 1)
+        raise UnreadableSourceError(
+            f"{path}:{line}: not valid Python: {getattr(error, 'msg', error)}"
+        ) from error
 
 
-@functools.cache
+_shared_tree = functools.cache(_parse)
+
+
 def tree_of(path: Path) -> ast.Module:
     """Syntax tree of a source file, shared."""
-    return parse(path)
+    return _shared_tree(path, loaded.content(path))
 
 
 def forget() -> None:
     """Drop what was read, for sources that may have changed since."""
-    for cached in (_top, source_of, tree_of):
+    for cached in (_top, source_of):
         cached.cache_clear()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import concurrent.futures.process
 import contextlib
 import dataclasses
 import multiprocessing
@@ -13,17 +14,21 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import pebble
 
+from hierbench.benchmarks.isolation.host import death
 from hierbench.benchmarks.provenance import machine
-from hierbench.benchmarks.run import worker
+from hierbench.benchmarks.run import start, worker
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan
+from hierbench.benchmarks.units.plain import one_line_of
 from hierbench.benchmarks.units.tasks import Task
-from hierbench.benchmarks.units.unit import Result, UnitStatus, one_line_of
+from hierbench.benchmarks.units.unit import CurveUnit, Result, UnitStatus
+from hierbench.errors import UserError
 
 
 class Progress(Protocol):
@@ -44,13 +49,17 @@ class Progress(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a run ended. ``failed``: units with status failed or timeout, and why."""
+    """How a run ended.
+
+    failed : units with status failed or timeout, and why.
+    stopped_by : number of the signal that ended the run early; 0 for none.
+    """
 
     computed: int
     present: int
     waiting: int
     failed: tuple[tuple[Task, Result], ...]
-    interrupted: bool
+    stopped_by: int = 0
 
 
 def missing(plan: Plan, store: Store) -> tuple[Task, ...]:
@@ -70,6 +79,7 @@ def run(
     workers: int | None = None,
     timeout: float | None = None,
     follow: Callable[[], Plan] | None = None,
+    logs: Path | None = None,
 ) -> Outcome:
     """Compute and store what is missing of ``plan``.
 
@@ -85,6 +95,8 @@ def run(
         Seconds a unit may take; by default the suite's.
     follow : callable, optional
         The plan as the store now has it, with the units that finished ones ask for; asked after every unit.
+    logs : Path, optional
+        Folder of what the units print, a file each; by default it is dropped.
     """
     todo = missing(plan, store)
     # more may be asked for than is waiting now
@@ -96,7 +108,7 @@ def run(
     seen = set(waiting)
     failed: list[tuple[Task, Result]] = []
     computed = 0
-    interrupted = False
+    stopped_by = 0
     progress.start(todo, present, workers)
     try:
         if todo:
@@ -106,6 +118,7 @@ def run(
             ):
                 for unit, result in results:
                     store.commit(unit, result)
+                    _keep_log(logs, unit, result)
                     computed += 1
                     if result.status != UnitStatus.DONE:
                         failed.append((unit, result))
@@ -118,11 +131,25 @@ def run(
                         waiting.clear()
                         waiting.update({u.key: u for u in asked if u.key in ready})
                         progress.added(added)
-    except KeyboardInterrupt:
-        interrupted = True
+    except StoppedError as stop:
+        stopped_by = stop.number
+    except KeyboardInterrupt:  # a second one, or one outside the main thread's care
+        stopped_by = signal.SIGINT
     finally:
         progress.close()
-    return Outcome(computed, present, len(seen) - computed, tuple(failed), interrupted)
+    return Outcome(computed, present, len(seen) - computed, tuple(failed), int(stopped_by))
+
+
+def _keep_log(logs: Path | None, unit: Task, result: Result) -> None:
+    if logs is None:
+        return
+    path = logs / f"{unit.key}.log"
+    # of an earlier attempt, or of a full disk: no number depends on it
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        if result.log:
+            logs.mkdir(exist_ok=True)
+            path.write_text(f"{unit.title()}\n\n{result.log}", errors="replace")
 
 
 def _results(
@@ -137,70 +164,118 @@ def _results(
     ------
     KeyboardInterrupt
         Between two units, never inside a commit; what had arrived before it is yielded first.
+    UserError
+        No worker can be started.
     """
-    arrived: queue.SimpleQueue[tuple[Task, Any] | None] = queue.SimpleQueue()
-    flying = 0
-    with _interrupts_to(arrived):
+    arrived: queue.SimpleQueue[_Flight | int] = queue.SimpleQueue()
+    flying: set[_Flight] = set()
+    with _signals_to(arrived):
         while waiting or flying:
-            while waiting and flying < workers:
+            while waiting and len(flying) < workers:
                 unit = waiting.pop(next(iter(waiting)))
-                future = pool.schedule(worker.compute, args=[unit], timeout=limit)
-                future.add_done_callback(lambda f, u=unit: arrived.put((u, f)))  # type: ignore[misc]
-                flying += 1
-            found = _get(arrived)
-            if found is None:
-                raise KeyboardInterrupt
-            flying -= 1
-            unit, future = found
-            yield unit, _result(unit, future, limit)
+                flight = _Flight(unit, _schedule(pool, unit, limit), limit)
+                flight.future.add_done_callback(lambda _, f=flight: arrived.put(f))
+                flying.add(flight)
+            landed = _next(arrived, flying)
+            if isinstance(landed, int):
+                raise StoppedError(landed)
+            flying.remove(landed)
+            yield landed.unit, landed.result()
 
 
-def _result(unit: Task, future: Any, limit: float) -> Result:
+def _schedule(pool: pebble.ProcessPool, unit: Task, limit: float) -> pebble.ProcessFuture[Result]:
     try:
-        result: Result = future.result()
-        return result
-    except concurrent.futures.TimeoutError:
-        return unit.without_numbers(UnitStatus.TIMEOUT, f"not finished within {limit:g} s", limit)
-    except pebble.ProcessExpired as error:
-        return unit.without_numbers(UnitStatus.FAILED, _death(error))
-    except Exception as error:
-        return unit.without_numbers(UnitStatus.FAILED, one_line_of(error))
+        return pool.schedule(worker.compute, args=[unit, limit])
+    except RuntimeError as error:  # the pool is broken
+        raise UserError(_NO_WORKER) from error
+
+
+_NO_WORKER = (
+    "no worker process can be started (too little memory, or too many processes or open files?): "
+    "what is finished is kept, and the next run computes the rest"
+)
+
+
+@dataclasses.dataclass(eq=False)
+class _Flight:
+    """A unit on its way. Time is that of a clock which nobody can set, and which sleeps with the machine."""
+
+    unit: Task
+    future: pebble.ProcessFuture[Result]
+    limit: float
+    started: float | None = None
+    late: bool = False
+
+    def check(self) -> None:
+        """Stop the worker if the time is over."""
+        now = time.monotonic()
+        if self.started is None and self.future.running():
+            self.started = now
+        # a process of its own is stopped by the worker, which then says so itself
+        grace = 10.0 if isinstance(self.unit, CurveUnit) and self.unit.is_foreign else 0.0
+        if self.started is not None and now - self.started > self.limit + grace and not self.late:
+            self.late = True
+            self.future.cancel()
+
+    def result(self) -> Result:
+        """What came of it."""
+        try:
+            return self.future.result()
+        except concurrent.futures.CancelledError:
+            reason = f"not finished within {self.limit:g} s"
+            return self.unit.without_numbers(UnitStatus.TIMEOUT, reason, self.limit)
+        except concurrent.futures.process.BrokenProcessPool as error:
+            raise UserError(_NO_WORKER) from error
+        except pebble.ProcessExpired as error:
+            return self.unit.without_numbers(UnitStatus.FAILED, death(error.exitcode or 0))
+        except Exception as error:
+            return self.unit.without_numbers(UnitStatus.FAILED, one_line_of(error))
+
+
+class StoppedError(KeyboardInterrupt):
+    """A signal asked the run to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @contextlib.contextmanager
-def _interrupts_to(arrived: queue.SimpleQueue[Any]) -> Iterator[None]:
-    """Let the first SIGINT stand in the queue as None; a second one interrupts at once."""
+def _signals_to(arrived: queue.SimpleQueue[Any]) -> Iterator[None]:
+    """Let the first signal stand in the queue as its number; a second one does what it did before."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    # one that is ignored (nohup) stays so
+    heard = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+
+    def restore() -> None:
+        for number in heard:
+            signal.signal(number, before[number])
 
     def stop(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, before)
-        arrived.put(None)
+        restore()
+        arrived.put(number)
 
-    signal.signal(signal.SIGINT, stop)
+    for number in heard:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
 
 
-def _get(arrived: queue.SimpleQueue[Any]) -> Any:
+def _next(arrived: queue.SimpleQueue[Any], flying: Iterable[_Flight]) -> Any:
     while True:
-        # With a time limit, so that an interrupt is noticed wherever signals do not wake a lock.
+        # With a time limit, so that signals are noticed wherever they do not wake a lock.
         with contextlib.suppress(queue.Empty):
-            return arrived.get(timeout=0.5)
-
-
-def _death(error: pebble.ProcessExpired) -> str:
-    code = error.exitcode
-    if code is not None and code < 0:
-        with contextlib.suppress(ValueError):
-            name = signal.Signals(-code).name
-            hint = " (out of memory?)" if name == "SIGKILL" else ""
-            return f"worker process killed by {name}{hint}"
-    return f"worker process ended with exit status {code}"
+            return arrived.get(timeout=0.1)
+        for flight in flying:
+            flight.check()
 
 
 @contextlib.contextmanager
@@ -215,7 +290,7 @@ def _pool(workers: int) -> Iterator[pebble.ProcessPool]:
         os.environ["XLA_FLAGS"] = f"{saved['XLA_FLAGS']} {machine.ONE_THREAD['XLA_FLAGS']}"
     pool = pebble.ProcessPool(
         max_workers=workers,
-        initializer=worker.start,
+        initializer=start.start,
         initargs=(os.getpid(), list(sys.path)),
         context=context,
     )

@@ -88,7 +88,7 @@ def computed(plan: Plan, results: Path, adaptive: bool) -> dict[tuple[str, str],
         growing = stages.Stages(plan, store)
         follow = growing.resolved if adaptive else None
         outcome = runner.run(growing.resolved() if adaptive else plan, store, progress.make(), follow=follow)
-        if outcome.failed or outcome.interrupted:
+        if outcome.failed or outcome.stopped_by:
             raise RuntimeError(f"{len(outcome.failed)} units failed, {outcome.waiting} are left")
         whole = growing.resolved() if adaptive else plan
         rows = readings.suite_rows(whole, store)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import math
-import random
-import sys
 import time
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from sklearn.base import clone, is_classifier
 
-from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.units import seeds
 from hierbench.benchmarks.units.draw import TestSet, draw_sample, draw_target, random_state
+from hierbench.benchmarks.units.fitting import Fit, Fits, Fitting, Here, LearnerGoneError
 from hierbench.benchmarks.units.metric import ErrorEstimate, error_of, plain_error
-from hierbench.benchmarks.units.rows import STATUSES, Metric, Replicate, Row, RowStatus
+from hierbench.benchmarks.units.plain import one_line, one_line_of
+from hierbench.benchmarks.units.rows import Metric, Replicate, Row, RowStatus
 from hierbench.benchmarks.units.unit import (
     CertificateUnit,
     CurveUnit,
@@ -27,15 +24,9 @@ from hierbench.benchmarks.units.unit import (
     UnitStatus,
     empty_row,
     empty_rows,
-    one_line,
-    one_line_of,
     row_key,
 )
-from hierbench.learners.base import Curve, FitReport, FittedCurve
-from hierbench.learners.registry import load
-
-PREDICTED_ENTRIES = 2**25
-"""Inputs are predicted in slices, so that a kernel matrix (slice x n) stays below 256 MiB."""
+from hierbench.learners.base import Curve
 
 
 def run_certificate(unit: CertificateUnit) -> Result:
@@ -83,21 +74,32 @@ class Block:
         return y if self.coded is None else np.searchsorted(self.coded, y).astype(float)
 
 
-def run_curves(unit: CurveUnit) -> Result:
-    """All rows of a unit; what fails inside a learner is a row that says so."""
+def run_curves(unit: CurveUnit, fitting: Fitting | None = None) -> Result:
+    """All rows of a unit; a size whose fit fails is a row that says so.
+
+    Parameters
+    ----------
+    unit : CurveUnit
+    fitting : Fitting, optional
+        The unit's learner; by default one in this process.
+
+    Raises
+    ------
+    LearnerGoneError
+        Of a learner in another process.
+    Exception
+        What a learner raises that fits all sizes at once.
+    """
     start = time.perf_counter()
-    machine.reset_peak_memory()
-    learner = load(unit.learner_spec["name"])(**unit.learner_spec["parameters"])
-    machine.one_thread()
-    classifier = _is_classifier(learner)
-    if classifier and unit.metric != Metric.MISCLASSIFICATION:
+    fitting = fitting or Here(unit.learner_spec["name"], unit.learner_spec["parameters"])
+    if fitting.is_classifier and unit.metric != Metric.MISCLASSIFICATION:
         reason = "a classifier, and the labels of this target are real numbers"
         return Result(UnitStatus.DONE, rows=empty_rows(unit, RowStatus.SKIPPED, reason))
-    block = Block(unit, classifier)
-    if hasattr(learner, "fit_curves"):
-        rows, traces = _fast(unit, block, learner)
-    else:
-        rows, traces = _slow(unit, block, learner), []
+    block = Block(unit, fitting.is_classifier)
+    traces: list[Trace] = []
+    rows = (
+        _together(unit, block, fitting, traces) if fitting.fits_curves else _one_by_one(unit, block, fitting)
+    )
     failed = [r for r in rows if r.status == RowStatus.FAILED]
     return Result(
         status=UnitStatus.FAILED if failed else UnitStatus.DONE,
@@ -108,66 +110,45 @@ def run_curves(unit: CurveUnit) -> Result:
     )
 
 
-def _is_classifier(learner: Any) -> bool:
-    try:
-        return bool(is_classifier(learner))
-    except AttributeError:
-        return False  # no scikit-learn estimator, and what else has fit and predict is a regressor
-
-
-def _fast(unit: CurveUnit, block: Block, learner: Any) -> tuple[list[Row], list[Trace]]:
-    recorder = _Recorder(unit, block)
-    keyword = {"callback": recorder} if unit.traces else {}
-    seed_global_generators(block.curves[0].random_state)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        start = time.perf_counter()
-        # copies: a learner that works in place must not reach the data that scores it
-        given = [replace(c, X=c.X.copy(), y=c.y.copy()) for c in block.curves]
-        fitted = learner.fit_curves(given, **keyword)
-        seconds = time.perf_counter() - start - recorder.seconds
-    n_rows = sum(len(c.sizes) for c in block.curves)
+def _together(unit: CurveUnit, block: Block, fitting: Fitting, traces: list[Trace]) -> list[Row]:
+    trace = functools.partial(_trace, unit, block, traces) if unit.traces else None
+    fitted = fitting.fit_curves(block.curves, trace)
+    seconds = fitted.seconds / sum(len(c.sizes) for c in block.curves)
+    timing = _timing("amortised", fitted)
     rows = []
-    for replicate, curve, one in zip(unit.replicates, block.curves, fitted, strict=True):
-        for row in _evaluate(unit, block, replicate, curve, one):
-            rows.append(replace(row, fit_seconds=seconds / n_rows, timing="amortised"))
-    return _finish(rows, caught), recorder.traces
+    for replicate, curve, fit in zip(unit.replicates, block.curves, fitted.fits, strict=True):
+        for row in _evaluate(unit, block, replicate, curve, fit):
+            reason = row.reason or fitted.warning or fit.warning
+            rows.append(replace(row, fit_seconds=seconds, timing=timing, reason=reason))
+    peak = fitting.peak_memory()
+    return [replace(row, peak_memory_bytes=peak) for row in rows]
 
 
-def _slow(unit: CurveUnit, block: Block, learner: Any) -> list[Row]:
+def _one_by_one(unit: CurveUnit, block: Block, fitting: Fitting) -> list[Row]:
     rows: list[Row] = []
     for replicate, curve in zip(unit.replicates, block.curves, strict=True):
         for n in curve.sizes:
-            one = clone(learner)
-            if "random_state" in one.get_params():
-                one.set_params(random_state=curve.random_state)
-            seed_global_generators(curve.random_state)
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                start = time.perf_counter()
-                try:
-                    # a copy: a learner that works in place must not reach the other sizes
-                    one.fit(curve.X[:n].copy(), curve.y[:n].copy())
-                    seconds = time.perf_counter() - start
-                    only = Curve(curve.X[:n], curve.y[:n], (n,), curve.random_state)
-                    (row,) = _evaluate(unit, block, replicate, only, FittedCurve([one]))
-                    row = replace(row, fit_seconds=seconds)
-                except Exception as error:
-                    row = empty_row(unit, replicate, n, RowStatus.FAILED, one_line_of(error))
-            rows.extend(_finish([row], caught))
+            prefix = Curve(curve.X[:n], curve.y[:n], (n,), curve.random_state)
+            try:
+                fitted = fitting.fit(prefix)
+                (fit,) = fitted.fits
+                (row,) = _evaluate(unit, block, replicate, prefix, fit)
+                reason = row.reason or fitted.warning or fit.warning
+                timing = _timing("standalone", fitted)
+                row = replace(row, fit_seconds=fitted.seconds, timing=timing, reason=reason)
+            except LearnerGoneError:
+                raise
+            except Exception as error:
+                row = empty_row(unit, replicate, n, RowStatus.FAILED, one_line_of(error))
+            rows.append(replace(row, peak_memory_bytes=fitting.peak_memory()))
     return rows
 
 
-def _finish(rows: Sequence[Row], caught: Sequence[Any]) -> list[Row]:
-    """Rows with the peak memory and, where they have no other reason, the first warning of the fit."""
-    peak = machine.peak_memory()
-    warned = one_line(f"{caught[0].category.__name__}: {caught[0].message}") if caught else ""
-    return [replace(row, peak_memory_bytes=peak, reason=row.reason or warned) for row in rows]
+def _timing(kind: str, fitted: Fits) -> str:
+    return f"{kind}, {fitted.threads + 1} threads" if fitted.threads else kind
 
 
-def _evaluate(
-    unit: CurveUnit, block: Block, replicate: Replicate, curve: Curve, fitted: FittedCurve
-) -> list[Row]:
+def _evaluate(unit: CurveUnit, block: Block, replicate: Replicate, curve: Curve, fit: Fit) -> list[Row]:
     """Row of every size of one curve. The test set grows until the whole curve is known to 10 %."""
     seconds = 0.0
     predictions: list[np.ndarray] = []
@@ -177,9 +158,8 @@ def _evaluate(
     while True:
         X, y = block.test_piece(replicate.target, piece)
         start = time.perf_counter()
-        predicted = predict(fitted, X, curve.sizes[-1])
+        predictions.append(fit.predict(X))
         seconds += time.perf_counter() - start
-        predictions.append(predicted)
         labels.append(y)
         everything, all_labels = np.concatenate(predictions, axis=1), np.concatenate(labels)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -189,14 +169,11 @@ def _evaluate(
             e and e.unreliable for e in estimates
         ):
             break
-    on_training = predict(fitted, curve.X, curve.sizes[-1])
+    on_training = fit.predict(curve.X)
     rows = []
-    for i, (n, estimate) in enumerate(zip(curve.sizes, estimates, strict=True)):
+    for i, (n, estimate, report) in enumerate(zip(curve.sizes, estimates, fit.reports, strict=True)):
         row = empty_row(unit, replicate, n, RowStatus.OK, "")
-        report = getattr(fitted.estimators[i], "fit_report_", None) or FitReport()
         status, reason = report.status, report.reason
-        if status not in STATUSES:
-            raise ValueError(f"fit_report_.status = {status!r}: known are {', '.join(STATUSES)}")
         if estimate is None:
             if status == RowStatus.OK:
                 status, reason = RowStatus.DIVERGED, "predictions or their errors are not finite"
@@ -215,10 +192,10 @@ def _evaluate(
             reason=one_line(reason),
             n_test=len(all_labels),
             train_error=train if math.isfinite(train) else None,
-            steps=None if report.steps is None else int(report.steps),
-            flops=None if report.flops is None else float(report.flops),
-            hyperparameters=plain_data(report.hyperparameters),
-            health={k: float(v) for k, v in report.health.items()},
+            steps=report.steps,
+            flops=report.flops,
+            hyperparameters=dict(report.hyperparameters),
+            health=dict(report.health),
             predict_seconds=seconds / len(curve.sizes),
         )
         rows.append(row)
@@ -235,71 +212,25 @@ def _finite(estimate: ErrorEstimate) -> ErrorEstimate | None:
     return estimate if math.isfinite(estimate.error) and math.isfinite(estimate.standard_error) else None
 
 
-def predict(fitted: FittedCurve, X: np.ndarray, n: int) -> np.ndarray:
-    """Predictions of every size, float64 of shape (sizes, len(X)), slice by slice."""
-    step = min(max(PREDICTED_ENTRIES // n, 1024), 16384)
-    slices = [np.asarray(fitted.predict(X[i : i + step]), dtype=float) for i in range(0, len(X), step)]
-    return np.concatenate([s.reshape(len(fitted.estimators), -1) for s in slices], axis=1)
-
-
-class _Recorder:
-    """Trace callback: test error of every curve and size on the smallest test set."""
-
-    def __init__(self, unit: CurveUnit, block: Block) -> None:
-        self.unit = unit
-        self.block = block
-        self.traces: list[Trace] = []
-        self.seconds = 0.0
-
-    def __call__(self, step: int, fitted: list[FittedCurve]) -> None:
-        start = time.perf_counter()
-        unit = self.unit
-        for replicate, curve, one in zip(unit.replicates, self.block.curves, fitted, strict=True):
-            X, y = self.block.test_piece(replicate.target, 0)
-            with np.errstate(over="ignore", invalid="ignore"):
-                predicted = predict(one, X, curve.sizes[-1])
-                errors = [plain_error(p, y, self.block.classes) for p in predicted]
-            for n, error in zip(curve.sizes, errors, strict=True):
-                self.traces.append(
-                    Trace(
-                        key=row_key(unit.key, replicate, n),
-                        unit=unit.key,
-                        learner=unit.learner,
-                        target=unit.target,
-                        d=unit.d,
-                        target_index=replicate.target,
-                        sample_index=replicate.sample,
-                        init_index=replicate.init,
-                        n=n,
-                        step=int(step),
-                        error=error if math.isfinite(error) else None,
-                    )
+def _trace(unit: CurveUnit, block: Block, traces: list[Trace], step: int, fits: Sequence[Fit]) -> None:
+    """Add the test error of every curve and size on the smallest test set."""
+    for replicate, curve, fit in zip(unit.replicates, block.curves, fits, strict=True):
+        X, y = block.test_piece(replicate.target, 0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            errors = [plain_error(p, y, block.classes) for p in fit.predict(X)]
+        for n, error in zip(curve.sizes, errors, strict=True):
+            traces.append(
+                Trace(
+                    key=row_key(unit.key, replicate, n),
+                    unit=unit.key,
+                    learner=unit.learner,
+                    target=unit.target,
+                    d=unit.d,
+                    target_index=replicate.target,
+                    sample_index=replicate.sample,
+                    init_index=replicate.init,
+                    n=n,
+                    step=int(step),
+                    error=error if math.isfinite(error) else None,
                 )
-        self.seconds += time.perf_counter() - start
-
-
-def seed_global_generators(seed: int) -> None:
-    """Tie the global generators to the replicate.
-
-    Nothing of ours uses them, but a foreign estimator without ``random_state`` may, and its
-    numbers must not depend on what its worker did before.
-    """
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(seed)
-
-
-def plain_data(value: Any) -> Any:
-    """Numbers, texts, lists and dicts only, whatever a learner reports."""
-    if isinstance(value, Mapping):
-        return {str(k): plain_data(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain_data(value.tolist())
-    if isinstance(value, (set, frozenset)):
-        return sorted((plain_data(v) for v in value), key=repr)  # hash order differs by process
-    if isinstance(value, (list, tuple)):
-        return [plain_data(v) for v in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+            )

@@ -9,7 +9,9 @@ from typing import Any
 
 from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.provenance.fingerprint import digest
+from hierbench.benchmarks.units.plain import one_line
 from hierbench.benchmarks.units.rows import Replicate, Row
+from hierbench.learners.registry import resolve
 
 
 class UnitKind(enum.StrEnum):
@@ -93,6 +95,11 @@ class CurveUnit(Unit):
     traces: bool
     cost: float  # estimated seconds, for the order of work and the ETA
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the learner is none of ours, so that it gets a process of its own."""
+        return not resolve(self.learner_spec["name"]).path.startswith("hierbench.")
+
     def title(self) -> str:
         """Say learner, target, d, block and stage."""
         stage = f" stage {self.stage}" if self.stage else ""
@@ -161,6 +168,9 @@ class Result:
     """What a worker hands back.
 
     status : a ``UnitStatus``
+    log : what the unit printed.
+    dependencies : what the numbers depend on besides the key (``{}``: nothing). ``versions`` of the
+        distributions that a foreign learner had loaded, ``files`` by path with their sha256.
     """
 
     status: str
@@ -169,6 +179,8 @@ class Result:
     traces: tuple[Trace, ...] = ()
     certificate: dict[str, Any] | None = None
     seconds: float = 0.0
+    log: str = ""
+    dependencies: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
 
 
 def row_key(unit: str, replicate: Replicate, n: int) -> str:
@@ -219,13 +231,3 @@ def empty_rows(unit: CurveUnit, status: str, reason: str) -> tuple[Row, ...]:
     """All rows of a unit for which nothing was measured."""
     pairs = zip(unit.replicates, unit.sizes, strict=True)
     return tuple(empty_row(unit, replicate, n, status, reason) for replicate, sizes in pairs for n in sizes)
-
-
-def one_line(text: str) -> str:
-    """Text without line breaks and repeated blanks."""
-    return " ".join(text.split())
-
-
-def one_line_of(error: BaseException) -> str:
-    """One line for an exception."""
-    return one_line(f"{type(error).__name__}: {error}").removesuffix(":")

@@ -65,7 +65,7 @@ def test_a_warning_is_kept(ill_behaved):
 def test_failed_units_are_named_and_the_others_finish(ill_behaved):
     outcome = ill_behaved[2]
     assert {u.learner for u, _ in outcome.failed} == {"Raises", "RaisesFast", "Dies"}
-    assert outcome.computed == 10 + 4 and not outcome.interrupted
+    assert outcome.computed == 10 + 4 and not outcome.stopped_by
     assert len(ill_behaved[5]) == 4
 
 

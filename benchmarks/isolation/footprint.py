@@ -1,0 +1,82 @@
+"""What a process has loaded: sources without a version, installed distributions, files beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import sys
+import sysconfig
+import tempfile
+from typing import Any
+
+from hierbench.benchmarks.provenance import loaded
+
+MOST_FILES = 1000
+
+
+def sources() -> dict[str, str]:
+    """Text of every module that no version stands for, by path; one that is no text is left out."""
+    return {path: text.decode("utf-8", "surrogateescape") for path, text in loaded.texts().items()}
+
+
+def distributions() -> dict[str, str]:
+    """Version of every installed distribution that a loaded module belongs to."""
+    tops = {name.partition(".")[0] for name in list(sys.modules)}
+    by_package = importlib.metadata.packages_distributions()
+    names = {d for top in tops for d in by_package.get(top, ())}
+    return {name: importlib.metadata.version(name) for name in sorted(names) if name != "hierbench"}
+
+
+class Files:
+    """Files that are opened for reading, with what they held when they were first opened.
+
+    Left out: what a distribution installs, source files (see ``sources``), what this process wrote
+    before, what the system makes up (``/proc``), and temporary files unless they lie beside a source.
+    """
+
+    def __init__(self) -> None:
+        self._digests: dict[str, str] = {}
+        self._written: set[str] = set()
+        self._watching = False
+
+    def watch(self) -> None:
+        """Begin; there is no end to it in this process."""
+        paths = (sysconfig.get_path(p) for p in ("stdlib", "platstdlib", "purelib", "platlib"))
+        self._aside = tuple(
+            os.path.realpath(p) + os.sep
+            for p in {*paths, sys.prefix, sys.base_prefix, "/proc", "/sys", "/dev", "/etc"}
+        )
+        sys.addaudithook(self._hear)
+
+    def digests(self) -> dict[str, str]:
+        """Content, as sha256, by path."""
+        return dict(self._digests)
+
+    def _hear(self, event: str, details: tuple[Any, ...]) -> None:
+        if event != "open" or self._watching:
+            return
+        self._watching = True  # what follows opens files too
+        try:
+            self._note(details)
+        except (OSError, ValueError, TypeError):
+            pass
+        finally:
+            self._watching = False
+
+    def _note(self, details: tuple[Any, ...]) -> None:
+        file, mode, flags = details
+        if isinstance(file, int):
+            return
+        path = os.path.realpath(os.fsdecode(file))
+        if path in self._digests or path in self._written or path.startswith(self._aside):
+            return
+        temporary = path.startswith(os.path.realpath(tempfile.gettempdir()) + os.sep)
+        if temporary and not any(path.startswith(os.path.dirname(s) + os.sep) for s in loaded.texts()):
+            return
+        writes = any(m in (mode or "") for m in "wax+") or (flags or 0) & (os.O_WRONLY | os.O_RDWR)
+        if writes:
+            self._written.add(path)
+        elif not path.endswith((".py", ".pyc")) and os.path.isfile(path) and len(self._digests) < MOST_FILES:
+            with open(path, "rb") as stream:
+                self._digests[path] = hashlib.file_digest(stream, "sha256").hexdigest()

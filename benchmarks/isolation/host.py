@@ -1,0 +1,270 @@
+"""The side of the unit: a foreign learner that fits in a process, and a process group, of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import psutil
+
+from hierbench.benchmarks.isolation import messages
+from hierbench.benchmarks.units.fitting import Fit, Fits, Fitting, LateError, LearnerGoneError, OnTrace
+from hierbench.benchmarks.units.plain import DescribedError, number, one_line, plain_data, whole_number
+from hierbench.benchmarks.units.rows import RowStatus
+from hierbench.errors import refusal
+from hierbench.learners.base import Curve, FitReport
+from hierbench.learners.predictions import real_predictions
+
+LONGEST_LOG = 2**16
+START = "import sys; from hierbench.benchmarks.isolation.guest import main; main(*map(int, sys.argv[1:]))"
+
+
+class Process:
+    """A process that answers messages, in a process group that ends with it.
+
+    Parameters
+    ----------
+    limit : float
+        Seconds from now on, by a clock that nobody can set and that stands while the machine sleeps.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        self.end = time.monotonic() + limit
+        incoming, self._requests = os.pipe()
+        self._answers, outgoing = os.pipe()
+        output, written = os.pipe()
+        try:
+            # a session, so that neither a terminal's signals nor its own kills reach others
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", START, str(incoming), str(outgoing)],
+                stdin=subprocess.DEVNULL,
+                stdout=written,
+                stderr=written,
+                pass_fds=(incoming, outgoing),
+                start_new_session=True,
+            )
+        finally:
+            for descriptor in (incoming, outgoing, written):
+                os.close(descriptor)
+        self._log = bytearray()
+        self._logged = 0
+        self._listener = threading.Thread(target=self._listen, args=(output,), daemon=True)
+        self._listener.start()
+
+    def ask(
+        self,
+        head: dict[str, Any],
+        arrays: Sequence[np.ndarray] = (),
+        watch: Callable[[], None] | None = None,
+    ) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Send a message and wait for the answer; ``watch`` is called while waiting.
+
+        Raises
+        ------
+        DescribedError
+            What was asked for failed there.
+        LearnerGoneError, LateError
+        """
+        try:
+            for piece in messages.encoded(head, arrays):
+                while piece:
+                    piece = piece[os.write(self._requests, piece) :]
+        except OSError as error:
+            raise LearnerGoneError(self._death()) from error
+        try:
+            answer, answered = messages.decoded(lambda size: self._read(size, watch))
+        except messages.BrokenMessageError as error:
+            raise LearnerGoneError(f"its process answered with {error}") from error
+        if "failed" in answer:
+            raise DescribedError(one_line(str(answer["failed"])))
+        return answer, answered
+
+    def _read(self, size: int, watch: Callable[[], None] | None) -> bytearray:
+        content = bytearray()
+        while len(content) < size:
+            left = self.end - time.monotonic()
+            if left <= 0:
+                raise LateError(f"not finished within {self.limit:g} s")
+            ready, _, _ = select.select([self._answers], [], [], min(left, 0.05))
+            if not ready:
+                if self._process.poll() is not None and not select.select([self._answers], [], [], 0)[0]:
+                    raise LearnerGoneError(self._death())
+                if watch:
+                    watch()
+                continue
+            piece = os.read(self._answers, min(size - len(content), 2**20))
+            if not piece:
+                raise LearnerGoneError(self._death())
+            content += piece
+        return content
+
+    def _death(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return death(self._process.wait(timeout=1.0))
+        return "the process of the learner closed its connection"
+
+    def _listen(self, output: int) -> None:
+        with open(output, "rb", buffering=0) as stream:
+            while piece := stream.read(2**16):
+                self._log += piece[: max(LONGEST_LOG - len(self._log), 0)]
+                self._logged += len(piece)
+
+    def threads(self) -> int:
+        """Threads of the process and of its children, now."""
+        with contextlib.suppress(psutil.Error):
+            main = psutil.Process(self._process.pid)
+            return sum(p.num_threads() for p in [main, *main.children(recursive=True)])
+        return 0
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process and what it left behind, whatever it is doing."""
+        for descriptor in (self._requests, self._answers):
+            os.close(descriptor)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        _end_orphans()
+        self._listener.join(timeout=1.0)
+
+    def log(self) -> str:
+        """What the process printed, the first 64 KiB."""
+        more = f"\n... ({self._logged} bytes)\n" if self._logged > len(self._log) else ""
+        return bytes(self._log).decode("utf-8", "replace") + more
+
+
+def death(code: int) -> str:
+    """How a process ended, from its exit status."""
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-code).name
+            hint = " (out of memory?)" if name == "SIGKILL" else ""
+            return f"worker process killed by {name}{hint}"
+    return f"worker process ended with exit status {code}"
+
+
+def adopt_orphans() -> None:
+    """Become the parent of what the processes of learners leave behind, where the system can (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        import ctypes  # starts slowly on some systems, and only workers call this
+
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def _end_orphans() -> None:
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+            process.wait(timeout=1.0)
+
+
+class _ThereFit(Fit):
+    def __init__(self, there: There, number: int, reports: tuple[FitReport, ...], n: int) -> None:
+        self.there = there
+        self.number = number
+        self.reports = reports
+        self.n = n
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        answer, arrays = self.there.process.ask({"ask": "predict", "fit": self.number}, [X])
+        self.warning = one_line(str(answer["warning"]))
+        self.there.peak = None if answer["peak"] is None else int(answer["peak"])
+        (predicted,) = arrays
+        return real_predictions(predicted, len(X), len(self.reports))
+
+
+class There(Fitting):
+    """A learner in a process of its own. It gets training data and test inputs, never a test label.
+
+    Parameters
+    ----------
+    process : Process
+    name : str
+        Import path.
+    parameters : dict
+        Of its constructor.
+    path : list of str
+        Where modules are found.
+
+    Attributes
+    ----------
+    kind : str
+        What scikit-learn takes it for ("regressor", "clusterer", ...); empty if unknown.
+    """
+
+    def __init__(self, process: Process, name: str, parameters: dict[str, Any], path: Sequence[str]) -> None:
+        self.process = process
+        self.peak: int | None = None
+        answer, _ = process.ask({"ask": "make", "name": name, "parameters": parameters, "path": list(path)})
+        self.is_classifier = bool(answer["is_classifier"])
+        self.fits_curves = bool(answer["fits_curves"])
+        self.kind = str(answer["kind"])
+
+    def fit_curves(self, curves: Sequence[Curve], trace: OnTrace | None) -> Fits:
+        """Fit every size of every curve at once, without traces."""
+        return self._fit("fit_curves", curves)
+
+    def fit(self, curve: Curve) -> Fits:
+        """Fit a new copy of the learner."""
+        return self._fit("fit", [curve])
+
+    def _fit(self, ask: str, curves: Sequence[Curve]) -> Fits:
+        arrays = [array for c in curves for array in (c.X, c.y)]
+        head = {"ask": ask, "sizes": [c.sizes for c in curves], "states": [c.random_state for c in curves]}
+        threads = [self.process.threads()]
+        answer, _ = self.process.ask(head, arrays, watch=lambda: threads.append(self.process.threads()))
+        fits = [
+            _ThereFit(self, int(answer["first"]) + i, tuple(_report(r) for r in reports), c.sizes[-1])
+            for i, (reports, c) in enumerate(zip(answer["reports"], curves, strict=True))
+        ]
+        warning = one_line(str(answer["warning"]))
+        return Fits(tuple(fits), float(answer["seconds"]), warning, max(threads) - threads[0])
+
+    def peak_memory(self) -> int | None:
+        """Largest memory of the learner's process at its last prediction, in bytes."""
+        return self.peak
+
+    def footprint(self) -> tuple[dict[str, bytes], dict[str, dict[str, str]]]:
+        """Let the process say what it has loaded; it ends with that.
+
+        Returns
+        -------
+        sources : dict
+            Text by path of what no version stands for.
+        dependencies : dict
+            ``versions`` of distributions, and sha256 of ``files`` that it read.
+        """
+        answer, _ = self.process.ask({"ask": "end"})
+        sources = {str(p): str(t).encode("utf-8", "surrogateescape") for p, t in answer["sources"].items()}
+        dependencies = {
+            kind: {str(k): str(v) for k, v in answer[kind].items()} for kind in ("versions", "files")
+        }
+        return sources, dependencies
+
+
+def _report(record: dict[str, Any]) -> FitReport:
+    # as plain_report makes it there; what reaches this process is checked here again
+    status = str(record["status"])
+    if status not in tuple(RowStatus):
+        raise ValueError(refusal("fit_report_.status", status, ", ".join(RowStatus)))
+    steps, flops = record["steps"], record["flops"]
+    return FitReport(
+        steps=None if steps is None else whole_number("fit_report_.steps", steps),
+        flops=None if flops is None else number("fit_report_.flops", flops),
+        hyperparameters=plain_data(record["hyperparameters"]),
+        status=status,
+        reason=one_line(str(record["reason"])),
+        health={one_line(k): number("fit_report_.health", v) for k, v in record["health"].items()},
+    )

@@ -1,0 +1,78 @@
+"""What the process of a foreign learner does when asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Any
+
+import numpy as np
+
+from hierbench.benchmarks.isolation.footprint import Files, distributions, sources
+from hierbench.benchmarks.units.fitting import Fit, Fits, Here
+from hierbench.learners.base import Curve
+
+Answer = tuple[dict[str, Any], list[np.ndarray]]
+
+
+class Service:
+    """A learner that is made, fitted and asked by messages."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.fits: list[Fit] = []
+
+    def answer(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
+        """Do what is asked: make, fit, fit_curves, predict or end."""
+        action = {
+            "make": self._make,
+            "fit": self._fit,
+            "fit_curves": self._fit_curves,
+            "predict": self._predict,
+            "end": self._end,
+        }[head["ask"]]
+        return action(head, arrays)
+
+    def _make(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
+        sys.path[:] = head["path"]
+        self.files.watch()
+        self.fitting = Here(head["name"], head["parameters"])
+        flags = {"is_classifier": self.fitting.is_classifier, "fits_curves": self.fitting.fits_curves}
+        return {**flags, "kind": _kind(self.fitting.learner)}, []
+
+    def _fit(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
+        (curve,) = _curves(head, arrays)
+        return self._keep(self.fitting.fit(curve))
+
+    def _fit_curves(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
+        return self._keep(self.fitting.fit_curves(_curves(head, arrays), None))
+
+    def _keep(self, fits: Fits) -> Answer:
+        first = len(self.fits) if fits.fits[1:] else 0
+        self.fits[first:] = fits.fits  # of single fits the last one is asked only
+        reports = [[dataclasses.asdict(r) for r in fit.reports] for fit in fits.fits]
+        return {"seconds": fits.seconds, "warning": fits.warning, "reports": reports, "first": first}, []
+
+    def _predict(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
+        fit = self.fits[head["fit"]]
+        predicted = fit.predict(arrays[0])
+        return {"warning": fit.warning, "peak": self.fitting.peak_memory()}, [predicted]
+
+    def _end(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
+        return {"sources": sources(), "versions": distributions(), "files": self.files.digests()}, []
+
+
+def _curves(head: dict[str, Any], arrays: list[np.ndarray]) -> list[Curve]:
+    pairs = zip(arrays[::2], arrays[1::2], head["sizes"], head["states"], strict=True)
+    return [Curve(X.copy(), y.copy(), tuple(sizes), state) for X, y, sizes, state in pairs]
+
+
+def _kind(learner: Any) -> str:
+    """Say what scikit-learn takes a learner for; empty if it does not know."""
+    # a learner of its kind has imported it
+    from sklearn.utils import get_tags
+
+    try:
+        return get_tags(learner).estimator_type or ""
+    except (AttributeError, TypeError):
+        return str(getattr(learner, "_estimator_type", None) or "")
