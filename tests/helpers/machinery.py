@@ -31,7 +31,7 @@ label = "sq"
 family = "squares"
 params = {{depth = 2, width = 2}}
 """
-LEARNER = '\n[[learner]]\nlabel = "{label}"\nlearner = "stub_learners:{label}"\nparams = {{{params}}}\n'
+LEARNER = '\n[[learner]]\nlabel = "{label}"\nlearner = "{module}:{label}"\nparams = {{{params}}}\n'
 RUN = """
 [[run]]
 targets = ["sq"]
@@ -52,10 +52,13 @@ def suite_file(
     count=2,
     test_max=256,
     extra="",
+    module="stub_learners",
 ) -> str:
     """Path of a suite of these stub learners (label -> params)."""
     text = HEAD.format(replicates=replicates, timeout=timeout, traces=str(traces).lower(), test_max=test_max)
-    text += "".join(LEARNER.format(label=label, params=params) for label, params in learners.items())
+    text += "".join(
+        LEARNER.format(module=module, label=label, params=params) for label, params in learners.items()
+    )
     quoted = ", ".join(f'"{label}"' for label in learners)
     text += RUN.format(learners=quoted, d=list(d), ratio=ratio, count=count) + extra
     path = folder / "stub.toml"
