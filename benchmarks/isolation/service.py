@@ -59,7 +59,8 @@ class Service:
         return {"warning": fit.warning, "peak": self.fitting.peak_memory()}, [predicted]
 
     def _end(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
-        return {"sources": sources(), "versions": distributions(), "files": self.files.digests()}, []
+        files = self.files.digests()  # first: to ask for versions opens files too
+        return {"sources": sources(), "versions": distributions(), "files": files}, []
 
 
 def _curves(head: dict[str, Any], arrays: list[np.ndarray]) -> list[Curve]:

@@ -1,0 +1,124 @@
+"""A number is stored under the key of the code that made it, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import pytest
+from machinery import Silent, plan_of, stored, suite_file
+
+from hierbench.benchmarks.isolation.host import Process, There
+from hierbench.benchmarks.provenance import fingerprint, loaded
+from hierbench.benchmarks.run import runner
+from hierbench.benchmarks.store.store import Store
+
+SOURCE = """
+from pathlib import Path
+import numpy as np
+import helper_of_mine
+from sklearn.base import BaseEstimator, RegressorMixin
+
+class Constant(RegressorMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.value_ = np.loadtxt(Path(__file__).with_name("weights.txt")) * helper_of_mine.FACTOR
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), float(self.value_))
+"""
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A researcher's folder: a learner, a module that it imports, a file that it reads."""
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    (folder / "learner_of_mine.py").write_text(SOURCE)
+    (folder / "helper_of_mine.py").write_text("FACTOR = 1\n")
+    (folder / "weights.txt").write_text("0.5\n")
+    monkeypatch.syspath_prepend(str(folder))
+    fingerprint.forget()
+    yield folder
+    fingerprint.forget()
+
+
+def test_an_edit_in_the_middle_of_a_run_is_refused_and_said(lab, tmp_path):
+    path = suite_file(tmp_path, {"Constant": ""}, count=1, module="learner_of_mine")
+    plan = plan_of(path)  # the keys are computed, and then
+    source = lab / "helper_of_mine.py"
+    source.write_text("FACTOR = 2\n")
+    with Store.writable(tmp_path / "r") as store:
+        outcome = runner.run(plan, store, Silent(), workers=1)
+        ((_, failure),) = outcome.failed
+        assert failure.reason.startswith("the code was edited while the run went on (")
+        assert all(row.error is None for row in store.rows() if row.learner == "Constant")
+        source.write_text("FACTOR = 1\n")  # taken back: computed again, by what its key says
+        again = runner.run(plan, store, Silent(), workers=1)
+        assert again.computed == 1 and not again.failed
+    rows = stored(tmp_path / "r")
+    assert {row.status for row in rows} <= {"ok", "unreliable"}
+
+
+def test_what_a_learner_has_loaded_and_read_is_stated(lab):
+    with Process(60) as process:
+        learner = There(process, "learner_of_mine:Constant", {}, sys.path)
+        import numpy as np
+
+        from hierbench.learners.base import Curve
+
+        fitted = learner.fit(Curve(np.ones((4, 2)), np.ones(4), (4,), 0))
+        assert fitted.fits[0].predict(np.ones((3, 2))).tolist() == [[0.5] * 3]
+        sources, dependencies = learner.footprint()
+    assert sources[str(lab / "helper_of_mine.py")] == b"FACTOR = 1\n"
+    weights = lab / "weights.txt"
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert dependencies["files"] == {os.path.realpath(weights): digest}
+    assert {"numpy", "scikit-learn", "scipy"} <= set(dependencies["versions"])
+
+
+def test_the_text_that_was_loaded_counts_and_not_the_text_on_disk(lab):
+    program = """if 1:
+        from pathlib import Path
+        from hierbench.benchmarks.provenance import fingerprint, loaded
+        loaded.record()
+        before = fingerprint.fingerprint("helper_of_mine")
+        import helper_of_mine
+        source = Path(helper_of_mine.__file__)
+        source.write_text("FACTOR = 3\\n")
+        fingerprint.forget()
+        assert fingerprint.fingerprint("helper_of_mine") == before
+        assert loaded.edited() == [source]
+        source.write_text("FACTOR = 1\\n")
+        assert loaded.edited() == []
+    """
+    environment = {**os.environ, "PYTHONPATH": str(lab)}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
+
+
+def test_a_stale_bytecode_file_is_not_loaded(lab):
+    # of the same length and time as the source: Python itself would take it
+    program = """if 1:
+        import os, py_compile, sys
+        from pathlib import Path
+        from hierbench.benchmarks.provenance import loaded
+        source = Path(sys.argv[1])
+        py_compile.compile(str(source))
+        time = source.stat().st_mtime
+        source.write_text("FACTOR = 9\\n")
+        os.utime(source, (time, time))
+        loaded.record()
+        import helper_of_mine
+        assert helper_of_mine.FACTOR == 9
+    """
+    environment = {**os.environ, "PYTHONPATH": str(lab)}
+    command = [sys.executable, "-c", program, str(lab / "helper_of_mine.py")]
+    subprocess.run(command, env=environment, check=True, timeout=60)
+
+
+def test_texts_of_another_process_count_within_the_block():
+    with loaded.also({"/nowhere/x.py": b"y = 1\n"}):
+        assert loaded.texts()["/nowhere/x.py"] == b"y = 1\n"
+    assert "/nowhere/x.py" not in loaded.texts()
