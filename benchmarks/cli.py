@@ -94,6 +94,10 @@ def run(
         list[str] | None, typer.Option(help="Run only this experiment of the suite.")
     ] = None,
     settings: Settings = None,
+    fresh: Annotated[
+        list[str] | None,
+        typer.Option(help="Compute this learner again, though it is present.", metavar="LEARNER"),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")
     ] = None,
@@ -108,7 +112,8 @@ def run(
     from hierbench.benchmarks.suites.suite_file import load_suite
 
     chosen = choose(load_suite(suite), learner or [], target or [], d or [], settings or [], experiment or [])
-    raise typer.Exit(execute(*chosen, results, workers=workers, wait=not no_wait, figures=not no_figures))
+    how = {"workers": workers, "wait": not no_wait, "figures": not no_figures}
+    raise typer.Exit(execute(*chosen, results, **how, fresh=fresh or []))
 
 
 @app.command()

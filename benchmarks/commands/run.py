@@ -5,27 +5,41 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from hierbench.benchmarks.commands import claims
+from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.results import stages
 from hierbench.benchmarks.results.suite_results import SuiteResults
-from hierbench.benchmarks.run import progress, runner
+from hierbench.benchmarks.run import probe, progress, runner
 from hierbench.benchmarks.show import bars, draw, table
 from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.units.plain import one_line_of
-from hierbench.errors import UserError
+from hierbench.benchmarks.units.unit import CurveUnit
+from hierbench.errors import UserError, unknown
 
 
 def execute(
-    to_run: Suite, to_show: Suite, results: Path, workers: int | None, wait: bool, figures: bool
+    to_run: Suite,
+    to_show: Suite,
+    results: Path,
+    workers: int | None,
+    wait: bool,
+    figures: bool,
+    fresh: Sequence[str] = (),
 ) -> int:
     """Compute what is missing, then show everything there is.
+
+    Parameters
+    ----------
+    fresh : sequence of str
+        Labels of learners that are computed again though they are present.
 
     Returns
     -------
@@ -33,8 +47,12 @@ def execute(
         Exit status: 0, 1 (failed units, a bar missed, no figures), 128 + k (stopped by signal k).
     """
     plan = make_plan(to_run)
+    labels = {u.learner for u in plan.curves}
+    for label in fresh:
+        if label not in labels:
+            raise UserError(unknown("learner", label, labels))
     with lock.writer(results, wait, say=_say), Store.writable(results) as store:
-        outcome = _run(plan, store, workers, results / "logs")
+        outcome = _run(plan, store, workers, results / "logs", fresh)
         if outcome.stopped_by:
             again = shlex.join(["hierbench", *sys.argv[1:]])
             by = signal.Signals(outcome.stopped_by).name
@@ -69,11 +87,14 @@ def execute(
     return 1 if bad else 0
 
 
-def _run(plan: Plan, store: Store, workers: int | None, logs: Path) -> runner.Outcome:
+def _run(plan: Plan, store: Store, workers: int | None, logs: Path, fresh: Sequence[str]) -> runner.Outcome:
     """Run the plan, with the stages that its rows ask for as they come."""
     growing = stages.Stages(plan, store)
     follow = growing.resolved if growing.adaptive else None
-    return runner.run(growing.resolved(), store, progress.make(), workers, follow=follow, logs=logs)
+    begun = growing.resolved()
+    waiting = [u for u in runner.missing(begun, store, fresh) if isinstance(u, CurveUnit)]
+    probe.refuse_unfit(waiting, workers or machine.cores())
+    return runner.run(begun, store, progress.make(), workers, follow=follow, logs=logs, fresh=fresh)
 
 
 def figures_of(suite: Suite, results: Path) -> None:

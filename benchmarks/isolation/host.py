@@ -155,16 +155,24 @@ def death(code: int) -> str:
     return f"worker process ended with exit status {code}"
 
 
-def adopt_orphans() -> None:
-    """Become the parent of what the processes of learners leave behind, where the system can (Linux)."""
-    with contextlib.suppress(OSError, AttributeError):
-        import ctypes  # starts slowly on some systems, and only workers call this
+_reaping = False
 
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+def adopt_orphans() -> None:
+    """Become the parent of what the processes of learners leave behind, and end it with each of them.
+
+    For workers only, whose children are these and no others. Where the system cannot (all but Linux),
+    what leaves its process group lives on.
+    """
+    global _reaping
+    with contextlib.suppress(OSError, AttributeError):
+        import ctypes  # workers only
+
+        _reaping = ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER
 
 
 def _end_orphans() -> None:
-    for process in psutil.Process().children(recursive=True):
+    for process in psutil.Process().children(recursive=True) if _reaping else ():
         with contextlib.suppress(psutil.Error):
             process.kill()
             process.wait(timeout=1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from hierbench.benchmarks.isolation.footprint import Files, distributions, sources
 from hierbench.benchmarks.units.fitting import Fit, Fits, Here
 from hierbench.learners.base import Curve
+from hierbench.learners.registry import load
 
 Answer = tuple[dict[str, Any], list[np.ndarray]]
 
@@ -25,6 +27,7 @@ class Service:
     def answer(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
         """Do what is asked: make, fit, fit_curves, predict or end."""
         action = {
+            "parameters": self._parameters,
             "make": self._make,
             "fit": self._fit,
             "fit_curves": self._fit_curves,
@@ -32,6 +35,12 @@ class Service:
             "end": self._end,
         }[head["ask"]]
         return action(head, arrays)
+
+    def _parameters(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
+        sys.path[:] = head["path"]
+        parameters = inspect.signature(load(head["name"])).parameters.values()
+        any_name = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        return {"parameters": None if any_name else [p.name for p in parameters]}, []
 
     def _make(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
         sys.path[:] = head["path"]

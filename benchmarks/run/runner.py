@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -62,14 +62,18 @@ class Outcome:
     stopped_by: int = 0
 
 
-def missing(plan: Plan, store: Store) -> tuple[Task, ...]:
-    """Units that have no finished result; failed ones are tried again.
+def missing(plan: Plan, store: Store, fresh: Collection[str] = ()) -> tuple[Task, ...]:
+    """Units that have no finished result; failed ones are tried again, and those of ``fresh`` learners.
 
     Those that others wait for come first, the most waited for before the others, then the longest.
     """
     done = store.done()
-    units = {u.key: u for u in plan.units if u.key not in done}
+    units = {u.key: u for u in plan.units if u.key not in done or _is_of(u, fresh)}
     return tuple(sorted(units.values(), key=lambda u: (-plan.urgent.get(u.key, 0.0), -u.cost)))
+
+
+def _is_of(unit: Task, learners: Collection[str]) -> bool:
+    return isinstance(unit, CurveUnit) and unit.learner in learners
 
 
 def run(
@@ -80,6 +84,7 @@ def run(
     timeout: float | None = None,
     follow: Callable[[], Plan] | None = None,
     logs: Path | None = None,
+    fresh: Collection[str] = (),
 ) -> Outcome:
     """Compute and store what is missing of ``plan``.
 
@@ -97,8 +102,10 @@ def run(
         The plan as the store now has it, with the units that finished ones ask for; asked after every unit.
     logs : Path, optional
         Folder of what the units print, a file each; by default it is dropped.
+    fresh : collection of str
+        Labels of learners whose units are computed again; what they had is kept until then.
     """
-    todo = missing(plan, store)
+    todo = missing(plan, store, fresh)
     # more may be asked for than is waiting now
     workers = workers or machine.cores()
     workers = workers if follow and todo else min(workers, max(len(todo), 1))
@@ -124,7 +131,7 @@ def run(
                         failed.append((unit, result))
                     progress.finished(unit, result)
                     if follow:
-                        asked = missing(follow(), store)
+                        asked = missing(follow(), store, fresh)
                         added = [u for u in asked if u.key not in seen]
                         seen.update(u.key for u in added)
                         ready = waiting.keys() | {u.key for u in added}

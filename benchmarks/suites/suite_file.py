@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hierbench.benchmarks.isolation.ask import parameters_of
 from hierbench.benchmarks.provenance.modules import constructor_parameters, find_class
 from hierbench.benchmarks.suites.suite import (
     STATISTICS,
@@ -81,10 +81,7 @@ def check_learner(learner: str, params: Mapping[str, Any]) -> None:
     allowed = constructor_parameters(path)
     if allowed is None and (params or find_class(module, name) is None):
         # The source does not show it: a re-export under another name, a dataclass, a C module.
-        signature = inspect.signature(learner_registry.load(path))
-        if any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
-            return
-        allowed = tuple(signature.parameters)
+        allowed = parameters_of(learner)
     for key in params:
         if allowed is not None and key not in allowed:
             raise ValueError(unknown(f"parameter of {name}", key, allowed))
