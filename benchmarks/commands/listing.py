@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hierbench.benchmarks.suites.choices import parse_value
 from hierbench.benchmarks.suites.suite_file import check_target, summaries
+from hierbench.benchmarks.units.vocabulary import Parameters
 from hierbench.errors import UserError, unknown
 from hierbench.learners.registry import LEARNERS
 from hierbench.targets.modifiers.modifiers import MODIFIERS
@@ -141,7 +142,7 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
     _print_parameters(f"parameters of {family}", FAMILIES[family].parameters)
 
 
-def _parsed(settings: Sequence[str]) -> dict[str, Any]:
+def _parsed(settings: Sequence[str]) -> Parameters:
 
     params = {}
     for setting in settings:
@@ -152,7 +153,7 @@ def _parsed(settings: Sequence[str]) -> dict[str, Any]:
     return params
 
 
-def _dimension(d: int | None, params: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def _dimension(d: int | None, params: Parameters) -> tuple[int, Parameters]:
     """The dimension, from ``--d`` or among the settings, and the other settings."""
     others = {name: value for name, value in params.items() if name != "d"}
     found = params.get("d", d)

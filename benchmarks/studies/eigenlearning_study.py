@@ -11,9 +11,8 @@ import argparse
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -32,6 +31,7 @@ from hierbench.benchmarks.theory.kernel_spectrum import (
 )
 from hierbench.benchmarks.theory.overlays import power_of, predictions
 from hierbench.benchmarks.units import draw
+from hierbench.benchmarks.units.vocabulary import TargetSpec
 from hierbench.learners.base import Curve
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.kernels.kernel_estimator import KernelRegressor
@@ -118,7 +118,7 @@ class Comparison:
 def compare(
     case: Case,
     ridge: float,
-    spec: Mapping[str, Any],
+    spec: TargetSpec,
     d: int,
     sizes: Sequence[int],
     replicates: int = 4,
@@ -158,7 +158,7 @@ def _summary(logs: np.ndarray) -> Comparison:
 
 
 def _fixed(inputs: str, d: int, sizes: Sequence[int], replicates: int) -> Iterable[str]:
-    spec = {"family": "squares", "parameters": {"depth": 2, "width": 3, "inputs": inputs}}
+    spec: TargetSpec = {"family": "squares", "parameters": {"depth": 2, "width": 3, "inputs": inputs}}
     yield "| kernel | ridge | " + " | ".join(f"n = {n}" for n in sizes) + " |"
     yield "|---" * (len(sizes) + 2) + "|"
     for case in CASES:

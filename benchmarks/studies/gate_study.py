@@ -22,6 +22,7 @@ from unittest import mock
 import numpy as np
 
 from hierbench.benchmarks.gate import exact_tier, shifts
+from hierbench.benchmarks.gate.baseline_files import Cells
 from hierbench.benchmarks.studies.gate_plants import PLANTS, Plant
 from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.suites.plan import Plan, make_plan
@@ -138,7 +139,7 @@ def false_alarms() -> None:
         print(f"| {curve[0]} | {curve[1]} | x {visible:.3g} | {share['same']:.0%} | {share['open']:.0%} |")
 
 
-def exact_records(seed: int, learners: Sequence[str]) -> dict[str, Any]:
+def exact_records(seed: int, learners: Sequence[str]) -> Cells:
     """What the exact tier would record of this seed."""
     tiny = make_plan(exact_tier.exact_suite(learners, first=2 * seed))
     rows = [row for one in tiny.curves for row in compute_curves.run_curves(one).rows]
@@ -181,7 +182,7 @@ def _plant(
     plan: Plan,
     seed: int,
     plant: Plant,
-    recorded: dict[str, Any],
+    recorded: Cells,
     baseline: list[Row],
     candidate: list[Row],
 ) -> tuple[set[str], bool, float]:

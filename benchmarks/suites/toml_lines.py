@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from hierbench.benchmarks.units.vocabulary import Parameters
 from hierbench.errors import UserError, unknown
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([\w.\-]+)\s*\]\]?")
@@ -144,7 +145,7 @@ class Table:
                 self.fail(key, unknown(kind, value, known))
         return tuple(values)
 
-    def plain(self, key: str) -> dict[str, Any]:
+    def plain(self, key: str) -> Parameters:
         """A free table (parameters), empty if missing."""
         value = self.get(key, "a table", {})
         if not isinstance(value, dict):

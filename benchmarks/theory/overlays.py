@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -25,10 +24,10 @@ from hierbench.benchmarks.theory.kernel_spectrum import (
 )
 from hierbench.benchmarks.units import draw
 from hierbench.benchmarks.units.rows import FITTED, Metric, Row
+from hierbench.benchmarks.units.vocabulary import Parameters, TargetSpec
 from hierbench.targets.base import Certificate
 from hierbench.targets.radial import target_power
 
-Parameters = Mapping[str, Any]
 ClosedForm = GaussianKernel | DotProductKernel
 
 
@@ -94,7 +93,7 @@ def _expected(row: Row, certificate: Certificate) -> float | None:
     return predict(modes, row.n, float(row.hyperparameters["ridge"]), noise).mse
 
 
-def power_of(spec: Parameters, d: int, index: int, certificate: Certificate) -> dict[int, np.ndarray] | None:
+def power_of(spec: TargetSpec, d: int, index: int, certificate: Certificate) -> dict[int, np.ndarray] | None:
     """Power of a target by sector, for ``KernelSpectrum.modes``; None where it is not exactly known.
 
     On the sphere the certificate has it. On Gaussian inputs the target is drawn again: shares by

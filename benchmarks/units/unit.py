@@ -5,19 +5,18 @@ from __future__ import annotations
 import abc
 import dataclasses
 import enum
-from typing import Any
 
 from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.provenance.fingerprint import digest
 from hierbench.benchmarks.units.rows import Replicate, Row
-
-
-class UnitKind(enum.StrEnum):
-    """What a unit computes: the first axis of its key."""
-
-    CURVES = "curves"
-    CERTIFICATE = "certificate"
-    EXPERIMENT = "experiment"
+from hierbench.benchmarks.units.vocabulary import (
+    Axes,
+    CertificateAxes,
+    CertificateFields,
+    CurveAxes,
+    LearnerSpec,
+    TargetSpec,
+)
 
 
 class UnitStatus(enum.StrEnum):
@@ -42,7 +41,7 @@ class Unit(abc.ABC):
     """
 
     key: str
-    axes: dict[str, Any]
+    axes: Axes
     code: str
     versions: dict[str, str]
     suite: str
@@ -74,14 +73,14 @@ class CurveUnit(Unit):
     """
 
     key: str
-    axes: dict[str, Any]
+    axes: CurveAxes
     code: str
     versions: dict[str, str]
     suite: str
     learner: str
-    learner_spec: dict[str, Any]
+    learner_spec: LearnerSpec
     target: str
-    target_spec: dict[str, Any]
+    target_spec: TargetSpec
     d: int
     block: int
     stage: int
@@ -116,12 +115,12 @@ class CertificateUnit(Unit):
     """The certificate of one drawn target."""
 
     key: str
-    axes: dict[str, Any]
+    axes: CertificateAxes
     code: str
     versions: dict[str, str]
     suite: str
     target: str
-    target_spec: dict[str, Any]
+    target_spec: TargetSpec
     d: int
     target_index: int
     cost: float
@@ -167,7 +166,7 @@ class Result:
     reason: str = ""
     rows: tuple[Row, ...] = ()
     traces: tuple[Trace, ...] = ()
-    certificate: dict[str, Any] | None = None
+    certificate: CertificateFields | None = None
     seconds: float = 0.0
 
 
