@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hierbench.benchmarks.suites.choices import parse_value
 from hierbench.benchmarks.suites.suite_file import check_target, summaries
 from hierbench.benchmarks.units.vocabulary import Parameters
-from hierbench.errors import UserError, unknown
+from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners.registry import LEARNERS
 from hierbench.targets.modifiers.modifiers import MODIFIERS
 from hierbench.targets.registry import FAMILIES, LAWS
@@ -148,7 +148,7 @@ def _parsed(settings: Sequence[str]) -> Parameters:
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
-            raise UserError(f"--set {setting}: parameter=value needed")
+            raise UserError(refusal("--set", setting, "parameter=value"))
         params[name.strip()] = parse_value(value.strip())
     return params
 
@@ -160,7 +160,7 @@ def _dimension(d: int | None, params: Parameters) -> tuple[int, Parameters]:
     if found is None:
         raise UserError("a dimension is needed: --d 40, or --set d=40")
     if isinstance(found, bool) or not isinstance(found, int):
-        raise UserError(f"--set d={found}: a whole number needed")
+        raise UserError(refusal("d", found, "a whole number"))
     if d is not None and found != d:
         raise UserError(f"--d {d} and --set d={found}: two dimensions, give one")
     return found, others

@@ -31,6 +31,7 @@ from hierbench.benchmarks.units.unit import (
     one_line_of,
     row_key,
 )
+from hierbench.errors import refusal
 from hierbench.learners.base import Curve, FitReport, FittedCurve
 from hierbench.learners.registry import load
 
@@ -196,7 +197,7 @@ def _evaluate(
         report = getattr(fitted.estimators[i], "fit_report_", None) or FitReport()
         status, reason = report.status, report.reason
         if status not in STATUSES:
-            raise ValueError(f"fit_report_.status = {status!r}: known are {', '.join(STATUSES)}")
+            raise ValueError(refusal("fit_report_.status", status, ", ".join(STATUSES)))
         if estimate is None:
             if status == RowStatus.OK:
                 status, reason = RowStatus.DIVERGED, "predictions or their errors are not finite"
