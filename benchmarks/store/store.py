@@ -301,8 +301,8 @@ class Store:
 
     def units(self) -> list[UnitRecord]:
         """All units, in the order in which they were finished."""
-        found = self.connection.execute("SELECT * FROM units ORDER BY rowid").fetchall()
-        return [UnitRecord(u[0], json.loads(u[1]), *u[2:]) for u in found]
+        records = self.connection.execute("SELECT * FROM units ORDER BY rowid").fetchall()
+        return [UnitRecord(u[0], json.loads(u[1]), *u[2:]) for u in records]
 
     def done(self) -> set[str]:
         """Keys of the units that are finished; the next run tries the others again."""
@@ -337,10 +337,10 @@ class Store:
 
     def measurements(self, units: Iterable[str]) -> dict[str, list[Measurement]]:
         """What these units of experiments measured, by unit."""
-        found: dict[str, list[Measurement]] = {}
+        by_unit: dict[str, list[Measurement]] = {}
         for unit, _, labels, values in self._select("measurements", "unit", units, "unit, number"):
-            found.setdefault(unit, []).append(Measurement(json.loads(labels), json.loads(values)))
-        return found
+            by_unit.setdefault(unit, []).append(Measurement(json.loads(labels), json.loads(values)))
+        return by_unit
 
     def _select(
         self, table: str, column: str, keys: Iterable[str] | None, order: str, what: str = "*"

@@ -133,9 +133,9 @@ def false_alarms() -> None:
     print(f"| whole runs | {len(whole)} | {sum(c.alarm for c in whole)} | {also} |")
     print("\n| curve | of | median visible shift | same | open |\n|---|---|---|---|---|")
     for curve in dict.fromkeys((s.learner, s.quantity) for c in whole for s in c.shifts):
-        own = [s for c in whole for s in c.shifts if (s.learner, s.quantity) == curve]
-        share = {v: sum(s.verdict == v for s in own) / len(own) for v in ("same", "open")}
-        visible = float(np.median([s.visible for s in own]))
+        curve_shifts = [s for c in whole for s in c.shifts if (s.learner, s.quantity) == curve]
+        share = {v: sum(s.verdict == v for s in curve_shifts) / len(curve_shifts) for v in ("same", "open")}
+        visible = float(np.median([s.visible for s in curve_shifts]))
         print(f"| {curve[0]} | {curve[1]} | x {visible:.3g} | {share['same']:.0%} | {share['open']:.0%} |")
 
 
@@ -195,8 +195,8 @@ def _plant(
     seen = {"data" if c.cell.startswith("data") else c.name.partition(".")[0] for c in changes}
     untouched = [r for r in candidate if r.learner not in touched]
     compared = compare(baseline, untouched + rows)
-    own = [s.factor for s in compared.shifts if s.learner in touched and s.quantity == "error"]
-    return seen, compared.alarm, max(own)
+    factors = [s.factor for s in compared.shifts if s.learner in touched and s.quantity == "error"]
+    return seen, compared.alarm, max(factors)
 
 
 def _say(text: str) -> None:

@@ -142,9 +142,9 @@ def narrowed(
     """
     learners, targets, d, labels = set(learners), set(targets), set(d), set(chosen)
     some = learners | targets | d
-    kept = tuple(e for e in suite.experiments if e.label in labels or not (labels or some))
+    experiments = tuple(e for e in suite.experiments if e.label in labels or not (labels or some))
     if labels and not some:
-        return dataclasses.replace(suite, runs=(), bars=(), experiments=kept)
+        return dataclasses.replace(suite, runs=(), bars=(), experiments=experiments)
 
     def keep(run: Run) -> Run:
         return dataclasses.replace(
@@ -159,11 +159,11 @@ def narrowed(
     if absent := sorted(d - available):
         allowed = f"those of suite {suite.name}: {', '.join(map(str, sorted(available)))}"
         raise UserError(refusal("d", absent[0], allowed))
-    if not runs and (some or not kept):
+    if not runs and (some or not experiments):
         raise UserError(f"suite {suite.name} has no cell with these learners, targets and d together")
     cells = {cell for run in runs for cell in run.cells()}
     bars = tuple(b for b in suite.bars if (b.learner, b.target, b.d) in cells)
-    return dataclasses.replace(suite, runs=runs, bars=bars, experiments=kept)
+    return dataclasses.replace(suite, runs=runs, bars=bars, experiments=experiments)
 
 
 def with_learner(suite: Suite, entry: LearnerEntry) -> Suite:

@@ -60,7 +60,7 @@ class SizePlan:
     def sizes(self, d: int, sample: int) -> tuple[int, ...]:
         """Strictly increasing sizes of the replicate with this sample index."""
         shift, fine = self.stagger(d, sample), self.refine
-        found = set()
+        sizes = set()
         for i in range(self.count):
             try:
                 base = self.scale * d**self.power * self.ratio**i
@@ -69,10 +69,10 @@ class SizePlan:
             if round(base) > self.max:  # as will be all that follow
                 break
             if fine is None:
-                found.add(round(base * self.ratio**shift))
+                sizes.add(round(base * self.ratio**shift))
             else:
-                found.add(min(round(base * fine**shift), self.max))
-        return tuple(sorted(n for n in found if n <= self.max))
+                sizes.add(min(round(base * fine**shift), self.max))
+        return tuple(sorted(n for n in sizes if n <= self.max))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,14 +211,14 @@ def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> LearnerSpe
     that moves changes no identity.
     """
     descriptor = learner_registry.resolve(entry.learner)
-    known: Parameters = {}
+    from_target: Parameters = {}
     if descriptor.knows_degree or descriptor.knows_depth:
         degree, _ = degree_and_classes(target.family, d, target.params)
         if descriptor.knows_degree:
-            known[descriptor.knows_degree] = degree
+            from_target[descriptor.knows_degree] = degree
         if descriptor.knows_depth:
-            known[descriptor.knows_depth] = (degree - 1).bit_length()
-    return {"name": entry.learner, "parameters": {**descriptor.parameters, **known, **entry.params}}
+            from_target[descriptor.knows_depth] = (degree - 1).bit_length()
+    return {"name": entry.learner, "parameters": {**descriptor.parameters, **from_target, **entry.params}}
 
 
 _KNOWN: dict[str, tuple[int, tuple[float, ...]]] = {}

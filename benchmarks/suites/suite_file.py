@@ -61,10 +61,10 @@ def load_suite(name: str) -> Suite:
     UserError
         Unknown suite, or an error in the file: file, line, key and what is allowed.
     """
-    known = known_suites()
-    path = known.get(name, Path(name))
-    if name not in known and path.suffix != ".toml":
-        raise UserError(unknown("suite", name, known))
+    by_name = known_suites()
+    path = by_name.get(name, Path(name))
+    if name not in by_name and path.suffix != ".toml":
+        raise UserError(unknown("suite", name, by_name))
     return _suite(Document(path).root)
 
 
@@ -182,15 +182,15 @@ def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) ->
         if "replicates" in table.data:
             table.fail("crossed", "give either replicates or crossed, not both")
         inner = table.table("crossed")
-        table.asked.add("replicates")
+        table.keys_read.add("replicates")
         replicates = crossed_replicates(*(inner.whole(k) for k in ("targets", "samples", "inits")))
         inner.done()
         key = "crossed"
     elif inherited is not None and "replicates" not in table.data:
-        table.asked |= {"replicates", "crossed"}
+        table.keys_read |= {"replicates", "crossed"}
         return inherited
     else:
-        table.asked.add("crossed")
+        table.keys_read.add("crossed")
         replicates = plain_replicates(table.whole("replicates"))
         key = "replicates"
     n = len(replicates)
@@ -243,7 +243,7 @@ def _sizes(table: Table) -> SizePlan:
         max=table.whole("max", least=2),
         refine=table.number("refine") if "refine" in table.data else None,
     )
-    table.asked.add("refine")
+    table.keys_read.add("refine")
     table.done()
     if plan.refine is not None and not MINIMUM_REFINE <= plan.refine < plan.ratio:
         allowed = f"a number >= {MINIMUM_REFINE:g} and below ratio = {plan.ratio:g}"

@@ -51,7 +51,7 @@ class Table:
         self.name = name
         self.index = index
         self.inside = inside  # key that holds this table, when it is an inline table
-        self.asked: set[str] = set()
+        self.keys_read: set[str] = set()
 
     def line(self, key: str = "") -> int:
         """Line of a key of this table, or of the table."""
@@ -89,7 +89,7 @@ class Table:
 
     def get(self, key: str, kind: str, default: Any = ...) -> Any:
         """Value of a key; refused where it is missing and has no default."""
-        self.asked.add(key)
+        self.keys_read.add(key)
         if key not in self.data:
             if default is ...:
                 self.done()  # a misspelt key explains a missing one
@@ -139,13 +139,13 @@ class Table:
             self.refuse(key, values, f"a list of {what}, none of them repeated")
         return values
 
-    def names(self, key: str, kind: str, known: Iterable[str]) -> tuple[str, ...]:
+    def names(self, key: str, kind: str, labels: Iterable[str]) -> tuple[str, ...]:
         """A name or a list of names, all of them known."""
-        known = list(known)
+        labels = list(labels)
         values = self.items(key, str, f"{kind} labels")
         for value in values:
-            if value not in known:
-                self.fail(key, unknown(kind, value, known))
+            if value not in labels:
+                self.fail(key, unknown(kind, value, labels))
         return tuple(values)
 
     def plain(self, key: str) -> Parameters:
@@ -176,8 +176,8 @@ class Table:
     def done(self) -> None:
         """Refuse the keys that were not asked for."""
         for key in self.data:
-            if key not in self.asked:
-                self.fail(key, unknown("key", key, self.asked))
+            if key not in self.keys_read:
+                self.fail(key, unknown("key", key, self.keys_read))
 
 
 class Document:

@@ -31,15 +31,15 @@ from hierbench.targets.radial import target_power
 ClosedForm = GaussianKernel | DotProductKernel
 
 
-def _rbf(given: Parameters, chosen: Parameters) -> ClosedForm:
-    return GaussianKernel(float(chosen["length_scale"]), float(given.get("intercept", 1.0)))
+def _rbf(parameters: Parameters, chosen: Parameters) -> ClosedForm:
+    return GaussianKernel(float(chosen["length_scale"]), float(parameters.get("intercept", 1.0)))
 
 
-def _polynomial(given: Parameters, chosen: Parameters) -> ClosedForm:
-    return DotProductKernel.polynomial(int(given.get("degree", 4)), float(chosen["offset"]))
+def _polynomial(parameters: Parameters, chosen: Parameters) -> ClosedForm:
+    return DotProductKernel.polynomial(int(parameters.get("degree", 4)), float(chosen["offset"]))
 
 
-def _dot_product(given: Parameters, chosen: Parameters) -> ClosedForm:
+def _dot_product(parameters: Parameters, chosen: Parameters) -> ClosedForm:
     top = max(int(name[1:]) for name in chosen if name[0] == "w" and name[1:].isdigit())
     return DotProductKernel(tuple(float(chosen[f"w{p}"]) for p in range(top + 1)))
 
@@ -66,7 +66,7 @@ def predictions(
     Left out: other learners, laws of the inputs that are not invariant under rotations, labels that
     are classes, and targets whose power by degree and radius is not exactly known.
     """
-    found = []
+    predicted = []
     for row in rows:
         certificate = certificates.get((row.target, row.d, row.target_index))
         if certificate is None or row.learner_spec.get("name") not in _KERNELS:
@@ -77,8 +77,8 @@ def predictions(
             # A row of an older version, or a target that this version refuses: no line, but a figure.
             continue
         if expected is not None:
-            found.append((row, expected))
-    return found
+            predicted.append((row, expected))
+    return predicted
 
 
 def _expected(row: Row, certificate: Certificate) -> float | None:

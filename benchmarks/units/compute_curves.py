@@ -124,8 +124,8 @@ def _fast(unit: CurveUnit, block: Block, learner: Any) -> tuple[list[Row], list[
         warnings.simplefilter("always")
         start = time.perf_counter()
         # copies: a learner that works in place must not reach the data that scores it
-        given = [replace(c, X=c.X.copy(), y=c.y.copy()) for c in block.curves]
-        fitted = learner.fit_curves(given, **keyword)
+        copies = [replace(c, X=c.X.copy(), y=c.y.copy()) for c in block.curves]
+        fitted = learner.fit_curves(copies, **keyword)
         seconds = time.perf_counter() - start - recorder.seconds
     n_rows = sum(len(c.sizes) for c in block.curves)
     rows = []
