@@ -122,7 +122,7 @@ def _suite(table: Table, suites: dict[str, Suite]) -> Suite:
 
 def _bounds(table: Table) -> Bounds:
     keys = [key for key in ("at_most", "at_least", "within") if key in table.data]
-    table.asked |= {"at_most", "at_least", "within"}
+    table.keys_read |= {"at_most", "at_least", "within"}
     if len(keys) != 1:
         table.fail(keys[0] if keys else "", "exactly one of at_most, at_least and within is needed")
     if keys == ["within"]:
@@ -138,7 +138,7 @@ def _epsilons(table: Table) -> tuple[Epsilon, ...]:
 
     found = []
     for key, relative in (("epsilons", False), ("relative_epsilons", True)):
-        table.asked.add(key)
+        table.keys_read.add(key)
         for value in table.items(key, (int, float), "numbers") if key in table.data else []:
             if not 0 < value < math.inf:
                 table.fail(key, f"{value}: positive finite numbers needed")

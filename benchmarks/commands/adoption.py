@@ -12,17 +12,25 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from hierbench.benchmarks.provenance import modules
 from hierbench.benchmarks.provenance.fingerprint import closure, digest
 from hierbench.benchmarks.show.output import deliver
 from hierbench.benchmarks.store.store import Adoption, Store
 from hierbench.benchmarks.suites.plan import key_of
+from hierbench.benchmarks.units.vocabulary import Axes
 from hierbench.errors import UserError
 from hierbench.learners.registry import LEARNERS
 
 FORMAT = 1
+
+
+class CurrentUnit(TypedDict):
+    """What is written down of a unit, besides its key."""
+
+    versions: dict[str, str]
+    outside: str
 
 
 def write_current(store: Store, path: Path) -> int:
@@ -41,7 +49,7 @@ def write_current(store: Store, path: Path) -> int:
     UserError
         The file cannot be written.
     """
-    units = {}
+    units: dict[str, CurrentUnit] = {}
     for unit in store.units():
         try:
             key, _, versions = key_of(unit.axes)
@@ -54,9 +62,14 @@ def write_current(store: Store, path: Path) -> int:
     return len(units)
 
 
-def outside(axes: Mapping[str, Any]) -> str:
+def imported_module(axes: Axes) -> str:
+    """Module of a learner that is given by its import path; empty for all other units."""
+    return axes["learner"].get("name", "").rpartition(":")[0] if "learner" in axes else ""
+
+
+def outside(axes: Axes) -> str:
     """Digest of the code that a unit depends on and that is not hierbench's; empty where there is none."""
-    module = axes.get("learner", {}).get("name", "").rpartition(":")[0]  # of an import path
+    module = imported_module(axes)
     if not module or module.partition(".")[0] in modules.OUR_PACKAGES:
         return ""
     code, _ = closure([module])
@@ -64,7 +77,7 @@ def outside(axes: Mapping[str, Any]) -> str:
     return digest(sorted(foreign.items()))
 
 
-def adopt(store: Store, units: Mapping[str, Any], reason: str) -> Counter[str]:
+def adopt(store: Store, units: Mapping[str, CurrentUnit], reason: str) -> Counter[str]:
     """Give units that ``write_current`` wrote down their keys under this code.
 
     Parameters
@@ -109,7 +122,7 @@ def adopt(store: Store, units: Mapping[str, Any], reason: str) -> Counter[str]:
     return outcomes
 
 
-def read_current(path: Path) -> Mapping[str, Any]:
+def read_current(path: Path) -> Mapping[str, CurrentUnit]:
     """The units that ``write_current`` wrote to a file, by key.
 
     Raises
@@ -119,7 +132,7 @@ def read_current(path: Path) -> Mapping[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        units: dict[str, Any] = content["units"]
+        units: dict[str, CurrentUnit] = content["units"]
         if content["format"] == FORMAT and all({"versions", "outside"} == u.keys() for u in units.values()):
             return units
     except OSError as error:
@@ -129,14 +142,14 @@ def read_current(path: Path) -> Mapping[str, Any]:
     raise UserError(f"{path} does not list current units: hierbench status --current FILE writes such a file")
 
 
-def known_by_name(axes: Mapping[str, Any]) -> dict[str, Any]:
+def known_by_name(axes: Mapping[str, Any]) -> Axes:
     """Axes as they are written today: until version 0.1.0 they had the path of a registered learner.
 
     Where several names share a class, the name is the one whose parameters fit best.
     """
     learner = axes.get("learner", {})
     if "path" not in learner:
-        return dict(axes)
+        return cast("Axes", dict(axes))
     path, parameters = learner["path"], learner["parameters"]
     fitting = [
         d
@@ -146,4 +159,4 @@ def known_by_name(axes: Mapping[str, Any]) -> dict[str, Any]:
         and d.parameters.items() <= parameters.items()
     ]
     name = max(fitting, key=lambda d: len(d.parameters)).name if fitting else path
-    return {**axes, "learner": {"name": name, "parameters": parameters}}
+    return cast("Axes", {**axes, "learner": {"name": name, "parameters": parameters}})

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from hierbench.benchmarks.suites.choices import parse_value
 from hierbench.benchmarks.suites.suite_file import check_target, summaries
-from hierbench.errors import UserError, unknown
+from hierbench.benchmarks.units.vocabulary import Parameters
+from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners.registry import LEARNERS
 from hierbench.targets.modifiers.modifiers import MODIFIERS
 from hierbench.targets.registry import FAMILIES, LAWS
@@ -141,25 +142,25 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
     _print_parameters(f"parameters of {family}", FAMILIES[family].parameters)
 
 
-def _parsed(settings: Sequence[str]) -> dict[str, Any]:
+def _parsed(settings: Sequence[str]) -> Parameters:
 
     params = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
-            raise UserError(f"--set {setting}: parameter=value needed")
+            raise UserError(refusal("--set", setting, "parameter=value"))
         params[name.strip()] = parse_value(value.strip())
     return params
 
 
-def _dimension(d: int | None, params: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def _dimension(d: int | None, params: Parameters) -> tuple[int, Parameters]:
     """The dimension, from ``--d`` or among the settings, and the other settings."""
     others = {name: value for name, value in params.items() if name != "d"}
     found = params.get("d", d)
     if found is None:
         raise UserError("a dimension is needed: --d 40, or --set d=40")
     if isinstance(found, bool) or not isinstance(found, int):
-        raise UserError(f"--set d={found}: a whole number needed")
+        raise UserError(refusal("d", found, "a whole number"))
     if d is not None and found != d:
         raise UserError(f"--d {d} and --set d={found}: two dimensions, give one")
     return found, others

@@ -22,6 +22,7 @@ from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.rows import Row
 from hierbench.benchmarks.units.unit import CertificateUnit
+from hierbench.benchmarks.units.vocabulary import CertificateFields
 from hierbench.errors import UserError
 
 MOST_LINES = 20
@@ -123,7 +124,7 @@ class _Exact(_Tier):
     def read(self) -> None:
         self.before = baseline_files.read_exact(self.path)
 
-    def found(self, store: Store) -> dict[str, Any]:
+    def found(self, store: Store) -> baseline_files.Cells:
         rows = readings.suite_rows(self.plan, store)
         certificates = _certificates(self.plan.certificates, store)
         return {
@@ -132,7 +133,7 @@ class _Exact(_Tier):
             **exact_tier.certificate_records(certificates),
         }
 
-    def judge(self, found: dict[str, Any], console: Console) -> bool:
+    def judge(self, found: baseline_files.Cells, console: Console) -> bool:
         changed, new, gone = exact_tier.differences(self.before, found)
         console.print(f"exact tier: {len(found)} cells, {len(changed)} recorded values changed")
         _listed([str(c) for c in sorted(changed, key=lambda c: -c.size)], console, "red")
@@ -140,7 +141,7 @@ class _Exact(_Tier):
         _listed([f"gone: {cell}" for cell in gone], console, "red")
         return not changed and not gone
 
-    def write(self, found: dict[str, Any], reason: str) -> str:
+    def write(self, found: baseline_files.Cells, reason: str) -> str:
         baseline_files.write_exact(self.path, found, reason)
         return f"recorded {self.path}: {len(found)} cells"
 
@@ -172,7 +173,7 @@ class _Statistical(_Tier):
         return f"recorded {self.path}: {len(rows)} rows"
 
 
-def baseline_rows(records: Sequence[dict[str, Any]], rows: Sequence[Row]) -> list[Row]:
+def baseline_rows(records: Sequence[baseline_files.RecordedRow], rows: Sequence[Row]) -> list[Row]:
     """Recorded errors in the place of those of the same cells measured now."""
     recorded = {(r["learner"], r["target"], *baseline_files.cell_of(r)): r for r in records}
     found = []
@@ -180,8 +181,15 @@ def baseline_rows(records: Sequence[dict[str, Any]], rows: Sequence[Row]) -> lis
         cell = (row.d, row.target_index, row.sample_index, row.init_index, row.n)
         record = recorded.get((row.learner, row.target, *cell))
         if record:
-            was = {name: record[name] for name in ("status", "error", "error_se")}
-            found.append(dataclasses.replace(row, reason="", **was))
+            found.append(
+                dataclasses.replace(
+                    row,
+                    reason="",
+                    status=record["status"],
+                    error=record["error"],
+                    error_se=record["error_se"],
+                )
+            )
     return found
 
 
@@ -217,7 +225,7 @@ def _where(cell: shifts.Broken) -> str:
     return f"{cell.learner} on {cell.target}, d = {cell.d}, replicate {cell.replicate}, n = {cell.n}"
 
 
-def _certificates(units: Sequence[CertificateUnit], store: Store) -> dict[str, Any]:
+def _certificates(units: Sequence[CertificateUnit], store: Store) -> dict[str, CertificateFields]:
     """Certificates by cell."""
     held = {c["key"]: c["certificate"] for c in store.certificates(u.key for u in units)}
     return {u.title(): held[u.key] for u in units if u.key in held}

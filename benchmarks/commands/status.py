@@ -26,7 +26,7 @@ def is_stale(unit: UnitRecord) -> bool:
     A learner from elsewhere that cannot be found from here, now, is no sign of that, nor is one
     in the middle of an edit, which cannot be read.
     """
-    module = unit.axes.get("learner", {}).get("name", "").rpartition(":")[0]  # of an import path
+    module = adoption.imported_module(unit.axes)
     if module and not modules.is_ours(module) and not modules.can_be_found(module):
         return False
     try:

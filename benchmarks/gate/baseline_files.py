@@ -5,23 +5,70 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.suites.plan import Plan
 from hierbench.benchmarks.units.rows import Row
 from hierbench.benchmarks.units.unit import CurveUnit
+from hierbench.benchmarks.units.vocabulary import Parameters, TargetSpec
 from hierbench.errors import UserError
 
 FOLDER = Path(__file__).parent / "baselines"
 DIGITS = 8
 Curve = tuple[str, str]
 """Learner and target, by label."""
+Cells = Mapping[str, Mapping[str, Any]]
+"""Recorded values of the exact tier, by cell and name."""
 
 
-def header(reason: str) -> dict[str, Any]:
+class Header(TypedDict):
+    """When, why, by which version and on what a baseline was recorded."""
+
+    recorded: str
+    reason: str
+    version: str
+    machine: dict[str, str]
+
+
+class LearnerDefinition(TypedDict):
+    """What a suite file says of a learner."""
+
+    learner: str
+    params: Parameters
+
+
+class CurveDefinition(TypedDict):
+    """What a suite file says of a curve."""
+
+    learner: LearnerDefinition
+    target: TargetSpec
+    test: dict[str, int]
+
+
+class RowsHeader(Header):
+    """First line of the rows of a baseline."""
+
+    suite: str
+    curves: dict[str, CurveDefinition]
+
+
+class RecordedRow(TypedDict):
+    """A row of a baseline."""
+
+    target: str
+    learner: str
+    d: int
+    replicate: list[int]
+    n: int
+    status: str
+    error: float | None
+    error_se: float | None
+
+
+def header(reason: str) -> Header:
     """When, why, by which version and on what a baseline was recorded."""
     return {
         "recorded": datetime.date.today().isoformat(),
@@ -33,24 +80,24 @@ def header(reason: str) -> dict[str, Any]:
 
 def write_rows(path: Path, plan: Plan, rows: Iterable[Row], reason: str) -> None:
     """A header line, then a line for each row, by target, learner, d, replicate and n."""
-    lines = [{**header(reason), "suite": plan.suite.name, "curves": definitions(plan)}]
-    for row in sorted(rows, key=_order):
-        lines.append(
-            {
-                "target": row.target,
-                "learner": row.learner,
-                "d": row.d,
-                "replicate": [row.target_index, row.sample_index, row.init_index],
-                "n": row.n,
-                "status": row.status,
-                "error": _rounded(row.error),
-                "error_se": _rounded(row.error_se),
-            }
-        )
-    _write(path, "".join(json.dumps(line) + "\n" for line in lines))
+    head: RowsHeader = {**header(reason), "suite": plan.suite.name, "curves": definitions(plan)}
+    records: list[RecordedRow] = [
+        {
+            "target": row.target,
+            "learner": row.learner,
+            "d": row.d,
+            "replicate": [row.target_index, row.sample_index, row.init_index],
+            "n": row.n,
+            "status": row.status,
+            "error": _rounded(row.error),
+            "error_se": _rounded(row.error_se),
+        }
+        for row in sorted(rows, key=_order)
+    ]
+    _write(path, "".join(json.dumps(line) + "\n" for line in (head, *records)))
 
 
-def read_rows(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def read_rows(path: Path) -> tuple[RowsHeader, list[RecordedRow]]:
     """Header and rows.
 
     Raises
@@ -67,29 +114,29 @@ def read_rows(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return head, rows
 
 
-def write_exact(path: Path, records: dict[str, Any], reason: str) -> None:
+def write_exact(path: Path, records: Cells, reason: str) -> None:
     """Recorded values of the exact tier, sorted by cell."""
     content = {**header(reason), "cells": dict(sorted(records.items()))}
     _write(path, json.dumps(content, indent=1) + "\n")
 
 
-def read_exact(path: Path) -> dict[str, Any]:
+def read_exact(path: Path) -> Cells:
     """The recorded values by cell; UserError as for ``read_rows``."""
     try:
-        cells: dict[str, Any] = json.loads(_read(path))["cells"]
+        cells: Cells = json.loads(_read(path))["cells"]
         return cells
     except (ValueError, TypeError, KeyError) as error:
         raise _no_baseline(path, f"is damaged ({error})") from error
 
 
-def definitions(plan: Plan) -> dict[str, Any]:
+def definitions(plan: Plan) -> dict[str, CurveDefinition]:
     """What the suite file says of every curve: another definition is another curve."""
     suite = plan.suite
     test = {"min": suite.test.min, "max": suite.test.max}
-    found: dict[str, Any] = {}
+    found: dict[str, CurveDefinition] = {}
     for unit in plan.curves:
         entry = suite.learner(unit.learner)
-        learner = {"learner": entry.learner, "params": entry.params}
+        learner: LearnerDefinition = {"learner": entry.learner, "params": entry.params}
         found[_name((unit.learner, unit.target))] = {
             "learner": learner,
             "target": suite.target(unit.target).spec(),
@@ -99,8 +146,8 @@ def definitions(plan: Plan) -> dict[str, Any]:
 
 
 def match(
-    plan: Plan, head: dict[str, Any], records: Sequence[dict[str, Any]], path: Path
-) -> tuple[list[dict[str, Any]], list[Curve]]:
+    plan: Plan, head: RowsHeader, records: Sequence[RecordedRow], path: Path
+) -> tuple[list[RecordedRow], list[Curve]]:
     """The baseline's rows that the plan asks for, and the curves that have none.
 
     Raises
@@ -130,7 +177,7 @@ def match(
     return [r for r in records if (r["learner"], r["target"]) in asked], [c for c in asked if c not in held]
 
 
-def cell_of(record: dict[str, Any]) -> tuple[int, int, int, int, int]:
+def cell_of(record: RecordedRow) -> tuple[int, int, int, int, int]:
     """d, replicate and n of a row."""
     target, sample, init = record["replicate"]
     return record["d"], target, sample, init, record["n"]

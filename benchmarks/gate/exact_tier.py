@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from hierbench.benchmarks.gate.baseline_files import Cells
 from hierbench.benchmarks.provenance.modules import constructor_parameters
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite import (
@@ -26,7 +27,8 @@ from hierbench.benchmarks.suites.suite import (
     plain_replicates,
 )
 from hierbench.benchmarks.units.rows import Row
-from hierbench.benchmarks.units.unit import CertificateUnit
+from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit
+from hierbench.benchmarks.units.vocabulary import CertificateFields
 from hierbench.learners.registry import LEARNERS
 
 SHORT = {"steps": 40, "dtype": "float64", "batch_size": 32, "max_iter": 40, "n_candidates": 4}
@@ -59,8 +61,8 @@ class Difference:
 
     cell: str
     name: str
-    before: Any
-    after: Any
+    before: object
+    after: object
     size: float
 
     def __str__(self) -> str:
@@ -100,7 +102,7 @@ def exact_suite(learners: Iterable[str] | None = None, first: int = 0) -> Suite:
     )
 
 
-def learner_records(rows: Iterable[Row]) -> dict[str, Any]:
+def learner_records(rows: Iterable[Row]) -> Cells:
     """What is recorded of every row, by cell."""
     return {
         f"{row.learner}, target {row.target_index}, n = {row.n}": {
@@ -114,7 +116,7 @@ def learner_records(rows: Iterable[Row]) -> dict[str, Any]:
     }
 
 
-def data_records(plan: Plan) -> dict[str, Any]:
+def data_records(plan: Plan) -> Cells:
     """Moments of the data of every target and d of a suite, for its first replicate, as units see them.
 
     A test set of the wrong variance, noise that has slipped into the labels, another law of inputs: each
@@ -125,7 +127,7 @@ def data_records(plan: Plan) -> dict[str, Any]:
         Block,  # what units hand to learners, not what they should
     )
 
-    records: dict[str, Any] = {}
+    records: dict[str, dict[str, float]] = {}
     for unit in _first_units(plan):
         one = dataclasses.replace(unit, replicates=unit.replicates[:1], sizes=unit.sizes[:1])
         block = Block(one, classifier=False)
@@ -151,7 +153,7 @@ def certificate_units(plan: Plan) -> tuple[CertificateUnit, ...]:
     return tuple(u for u in plan.certificates if (u.target, u.d, u.target_index) in first)
 
 
-def certificate_records(certificates: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def certificate_records(certificates: Mapping[str, CertificateFields]) -> Cells:
     """Moments and shares of variance, from certificates (``to_json``) by cell."""
     kept = ("mean", "variance", "kurtosis", "degree_share", "level_share")
     return {cell: _numbers({k: one[k] for k in kept}) for cell, one in certificates.items()}
@@ -165,9 +167,7 @@ def tolerance_of(cell: str) -> float:
     return KERNELS
 
 
-def differences(
-    before: Mapping[str, Any], after: Mapping[str, Any]
-) -> tuple[list[Difference], list[str], list[str]]:
+def differences(before: Cells, after: Cells) -> tuple[list[Difference], list[str], list[str]]:
     """Recorded values that are others now.
 
     Returns
@@ -201,9 +201,9 @@ def _distance(cell: str, name: str, a: Any, b: Any) -> float:
     return abs(a - b) / (relative * scale) if a != b else 0.0
 
 
-def _first_units(plan: Plan) -> Sequence[Any]:
+def _first_units(plan: Plan) -> Sequence[CurveUnit]:
     """One unit of work for each target and d."""
-    first: dict[tuple[str, int], Any] = {}
+    first: dict[tuple[str, int], CurveUnit] = {}
     for unit in plan.curves:
         first.setdefault((unit.target, unit.d), unit)
     return list(first.values())
@@ -218,14 +218,14 @@ def _numbers(value: Any) -> Any:
     return value
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+def _flat(value: Any, prefix: str = "") -> dict[str, object]:
     if isinstance(value, Mapping):
         items = value.items()
     elif isinstance(value, (list, tuple)):
         items = dict(enumerate(value)).items()
     else:
         return {prefix: value}
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for key, inner in items:
         found |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
     return found

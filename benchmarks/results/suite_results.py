@@ -17,6 +17,7 @@ from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Row
+from hierbench.benchmarks.units.vocabulary import LearnerSpec
 from hierbench.learners.registry import resolve
 
 OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
@@ -89,11 +90,10 @@ class SuiteResults:
         )
 
 
-def _optimizer(spec: Mapping[str, object]) -> str | None:
+def _optimizer(spec: LearnerSpec) -> str | None:
     """The optimiser that a learner is trained by, given or by default; from the source, unimported."""
     parameters = spec["parameters"]
-    assert isinstance(parameters, dict)
-    chosen = parameters.get("optimizer", _default(resolve(str(spec["name"])).path, "optimizer"))
+    chosen = parameters.get("optimizer", _default(resolve(spec["name"]).path, "optimizer"))
     return None if chosen is None else OPTIMIZERS.get(str(chosen), str(chosen))
 
 

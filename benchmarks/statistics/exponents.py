@@ -80,22 +80,22 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
     stars : sequence of NStar
         Of one learner, one target and one epsilon; all d.
     """
-    known = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
-    bracketed = [s for s in known if s.censoring == "bracketed"]
+    informative = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
+    bracketed = [s for s in informative if s.censoring == "bracketed"]
     dimensions = tuple(sorted({s.d for s in bracketed}))
     if len(dimensions) < 3:
-        return _bound_or_reason(known, dimensions)
+        return _bound_or_reason(informative, dimensions)
 
-    return _estimate(known, np.log([s.d for s in known]), confidence)
+    return _estimate(informative, np.log([s.d for s in informative]), confidence)
 
 
-def _estimate(known: Sequence[NStar], x: np.ndarray, confidence: float) -> Exponent:
+def _estimate(informative: Sequence[NStar], x: np.ndarray, confidence: float) -> Exponent:
     """Slope of log n* in ``x``, as ``exponent`` says."""
-    if len({(s.d, s.replicate.target) for s in known}) < len(known):
+    if len({(s.d, s.replicate.target) for s in informative}) < len(informative):
         return Exponent("unidentified", reason="replicates share targets: they are not independent")
-    bracketed = [s for s in known if s.censoring == "bracketed"]
+    bracketed = [s for s in informative if s.censoring == "bracketed"]
     with np.errstate(divide="ignore"):
-        lower, upper = np.log([s.lower for s in known]), np.log([s.upper for s in known])
+        lower, upper = np.log([s.lower for s in informative]), np.log([s.upper for s in informative])
     fit = slope_interval(x, lower, upper, confidence)
     return Exponent(
         kind="estimate",
@@ -105,7 +105,7 @@ def _estimate(known: Sequence[NStar], x: np.ndarray, confidence: float) -> Expon
         sigma=fit.sigma,
         intercept=fit.intercept,
         dimensions=tuple(sorted({s.d for s in bracketed})),
-        n_replicates=len(known),
+        n_replicates=len(informative),
     )
 
 
@@ -119,16 +119,18 @@ def dimension_slope(stars: Sequence[NStar], confidence: float = 0.95) -> Exponen
     Method: that of ``exponent``, with each replicate at the dimension that its own target asks for.
     Where the degree is unknown, or fewer than three d have a bracketed replicate, there is no slope.
     """
-    known = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
-    bracketed = [s for s in known if s.censoring == "bracketed"]
+    informative = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
+    bracketed = [s for s in informative if s.censoring == "bracketed"]
     dimensions = tuple(sorted({s.d for s in bracketed}))
-    if any(not s.degree_needed for s in known):
+    if any(not s.degree_needed for s in informative):
         return Exponent("unidentified", reason="the degree that epsilon asks for is unknown, or 0")
     if len(dimensions) < 3:
         reason = f"bracketed at {len(dimensions)} of the 3 dimensions that an estimate needs"
-        return Exponent("unidentified", dimensions=dimensions, n_replicates=len(known), reason=reason)
-    sizes = np.array([math.log(math.comb(s.d + (s.degree_needed or 0), s.degree_needed or 0)) for s in known])
-    return _estimate(known, sizes, confidence)
+        return Exponent("unidentified", dimensions=dimensions, n_replicates=len(informative), reason=reason)
+    sizes = np.array(
+        [math.log(math.comb(s.d + (s.degree_needed or 0), s.degree_needed or 0)) for s in informative]
+    )
+    return _estimate(informative, sizes, confidence)
 
 
 def exponents(
@@ -143,9 +145,9 @@ def exponents(
     return {key: slope(group, confidence) for key, group in groups.items()}
 
 
-def _bound_or_reason(known: Sequence[NStar], dimensions: tuple[int, ...]) -> Exponent:
+def _bound_or_reason(informative: Sequence[NStar], dimensions: tuple[int, ...]) -> Exponent:
     by_d: dict[int, list[NStar]] = defaultdict(list)
-    for star in known:
+    for star in informative:
         by_d[star.d].append(star)
     reached = {d: max(s.upper for s in cell) for d, cell in by_d.items()}
     out_of_reach = {
@@ -157,17 +159,17 @@ def _bound_or_reason(known: Sequence[NStar], dimensions: tuple[int, ...]) -> Exp
         for d1 in out_of_reach
         if d0 < d1 and math.isfinite(reached[d0])
     ]
-    count = len(known)
+    count = len(informative)
     if slopes and max(slopes) > 0:
         reason = "not reached at larger d"
         return Exponent(
             "lower bound", low=max(slopes), dimensions=dimensions, n_replicates=count, reason=reason
         )
-    if not known:
+    if not informative:
         reason = "no data"
     elif len(out_of_reach) == len(by_d):
         reason = "n* > n_max, exponent unidentified"
-    elif all(s.censoring == "left" for s in known):
+    elif all(s.censoring == "left" for s in informative):
         reason = "n* < n_min, exponent unidentified"
     else:
         reason = f"bracketed at {len(dimensions)} of the 3 dimensions that an estimate needs"

@@ -68,18 +68,18 @@ def growth(stars: Sequence[NStar]) -> Growth:
     out; the fewer, the wider the prediction and the more often nothing is decided. Where d
     spans less than a factor of about three the laws hardly differ.
     """
-    known = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
-    bounded = sorted({s.d for s in known if s.censoring == "bracketed"})
-    if not known or len(bounded) < 3:
+    informative = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
+    bounded = sorted({s.d for s in informative if s.censoring == "bracketed"})
+    if not informative or len(bounded) < 3:
         return Growth(None, {}, None, f"n* is bracketed at {len(bounded)} dimensions, 4 are needed")
-    held = max(s.d for s in known)
-    fitted, kept_out = [s for s in known if s.d < held], [s for s in known if s.d == held]
+    held = max(s.d for s in informative)
+    fitted, left_out = [s for s in informative if s.d < held], [s for s in informative if s.d == held]
     inside = [d for d in bounded if d < held]
     if len(inside) < 3:
         return Growth(
             None, {}, held, f"n* is bracketed at {len(inside)} dimensions below d = {held}, 3 are needed"
         )
-    scores = {law: _score(g, fitted, kept_out) for law, g in LAWS.items()}
+    scores = {law: _score(g, fitted, left_out) for law, g in LAWS.items()}
     first, second = sorted(scores, key=lambda law: -scores[law])[:2]
     if scores[first] - scores[second] < DECISIVE:
         return Growth(None, scores, held, f"{first} and {second} predict d = {held} about as well")

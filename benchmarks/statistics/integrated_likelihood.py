@@ -103,9 +103,9 @@ def slope_interval(
         if keep.sum() < 30:
             lean = 0.0
         cell = np.array([axis[1] - axis[0] for axis in axes])
-        found = [v[keep] for v in (alpha - lean * beta, beta, log_sigma)]
-        low = np.array([v.min() for v in found]) - cell
-        high = np.array([v.max() for v in found]) + cell
+        coordinates = [v[keep] for v in (alpha - lean * beta, beta, log_sigma)]
+        low = np.array([v.min() for v in coordinates]) - cell
+        high = np.array([v.max() for v in coordinates]) + cell
         low[2] = max(low[2], least)
         shear += lean
 

@@ -74,7 +74,7 @@ def mean_estimate(label: str, values: Sequence[float], confidence: float, n_rows
 
 def share_estimate(label: str, outcomes: Sequence[bool], confidence: float) -> IntervalEstimate:
     """A share of independent runs with its exact interval (Clopper & Pearson, Biometrika 26, 1934)."""
-    found = stats.binomtest(sum(outcomes), len(outcomes)).proportion_ci(confidence, method="exact")
+    interval = stats.binomtest(sum(outcomes), len(outcomes)).proportion_ci(confidence, method="exact")
     return IntervalEstimate(
-        label, sum(outcomes) / len(outcomes), float(found.low), float(found.high), len(outcomes)
+        label, sum(outcomes) / len(outcomes), float(interval.low), float(interval.high), len(outcomes)
     )

@@ -99,9 +99,9 @@ def compare(first: Sequence[NStar], second: Sequence[NStar]) -> Comparison:
     A sign test was not chosen: at one d with four replicates its p cannot be below 1/8.
     """
     cells: dict[tuple[int, int], list[tuple[float, float, float]]] = defaultdict(list)
-    own = {(s.d, s.replicate): s for s in second}
+    second_by_cell = {(s.d, s.replicate): s for s in second}
     for star in first:
-        other = own.get((star.d, star.replicate))
+        other = second_by_cell.get((star.d, star.replicate))
         if other is not None:
             low, high = _difference(star, other)
             if math.isfinite(low) or math.isfinite(high):
@@ -175,13 +175,13 @@ def groups(names: Sequence[str], apart: Iterable[tuple[str, str]]) -> list[tuple
     list of tuple of str
         In the order of the first name in which they differ; every name is in at least one.
     """
-    found = {frozenset(names)}
+    cliques = {frozenset(names)}
     for pair in apart:
-        split = {g - {name} for g in found if g >= set(pair) for name in pair}
-        kept = {g for g in found if not g >= set(pair)} | split
-        found = {g for g in kept if not any(g < other for other in kept)}
+        split = {g - {name} for g in cliques if g >= set(pair) for name in pair}
+        candidates = {g for g in cliques if not g >= set(pair)} | split
+        cliques = {g for g in candidates if not any(g < other for other in candidates)}
     place = {name: i for i, name in enumerate(names)}
-    ordered = sorted(tuple(sorted(g, key=place.__getitem__)) for g in found if g)
+    ordered = sorted(tuple(sorted(g, key=place.__getitem__)) for g in cliques if g)
     return sorted(ordered, key=lambda g: [place[name] for name in g])
 
 
@@ -191,11 +191,11 @@ def compare_all(stars: Iterable[NStar]) -> list[Comparison]:
     Pairs that were not run on two targets in common at any d are no tests, and do not count there.
     """
     pairs = list(itertools.combinations(_by_learner(stars).values(), 2))
-    found = [compare(first, second) for first, second in pairs]
+    comparisons = [compare(first, second) for first, second in pairs]
     tested = [i for i, pair in enumerate(pairs) if _meet(*pair)]
-    for i, p in zip(tested, holm([found[i].p for i in tested]), strict=True):
-        found[i] = dataclasses.replace(found[i], p=p)
-    return found
+    for i, p in zip(tested, holm([comparisons[i].p for i in tested]), strict=True):
+        comparisons[i] = dataclasses.replace(comparisons[i], p=p)
+    return comparisons
 
 
 def compare_with(learner: str, stars: Iterable[NStar]) -> list[Comparison]:

@@ -153,7 +153,7 @@ def n_stars(
         replicate = row.replicate
         curves[row.target, row.learner, row.d, replicate].append(row)
 
-    found = []
+    stars = []
     for target, learner, d, replicate in sorted(curves):
         curve = curves[target, learner, d, replicate]
         certificate = certificates.get((target, d, replicate.target))
@@ -166,8 +166,8 @@ def n_stars(
             degree = None
             if certificate is not None and threshold is not None and not certificate.classes:
                 degree = certificate.degree_needed(threshold)
-            found.append(NStar(learner, target, d, replicate, epsilon, *interval, threshold, degree))
-    return found
+            stars.append(NStar(learner, target, d, replicate, epsilon, *interval, threshold, degree))
+    return stars
 
 
 def summarise(stars: Iterable[NStar]) -> list[Summary]:
@@ -187,19 +187,19 @@ def summarise(stars: Iterable[NStar]) -> list[Summary]:
 
     summaries = []
     for (target, learner, d, epsilon), cell in cells.items():
-        known = [s for s in cell if s.censoring in ("bracketed", "left", "right")]
-        kinds = {s.censoring for s in known}
+        informative = [s for s in cell if s.censoring in ("bracketed", "left", "right")]
+        kinds = {s.censoring for s in informative}
         value: float | None = None
         low, high = 0.0, math.inf
         censoring: Censoring = "undefined" if cell[0].censoring == "undefined" else "missing"
-        if known:
-            low, high = min(s.lower for s in known), max(s.upper for s in known)
+        if informative:
+            low, high = min(s.lower for s in informative), max(s.upper for s in informative)
             censoring = "right" if "right" in kinds else "left" if "left" in kinds else "bracketed"
             if not {"left", "right"} <= kinds:
-                value = math.exp(sum(_log_position(s) for s in known) / len(known))
-        n_censored = sum(s.censoring != "bracketed" for s in known)
+                value = math.exp(sum(_log_position(s) for s in informative) / len(informative))
+        n_censored = sum(s.censoring != "bracketed" for s in informative)
         summaries.append(
-            Summary(learner, target, d, epsilon, value, low, high, censoring, len(known), n_censored)
+            Summary(learner, target, d, epsilon, value, low, high, censoring, len(informative), n_censored)
         )
     return summaries
 

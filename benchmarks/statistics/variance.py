@@ -96,11 +96,11 @@ def variance_components(
     tail = (1 - confidence) / 2
     low, high = np.quantile(np.maximum(possible, 0.0), [tail, 1 - tail], axis=0)
     raw = _components((squares / freedom)[None], s, i)[0]
-    found = np.maximum(raw, 0.0)
-    total = float(found.sum())
+    variances = np.maximum(raw, 0.0)
+    total = float(variances.sum())
     return {
         name: Component(float(v), float(r), float(a), float(b), float(v) / total if total else math.nan)
-        for name, v, r, a, b in zip(NAMES, found, raw, low, high, strict=True)
+        for name, v, r, a, b in zip(NAMES, variances, raw, low, high, strict=True)
     }
 
 
@@ -176,18 +176,20 @@ def spreads(rows: Sequence[Row], certificates: Certificates, epsilons: Sequence[
     cells: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
     for row in rows:
         cells[row.learner, row.target, row.d].append(row)
-    found = []
-    for name, own in cells.items():
+    all_spreads = []
+    for name, cell_rows in cells.items():
         curves: dict[Replicate, list[Row]] = defaultdict(list)
-        for row in own:
+        for row in cell_rows:
             curves[row.replicate].append(row)
         shape = _crossed(set(curves))
         if shape is None:
             continue
         if any(len(curve) > 1 for curve in curves.values()):
-            found += [_of_n_star(name, e, n_stars(own, certificates, [e]), shape) for e in epsilons]
-        found += _of_errors(name, curves, shape)
-    return found
+            all_spreads += [
+                _of_n_star(name, e, n_stars(cell_rows, certificates, [e]), shape) for e in epsilons
+            ]
+        all_spreads += _of_errors(name, curves, shape)
+    return all_spreads
 
 
 def _crossed(replicates: set[Replicate]) -> tuple[int, int, int] | None:
@@ -221,9 +223,9 @@ def _of_errors(
         {r.n: r.error for r in curves[replicate] if r.status in FITTED and r.error}
         for replicate in sorted(curves)
     ]
-    found = []
+    at_each_size = []
     for n in sorted(set.intersection(*map(set, errors))):
         values = np.log([of_curve[n] for of_curve in errors]).reshape(shape)
         components, shared = variance_components(values), shared_effect(values)
-        found.append(Spread(*name, f"log error, n = {n}", n, components, shared=shared))
-    return found
+        at_each_size.append(Spread(*name, f"log error, n = {n}", n, components, shared=shared))
+    return at_each_size

@@ -11,32 +11,42 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
+from types import NoneType
+from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
 from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Metric, Row
 from hierbench.benchmarks.units.tasks import ExperimentResult, ExperimentUnit, Task
 from hierbench.benchmarks.units.unit import CertificateUnit, Result, Trace, Unit, UnitStatus, row_key
+from hierbench.benchmarks.units.vocabulary import Axes, CertificateFields, TargetSpec
 from hierbench.errors import UserError
 
 SCHEMA = 4
 NAME = "hierbench.sqlite"
 
-_ROW_TYPES = get_type_hints(Row)
-_JSON = tuple(f.name for f in dataclasses.fields(Row) if "dict" in str(_ROW_TYPES[f.name]))
+_SQL_TYPES = {int: "INTEGER", float: "REAL"}
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return get_origin(annotation) is dict or is_typeddict(annotation)
+
+
+def _sql_type(annotation: Any) -> str:
+    """Type of the column of a field: mappings are JSON, and whatever may be None is as it is otherwise."""
+    if _is_mapping(annotation):
+        return "TEXT"
+    (kind,) = set(get_args(annotation) or (annotation,)) - {NoneType}
+    return _SQL_TYPES.get(kind, "TEXT")
 
 
 def _columns(record: type) -> str:
     types = get_type_hints(record)
-    sql = {"int": "INTEGER", "float": "REAL"}
-    return ", ".join(
-        f"{f.name} {sql.get(str(getattr(types[f.name], '__args__', (types[f.name],))[0].__name__), 'TEXT')}"
-        for f in dataclasses.fields(record)
-    )
+    return ", ".join(f"{f.name} {_sql_type(types[f.name])}" for f in dataclasses.fields(record))
 
 
-_ROW_COLUMNS = ", ".join(f.name for f in dataclasses.fields(Row))
+_ROW_FIELDS = tuple(f.name for f in dataclasses.fields(Row))
+_JSON_FIELDS = frozenset(name for name, annotation in get_type_hints(Row).items() if _is_mapping(annotation))
 
 _FROM_1_TO_2 = f"""
 ALTER TABLE rows RENAME COLUMN mse TO error;
@@ -92,7 +102,7 @@ class UnitRecord:
     """What the store knows of a unit. ``status``: done, failed or timeout."""
 
     key: str
-    axes: dict[str, Any]
+    axes: Axes
     suite: str
     title: str
     status: str
@@ -101,13 +111,24 @@ class UnitRecord:
     seconds: float
 
 
+class CertificateRecord(TypedDict):
+    """What the store has of a certificate, which ``Certificate.from_json`` makes."""
+
+    key: str
+    target: str
+    target_spec: TargetSpec
+    d: int
+    target_index: int
+    certificate: CertificateFields
+
+
 @dataclasses.dataclass(frozen=True)
 class Adoption:
     """A unit that is known by another key and other axes from now on; its numbers stay."""
 
     earlier_key: str
     key: str
-    axes: dict[str, Any]
+    axes: Axes
     code: str
 
 
@@ -200,7 +221,7 @@ class Store:
         connection = self.connection
         with self._transaction():
             self._delete([unit.key])
-            _insert(connection, f"rows ({_ROW_COLUMNS})", [_encoded(row) for row in result.rows])
+            _insert(connection, f"rows ({', '.join(_ROW_FIELDS)})", [_encoded(row) for row in result.rows])
             _insert(connection, "traces", [dataclasses.astuple(t) for t in result.traces])
             for table, records in _beside_rows(unit, result).items():
                 _insert(connection, table, records)
@@ -224,6 +245,7 @@ class Store:
         code = self._code(before)
         execute("UPDATE units SET key = ?, axes = ? WHERE key = ?", (one.key, _json(one.axes), before))
         for row in self.rows([before]):
+            assert "learner" in one.axes, "only curves have rows"
             spec = one.axes["learner"]
             key = row_key(one.key, row.replicate, row.n)
             execute(
@@ -279,8 +301,8 @@ class Store:
 
     def units(self) -> list[UnitRecord]:
         """All units, in the order in which they were finished."""
-        found = self.connection.execute("SELECT * FROM units ORDER BY rowid").fetchall()
-        return [UnitRecord(u[0], json.loads(u[1]), *u[2:]) for u in found]
+        records = self.connection.execute("SELECT * FROM units ORDER BY rowid").fetchall()
+        return [UnitRecord(u[0], json.loads(u[1]), *u[2:]) for u in records]
 
     def done(self) -> set[str]:
         """Keys of the units that are finished; the next run tries the others again."""
@@ -293,37 +315,32 @@ class Store:
     def rows(self, units: Iterable[str] | None = None) -> list[Row]:
         """Rows of these units (of all units), ordered by what was asked for."""
         order = "target, d, learner, target_index, sample_index, init_index, n, key, machine"
-        return [
-            Row(**_decoded(r, dataclasses.fields(Row), _JSON))
-            for r in self._select("rows", "unit", units, order, _ROW_COLUMNS)
-        ]
+        return [_decoded(r) for r in self._select("rows", "unit", units, order, ", ".join(_ROW_FIELDS))]
 
     def traces(self, units: Iterable[str] | None = None) -> list[Trace]:
         """Traces of these units (of all units), along training."""
         return [Trace(*t) for t in self._select("traces", "unit", units, "rowid")]
 
-    def certificates(self, keys: Iterable[str] | None = None) -> list[dict[str, Any]]:
-        """Certificates: target, target_spec, d, target_index, certificate (see hierbench.targets.base)."""
-        found = []
-        for row in self._select("certificates", "key", keys, "target, d, target_index"):
-            found.append(
-                {
-                    "key": row[0],
-                    "target": row[1],
-                    "target_spec": json.loads(row[2]),
-                    "d": row[3],
-                    "target_index": row[4],
-                    "certificate": json.loads(row[5]),
-                }
-            )
-        return found
+    def certificates(self, keys: Iterable[str] | None = None) -> list[CertificateRecord]:
+        """Certificates of these units (of all units), by target, d and index."""
+        return [
+            {
+                "key": row[0],
+                "target": row[1],
+                "target_spec": json.loads(row[2]),
+                "d": row[3],
+                "target_index": row[4],
+                "certificate": json.loads(row[5]),
+            }
+            for row in self._select("certificates", "key", keys, "target, d, target_index")
+        ]
 
     def measurements(self, units: Iterable[str]) -> dict[str, list[Measurement]]:
         """What these units of experiments measured, by unit."""
-        found: dict[str, list[Measurement]] = {}
+        by_unit: dict[str, list[Measurement]] = {}
         for unit, _, labels, values in self._select("measurements", "unit", units, "unit, number"):
-            found.setdefault(unit, []).append(Measurement(json.loads(labels), json.loads(values)))
-        return found
+            by_unit.setdefault(unit, []).append(Measurement(json.loads(labels), json.loads(values)))
+        return by_unit
 
     def _select(
         self, table: str, column: str, keys: Iterable[str] | None, order: str, what: str = "*"
@@ -368,7 +385,7 @@ def _json(value: Any) -> str:
 
 
 def _encoded(row: Row) -> tuple[Any, ...]:
-    return tuple(_plain(getattr(row, f.name)) for f in dataclasses.fields(Row))
+    return tuple(_plain(getattr(row, name)) for name in _ROW_FIELDS)
 
 
 def _plain(value: Any) -> Any:
@@ -380,9 +397,9 @@ def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, numbers.Real) else value
 
 
-def _decoded(values: Sequence[Any], fields: Sequence[Any], as_json: Sequence[str]) -> dict[str, Any]:
-    named = {f.name: v for f, v in zip(fields, values, strict=True)}
-    return {k: json.loads(v) if k in as_json else v for k, v in named.items()}
+def _decoded(values: Sequence[Any]) -> Row:
+    named = dict(zip(_ROW_FIELDS, values, strict=True))
+    return Row(**{name: json.loads(v) if name in _JSON_FIELDS else v for name, v in named.items()})
 
 
 def _insert(connection: sqlite3.Connection, table: str, records: Sequence[tuple[Any, ...]]) -> None:

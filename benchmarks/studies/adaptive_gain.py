@@ -92,21 +92,21 @@ def computed(plan: Plan, results: Path, adaptive: bool) -> dict[tuple[str, str],
             raise RuntimeError(f"{len(outcome.failed)} units failed, {outcome.waiting} are left")
         whole = growing.resolved() if adaptive else plan
         rows = readings.suite_rows(whole, store)
-        known = readings.suite_certificates(whole, store)
+        certificates = readings.suite_certificates(whole, store)
         seconds = {u.key: u.seconds for u in store.units()}
-    stars = n_stars(rows, known, epsilon.epsilons_of(plan.suite))
+    stars = n_stars(rows, certificates, epsilon.epsilons_of(plan.suite))
     slopes = exponents(stars)
-    found = {}
+    costs = {}
     for pair in dict.fromkeys((u.learner, u.target) for u in whole.curves):
-        own = [r for r in rows if (r.learner, r.target) == pair]
-        found[pair] = Cost(
-            fits=len(own),
+        pair_rows = [r for r in rows if (r.learner, r.target) == pair]
+        costs[pair] = Cost(
+            fits=len(pair_rows),
             seconds=sum(seconds[u.key] for u in whole.curves if (u.learner, u.target) == pair),
             stars=[s for s in stars if (s.learner, s.target) == pair],
             slopes={key: e for key, e in slopes.items() if (key[1], key[0]) == pair},
-            ends=ends_of_brackets(own, [s for s in stars if (s.learner, s.target) == pair]),
+            ends=ends_of_brackets(pair_rows, [s for s in stars if (s.learner, s.target) == pair]),
         )
-    return found
+    return costs
 
 
 def ends_of_brackets(rows: Sequence[Row], stars: Sequence[NStar]) -> int:
@@ -184,13 +184,13 @@ def main() -> None:
         "results", type=Path, help="folder for the two stores; what it holds already is not repeated"
     )
     parser.add_argument("--suite", default="default")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        plan = make_plan(adaptive_part(load_suite(given.suite)))
+        plan = make_plan(adaptive_part(load_suite(arguments.suite)))
         if not plan.curves:
-            raise UserError(f"suite {given.suite} has no adaptive run: its size plans have no refine")
-        adaptive = computed(plan, given.results / "adaptive", adaptive=True)
-        full = computed(full_grid(plan), given.results / "full", adaptive=False)
+            raise UserError(f"suite {arguments.suite} has no adaptive run: its size plans have no refine")
+        adaptive = computed(plan, arguments.results / "adaptive", adaptive=True)
+        full = computed(full_grid(plan), arguments.results / "full", adaptive=False)
     except UserError as error:
         print(f"adaptive_gain: error: {error}", file=sys.stderr)
         sys.exit(2)

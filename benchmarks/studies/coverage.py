@@ -138,12 +138,12 @@ def simulate(slope: float, largest: float, setting: Setting, rng: np.random.Gene
 
 def naive_interval(stars: Sequence[NStar]) -> tuple[float, float]:
     """Student's t interval of least squares through the middles, censored replicates dropped."""
-    kept = [s for s in stars if s.censoring == "bracketed"]
-    if len(kept) < 3 or len({s.d for s in kept}) < 2:
+    bracketed = [s for s in stars if s.censoring == "bracketed"]
+    if len(bracketed) < 3 or len({s.d for s in bracketed}) < 2:
         return -math.inf, math.inf
-    x, y = np.log([s.d for s in kept]), np.log([math.sqrt(s.lower * s.upper) for s in kept])
+    x, y = np.log([s.d for s in bracketed]), np.log([math.sqrt(s.lower * s.upper) for s in bracketed])
     line = stats.linregress(x, y)
-    half = float(stats.t.ppf(0.975, len(kept) - 2)) * float(line.stderr)
+    half = float(stats.t.ppf(0.975, len(bracketed) - 2)) * float(line.stderr)
     return float(line.slope) - half, float(line.slope) + half
 
 
@@ -215,13 +215,13 @@ def study(setting: Setting, simulations: int, bootstrap: bool = False) -> Outcom
         stars = simulate(slope, largest.get(slope) or largest_size(slope, setting), setting, rng)
         censored += sum(s.censoring == "right" for s in stars)
         agree += some_line_meets(stars)
-        found = exponent(stars)
-        if found.kind == "estimate":
-            covered += found.low <= slope <= found.high
-            widths.append(found.high - found.low)
-        elif found.kind == "lower bound":
+        estimate = exponent(stars)
+        if estimate.kind == "estimate":
+            covered += estimate.low <= slope <= estimate.high
+            widths.append(estimate.high - estimate.low)
+        elif estimate.kind == "lower bound":
             bounds += 1
-            bounds_true += found.low <= slope
+            bounds_true += estimate.low <= slope
         low, high = naive_interval(stars)
         naive += low <= slope <= high
         if bootstrap:
@@ -278,11 +278,12 @@ def table(outcomes: Sequence[Outcome]) -> str:
 def summary(outcomes: Sequence[Outcome]) -> str:
     """How many settings cover within 92-98 %, below and above; the least and greatest; zero widths."""
     outcomes = [o for o in outcomes if o.estimates >= FEWEST]
-    found = [o.coverage for o in outcomes]
-    inside = sum(0.92 <= c <= 0.98 for c in found)
+    coverages = [o.coverage for o in outcomes]
+    inside = sum(0.92 <= c <= 0.98 for c in coverages)
     return (
-        f"{inside} of {len(found)} settings cover 92-98 % of the time, {sum(c < 0.92 for c in found)} less, "
-        f"{sum(c > 0.98 for c in found)} more; least {min(found):.3f}, most {max(found):.3f}; "
+        f"{inside} of {len(coverages)} settings cover 92-98 % of the time, "
+        f"{sum(c < 0.92 for c in coverages)} less, {sum(c > 0.98 for c in coverages)} more; "
+        f"least {min(coverages):.3f}, most {max(coverages):.3f}; "
         f"naive {min(o.naive for o in outcomes):.2f} to {max(o.naive for o in outcomes):.2f}; "
         f"narrowest interval {min(o.smallest_width for o in outcomes if o.estimates):.3f}."
         + _outside("Less", [o for o in outcomes if o.estimates and o.coverage < 0.92])
@@ -311,8 +312,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--only", help="only parts whose heading contains this, such as 'Three dimensions'")
     parser.add_argument("--out", type=Path, help="Markdown file (default: standard output)")
-    given = parser.parse_args(arguments)
-    if given.simulations < 1 or given.workers < 1:
+    options = parser.parse_args(arguments)
+    if options.simulations < 1 or options.workers < 1:
         parser.error("--simulations and --workers must be at least 1")
     groups = {
         "Forty per cent censored": (STUDY, True),
@@ -321,14 +322,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "Seventy per cent censored": (HARDER, False),
         "Three dimensions, d = 6, 8, 10, ten per cent censored": (THREE, False),
     }
-    if given.only:
-        groups = {heading: group for heading, group in groups.items() if given.only in heading}
+    if options.only:
+        groups = {heading: group for heading, group in groups.items() if options.only in heading}
         if not groups:
-            parser.error(f"--only {given.only}: no part has this in its heading")
+            parser.error(f"--only {options.only}: no part has this in its heading")
     parts: list[str] = [
         "# Coverage of the exponent's interval\n",
         "Written by `python -m hierbench.benchmarks.studies.coverage --simulations "
-        f"{given.simulations}`. Unless stated otherwise, n* is simulated at d = "
+        f"{options.simulations}`. Unless stated otherwise, n* is simulated at d = "
         + ", ".join(map(str, DIMENSIONS))
         + " and seen as intervals between the sizes of a suite's plan (`SizePlan`); the plan's scale, "
         "and with it the stagger, is drawn anew in every simulation. Replicates scatter "
@@ -341,10 +342,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "plan of sizes in all simulations': only the level of the curve and its scatter are drawn.\n",
     ]
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(given.workers, mp_context=context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(options.workers, mp_context=context) as pool:
         for heading, (settings, resample) in groups.items():
             waiting = [
-                pool.submit(study, s, given.simulations, resample and s.replicates == 3 and s.ratio < 2)
+                pool.submit(study, s, options.simulations, resample and s.replicates == 3 and s.ratio < 2)
                 for s in settings
             ]
             outcomes = []
@@ -353,8 +354,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(table(outcomes[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
             parts += [f"## {heading}\n", summary(outcomes) + "\n", table(outcomes)]
     text = "\n".join(parts)
-    if given.out:
-        given.out.write_text(text, encoding="utf-8")
+    if options.out:
+        options.out.write_text(text, encoding="utf-8")
     else:
         print(text)
 

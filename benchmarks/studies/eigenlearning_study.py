@@ -11,9 +11,8 @@ import argparse
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -32,6 +31,7 @@ from hierbench.benchmarks.theory.kernel_spectrum import (
 )
 from hierbench.benchmarks.theory.overlays import power_of, predictions
 from hierbench.benchmarks.units import draw
+from hierbench.benchmarks.units.vocabulary import TargetSpec
 from hierbench.learners.base import Curve
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.kernels.kernel_estimator import KernelRegressor
@@ -86,7 +86,7 @@ def kernel_from_gram(kernel: kernel_engine.Kernel, shape: tuple[float, ...], d: 
 
     def function(r: np.ndarray, s: np.ndarray, c: np.ndarray) -> np.ndarray:
         r, s, c = np.broadcast_arrays(r, s, c)
-        found = np.empty(r.shape)
+        kernel_values = np.empty(r.shape)
         for radius in np.unique(r):
             here = r == radius
             A, B = np.zeros((1, d)), np.zeros((int(here.sum()), d))
@@ -95,8 +95,8 @@ def kernel_from_gram(kernel: kernel_engine.Kernel, shape: tuple[float, ...], d: 
             B[:, 1] = s[here] * np.sqrt(np.maximum(1 - c[here] ** 2, 0.0))
             out = torch.empty((1, len(B)), dtype=torch.float64)
             kernel.gram(torch.from_numpy(A), torch.from_numpy(B), shape, out)
-            found[here] = out.numpy()[0]
-        return found
+            kernel_values[here] = out.numpy()[0]
+        return kernel_values
 
     return FunctionKernel(function)
 
@@ -118,7 +118,7 @@ class Comparison:
 def compare(
     case: Case,
     ridge: float,
-    spec: Mapping[str, Any],
+    spec: TargetSpec,
     d: int,
     sizes: Sequence[int],
     replicates: int = 4,
@@ -132,20 +132,20 @@ def compare(
         Where the target's power by degree and radius is not exactly known.
     """
     logs: dict[int, list[tuple[float, float]]] = defaultdict(list)
-    found = None
+    kernel_spectrum = None
     for index in range(replicates):
         target = draw.draw_target(spec, d, index)
         certificate = target.certificate()
         power = power_of(spec, d, index, certificate)
         if power is None:
             raise ValueError(f"no exact power by degree and radius of {spec} at d = {d}")
-        found = found or spectrum(case.kernel(d), certificate.inputs, d)
+        kernel_spectrum = kernel_spectrum or spectrum(case.kernel(d), certificate.inputs, d)
         X, y = draw.draw_sample(target, spec, index, max(sizes))
         X_test, y_test = target.sample_test(n_test, np.random.default_rng([d, index]))
         [fitted] = case.make(ridge).fit_curves([Curve(X, y, tuple(sizes), 0)])
         errors = np.square(fitted.predict(X_test) - y_test).mean(axis=1)
         for n, error in zip(sizes, errors, strict=True):
-            expected = predict(found.modes(power), n, ridge).mse
+            expected = predict(kernel_spectrum.modes(power), n, ridge).mse
             logs[n].append((math.log(error), math.log(expected)))
     return {n: _summary(np.array(values)) for n, values in logs.items()}
 
@@ -158,13 +158,13 @@ def _summary(logs: np.ndarray) -> Comparison:
 
 
 def _fixed(inputs: str, d: int, sizes: Sequence[int], replicates: int) -> Iterable[str]:
-    spec = {"family": "squares", "parameters": {"depth": 2, "width": 3, "inputs": inputs}}
+    spec: TargetSpec = {"family": "squares", "parameters": {"depth": 2, "width": 3, "inputs": inputs}}
     yield "| kernel | ridge | " + " | ".join(f"n = {n}" for n in sizes) + " |"
     yield "|---" * (len(sizes) + 2) + "|"
     for case in CASES:
         for ridge in (1e-8, 1e-2):
-            found = compare(case, ridge, spec, d, sizes, replicates)
-            cells = [f"{c.measured:.2g}: {c.ratio:.2f} ({c.stderr:.2f})" for c in found.values()]
+            by_size = compare(case, ridge, spec, d, sizes, replicates)
+            cells = [f"{c.measured:.2g}: {c.ratio:.2f} ({c.stderr:.2f})" for c in by_size.values()]
             yield f"| {case.name} | {ridge:g} | " + " | ".join(cells) + " |"
 
 
@@ -197,11 +197,11 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=8)
     parser.add_argument("--suite", help="compare the rows of this suite instead")
     parser.add_argument("--results", type=Path, default=Path("results"))
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     lines = (
-        _rows(given.suite, given.results)
-        if given.suite
-        else _fixed(given.inputs, given.d, given.sizes, given.replicates)
+        _rows(arguments.suite, arguments.results)
+        if arguments.suite
+        else _fixed(arguments.inputs, arguments.d, arguments.sizes, arguments.replicates)
     )
     for line in lines:
         print(line, flush=True)

@@ -59,8 +59,8 @@ def rate_after_tuning() -> Iterator[None]:
     """The chosen rate is not the one that is trained with."""
     right = DenseNetRegressor._tune
 
-    def wrong(self: Any, *given: Any) -> Any:
-        chosen, steps = right(self, *given)
+    def wrong(self: Any, *arguments: Any) -> Any:
+        chosen, steps = right(self, *arguments)
         return [(RATE * rate, decay) for rate, decay in chosen], steps
 
     with mock.patch.object(DenseNetRegressor, "_tune", wrong):

@@ -22,6 +22,7 @@ from unittest import mock
 import numpy as np
 
 from hierbench.benchmarks.gate import exact_tier, shifts
+from hierbench.benchmarks.gate.baseline_files import Cells
 from hierbench.benchmarks.studies.gate_plants import PLANTS, Plant
 from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.suites.plan import Plan, make_plan
@@ -132,13 +133,13 @@ def false_alarms() -> None:
     print(f"| whole runs | {len(whole)} | {sum(c.alarm for c in whole)} | {also} |")
     print("\n| curve | of | median visible shift | same | open |\n|---|---|---|---|---|")
     for curve in dict.fromkeys((s.learner, s.quantity) for c in whole for s in c.shifts):
-        own = [s for c in whole for s in c.shifts if (s.learner, s.quantity) == curve]
-        share = {v: sum(s.verdict == v for s in own) / len(own) for v in ("same", "open")}
-        visible = float(np.median([s.visible for s in own]))
+        curve_shifts = [s for c in whole for s in c.shifts if (s.learner, s.quantity) == curve]
+        share = {v: sum(s.verdict == v for s in curve_shifts) / len(curve_shifts) for v in ("same", "open")}
+        visible = float(np.median([s.visible for s in curve_shifts]))
         print(f"| {curve[0]} | {curve[1]} | x {visible:.3g} | {share['same']:.0%} | {share['open']:.0%} |")
 
 
-def exact_records(seed: int, learners: Sequence[str]) -> dict[str, Any]:
+def exact_records(seed: int, learners: Sequence[str]) -> Cells:
     """What the exact tier would record of this seed."""
     tiny = make_plan(exact_tier.exact_suite(learners, first=2 * seed))
     rows = [row for one in tiny.curves for row in compute_curves.run_curves(one).rows]
@@ -181,7 +182,7 @@ def _plant(
     plan: Plan,
     seed: int,
     plant: Plant,
-    recorded: dict[str, Any],
+    recorded: Cells,
     baseline: list[Row],
     candidate: list[Row],
 ) -> tuple[set[str], bool, float]:
@@ -194,8 +195,8 @@ def _plant(
     seen = {"data" if c.cell.startswith("data") else c.name.partition(".")[0] for c in changes}
     untouched = [r for r in candidate if r.learner not in touched]
     compared = compare(baseline, untouched + rows)
-    own = [s.factor for s in compared.shifts if s.learner in touched and s.quantity == "error"]
-    return seen, compared.alarm, max(own)
+    factors = [s.factor for s in compared.shifts if s.learner in touched and s.quantity == "error"]
+    return seen, compared.alarm, max(factors)
 
 
 def _say(text: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from hierbench.benchmarks.suites.suite import LearnerEntry, Run, Suite
 from hierbench.benchmarks.suites.suite_file import check_learner, check_target
 from hierbench.benchmarks.suites.toml_lines import is_plain
-from hierbench.errors import UserError, unknown
+from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners import registry
 
 
@@ -49,20 +49,19 @@ def choose(
     labels: list[str] = []
     try:
         for name in learners:
-            suite, found = _select(suite, name)
-            labels += found
+            suite, selected = _select(suite, name)
+            labels += selected
         for setting in settings:
             suite = _set(suite, setting)
     except ValueError as error:
         raise UserError(str(error)) from error
-    known = [t.label for t in suite.targets]
-    for label in targets:
-        if label not in known:
-            raise UserError(unknown("target of the suite", label, known))
-    has = [e.label for e in suite.experiments]
-    for label in experiments:
-        if label not in has:
-            raise UserError(unknown("experiment of the suite", label, has))
+    for kind, chosen, available in (
+        ("target", targets, [entry.label for entry in suite.targets]),
+        ("experiment", experiments, [entry.label for entry in suite.experiments]),
+    ):
+        for label in chosen:
+            if label not in available:
+                raise UserError(unknown(f"{kind} of the suite", label, available))
     return narrowed(suite, labels, targets, d, experiments), narrowed(suite, (), targets, d, experiments)
 
 
@@ -70,14 +69,11 @@ def _select(suite: Suite, name: str) -> tuple[Suite, list[str]]:
     labels = [e.label for e in suite.learners]
     if name in labels:
         return suite, [name]
-    if found := [e.label for e in suite.learners if e.learner == name]:
-        return suite, found
-
+    if same_learner := [e.label for e in suite.learners if e.learner == name]:
+        return suite, same_learner
     if ":" not in name and name not in registry.LEARNERS:
-        raise UserError(
-            f"{unknown('learner', name, {*labels, *registry.LEARNERS})}, or the import path of any "
-            "scikit-learn estimator, as in sklearn.linear_model:Ridge"
-        )
+        others = "or the import path of any scikit-learn estimator, as in sklearn.linear_model:Ridge"
+        raise UserError(unknown("learner", name, {*labels, *registry.LEARNERS}, others))
     check_learner(name, {})
     label = registry.resolve(name).name
     entry = LearnerEntry(label if label not in labels else name, name, {})
@@ -88,7 +84,7 @@ def _set(suite: Suite, setting: str) -> Suite:
     name, equals, text = setting.partition("=")
     label, dot, parameter = name.strip().rpartition(".")
     if not (equals and dot and label and parameter):
-        raise UserError(f"--set {setting}: learner.parameter=value or target.parameter=value needed")
+        raise UserError(refusal("--set", setting, "learner.parameter=value and target.parameter=value"))
     value = parse_value(text.strip())
     hit = False
     learners = []
@@ -146,9 +142,9 @@ def narrowed(
     """
     learners, targets, d, labels = set(learners), set(targets), set(d), set(chosen)
     some = learners | targets | d
-    kept = tuple(e for e in suite.experiments if e.label in labels or not (labels or some))
+    experiments = tuple(e for e in suite.experiments if e.label in labels or not (labels or some))
     if labels and not some:
-        return dataclasses.replace(suite, runs=(), bars=(), experiments=kept)
+        return dataclasses.replace(suite, runs=(), bars=(), experiments=experiments)
 
     def keep(run: Run) -> Run:
         return dataclasses.replace(
@@ -161,15 +157,13 @@ def narrowed(
     runs = tuple(r for r in map(keep, suite.runs) if r.learners and r.targets and r.d)
     available = {x for run in suite.runs for x in run.d}
     if absent := sorted(d - available):
-        raise UserError(
-            f"suite {suite.name} has no d = {', '.join(map(str, absent))}: it has "
-            f"{', '.join(map(str, sorted(available)))}"
-        )
-    if not runs and (some or not kept):
+        allowed = f"those of suite {suite.name}: {', '.join(map(str, sorted(available)))}"
+        raise UserError(refusal("d", absent[0], allowed))
+    if not runs and (some or not experiments):
         raise UserError(f"suite {suite.name} has no cell with these learners, targets and d together")
     cells = {cell for run in runs for cell in run.cells()}
     bars = tuple(b for b in suite.bars if (b.learner, b.target, b.d) in cells)
-    return dataclasses.replace(suite, runs=runs, bars=bars, experiments=kept)
+    return dataclasses.replace(suite, runs=runs, bars=bars, experiments=experiments)
 
 
 def with_learner(suite: Suite, entry: LearnerEntry) -> Suite:

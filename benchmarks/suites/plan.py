@@ -15,7 +15,15 @@ from hierbench.benchmarks.suites.suite import (
 from hierbench.benchmarks.units import experiments
 from hierbench.benchmarks.units.rows import Replicate, metric_of
 from hierbench.benchmarks.units.tasks import ExperimentUnit, Task
-from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, UnitKind
+from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit
+from hierbench.benchmarks.units.vocabulary import (
+    Axes,
+    CertificateAxes,
+    CurveAxes,
+    Execution,
+    ExperimentAxes,
+    UnitKind,
+)
 from hierbench.errors import UserError
 from hierbench.learners import registry as learner_registry
 from hierbench.learners.base import Cost, Term
@@ -24,7 +32,7 @@ from hierbench.targets.modifiers import modifiers
 
 CURVE_CODE = "hierbench.benchmarks.units.compute_curves"
 CERTIFICATE_CODE = "hierbench.benchmarks.units.draw"  # which target an index stands for
-EXECUTION = {"device": "cpu", "mode": "eager", "threads": 1}
+EXECUTION: Execution = {"device": "cpu", "mode": "eager", "threads": 1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +54,7 @@ class Plan:
         return self.certificates + self.curves + self.experiments
 
 
-def key_of(axes: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
+def key_of(axes: Axes) -> tuple[str, str, dict[str, str]]:
     """Key of a unit under the present code, with the code's fingerprint and library versions.
 
     Raises
@@ -104,7 +112,7 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
             traces = suite.traces and "traces" in descriptor.capabilities
             for block, replicates in enumerate(run.blocks()):
                 sizes = tuple(run.sizes.sizes(d, r.sample) for r in replicates)
-                axes = {
+                axes: CurveAxes = {
                     "kind": UnitKind.CURVES,
                     "learner": spec,
                     "target": target_entry.spec(),
@@ -144,7 +152,11 @@ def later_stage(
     unit: CurveUnit, stage: int, replicates: tuple[Replicate, ...], sizes: tuple[tuple[int, ...], ...]
 ) -> CurveUnit:
     """The unit's cell and block at other sizes, for those of its replicates that have any."""
-    axes = {**unit.axes, "replicates": [dataclasses.astuple(r) for r in replicates], "sizes": sizes}
+    axes: CurveAxes = {
+        **unit.axes,
+        "replicates": [dataclasses.astuple(r) for r in replicates],
+        "sizes": sizes,
+    }
     key, code, versions = key_of(axes)
     largest = [max(max(s) for s in u) for u in (sizes, unit.sizes)]
     cost = unit.cost * largest[0] / largest[1] * len(sizes) / len(unit.sizes)
@@ -164,7 +176,12 @@ def _certificates(suite: Suite) -> Iterable[CertificateUnit]:
                     if (target, d, index) in seen:
                         continue
                     seen.add((target, d, index))
-                    axes = {"kind": UnitKind.CERTIFICATE, "target": entry.spec(), "d": d, "index": index}
+                    axes: CertificateAxes = {
+                        "kind": UnitKind.CERTIFICATE,
+                        "target": entry.spec(),
+                        "d": d,
+                        "index": index,
+                    }
                     key, code, versions = key_of(axes)
                     yield CertificateUnit(
                         key, axes, code, versions, suite.name, target, entry.spec(), d, index, cost=1.0
@@ -174,7 +191,7 @@ def _certificates(suite: Suite) -> Iterable[CertificateUnit]:
 def _experiments(suite: Suite) -> Iterable[ExperimentUnit]:
     for entry in suite.experiments:
         for parameters in entry.units():
-            axes = {
+            axes: ExperimentAxes = {
                 "kind": UnitKind.EXPERIMENT,
                 "experiment": entry.experiment,
                 "parameters": parameters,

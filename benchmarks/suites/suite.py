@@ -11,6 +11,7 @@ from typing import Any
 from hierbench.benchmarks.provenance.fingerprint import digest
 from hierbench.benchmarks.units.rows import REPLICATES_PER_BLOCK, Replicate
 from hierbench.benchmarks.units.seeds import derive
+from hierbench.benchmarks.units.vocabulary import LearnerSpec, Parameters, TargetSpec
 from hierbench.learners import registry as learner_registry
 from hierbench.targets import registry as target_registry
 
@@ -59,7 +60,7 @@ class SizePlan:
     def sizes(self, d: int, sample: int) -> tuple[int, ...]:
         """Strictly increasing sizes of the replicate with this sample index."""
         shift, fine = self.stagger(d, sample), self.refine
-        found = set()
+        sizes = set()
         for i in range(self.count):
             try:
                 base = self.scale * d**self.power * self.ratio**i
@@ -68,10 +69,10 @@ class SizePlan:
             if round(base) > self.max:  # as will be all that follow
                 break
             if fine is None:
-                found.add(round(base * self.ratio**shift))
+                sizes.add(round(base * self.ratio**shift))
             else:
-                found.add(min(round(base * fine**shift), self.max))
-        return tuple(sorted(n for n in found if n <= self.max))
+                sizes.add(min(round(base * fine**shift), self.max))
+        return tuple(sorted(n for n in sizes if n <= self.max))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,9 +91,9 @@ class TargetEntry:
 
     label: str
     family: str
-    params: dict[str, Any]
+    params: Parameters
 
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> TargetSpec:
         """Family and parameters, as keys and rows have them."""
         return {"family": self.family, "parameters": dict(self.params)}
 
@@ -103,7 +104,7 @@ class LearnerEntry:
 
     label: str
     learner: str
-    params: dict[str, Any]
+    params: Parameters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,11 +143,11 @@ class ExperimentEntry:
 
     label: str
     experiment: str
-    params: dict[str, Any]
+    params: Parameters
     over: dict[str, tuple[Any, ...]]
     seconds: float
 
-    def units(self) -> Iterator[dict[str, Any]]:
+    def units(self) -> Iterator[Parameters]:
         """Parameters of each unit, the last of ``over`` running fastest."""
         for values in itertools.product(*self.over.values()):
             yield {**self.params, **dict(zip(self.over, values, strict=True))}
@@ -203,21 +204,21 @@ def crossed_replicates(targets: int, samples: int, inits: int) -> tuple[Replicat
     )
 
 
-def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> dict[str, Any]:
+def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> LearnerSpec:
     """What a learner is known by: its name (or import path) and its constructor parameters.
 
     What it may know of the target is filled in. A registered learner has no module here, so that a file
     that moves changes no identity.
     """
     descriptor = learner_registry.resolve(entry.learner)
-    known: dict[str, Any] = {}
+    from_target: Parameters = {}
     if descriptor.knows_degree or descriptor.knows_depth:
         degree, _ = degree_and_classes(target.family, d, target.params)
         if descriptor.knows_degree:
-            known[descriptor.knows_degree] = degree
+            from_target[descriptor.knows_degree] = degree
         if descriptor.knows_depth:
-            known[descriptor.knows_depth] = (degree - 1).bit_length()
-    return {"name": entry.learner, "parameters": {**descriptor.parameters, **known, **entry.params}}
+            from_target[descriptor.knows_depth] = (degree - 1).bit_length()
+    return {"name": entry.learner, "parameters": {**descriptor.parameters, **from_target, **entry.params}}
 
 
 _KNOWN: dict[str, tuple[int, tuple[float, ...]]] = {}

@@ -27,7 +27,7 @@ from hierbench.benchmarks.suites.suite import (
 from hierbench.benchmarks.suites.toml_lines import Document, Table
 from hierbench.benchmarks.units import experiments
 from hierbench.benchmarks.units.rows import REPLICATES_PER_BLOCK, Replicate
-from hierbench.errors import UserError, unknown
+from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners import registry as learner_registry
 from hierbench.targets import registry as target_registry
 from hierbench.targets.registry import FAMILIES, parameters
@@ -44,13 +44,13 @@ def known_suites() -> dict[str, Path]:
 
 def summaries() -> dict[str, str]:
     """Summary of each suite, unchecked: for listing."""
-    found = {}
+    lines = {}
     for name, path in known_suites().items():
         try:
-            found[name] = str(tomllib.loads(path.read_text(encoding="utf-8")).get("summary", ""))
+            lines[name] = str(tomllib.loads(path.read_text(encoding="utf-8")).get("summary", ""))
         except (OSError, ValueError) as error:
-            found[name] = f"(cannot be read: {error})"
-    return found
+            lines[name] = f"(cannot be read: {error})"
+    return lines
 
 
 def load_suite(name: str) -> Suite:
@@ -61,10 +61,10 @@ def load_suite(name: str) -> Suite:
     UserError
         Unknown suite, or an error in the file: file, line, key and what is allowed.
     """
-    known = known_suites()
-    path = known.get(name, Path(name))
-    if name not in known and path.suffix != ".toml":
-        raise UserError(unknown("suite", name, known))
+    by_name = known_suites()
+    path = by_name.get(name, Path(name))
+    if name not in by_name and path.suffix != ".toml":
+        raise UserError(unknown("suite", name, by_name))
     return _suite(Document(path).root)
 
 
@@ -106,7 +106,7 @@ def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
 def _suite(root: Table) -> Suite:
     name, summary = root.text("name"), root.text("summary")
     if name in (".", "..") or "/" in name or "\\" in name:
-        root.fail("name", f"{name!r} cannot be the name of a folder, which the figures go to")
+        root.refuse("name", name, "a name of a folder, to which the figures go")
     entries = tuple(_experiment(t) for t in root.tables("experiment", least=0))
     if entries and "run" not in root.data:
         return _only_experiments(root, name, summary, entries)
@@ -114,7 +114,7 @@ def _suite(root: Table) -> Suite:
     test_table = root.table("test")
     test = TestPlan(test_table.whole("min", least=16), test_table.whole("max", least=16))
     if test.max < test.min:
-        test_table.fail("max", f"{test.max} is below min = {test.min}")
+        test_table.refuse("max", test.max, f"integers from min = {test.min}")
     test_table.done()
     epsilons = _epsilons(root, "epsilons")
     relative = _epsilons(root, "relative_epsilons") if "relative_epsilons" in root.data else (0.1,)
@@ -158,7 +158,7 @@ def _experiment(table: Table) -> ExperimentEntry:
     table.done()
     for key, values in entry.over.items():
         if not values or any(v in values[:i] for i, v in enumerate(values)):
-            table.fail("over", f"{key} = {list(values)}: a list of different values is needed")
+            table.fail("over", refusal(key, list(values), "a list of different values"))
         if key in entry.params:
             table.fail("over", f"{key} is in params too: one of the two is needed")
     table.checked("experiment", lambda: experiments.module_of(entry.experiment))
@@ -167,11 +167,11 @@ def _experiment(table: Table) -> ExperimentEntry:
 
 
 def _epsilons(root: Table, key: str) -> tuple[float, ...]:
-    found = tuple(float(e) for e in root.items(key, (int, float), "numbers"))
-    for epsilon in found:
+    epsilons = tuple(float(e) for e in root.items(key, (int, float), "numbers"))
+    for epsilon in epsilons:
         if not 0 < epsilon < math.inf:
-            root.fail(key, f"{epsilon}: positive finite numbers needed")
-    return found
+            root.refuse(key, epsilon, "positive finite numbers")
+    return epsilons
 
 
 def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) -> tuple[Replicate, ...]:
@@ -179,25 +179,23 @@ def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) ->
         if "replicates" in table.data:
             table.fail("crossed", "give either replicates or crossed, not both")
         inner = table.table("crossed")
-        table.asked.add("replicates")
-        found = crossed_replicates(*(inner.whole(k) for k in ("targets", "samples", "inits")))
+        table.keys_read.add("replicates")
+        replicates = crossed_replicates(*(inner.whole(k) for k in ("targets", "samples", "inits")))
         inner.done()
         key = "crossed"
     elif inherited is not None and "replicates" not in table.data:
-        table.asked |= {"replicates", "crossed"}
+        table.keys_read |= {"replicates", "crossed"}
         return inherited
     else:
-        table.asked.add("crossed")
-        found = plain_replicates(table.whole("replicates"))
+        table.keys_read.add("crossed")
+        replicates = plain_replicates(table.whole("replicates"))
         key = "replicates"
-    if len(found) % REPLICATES_PER_BLOCK:
-        down = len(found) - len(found) % REPLICATES_PER_BLOCK
-        table.fail(
-            key,
-            f"{len(found)} replicates: a multiple of {REPLICATES_PER_BLOCK} is needed, because a block of "
-            f"replicates is always computed whole (nearest: {down or REPLICATES_PER_BLOCK})",
-        )
-    return found
+    n = len(replicates)
+    if n % REPLICATES_PER_BLOCK:
+        nearest = n - n % REPLICATES_PER_BLOCK or REPLICATES_PER_BLOCK
+        remedy = f"a block of replicates is always computed whole (nearest: {nearest})"
+        table.fail(key, refusal("number of replicates", n, f"multiples of {REPLICATES_PER_BLOCK}", remedy))
+    return replicates
 
 
 def _target(table: Table) -> TargetEntry:
@@ -236,22 +234,19 @@ def _unique(tables: list[Table]) -> None:
 def _sizes(table: Table) -> SizePlan:
     plan = SizePlan(
         scale=table.number("scale"),
-        power=table.number("power", above=-1e-9),
+        power=table.number("power", zero=True),
         ratio=table.number("ratio"),
         count=table.whole("count"),
         max=table.whole("max", least=2),
         refine=table.number("refine") if "refine" in table.data else None,
     )
-    table.asked.add("refine")
+    table.keys_read.add("refine")
     table.done()
     if plan.refine is not None and not MINIMUM_REFINE <= plan.refine < plan.ratio:
-        table.fail(
-            "refine",
-            f"{plan.refine:g}: brackets of n* are narrowed to this ratio; at least {MINIMUM_REFINE:g} and "
-            f"below ratio = {plan.ratio:g} needed",
-        )
+        allowed = f"a number >= {MINIMUM_REFINE:g} and below ratio = {plan.ratio:g}"
+        table.refuse("refine", plan.refine, allowed, "brackets of n* are narrowed to this ratio")
     if plan.ratio < 1 or (plan.ratio == 1 and plan.count > 1):
-        table.fail("ratio", f"{plan.ratio:g}: sizes must grow (above 1, or 1 with count = 1)")
+        table.refuse("ratio", plan.ratio, "a number > 1, or 1 with count = 1", "sizes must grow")
     return plan
 
 
@@ -272,7 +267,7 @@ def _check_cells(suite: Suite, tables: list[Table]) -> None:
     for run, table in zip(suite.runs, tables, strict=True):
         for d in run.d:
             if d < 1:
-                table.fail("d", f"{d} is too small: at least 1 needed")
+                table.refuse("d", d, "integers from 1")
             for label in run.targets:
                 entry = suite.target(label)
                 try:
@@ -288,7 +283,9 @@ def _check_cells(suite: Suite, tables: list[Table]) -> None:
                         "max or lower scale",
                     )
                 if sizes[0] < 2:
-                    table.fail("sizes", f"n = {sizes[0]} at d = {d}: at least 2 needed, raise scale")
+                    table.fail(
+                        "sizes", f"at d = {d}: {refusal('n', sizes[0], 'integers from 2', 'raise scale')}"
+                    )
         for cell in run.cells():
             if cell in owner:
                 learner, target, d = cell
@@ -316,8 +313,7 @@ def _bar(table: Table, suite: Suite) -> Bar:
             shared = set.intersection(*(set(run.sizes.sizes(bar.d, r.sample)) for r in run.replicates))
             if bar.n in shared:
                 return bar
-            known = ", ".join(str(n) for n in sorted(shared)) or (
-                "none (sizes are staggered; ratio = 1 and count = 1 give one common size)"
-            )
-            table.fail("n", f"{bar.n} is not measured by every replicate of that cell; common sizes: {known}")
+            common = ", ".join(map(str, sorted(shared))) or "none"
+            remedy = "" if shared else "sizes are staggered; ratio = 1 and count = 1 give one common size"
+            table.refuse("n", bar.n, f"sizes that every replicate of that cell has: {common}", remedy)
     table.fail("d", f"no [[run]] has learner {bar.learner!r} on target {bar.target!r} at d = {bar.d}")

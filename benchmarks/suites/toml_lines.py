@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from hierbench.errors import UserError, unknown
+from hierbench.benchmarks.units.vocabulary import Parameters
+from hierbench.checks import is_real
+from hierbench.errors import UserError, refusal, unknown
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([\w.\-]+)\s*\]\]?")
 _KEY = re.compile(r"^\s*([\w\-]+)\s*=")
@@ -49,7 +51,7 @@ class Table:
         self.name = name
         self.index = index
         self.inside = inside  # key that holds this table, when it is an inline table
-        self.asked: set[str] = set()
+        self.keys_read: set[str] = set()
 
     def line(self, key: str = "") -> int:
         """Line of a key of this table, or of the table."""
@@ -70,8 +72,13 @@ class Table:
         return ".".join(part for part in (self.name, self.inside, key) if part)
 
     def fail(self, key: str, message: str) -> NoReturn:
-        """Refuse the value of a key, with file and line."""
+        """Refuse what stands at a key, with file and line."""
         raise UserError(f"{self.document.path}:{self.line(key)}: {self.where(key)}: {message}")
+
+    def refuse(self, key: str, value: object, allowed: str, remedy: str = "") -> NoReturn:
+        """Refuse a value of a key, with file and line, in the words of ``hierbench.errors.refusal``."""
+        message = refusal(self.where(key), value, allowed, remedy)
+        raise UserError(f"{self.document.path}:{self.line(key)}: {message}")
 
     def checked(self, key: str, action: Callable[[], T]) -> T:
         """``action()``, its UserError or ValueError put at the line of ``key``."""
@@ -82,7 +89,7 @@ class Table:
 
     def get(self, key: str, kind: str, default: Any = ...) -> Any:
         """Value of a key; refused where it is missing and has no default."""
-        self.asked.add(key)
+        self.keys_read.add(key)
         if key not in self.data:
             if default is ...:
                 self.done()  # a misspelt key explains a missing one
@@ -94,32 +101,29 @@ class Table:
         """A text."""
         value = self.get(key, "a text", default)
         if not isinstance(value, str) or (default is ... and not value):
-            self.fail(key, f"{value!r} is no text")
+            self.refuse(key, value, "a text" if default is not ... else "a text that is not empty")
         return value
 
     def flag(self, key: str, default: bool) -> bool:
         """True or false."""
         value = self.get(key, "true or false", default)
         if not isinstance(value, bool):
-            self.fail(key, f"{value!r} is neither true nor false")
+            self.refuse(key, value, "true and false")
         return value
 
-    def number(self, key: str, default: Any = ..., above: float = 0.0) -> float:
-        """A finite number above a bound."""
+    def number(self, key: str, default: Any = ..., above: float = 0.0, zero: bool = False) -> float:
+        """A finite number above a bound, or 0 too where ``zero``."""
         value = self.get(key, "a number", default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            self.fail(key, f"{value!r} is no finite number")
-        if value <= above:
-            self.fail(key, f"{value!r} is too small: above {above:g} needed")
+        if not is_real(value) or not (value > above or (zero and value == 0)):
+            bounded = f"a number {'>=' if zero else '>'} {above:g}"
+            self.refuse(key, value, bounded if math.isfinite(above) else "a finite number")
         return float(value)
 
     def whole(self, key: str, default: Any = ..., least: int = 1) -> int:
         """A whole number from ``least``."""
         value = self.get(key, "a whole number", default)
-        if isinstance(value, bool) or not isinstance(value, int):
-            self.fail(key, f"{value!r} is no whole number")
-        if value < least:
-            self.fail(key, f"{value} is too small: at least {least} needed")
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            self.refuse(key, value, f"integers from {least}")
         return value
 
     def items(self, key: str, kind: type | tuple[type, ...], what: str) -> list[Any]:
@@ -127,54 +131,53 @@ class Table:
         value = self.get(key, f"a list of {what}")
         values = value if isinstance(value, list) else [value]
         if not values:
-            self.fail(key, f"empty: at least one of {what} needed")
+            self.refuse(key, values, f"a list of {what}, one at least")
         for one in values:
             if isinstance(one, bool) or not isinstance(one, kind):
-                self.fail(key, f"{one!r} in a list of {what}")
+                self.refuse(key, one, what)
         if len(set(values)) < len(values):
-            self.fail(key, f"a value is repeated: {values}")
+            self.refuse(key, values, f"a list of {what}, none of them repeated")
         return values
 
-    def names(self, key: str, kind: str, known: Iterable[str]) -> tuple[str, ...]:
+    def names(self, key: str, kind: str, labels: Iterable[str]) -> tuple[str, ...]:
         """A name or a list of names, all of them known."""
-        known = list(known)
+        labels = list(labels)
         values = self.items(key, str, f"{kind} labels")
         for value in values:
-            if value not in known:
-                self.fail(key, unknown(kind, value, known))
+            if value not in labels:
+                self.fail(key, unknown(kind, value, labels))
         return tuple(values)
 
-    def plain(self, key: str) -> dict[str, Any]:
+    def plain(self, key: str) -> Parameters:
         """A free table (parameters), empty if missing."""
         value = self.get(key, "a table", {})
         if not isinstance(value, dict):
-            self.fail(key, f"{value!r} is no table")
+            self.refuse(key, value, "a table")
         for name, one in value.items():
             if not is_plain(one):
-                self.fail(
-                    key, f"{name} is a date or time: numbers, texts, true, false, lists and tables needed"
-                )
+                allowed = "numbers, texts, true, false, lists and tables, without dates and times"
+                self.fail(key, refusal(name, one, allowed))
         return value
 
     def table(self, key: str) -> Table:
         """A table in this one."""
         value = self.get(key, "a table")
         if not isinstance(value, dict):
-            self.fail(key, f"{value!r} is no table")
+            self.refuse(key, value, "a table")
         return Table(self.document, value, self.name, self.index, key)
 
     def tables(self, key: str, least: int = 1) -> list[Table]:
         """An array of tables in this one."""
         value = self.get(key, f"[[{key}]] tables", [] if not least else ...)
         if not isinstance(value, list) or not all(isinstance(v, dict) for v in value) or len(value) < least:
-            self.fail(key, f"[[{key}]] tables needed")
+            self.refuse(key, value, f"[[{key}]] tables")
         return [Table(self.document, v, key, i) for i, v in enumerate(value)]
 
     def done(self) -> None:
         """Refuse the keys that were not asked for."""
         for key in self.data:
-            if key not in self.asked:
-                self.fail(key, unknown("key", key, self.asked))
+            if key not in self.keys_read:
+                self.fail(key, unknown("key", key, self.keys_read))
 
 
 class Document:
@@ -189,8 +192,8 @@ class Document:
         try:
             data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            found = re.search(r"\(at line (\d+)", str(error))
-            line = found.group(1) if found else str(text.count("\n") + 1)
+            place = re.search(r"\(at line (\d+)", str(error))
+            line = place.group(1) if place else str(text.count("\n") + 1)
             what = re.sub(r" \(at .*\)$", "", str(error))
             raise UserError(f"{path}:{line}: not valid TOML: {what}") from error
         self.lines = key_lines(text)

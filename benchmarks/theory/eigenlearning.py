@@ -115,8 +115,8 @@ def implicit_regularisation(modes: Modes, n: float, ridge: float) -> float:
     """
     if modes.eigenvalues.size and modes.eigenvalues.min() < 0:
         raise ValueError(f"eigenvalues must be >= 0; the smallest is {modes.eigenvalues.min():g}")
-    kept = modes.eigenvalues > 0
-    value, count = modes.eigenvalues[kept], modes.multiplicities[kept]
+    positive = modes.eigenvalues > 0
+    value, count = modes.eigenvalues[positive], modes.multiplicities[positive]
     delta = ridge + modes.tail
     if delta == 0 and count.sum() <= n:
         return 0.0

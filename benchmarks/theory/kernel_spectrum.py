@@ -89,10 +89,10 @@ class DotProductKernel:
     def sector(self, degree: int, radii: np.ndarray, d: int) -> np.ndarray:
         """Radial kernel of one harmonic degree between these radii, shape (radii, radii)."""
         t = np.outer(radii, radii) / d
-        found = np.zeros_like(t)
+        radial = np.zeros_like(t)
         for p in range(degree, len(self.weights), 2):
-            found += self.weights[p] * power_coefficient(p, degree, d) * t**p
-        return found
+            radial += self.weights[p] * power_coefficient(p, degree, d) * t**p
+        return radial
 
     def diagonal(self, radii: np.ndarray, d: int) -> np.ndarray:
         """k(x, x) at these radii."""
@@ -230,15 +230,15 @@ class KernelSpectrum:
         """
         powers = []
         for degree, (values, vectors) in enumerate(zip(self.eigenvalues, self.vectors, strict=True)):
-            found = np.zeros(len(values))
+            projected_power = np.zeros(len(values))
             if degree in power:
                 if self.law == "sphere":
-                    found = np.array([float(power[degree][0, 0])])
+                    projected_power = np.array([float(power[degree][0, 0])])
                 else:
                     basis = radial_functions(degree, len(power[degree]), self.radii, self.d)
                     on = vectors.T @ (np.sqrt(self.probabilities)[:, None] * basis)
-                    found = np.maximum(np.einsum("js,st,jt->j", on, power[degree], on), 0.0)
-            powers.append(found)
+                    projected_power = np.maximum(np.einsum("js,st,jt->j", on, power[degree], on), 0.0)
+            powers.append(projected_power)
         counts = [harmonic_dimension(self.d, degree) for degree in range(len(self.eigenvalues))]
         listed = np.concatenate(powers)
         total = sum(float(np.trace(a)) for a in power.values())

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -25,22 +24,22 @@ from hierbench.benchmarks.theory.kernel_spectrum import (
 )
 from hierbench.benchmarks.units import draw
 from hierbench.benchmarks.units.rows import FITTED, Metric, Row
+from hierbench.benchmarks.units.vocabulary import Parameters, TargetSpec
 from hierbench.targets.base import Certificate
 from hierbench.targets.radial import target_power
 
-Parameters = Mapping[str, Any]
 ClosedForm = GaussianKernel | DotProductKernel
 
 
-def _rbf(given: Parameters, chosen: Parameters) -> ClosedForm:
-    return GaussianKernel(float(chosen["length_scale"]), float(given.get("intercept", 1.0)))
+def _rbf(parameters: Parameters, chosen: Parameters) -> ClosedForm:
+    return GaussianKernel(float(chosen["length_scale"]), float(parameters.get("intercept", 1.0)))
 
 
-def _polynomial(given: Parameters, chosen: Parameters) -> ClosedForm:
-    return DotProductKernel.polynomial(int(given.get("degree", 4)), float(chosen["offset"]))
+def _polynomial(parameters: Parameters, chosen: Parameters) -> ClosedForm:
+    return DotProductKernel.polynomial(int(parameters.get("degree", 4)), float(chosen["offset"]))
 
 
-def _dot_product(given: Parameters, chosen: Parameters) -> ClosedForm:
+def _dot_product(parameters: Parameters, chosen: Parameters) -> ClosedForm:
     top = max(int(name[1:]) for name in chosen if name[0] == "w" and name[1:].isdigit())
     return DotProductKernel(tuple(float(chosen[f"w{p}"]) for p in range(top + 1)))
 
@@ -67,7 +66,7 @@ def predictions(
     Left out: other learners, laws of the inputs that are not invariant under rotations, labels that
     are classes, and targets whose power by degree and radius is not exactly known.
     """
-    found = []
+    predicted = []
     for row in rows:
         certificate = certificates.get((row.target, row.d, row.target_index))
         if certificate is None or row.learner_spec.get("name") not in _KERNELS:
@@ -78,8 +77,8 @@ def predictions(
             # A row of an older version, or a target that this version refuses: no line, but a figure.
             continue
         if expected is not None:
-            found.append((row, expected))
-    return found
+            predicted.append((row, expected))
+    return predicted
 
 
 def _expected(row: Row, certificate: Certificate) -> float | None:
@@ -94,7 +93,7 @@ def _expected(row: Row, certificate: Certificate) -> float | None:
     return predict(modes, row.n, float(row.hyperparameters["ridge"]), noise).mse
 
 
-def power_of(spec: Parameters, d: int, index: int, certificate: Certificate) -> dict[int, np.ndarray] | None:
+def power_of(spec: TargetSpec, d: int, index: int, certificate: Certificate) -> dict[int, np.ndarray] | None:
     """Power of a target by sector, for ``KernelSpectrum.modes``; None where it is not exactly known.
 
     On the sphere the certificate has it. On Gaussian inputs the target is drawn again: shares by

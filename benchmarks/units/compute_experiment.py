@@ -23,10 +23,10 @@ def run_experiment(unit: ExperimentUnit) -> ExperimentResult:
         An experiment that returns nothing, or what is no number.
     """
     started = time.perf_counter()
-    found = experiments.compute(unit.axes["experiment"], unit.axes["parameters"])
-    if not found:
+    measured = experiments.compute(unit.axes["experiment"], unit.axes["parameters"])
+    if not measured:
         raise ValueError(f"experiment {unit.axes['experiment']} returned no measurement")
-    records = tuple(Measurement(_labels(m.labels), _values(m.values)) for m in found)
+    records = tuple(Measurement(_labels(m.labels), _values(m.values)) for m in measured)
     return ExperimentResult(UnitStatus.DONE, measurements=records, seconds=time.perf_counter() - started)
 
 
@@ -35,16 +35,16 @@ def _labels(labels: Mapping[str, Label]) -> dict[str, Label]:
 
 
 def _values(values: Mapping[str, Value]) -> dict[str, Value]:
-    found: dict[str, Value] = {}
+    numbers: dict[str, Value] = {}
     for name, value in values.items():
         if value is None:
-            found[name] = None
+            numbers[name] = None
             continue
         array = np.asarray(value, dtype=np.float64)
         if array.ndim == 0:
-            found[name] = float(array) if math.isfinite(float(array)) else None
+            numbers[name] = float(array) if math.isfinite(float(array)) else None
         elif not np.isfinite(array).all():
-            found[name] = None
+            numbers[name] = None
         else:
-            found[name] = [float(v) for v in array.ravel()]
-    return found
+            numbers[name] = [float(v) for v in array.ravel()]
+    return numbers

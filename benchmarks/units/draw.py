@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from hierbench.benchmarks.units import seeds
+from hierbench.benchmarks.units.vocabulary import TargetSpec
 from hierbench.targets.base import Target
 from hierbench.targets.registry import make_target
 
 
-def draw_target(spec: Mapping[str, Any], d: int, index: int) -> Target:
+def draw_target(spec: TargetSpec, d: int, index: int) -> Target:
     """Target number ``index`` of a family at ``d``."""
     seed = seeds.derive("target", **spec, d=d, index=index)
     return make_target(spec["family"], d, seed, **spec["parameters"])
 
 
-def draw_sample(target: Target, spec: Mapping[str, Any], index: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_sample(target: Target, spec: TargetSpec, index: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """First n points of training sample ``index``: the same inputs whatever the target's index."""
     return target.sample(n, seeds.generator("sample", **spec, d=target.d, index=index))
 
 
-def random_state(spec: Mapping[str, Any], d: int, index: int) -> int:
+def random_state(spec: TargetSpec, d: int, index: int) -> int:
     """Initialisation seed, of 32 bits because scikit-learn takes no more."""
     return seeds.derive("init", **spec, d=d, index=index) >> 31
 

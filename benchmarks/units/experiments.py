@@ -81,11 +81,11 @@ def check(name: str, parameters: Iterable[str]) -> None:
     """
     module = module_of(name)
     allowed, needed = _parameters(module, EXPERIMENTS[name].path.partition(":")[2])
-    given = tuple(parameters)
-    for parameter in given:
+    names = tuple(parameters)
+    for parameter in names:
         if parameter not in allowed:
             raise ValueError(unknown(f"parameter of {name}", parameter, allowed))
-    if lacking := [parameter for parameter in needed if parameter not in given]:
+    if lacking := [parameter for parameter in needed if parameter not in names]:
         raise ValueError(f"{name} needs {' and '.join(lacking)}, in params or in over")
 
 

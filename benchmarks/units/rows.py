@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Sequence
-from typing import Any
+
+from hierbench.benchmarks.units.vocabulary import LearnerSpec, Parameters, TargetSpec
 
 
 class RowStatus(enum.StrEnum):
@@ -74,9 +75,9 @@ class Row:
     unit: str  # hash of the unit (block, stage) that it was computed in
     suite: str
     learner: str  # label, unique within a suite
-    learner_spec: dict[str, Any]  # path and all parameters as given to the constructor
+    learner_spec: LearnerSpec  # with what the target fills in
     target: str  # label, unique within a suite
-    target_spec: dict[str, Any]  # family and parameters (without d and seed)
+    target_spec: TargetSpec
     d: int
     block: int
     stage: int
@@ -95,7 +96,7 @@ class Row:
     train_error: float | None
     steps: int | None
     flops: float | None
-    hyperparameters: dict[str, Any]
+    hyperparameters: Parameters
     health: dict[str, float]
 
     fit_seconds: float | None

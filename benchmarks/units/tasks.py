@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result, Unit
+from hierbench.benchmarks.units.vocabulary import ExperimentAxes, Parameters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +26,12 @@ class ExperimentUnit(Unit):
     """
 
     key: str
-    axes: dict[str, Any]
+    axes: ExperimentAxes
     code: str
     versions: dict[str, str]
     suite: str
     experiment: str
-    over: dict[str, Any]
+    over: Parameters
     cost: float
 
     def title(self) -> str:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import abc
 import dataclasses
 import enum
-from typing import Any
 
 from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.provenance.fingerprint import digest
 from hierbench.benchmarks.units.plain import one_line
 from hierbench.benchmarks.units.rows import Replicate, Row
+from hierbench.benchmarks.units.vocabulary import (
+    Axes,
+    CertificateAxes,
+    CertificateFields,
+    CurveAxes,
+    LearnerSpec,
+    TargetSpec,
+)
 from hierbench.learners.registry import resolve
-
-
-class UnitKind(enum.StrEnum):
-    """What a unit computes: the first axis of its key."""
-
-    CURVES = "curves"
-    CERTIFICATE = "certificate"
-    EXPERIMENT = "experiment"
 
 
 class UnitStatus(enum.StrEnum):
@@ -44,7 +43,7 @@ class Unit(abc.ABC):
     """
 
     key: str
-    axes: dict[str, Any]
+    axes: Axes
     code: str
     versions: dict[str, str]
     suite: str
@@ -76,14 +75,14 @@ class CurveUnit(Unit):
     """
 
     key: str
-    axes: dict[str, Any]
+    axes: CurveAxes
     code: str
     versions: dict[str, str]
     suite: str
     learner: str
-    learner_spec: dict[str, Any]
+    learner_spec: LearnerSpec
     target: str
-    target_spec: dict[str, Any]
+    target_spec: TargetSpec
     d: int
     block: int
     stage: int
@@ -123,12 +122,12 @@ class CertificateUnit(Unit):
     """The certificate of one drawn target."""
 
     key: str
-    axes: dict[str, Any]
+    axes: CertificateAxes
     code: str
     versions: dict[str, str]
     suite: str
     target: str
-    target_spec: dict[str, Any]
+    target_spec: TargetSpec
     d: int
     target_index: int
     cost: float
@@ -177,7 +176,7 @@ class Result:
     reason: str = ""
     rows: tuple[Row, ...] = ()
     traces: tuple[Trace, ...] = ()
-    certificate: dict[str, Any] | None = None
+    certificate: CertificateFields | None = None
     seconds: float = 0.0
     log: str = ""
     dependencies: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)

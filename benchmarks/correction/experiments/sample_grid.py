@@ -10,6 +10,7 @@ import numpy as np
 
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.metric import relative_mse
+from hierbench.benchmarks.units.vocabulary import Parameters
 from hierbench.errors import UserError, unknown
 from hierbench.learners.base import Curve
 from hierbench.learners.nets.densenet import DenseNetRegressor
@@ -108,7 +109,7 @@ def run(
         raise UserError(unknown("learner of the sample grid", learner, LEARNERS))
     make, _ = LEARNERS[learner]
     net = not learner.startswith("sequential")
-    given: dict[str, Any] = {"depth": depth}
+    given: Parameters = {"depth": depth}
     if net:
         given |= {"width": width, "steps": steps, "restarts": 1, "tuning_share": tuning_share}
     pairs = [(alpha, seed) for alpha in alphas for seed in seeds]

@@ -12,6 +12,7 @@ from hierbench.benchmarks.correction.trained.judge import Judge
 from hierbench.benchmarks.correction.trained.trained_levels import systematic
 from hierbench.benchmarks.units.measurement import Label, Measurement, Value
 from hierbench.benchmarks.units.seeds import derive, generator
+from hierbench.benchmarks.units.vocabulary import Parameters
 from hierbench.errors import UserError, unknown
 from hierbench.learners.base import Curve
 from hierbench.learners.nets.algorithm1 import Algorithm1Regressor
@@ -130,7 +131,7 @@ def make_learner(
     name: str, depth: int, steps: int, batch_size: int, optimizer: str, learning_rate: float
 ) -> SGDRegressorBase:
     """One of ``LEARNERS`` with ``steps`` in all, one initialisation and nothing tuned."""
-    common: dict[str, Any] = {
+    common: Parameters = {
         "batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate, "restarts": 1,
     }  # fmt: skip
     if name == "algorithm1":

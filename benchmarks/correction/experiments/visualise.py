@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from hierbench.benchmarks.correction.trained.neurons import (
     readouts,
     target_levels,
 )
-from hierbench.benchmarks.units.measurement import Label, Measurement
+from hierbench.benchmarks.units.measurement import Label, Measurement, Value
+from hierbench.benchmarks.units.vocabulary import Parameters
 from hierbench.learners.base import Curve
 from hierbench.learners.nets.algorithm1 import Algorithm1Regressor
 from hierbench.learners.nets.densenet import DenseNetRegressor
@@ -117,7 +118,7 @@ def _fitted(
     learner: str, depth: int, width: int, steps: int, X: np.ndarray, y: np.ndarray, seed: int
 ) -> list[tuple[str, Any]]:
     """The learner before and after correction."""
-    common: dict[str, Any] = {
+    common: Parameters = {
         "steps": steps, "learning_rate": 0.01, "restarts": 1, "random_state": seed, "optimizer": "adam",
     }  # fmt: skip
     if learner == "densenet":
@@ -141,12 +142,14 @@ def _fitted(
     return [("before", before[0]), ("after", after)]
 
 
-def form_record(labels: dict[str, Any], target: Any, form: np.ndarray, more: dict[str, float]) -> Measurement:
+def form_record(
+    labels: Mapping[str, Label], target: Any, form: np.ndarray, more: dict[str, float]
+) -> Measurement:
     """The learned quadratic form of level 1 beside the true one."""
     rows = target.weight_matrices[1, 0]
     basis = true_basis(rows)
     true = rows.T @ (rows / target.sd[1][:, None])
-    values: dict[str, Any] = {"angle": subspace_angle(form, rows), **more}
+    values: dict[str, Value] = {"angle": subspace_angle(form, rows), **more}
     for name, matrix in (("learned", form), ("true", true)):
         turned = basis @ matrix @ basis.T
         values[name] = [float(v) for v in (turned / np.linalg.norm(turned)).ravel()]
@@ -154,7 +157,7 @@ def form_record(labels: dict[str, Any], target: Any, form: np.ndarray, more: dic
 
 
 def views(
-    labels: dict[str, Any],
+    labels: Mapping[str, Label],
     target: Any,
     levels: Levels,
     sizes: np.ndarray,
@@ -218,7 +221,7 @@ def views(
                 truth = truth if truth @ unit > 0 else -truth
                 chance = np.median(np.abs(random @ truth))
             alignment = float(np.linalg.norm(truth)) if level == 1 else float(abs(unit @ truth))
-            values: dict[str, Any] = {
+            values: dict[str, Value] = {
                 "input": [float(v) for v in basis @ unit],
                 "true_input": [float(v) for v in basis @ (truth / max(np.linalg.norm(truth), 1e-300))],
                 "alignment": alignment,

@@ -9,6 +9,7 @@ import numpy as np
 
 from hierbench.benchmarks.units.measurement import Label, Measurement
 from hierbench.benchmarks.units.metric import relative_mse
+from hierbench.benchmarks.units.vocabulary import Parameters
 from hierbench.errors import UserError
 from hierbench.learners.base import Curve
 from hierbench.learners.nets.algorithm1 import Algorithm1Regressor
@@ -74,7 +75,7 @@ def run(
         X, y = target.sample(n, np.random.default_rng([seed, _SAMPLE]))
         curves.append(Curve(X, y, (n,), _state(seed, _INIT)))
         tests.append(target.sample_test(TEST_POINTS, np.random.default_rng([seed, _TEST])))
-    given: dict[str, Any] = {
+    given: Parameters = {
         "depth": 2, "width": width, "steps": steps, "learning_rate": learning_rate,
         "weight_decay": weight_decay, "restarts": 1,
     }  # fmt: skip

@@ -59,8 +59,11 @@ def test_numbers_of_numpy_are_numbers(tmp_path, plan):
 
 def test_columns_are_the_fields_of_a_row(tmp_path):
     with Store.writable(tmp_path) as store:
-        found = [c[1] for c in store.connection.execute("PRAGMA table_info(rows)")]
-    assert found == [f.name for f in dataclasses.fields(Row)]
+        types = {c[1]: c[2] for c in store.connection.execute("PRAGMA table_info(rows)")}
+    assert list(types) == [f.name for f in dataclasses.fields(Row)]
+    numbers = {"d": "INTEGER", "steps": "INTEGER", "error": "REAL", "flops": "REAL"}
+    assert types | numbers == types
+    assert {types[name] for name in ("status", "learner_spec", "hyperparameters", "machine")} == {"TEXT"}
 
 
 def test_write_ahead_mode(tmp_path):

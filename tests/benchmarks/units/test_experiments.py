@@ -130,10 +130,10 @@ def test_an_experiment_that_fails_says_why_and_is_tried_again(tmp_path):
         ),
         (ENTRY.replace("rho = 0.5, ", ""), "exact_trace needs rho, in params or in over"),
         (ENTRY.replace("rho = 0.5", "seed = 3, rho = 0.5"), "seed is in params too"),
-        (ENTRY.replace("[0, 1]", "[0, 0]"), "a list of different values is needed"),
-        (ENTRY.replace("[0, 1]", "[]"), "a list of different values is needed"),
+        (ENTRY.replace("[0, 1]", "[0, 0]"), "allowed is a list of different values"),
+        (ENTRY.replace("[0, 1]", "[]"), "allowed is a list of different values"),
         (ENTRY + ENTRY, "is used twice"),
-        (ENTRY.replace("seconds = 1", "seconds = 0"), "above 0 needed"),
+        (ENTRY.replace("seconds = 1", "seconds = 0"), "allowed is a number > 0"),
         (ENTRY.replace("seconds", "secnods"), "unknown key 'secnods'"),
     ],
 )

@@ -7,7 +7,8 @@ import pytest
 
 from hierbench.benchmarks.provenance.fingerprint import digest
 from hierbench.benchmarks.units.rows import Metric, RowStatus
-from hierbench.benchmarks.units.unit import UnitKind, UnitStatus
+from hierbench.benchmarks.units.unit import UnitStatus
+from hierbench.benchmarks.units.vocabulary import UnitKind
 
 
 @pytest.mark.parametrize("member", [*RowStatus, *Metric, *UnitStatus, *UnitKind], ids=repr)
