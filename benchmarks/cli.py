@@ -112,8 +112,11 @@ def run(
     from hierbench.benchmarks.suites.suite_file import load_suite
 
     chosen = choose(load_suite(suite), learner or [], target or [], d or [], settings or [], experiment or [])
-    how = {"workers": workers, "wait": not no_wait, "figures": not no_figures}
-    raise typer.Exit(execute(*chosen, results, **how, fresh=fresh or []))
+    raise typer.Exit(
+        execute(
+            *chosen, results, workers=workers, wait=not no_wait, figures=not no_figures, fresh=fresh or []
+        )
+    )
 
 
 @app.command()

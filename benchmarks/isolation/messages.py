@@ -35,7 +35,7 @@ def encoded(head: dict[str, Any], arrays: Sequence[np.ndarray] = ()) -> list[mem
     whole = [np.ascontiguousarray(a) for a in arrays]
     described = {**head, "arrays": [[str(a.dtype), list(a.shape)] for a in whole]}
     text = json.dumps(described).encode()
-    views = [memoryview(a).cast("B") for a in whole if a.size]
+    views = [a.data.cast("B") for a in whole if a.size]
     return [memoryview(_LENGTH.pack(len(text)) + text), *views]
 
 

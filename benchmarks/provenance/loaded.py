@@ -34,7 +34,7 @@ def record() -> None:
         _texts[path] = text
         return self.source_to_code(text, path)
 
-    loader.get_code = get_code  # type: ignore[method-assign]
+    loader.get_code = get_code  # type: ignore[assignment, method-assign]
 
 
 def _is_watched(path: str) -> bool:

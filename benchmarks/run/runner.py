@@ -181,7 +181,7 @@ def _results(
             while waiting and len(flying) < workers:
                 unit = waiting.pop(next(iter(waiting)))
                 flight = _Flight(unit, _schedule(pool, unit, limit), limit)
-                flight.future.add_done_callback(lambda _, f=flight: arrived.put(f))
+                flight.land_in(arrived)
                 flying.add(flight)
             landed = _next(arrived, flying)
             if isinstance(landed, int):
@@ -212,6 +212,10 @@ class _Flight:
     limit: float
     started: float | None = None
     late: bool = False
+
+    def land_in(self, arrived: queue.SimpleQueue[Any]) -> None:
+        """Put the unit there when it has a result."""
+        self.future.add_done_callback(lambda _: arrived.put(self))
 
     def check(self) -> None:
         """Stop the worker if the time is over."""

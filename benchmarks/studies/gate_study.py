@@ -23,6 +23,7 @@ import numpy as np
 
 from hierbench.benchmarks.gate import exact_tier, shifts
 from hierbench.benchmarks.gate.baseline_files import Cells
+from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.studies.gate_plants import PLANTS, Plant
 from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.suites.plan import Plan, make_plan
@@ -87,7 +88,7 @@ def _threads(count: int) -> Iterator[None]:
         threadpoolctl.threadpool_limits(count)
         torch.set_num_threads(count)
 
-    with mock.patch.object(compute_curves.machine, "one_thread", limit):
+    with mock.patch.object(machine, "one_thread", limit):
         yield
     threadpoolctl.threadpool_limits(1)
     torch.set_num_threads(1)
