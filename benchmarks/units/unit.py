@@ -97,7 +97,7 @@ class CurveUnit(Unit):
     @property
     def is_foreign(self) -> bool:
         """Whether the learner is none of ours, so that it gets a process of its own."""
-        return not resolve(self.learner_spec["name"]).path.startswith("hierbench.")
+        return not resolve(self.learner_spec["name"]).path.startswith("hierbench.learners.")
 
     def title(self) -> str:
         """Say learner, target, d, block and stage."""

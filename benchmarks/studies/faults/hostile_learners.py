@@ -3,6 +3,9 @@
 ``OUTCOMES`` says for each which statuses its rows may have, and what their reason holds.
 """
 
+# ruff: noqa: D101, D102 -- names say what each does
+# mypy: ignore-errors
+
 from __future__ import annotations
 
 import asyncio
