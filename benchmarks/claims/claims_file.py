@@ -41,13 +41,13 @@ def load_claims(path: Path = CLAIMS) -> tuple[Claim, ...]:
             table.fail("id", f"{name!r} is used twice")
     suites: dict[str, Suite] = {}
     criteria = [_criterion(table, ids, suites) for table in criterion_tables]
-    found = []
+    claims_with_criteria = []
     for table, claim in zip(claim_tables, claims, strict=True):
-        own = tuple(c for c in criteria if c.claim == claim.id)
-        if all(c.beside for c in own):
+        its_criteria = tuple(c for c in criteria if c.claim == claim.id)
+        if all(c.beside for c in its_criteria):
             table.fail("id", f"{claim.id} has no [[criterion]] that decides it")
-        found.append(dataclasses.replace(claim, criteria=own))
-    return tuple(found)
+        claims_with_criteria.append(dataclasses.replace(claim, criteria=its_criteria))
+    return tuple(claims_with_criteria)
 
 
 def choose(claims: Sequence[Claim], ids: Iterable[str]) -> tuple[Claim, ...]:
@@ -59,10 +59,10 @@ def choose(claims: Sequence[Claim], ids: Iterable[str]) -> tuple[Claim, ...]:
         An unknown id, with the nearest known one.
     """
     wanted = [name.upper() for name in ids]
-    known = [claim.id for claim in claims]
+    all_ids = [claim.id for claim in claims]
     for name in wanted:
-        if name not in known:
-            raise UserError(unknown("claim", name, known))
+        if name not in all_ids:
+            raise UserError(unknown("claim", name, all_ids))
     return tuple(claim for claim in claims if not wanted or claim.id in wanted)
 
 
@@ -136,14 +136,14 @@ def _bounds(table: Table) -> Bounds:
 
 def _epsilons(table: Table) -> tuple[Epsilon, ...]:
 
-    found = []
+    epsilons = []
     for key, relative in (("epsilons", False), ("relative_epsilons", True)):
         table.asked.add(key)
         for value in table.items(key, (int, float), "numbers") if key in table.data else []:
             if not 0 < value < math.inf:
                 table.fail(key, f"{value}: positive finite numbers needed")
-            found.append(Epsilon(float(value), relative))
-    return tuple(found)
+            epsilons.append(Epsilon(float(value), relative))
+    return tuple(epsilons)
 
 
 def _check(table: Table, criterion: Criterion, suite: Suite) -> None:

@@ -58,13 +58,13 @@ class Quantity:
             need = "needs epsilons or relative_epsilons" if self.epsilons else "takes no epsilons"
             raise ValueError(f"{criterion.quantity} {need}")
         pair = len(criterion.targets) * len(criterion.epsilons) == 2
-        given = "reference" if criterion.reference else "pair" if pair else "nothing"
+        comparison = "reference" if criterion.reference else "pair" if pair else "nothing"
         if self.compares == "nothing" and criterion.reference:
             raise ValueError(f"{criterion.quantity} takes no reference")
-        if self.compares == "reference" and given != "reference":
+        if self.compares == "reference" and comparison != "reference":
             raise ValueError(f"{criterion.quantity} needs a reference")
-        lacks_pair = self.compares == "pair" and given != "pair"
-        if lacks_pair or (self.compares == "either" and given == "nothing"):
+        lacks_pair = self.compares == "pair" and comparison != "pair"
+        if lacks_pair or (self.compares == "either" and comparison == "nothing"):
             also = "a reference, or " if self.compares == "either" else "no reference and "
             raise ValueError(f"{criterion.quantity} needs {also}two pairs of target and epsilon")
 
