@@ -80,13 +80,13 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
     return np.asarray(u[:, s > 1e-11 * s[0]])
 
 
-def span_sine(truth: np.ndarray, found: np.ndarray) -> float:
-    """Root mean square sine of the principal angles from span(truth) to span(found).
+def span_sine(truth: np.ndarray, learned: np.ndarray) -> float:
+    """Root mean square sine of the principal angles from span(truth) to span(learned).
 
     Columns are vectors (of functions: weighted by the roots of the weights). From the residual,
     which keeps the digits that 1 - cos^2 would lose near zero (Bjorck & Golub, Math. Comp. 27, 1973).
     """
-    a, b = orthonormal(truth), orthonormal(found)
+    a, b = orthonormal(truth), orthonormal(learned)
     rest = a - b @ (b.T @ a)
     rest -= b @ (b.T @ rest)
     return float(np.linalg.norm(rest) / np.sqrt(a.shape[1]))

@@ -80,7 +80,7 @@ def slopes(
     rounds = sorted({r.round for records in chosen for r in records})
     if not rounds:
         raise UserError(f"no record of level {level} in stage {stage!r}")
-    found = []
+    per_round = []
     for number in rounds:
         values, counts = [], []
         for records in chosen:
@@ -88,8 +88,8 @@ def slopes(
             value, n = loglog_slope([r.alpha for r in here], [getattr(r, quantity) for r in here], floor)
             values.append(value)
             counts.append(n)
-        found.append(Slope(number, level, *_interval(values), len(values), min(counts)))
-    return found
+        per_round.append(Slope(number, level, *_interval(values), len(values), min(counts)))
+    return per_round
 
 
 def contractions(records: Sequence[TraceRecord], level: int, stage: str = "lower") -> dict[float, float]:
@@ -97,13 +97,13 @@ def contractions(records: Sequence[TraceRecord], level: int, stage: str = "lower
 
     Below 1 the rounds converge; alphas with fewer than two angles above rounding are left out.
     """
-    found = {}
+    factors = {}
     for alpha in dict.fromkeys(r.alpha for r in records):
         here = [r for r in records if (r.alpha, r.level, r.stage) == (alpha, level, stage)]
         angles = [r.angle for r in sorted(here, key=lambda r: r.round) if r.angle > ROUNDING]
         if len(angles) > 1:
-            found[alpha] = angles[-1] / angles[-2]
-    return found
+            factors[alpha] = angles[-1] / angles[-2]
+    return factors
 
 
 def _interval(values: Sequence[float]) -> tuple[float, float, float]:

@@ -92,7 +92,7 @@ def run(
     X = target.sample_inputs(n, rng)
     y = target.evaluate(X)
     fresh = target.sample_inputs(4000, rng)
-    found: list[Measurement] = []
+    measurements: list[Measurement] = []
     for when, fitted in _fitted(learner, depth, width, steps, X, y, seed):
         labels: dict[str, Label] = {
             "seed": seed, "learner": learner, "alpha": alpha, "rho": rho, "when": when, "optimiser": "Adam",
@@ -102,15 +102,15 @@ def run(
             fitted.scaling_.x_scale, fitted.scaling_.x_scale
         )
         mse = {"relative_mse": float(error / target.evaluate(fresh).var())}
-        found.append(form_record(labels, target, form, mse))
+        measurements.append(form_record(labels, target, form, mse))
         levels = estimator_levels(fitted)
         sizes = contributions(levels, readouts(fitted.network_, fitted.parameters_), fresh)
         seen = 1 if when == "before" else depth
         for level in range(1, seen + 1):
-            found += views(
+            measurements += views(
                 labels, target, levels, sizes[level - 1], level, neurons, starts, ascent_steps, step, seed
             )
-    return found
+    return measurements
 
 
 def _fitted(
@@ -195,7 +195,7 @@ def views(
     random = np.random.default_rng([seed, 23]).standard_normal((2000, d))
     random /= np.linalg.norm(random, axis=1, keepdims=True)
     space = np.linalg.qr(target.weight_matrices[1, 0].T)[0]
-    found = []
+    measurements = []
     truths = {}
     for how in ("sphere", "gaussian"):
         truths[how] = _best(wanted, ascend(wanted, rows, how, ascent_steps, step), how, len(order), starts)
@@ -228,9 +228,15 @@ def views(
                 "agreement": _agreement(every[i]),
                 "share": float(sizes[order[i]] / sizes[order[0]]),
             }
-            own = {"kind": "neuron", **labels, "level": level, "neuron": i, "regularisation": regularisation}
-            found.append(Measurement(own, values))
-    return found
+            neuron_labels = {
+                "kind": "neuron",
+                **labels,
+                "level": level,
+                "neuron": i,
+                "regularisation": regularisation,
+            }
+            measurements.append(Measurement(neuron_labels, values))
+    return measurements
 
 
 def true_basis(rows: np.ndarray) -> np.ndarray:

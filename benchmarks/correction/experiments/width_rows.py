@@ -74,25 +74,25 @@ def run(
         X, y = target.sample(n, np.random.default_rng([seed, _SAMPLE]))
         curves.append(Curve(X, y, (n,), _state(seed, _INIT)))
         tests.append(target.sample_test(TEST_POINTS, np.random.default_rng([seed, _TEST])))
-    given: dict[str, Any] = {
+    params: dict[str, Any] = {
         "depth": 2, "width": width, "steps": steps, "learning_rate": learning_rate,
         "weight_decay": weight_decay, "restarts": 1,
     }  # fmt: skip
-    found = []
-    for own in rows if learner == "algorithm1" else (0.0,):
+    measurements = []
+    for r_rows in rows if learner == "algorithm1" else (0.0,):
         if learner == "algorithm1":
             # K and W decay in Algorithm 1 by this times the running loss
-            net: Any = Algorithm1Regressor(**given, narrow=k, r_rows=own)
+            net: Any = Algorithm1Regressor(**params, narrow=k, r_rows=r_rows)
         else:
-            net = DenseNetRegressor(**given)
+            net = DenseNetRegressor(**params)
         for seed, fitted, (X, y) in zip(seeds, net.fit_curves(curves), tests, strict=True):
             with np.errstate(over="ignore", invalid="ignore"):
                 error = relative_mse(fitted.predict(X)[0] - y, y).error
             labels: dict[str, Label] = {
-                "learner": learner, "ratio": ratio, "rows": own, "seed": seed, "optimiser": "Adam",
+                "learner": learner, "ratio": ratio, "rows": r_rows, "seed": seed, "optimiser": "Adam",
             }  # fmt: skip
-            found.append(Measurement(labels, {"relative_mse": error}))
-    return found
+            measurements.append(Measurement(labels, {"relative_mse": error}))
+    return measurements
 
 
 def _state(seed: int, purpose: int) -> int:
