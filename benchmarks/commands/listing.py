@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hierbench.benchmarks.suites.choices import parse_value
 from hierbench.benchmarks.suites.suite_file import check_target, summaries
-from hierbench.errors import UserError, unknown
+from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners.registry import LEARNERS
 from hierbench.targets.modifiers.modifiers import MODIFIERS
 from hierbench.targets.registry import FAMILIES, LAWS
@@ -147,7 +147,7 @@ def _parsed(settings: Sequence[str]) -> dict[str, Any]:
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
-            raise UserError(f"--set {setting}: parameter=value needed")
+            raise UserError(refusal("--set", setting, "settings parameter=value"))
         params[name.strip()] = parse_value(value.strip())
     return params
 
@@ -157,11 +157,11 @@ def _dimension(d: int | None, params: dict[str, Any]) -> tuple[int, dict[str, An
     others = {name: value for name, value in params.items() if name != "d"}
     dimension = params.get("d", d)
     if dimension is None:
-        raise UserError("a dimension is needed: --d 40, or --set d=40")
+        raise UserError(refusal("d", None, "integers from 1", "give --d 40, or --set d=40"))
     if isinstance(dimension, bool) or not isinstance(dimension, int):
-        raise UserError(f"--set d={dimension}: a whole number needed")
+        raise UserError(refusal("--set d", dimension, "integers from 1"))
     if d is not None and dimension != d:
-        raise UserError(f"--d {d} and --set d={dimension}: two dimensions, give one")
+        raise UserError(refusal("d", (d, dimension), "one dimension", "give --d or --set d"))
     return dimension, others
 
 

@@ -22,7 +22,7 @@ from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.rows import Row
 from hierbench.benchmarks.units.unit import CertificateUnit
-from hierbench.errors import UserError
+from hierbench.errors import UserError, refusal
 
 MOST_LINES = 20
 
@@ -57,7 +57,9 @@ def regress(
         raise UserError("--reason goes with --update: without it nothing is recorded")
     gated = load_suite(suite)
     if any(run.sizes.refine for run in gated.runs):
-        raise UserError(f"suite {gated.name} chooses its sizes as it runs (refine): a gate needs fixed ones")
+        raise UserError(
+            refusal("suite", gated.name, "suites of fixed sizes", "this one chooses them as it runs (refine)")
+        )
     tiers: list[_Tier] = []
     folder = baselines or baseline_files.FOLDER
     plan = make_plan(gated)

@@ -128,9 +128,8 @@ def match(
             f"suite {plan.suite.name} no longer asks for what {path} holds ({changed[0]}{more}: other "
             'parameters, sizes or replicates): record anew with hierbench regress --update --reason "..."'
         )
-    return [r for r in records if (r["learner"], r["target"]) in planned_cells], [
-        c for c in planned_cells if c not in held
-    ]
+    planned_rows = [r for r in records if (r["learner"], r["target"]) in planned_cells]
+    return planned_rows, [curve for curve in planned_cells if curve not in held]
 
 
 def cell_of(record: dict[str, Any]) -> tuple[int, int, int, int, int]:

@@ -115,8 +115,11 @@ def test_a_suite_hands_a_learner_what_its_name_sets():
         (["describe", "squares", "--d", "1"], "d = 1"),
         (["describe", "squares", "--d", "6", "--set", "dept=3"], "did you mean 'depth'"),
         (["describe", "squares"], "--d 40, or --set d=40"),
-        (["describe", "squares", "--d", "8", "--set", "d=9"], "--d 8 and --set d=9: two dimensions"),
-        (["describe", "squares", "--set", "d=nine"], "--set d=nine: a whole number needed"),
+        (
+            ["describe", "squares", "--d", "8", "--set", "d=9"],
+            "d = (8, 9): allowed is one dimension; give --d or --set d",
+        ),
+        (["describe", "squares", "--set", "d=nine"], "--set d = 'nine': allowed are integers from 1"),
         (["describe", "squares", "--set", "d=8", "--set", "nois=1"], "did you mean 'noise'"),
         (
             ["describe", "squares", "--set", "d=8", "--set", "classify=true", "--set", "margin=2.9"],

@@ -12,7 +12,7 @@ from hierbench.benchmarks.correction.exact.nested import centred
 from hierbench.benchmarks.correction.exact.population import Population, orthonormal, population
 from hierbench.benchmarks.correction.exact.rounds import exact_target
 from hierbench.benchmarks.correction.exact.solve import minimise, minimised, packed, project, unpacked
-from hierbench.errors import UserError
+from hierbench.errors import UserError, refusal
 
 METHODS: Mapping[str, str] = {
     "strict": "level 2 is fitted to what level 1, its read-out too, leaves of y",
@@ -82,12 +82,12 @@ def floors(
         As ``trace``; widths outside 1..``MAX_WIDTH``.
     """
     if not widths or min(widths) < 1 or max(widths) > MAX_WIDTH:
-        raise UserError(f"widths = {tuple(widths)}: allowed are numbers from 1 to {MAX_WIDTH}")
+        raise UserError(refusal("widths", tuple(widths), f"integers from 1 to {MAX_WIDTH}"))
     records = []
     for alpha in alphas:
         data = population(exact_target(family, parameters, alpha, 1))
         if len(data.features) != 2:
-            raise UserError(f"floors are those of two trained levels: this target has {len(data.features)}")
+            raise UserError(refusal("number of trained levels", len(data.features), "2"))
         for width in widths:
             for start in starts:
                 trained = _train(data, width, np.random.default_rng(start))

@@ -17,7 +17,7 @@ from hierbench.benchmarks.correction.exact.population import (
     trained_levels,
 )
 from hierbench.benchmarks.correction.exact.variants import SCHEDULES, Stage
-from hierbench.errors import UserError, unknown
+from hierbench.errors import UserError, refusal, unknown
 from hierbench.targets.registry import make_target
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def exact_target(family: str, parameters: Mapping[str, Any], alpha: float, upper
     if family not in ("projected", "squares"):
         raise UserError(unknown("family with an exact population", family, ("projected", "squares")))
     if d is None:
-        raise UserError("the correction trace needs the dimension d among the target's parameters")
+        raise UserError(refusal("d", d, "integers from 1", "give it among the target's parameters"))
     if "alpha" in settings:
         raise UserError("alpha is what the trace runs over: give it in alphas, not among the parameters")
     settings.setdefault("depth", uppers + (1 if family == "projected" else 2))
@@ -132,10 +132,10 @@ def exact_target(family: str, parameters: Mapping[str, Any], alpha: float, upper
 def _check_rounds(rounds: Sequence[int], levels: int, variant: str) -> None:
     if not rounds or min(rounds) < 1 or len(rounds) > levels - 1:
         raise UserError(
-            f"rounds = {tuple(rounds)}: needed are 1 to {levels - 1} numbers >= 1, one for each upper level"
+            refusal("rounds", tuple(rounds), f"1 to {levels - 1} integers from 1, one for each upper level")
         )
     if len(rounds) > 1 and variant not in ("corrected", "frozen", "strict"):
-        raise UserError(f"variant {variant!r} has one upper level: give rounds one number, not {len(rounds)}")
+        raise UserError(refusal("rounds", tuple(rounds), f"one number where variant = {variant!r}"))
 
 
 def _numbered(stages: Iterator[Stage]) -> Iterator[tuple[int, Stage]]:

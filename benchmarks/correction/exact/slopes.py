@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from hierbench.errors import UserError
+from hierbench.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from hierbench.benchmarks.correction.exact.rounds import TraceRecord
@@ -73,8 +73,9 @@ def slopes(
     UserError
         An unknown quantity, or no record of that level and stage.
     """
-    if quantity not in ("angle", "feature_error", "relative_mse"):
-        raise UserError(f"quantity {quantity!r}: allowed are angle, feature_error and relative_mse")
+    quantities = ("angle", "feature_error", "relative_mse")
+    if quantity not in quantities:
+        raise UserError(unknown("quantity of the slopes", quantity, quantities))
     floor = ROUNDING**2 if quantity == "relative_mse" else ROUNDING
     chosen = [[r for r in records if r.level == level and r.stage == stage] for records in traces]
     rounds = sorted({r.round for records in chosen for r in records})

@@ -12,7 +12,7 @@ from hierbench.benchmarks.correction.trained.judge import Judge
 from hierbench.benchmarks.correction.trained.trained_levels import systematic
 from hierbench.benchmarks.units.measurement import Label, Measurement, Value
 from hierbench.benchmarks.units.seeds import derive, generator
-from hierbench.errors import UserError, unknown
+from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners.base import Curve
 from hierbench.learners.nets.algorithm1 import Algorithm1Regressor
 from hierbench.learners.nets.densenet import DenseNetRegressor
@@ -103,7 +103,7 @@ def run(
     if learner not in LEARNERS:
         raise UserError(unknown("learner of the trace", learner, LEARNERS))
     if nets < 2:
-        raise UserError(f"nets = {nets}: at least 2 are needed to tell contamination from noise")
+        raise UserError(refusal("nets", nets, "integers from 2", "one cannot tell contamination from noise"))
     torch.set_num_threads(1)
     try:
         target: Any = make_target(family, d, seed, depth=depth, width=width, alpha=alpha, rho=rho)

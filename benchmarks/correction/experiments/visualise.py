@@ -20,6 +20,7 @@ from hierbench.benchmarks.correction.trained.neurons import (
     target_levels,
 )
 from hierbench.benchmarks.units.measurement import Label, Measurement
+from hierbench.errors import unknown
 from hierbench.learners.base import Curve
 from hierbench.learners.nets.algorithm1 import Algorithm1Regressor
 from hierbench.learners.nets.densenet import DenseNetRegressor
@@ -126,7 +127,7 @@ def _fitted(
             for when, levels in (("before", 1), ("after", depth))
         ]
     if learner != "algorithm1":
-        raise ValueError(f"learner is {learner!r}: one of {', '.join(LEARNERS)} is needed")
+        raise ValueError(unknown("learner of the visualisation", learner, LEARNERS))
     made = Algorithm1Regressor(depth=depth, width=width, narrow=4, weight_decay=0.3, **common)
     before: list[Any] = []
 

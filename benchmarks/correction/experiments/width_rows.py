@@ -9,7 +9,7 @@ import numpy as np
 
 from hierbench.benchmarks.units.measurement import Label, Measurement
 from hierbench.benchmarks.units.metric import relative_mse
-from hierbench.errors import UserError
+from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners.base import Curve
 from hierbench.learners.nets.algorithm1 import Algorithm1Regressor
 from hierbench.learners.nets.densenet import DenseNetRegressor
@@ -63,11 +63,11 @@ def run(
     UserError
         An unknown learner, or less than one neuron.
     """
+    if learner not in ("densenet", "algorithm1"):
+        raise UserError(unknown("learner of the width grid", learner, ("densenet", "algorithm1")))
     width = round(ratio * k)
-    if learner not in ("densenet", "algorithm1") or width < 1:
-        raise UserError(
-            f"learner {learner!r} of {width} neurons: densenet or algorithm1, with one at least, is needed"
-        )
+    if width < 1:
+        raise UserError(refusal("ratio", ratio, f"numbers > {0.5 / k:g}", "a level has one neuron at least"))
     curves, tests = [], []
     for seed in seeds:
         target = make_target("projected", d, _state(seed, _TARGET), alpha=alpha, depth=2, width=k, rho=rho)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hierbench.benchmarks.correction.exact.population import products
+from hierbench.errors import refusal
 
 MIN_ROWS_PER_REGRESSOR = 10
 
@@ -69,7 +70,9 @@ def subspace_angle(form: np.ndarray, rows: np.ndarray) -> float:
     """
     k, d = rows.shape
     if form.shape != (d, d):
-        raise ValueError(f"form has shape {form.shape}: ({d}, {d}) is needed for rows of shape {rows.shape}")
+        raise ValueError(
+            refusal("form.shape", form.shape, f"a pair ({d}, {d}) where rows.shape = {rows.shape}")
+        )
     values, vectors = np.linalg.eigh((form + form.T) / 2.0)
     order = np.argsort(-np.abs(values))
     if abs(values[order[k - 1]]) <= 1e-14 * abs(values[order[0]]) or values[order[0]] == 0.0:
@@ -211,7 +214,9 @@ def _read_out(truth: Pair, columns: Pair, linear_inputs: Pair, at_start: Pair | 
     n, count = min(len(truth[0]), len(truth[1])), columns[0].shape[1]
     wanted = MIN_ROWS_PER_REGRESSOR * (count + linear_inputs[0].shape[1] + 1)
     if n < wanted:
-        raise ValueError(f"{n} samples for a read-out of {count} features: at least {wanted} are needed")
+        raise ValueError(
+            refusal("number of samples", n, f"integers from {wanted} for a read-out of {count} features")
+        )
     fitted, scored = (np.asarray(s, dtype=np.float64) for s in truth)
     alone = _residuals(fitted, scored, linear_inputs, None)
     spread = np.square(scored - scored.mean(axis=0)).mean(axis=0)

@@ -13,6 +13,7 @@ from scipy import stats
 
 from hierbench.benchmarks.correction.exact.population import orthonormal
 from hierbench.benchmarks.correction.trained.feature_error import narrow_products
+from hierbench.errors import refusal
 from hierbench.learners.nets.algorithm1_network import Algorithm1Network
 
 _SIGNIFICANT = 0.975
@@ -212,7 +213,11 @@ def systematic(tangents: Sequence[np.ndarray]) -> SystematicAngle:
         Fewer than two.
     """
     if len(tangents) < 2:
-        raise ValueError(f"{len(tangents)} net: two or more are needed to tell what they have in common")
+        raise ValueError(
+            refusal(
+                "number of nets", len(tangents), "integers from 2", "one has nothing in common with others"
+            )
+        )
     D = np.stack([np.asarray(t, dtype=np.float64).ravel() for t in tangents])
     k, (n_nets, p) = tangents[0].shape[1], D.shape
     mean = D.mean(axis=0)
