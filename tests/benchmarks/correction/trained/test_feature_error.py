@@ -198,7 +198,7 @@ def test_too_few_samples_and_linear_levels_are_refused():
     both = draws(target, 50)
     h = tuple([X[:, :2] ** 2] for X in both)
     with pytest.raises(
-        ValueError, match="number of samples = 50: allowed are integers from .* read-out of 2 features"
+        ValueError, match=r"samples = 50: allowed are integers from .* read-out of 2 features"
     ):
         feature_error(tuple(target.hidden_features(X)[1] for X in both), h, both)
     both = draws(target, 1000)
