@@ -13,7 +13,7 @@ from hierbench.benchmarks.claims.quantities import QUANTITIES
 from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.suites.suite_file import known_suites, load_suite
 from hierbench.benchmarks.suites.toml_lines import Document, Table
-from hierbench.errors import UserError, unknown
+from hierbench.errors import UserError, refusal, unknown
 
 if TYPE_CHECKING:
     from hierbench.benchmarks.suites.epsilon import Epsilon
@@ -38,16 +38,16 @@ def load_claims(path: Path = CLAIMS) -> tuple[Claim, ...]:
     ids = [claim.id for claim in claims]
     for table, name in zip(claim_tables, ids, strict=True):
         if ids.count(name) > 1:
-            table.fail("id", f"{name!r} is used twice")
+            table.fail("id", refusal("id", name, "ids that no other claim has"))
     suites: dict[str, Suite] = {}
     criteria = [_criterion(table, ids, suites) for table in criterion_tables]
-    found = []
+    claims_with_criteria = []
     for table, claim in zip(claim_tables, claims, strict=True):
-        own = tuple(c for c in criteria if c.claim == claim.id)
-        if all(c.beside for c in own):
+        its_criteria = tuple(c for c in criteria if c.claim == claim.id)
+        if all(c.beside for c in its_criteria):
             table.fail("id", f"{claim.id} has no [[criterion]] that decides it")
-        found.append(dataclasses.replace(claim, criteria=own))
-    return tuple(found)
+        claims_with_criteria.append(dataclasses.replace(claim, criteria=its_criteria))
+    return tuple(claims_with_criteria)
 
 
 def choose(claims: Sequence[Claim], ids: Iterable[str]) -> tuple[Claim, ...]:
@@ -59,10 +59,10 @@ def choose(claims: Sequence[Claim], ids: Iterable[str]) -> tuple[Claim, ...]:
         An unknown id, with the nearest known one.
     """
     wanted = [name.upper() for name in ids]
-    known = [claim.id for claim in claims]
+    all_ids = [claim.id for claim in claims]
     for name in wanted:
-        if name not in known:
-            raise UserError(unknown("claim", name, known))
+        if name not in all_ids:
+            raise UserError(unknown("claim", name, all_ids))
     return tuple(claim for claim in claims if not wanted or claim.id in wanted)
 
 
@@ -124,11 +124,11 @@ def _bounds(table: Table) -> Bounds:
     keys = [key for key in ("at_most", "at_least", "within") if key in table.data]
     table.keys_read |= {"at_most", "at_least", "within"}
     if len(keys) != 1:
-        table.fail(keys[0] if keys else "", "exactly one of at_most, at_least and within is needed")
+        table.fail(keys[0] if keys else "", refusal("bounds", keys, "one of at_most, at_least, within"))
     if keys == ["within"]:
         ends = table.items("within", (int, float), "two numbers")
         if len(ends) != 2 or not ends[0] < ends[1]:
-            table.fail("within", f"{ends}: two numbers, the smaller one first, are needed")
+            table.fail("within", refusal("within", ends, "two numbers, the smaller one first"))
         return Bounds(float(ends[0]), float(ends[1]))
     end = table.number(keys[0], above=-math.inf)
     return Bounds(high=end) if keys == ["at_most"] else Bounds(low=end)
@@ -136,14 +136,14 @@ def _bounds(table: Table) -> Bounds:
 
 def _epsilons(table: Table) -> tuple[Epsilon, ...]:
 
-    found = []
+    epsilons = []
     for key, relative in (("epsilons", False), ("relative_epsilons", True)):
         table.keys_read.add(key)
         for value in table.items(key, (int, float), "numbers") if key in table.data else []:
             if not 0 < value < math.inf:
-                table.fail(key, f"{value}: positive finite numbers needed")
-            found.append(Epsilon(float(value), relative))
-    return tuple(found)
+                table.fail(key, refusal(key, value, "finite numbers > 0"))
+            epsilons.append(Epsilon(float(value), relative))
+    return tuple(epsilons)
 
 
 def _check(table: Table, criterion: Criterion, suite: Suite) -> None:

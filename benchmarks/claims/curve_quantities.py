@@ -47,11 +47,11 @@ def _slope(
     evidence: SuiteResults, name: tuple[str, str, Epsilon], law: _Law, confidence: float
 ) -> IntervalEstimate:
     stars, count = _stars(evidence, *name)
-    found = law(stars, confidence)
-    note = "" if found.kind == "estimate" else found.reason
-    if found.kind == "lower bound":
+    fit = law(stars, confidence)
+    note = "" if fit.kind == "estimate" else fit.reason
+    if fit.kind == "lower bound":
         note += " (a bound without a confidence level)"
-    return IntervalEstimate(_label(*name), found.value, found.low, found.high, count, note)
+    return IntervalEstimate(_label(*name), fit.value, fit.low, fit.high, count, note)
 
 
 _Law = Callable[[Sequence[NStar], float], Exponent]
@@ -77,27 +77,33 @@ def exponent_excess(
     evidence: SuiteResults, criterion: Criterion, confidence: float
 ) -> list[IntervalEstimate]:
     """Exponent of n* in d minus that of the reference learner."""
-    found = []
+    excesses = []
     for learner, target, epsilon in _names(criterion):
         assert criterion.reference is not None
-        own = _slope(evidence, (learner, target, epsilon), exponent, confidence)
-        other = _slope(evidence, (criterion.reference, target, epsilon), exponent, confidence)
-        found.append(difference(f"{_label(learner, target, epsilon)} less {criterion.reference}", own, other))
-    return found
+        learner_slope = _slope(evidence, (learner, target, epsilon), exponent, confidence)
+        reference_slope = _slope(evidence, (criterion.reference, target, epsilon), exponent, confidence)
+        excesses.append(
+            difference(
+                f"{_label(learner, target, epsilon)} less {criterion.reference}",
+                learner_slope,
+                reference_slope,
+            )
+        )
+    return excesses
 
 
 def exponent_growth(
     evidence: SuiteResults, criterion: Criterion, confidence: float
 ) -> list[IntervalEstimate]:
     """Exponent of n* in d minus that at the first of two (target, epsilon)."""
-    found = []
+    growths = []
     for learner in criterion.learners:
         cells = [
             _slope(evidence, (learner, *cell), exponent, confidence)
             for cell in itertools.product(criterion.targets, criterion.epsilons)
         ]
-        found.append(difference(f"{learner}: {_short(criterion)}", cells[1], cells[0]))
-    return found
+        growths.append(difference(f"{learner}: {_short(criterion)}", cells[1], cells[0]))
+    return growths
 
 
 def _short(criterion: Criterion) -> str:
@@ -109,7 +115,7 @@ def _short(criterion: Criterion) -> str:
 
 def n_star_ratios(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     """n* over that of the reference, or at the second of two (target, epsilon) over the first, at each d."""
-    found = []
+    ratios = []
     for learner in criterion.learners:
         pairs: list[tuple[str, tuple[str, str, Epsilon], tuple[str, str, Epsilon]]] = []
         if criterion.reference is None:
@@ -122,11 +128,11 @@ def n_star_ratios(evidence: SuiteResults, criterion: Criterion, confidence: floa
         for label, upper, lower in pairs:
             (above, m), (below, n) = _stars(evidence, *upper), _stars(evidence, *lower)
             for d in sorted({s.d for s in above} & {s.d for s in below}):
-                own, other = [s for s in above if s.d == d], [s for s in below if s.d == d]
-                found.append(n_star_ratio(f"{label}, d = {d}", own, other, confidence, m + n))
-            if not any(estimate.label.startswith(label) for estimate in found):
-                found.append(IntervalEstimate(label, note="no d in common"))
-    return found
+                above_at_d, below_at_d = [s for s in above if s.d == d], [s for s in below if s.d == d]
+                ratios.append(n_star_ratio(f"{label}, d = {d}", above_at_d, below_at_d, confidence, m + n))
+            if not any(estimate.label.startswith(label) for estimate in ratios):
+                ratios.append(IntervalEstimate(label, note="no d in common"))
+    return ratios
 
 
 def n_star_ratio(
@@ -143,10 +149,10 @@ def n_star_ratio(
     sides = [[s for s in side if s.censoring in ("bracketed", "left", "right")] for side in (above, below)]
     bracketed = [sum(s.censoring == "bracketed" for s in side) for side in sides]
     if min(bracketed) >= 2:
-        known = sides[0] + sides[1]
+        usable_stars = sides[0] + sides[1]
         x = np.array([1.0] * len(sides[0]) + [0.0] * len(sides[1]))
         with np.errstate(divide="ignore"):
-            lower, upper = np.log([s.lower for s in known]), np.log([s.upper for s in known])
+            lower, upper = np.log([s.lower for s in usable_stars]), np.log([s.upper for s in usable_stars])
         count = sum(bracketed)
         quantile = float(stats.f.ppf(confidence, 1, count - 2))
         fit = fit_interval_regression(x, lower, upper, 0.5 * count * math.log1p(quantile / (count - 2)))
@@ -164,18 +170,18 @@ def n_star_ratio(
 
 def share_reached(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     """Share of curves that reach epsilon, with its exact interval."""
-    found = []
+    shares = []
     for learner, target, epsilon in _names(criterion):
         stars, count = _stars(evidence, learner, target, epsilon)
-        known = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
+        usable_stars = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
         label = _label(learner, target, epsilon)
-        if not known:
-            found.append(IntervalEstimate(label, n_rows=count, note="undefined, or no usable row"))
+        if not usable_stars:
+            shares.append(IntervalEstimate(label, n_rows=count, note="undefined, or no usable row"))
             continue
-        share = share_estimate(label, [s.censoring != "right" for s in known], confidence)
+        share = share_estimate(label, [s.censoring != "right" for s in usable_stars], confidence)
         note = "" if share.value == 1.0 else "the others may reach it with more samples"
-        found.append(dataclasses.replace(share, high=1.0, n_rows=count, note=note))
-    return found
+        shares.append(dataclasses.replace(share, high=1.0, n_rows=count, note=note))
+    return shares
 
 
 def final_slopes(rows: Sequence[Row]) -> dict[Replicate, float]:
@@ -188,28 +194,28 @@ def final_slopes(rows: Sequence[Row]) -> dict[Replicate, float]:
     for row in rows:
         if row.status in FITTED and row.error is not None and 0 < row.error < math.inf:
             curves[row.replicate].append((math.log(row.n), math.log(row.error)))
-    found = {}
+    slopes = {}
     for name, points in curves.items():
         last = max(x for x, _ in points)
         end = sorted(p for p in points if p[0] > last - math.log(LAST))
         if len(end) >= 3 and end[-1][0] - end[0][0] >= math.log(4):
-            found[name] = float(stats.linregress([x for x, _ in end], [y for _, y in end]).slope)
-    return found
+            slopes[name] = float(stats.linregress([x for x, _ in end], [y for _, y in end]).slope)
+    return slopes
 
 
 def final_slope(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     """Mean over replicates of the slope of log error in log n at the end of the curves, at each d."""
-    found = []
+    estimates = []
     for learner, target in itertools.product(criterion.learners, criterion.targets):
         rows = _rows(evidence, learner, target)
         for d in sorted({r.d for r in rows}):
-            own = [r for r in rows if r.d == d]
-            slopes, label = final_slopes(own), _label(learner, target, d=d)
-            values, count = list(slopes.values()), len(own)
+            rows_at_d = [r for r in rows if r.d == d]
+            slopes, label = final_slopes(rows_at_d), _label(learner, target, d=d)
+            values, count = list(slopes.values()), len(rows_at_d)
             if criterion.reference is not None:
                 beside = [r for r in _rows(evidence, criterion.reference, target) if r.d == d]
                 others = final_slopes(beside)
                 values = [slope - others[name] for name, slope in slopes.items() if name in others]
                 label, count = f"{label} less {criterion.reference}", count + len(beside)
-            found.append(mean_estimate(label, values, confidence, count))
-    return found
+            estimates.append(mean_estimate(label, values, confidence, count))
+    return estimates

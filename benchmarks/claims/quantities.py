@@ -24,6 +24,7 @@ from hierbench.benchmarks.correction.quantities import exact_trace, growth, plan
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate
 from hierbench.benchmarks.units.measurement import Measurement
+from hierbench.errors import refusal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,22 +52,24 @@ class Quantity:
 
     def check(self, criterion: Criterion) -> None:
         """ValueError where the criterion does not give what is needed."""
+        where = f"where quantity = {criterion.quantity!r}"
         if bool(criterion.experiments) != (self.measured is not None):
-            need = "needs experiments" if self.measured else "takes no experiments"
-            raise ValueError(f"{criterion.quantity} {need}")
+            allowed = "labels of experiments" if self.measured else "an empty list"
+            raise ValueError(refusal("experiments", list(criterion.experiments), f"{allowed} {where}"))
         if bool(criterion.epsilons) != self.epsilons:
-            need = "needs epsilons or relative_epsilons" if self.epsilons else "takes no epsilons"
-            raise ValueError(f"{criterion.quantity} {need}")
-        pair = len(criterion.targets) * len(criterion.epsilons) == 2
-        given = "reference" if criterion.reference else "pair" if pair else "nothing"
+            allowed = "values of epsilons or relative_epsilons" if self.epsilons else "an empty list"
+            raise ValueError(refusal("epsilons", [e.label for e in criterion.epsilons], f"{allowed} {where}"))
+        n_pairs = len(criterion.targets) * len(criterion.epsilons)
+        comparison = "reference" if criterion.reference else "pair" if n_pairs == 2 else "nothing"
         if self.compares == "nothing" and criterion.reference:
-            raise ValueError(f"{criterion.quantity} takes no reference")
-        if self.compares == "reference" and given != "reference":
-            raise ValueError(f"{criterion.quantity} needs a reference")
-        lacks_pair = self.compares == "pair" and given != "pair"
-        if lacks_pair or (self.compares == "either" and given == "nothing"):
-            also = "a reference, or " if self.compares == "either" else "no reference and "
-            raise ValueError(f"{criterion.quantity} needs {also}two pairs of target and epsilon")
+            allowed = f"a criterion without it {where}"
+            raise ValueError(refusal("reference", criterion.reference, allowed))
+        if self.compares == "reference" and comparison != "reference":
+            raise ValueError(refusal("reference", criterion.reference, f"labels of learners {where}"))
+        lacks_pair = self.compares == "pair" and comparison != "pair"
+        if lacks_pair or (self.compares == "either" and comparison == "nothing"):
+            allowed = "2, or any with reference," if self.compares == "either" else "2, without reference,"
+            raise ValueError(refusal("pairs of target and epsilon", n_pairs, f"{allowed} {where}"))
 
 
 OfExperiment = Callable[[Sequence[Measurement], float], IntervalEstimate]

@@ -130,7 +130,7 @@ def judge_criterion(criterion: Criterion, evidence: SuiteResults | None) -> Find
     estimates = tuple(quantity.estimates(evidence, criterion, level_of(criterion)))
     if not estimates:
         return Finding(criterion, "unmeasured", (), None, f"not measured yet: {command}", rows, optimizers)
-    return _found(criterion, estimates, evidence, rows, optimizers)
+    return _finding(criterion, estimates, evidence, rows, optimizers)
 
 
 def _judge_experiments(criterion: Criterion, evidence: SuiteResults, command: str) -> Finding:
@@ -140,16 +140,16 @@ def _judge_experiments(criterion: Criterion, evidence: SuiteResults, command: st
         for label in criterion.experiments
         for number in range(len(evidence.measurements.get(label, ())))
     )
-    found = [m for label in criterion.experiments for m in evidence.measurements.get(label, ())]
-    optimizers = tuple(sorted({str(m.labels["optimiser"]) for m in found if "optimiser" in m.labels}))
+    measurements = [m for label in criterion.experiments for m in evidence.measurements.get(label, ())]
+    optimizers = tuple(sorted({str(m.labels["optimiser"]) for m in measurements if "optimiser" in m.labels}))
     if missing := sum(evidence.missing_experiments.get(label, 0) for label in criterion.experiments):
         how = f"{missing} of its units are missing" if rows else "not measured yet"
         return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimizers)
     estimates = tuple(QUANTITIES[criterion.quantity].estimates(evidence, criterion, level_of(criterion)))
-    return _found(criterion, estimates, evidence, rows, optimizers)
+    return _finding(criterion, estimates, evidence, rows, optimizers)
 
 
-def _found(
+def _finding(
     criterion: Criterion,
     estimates: tuple[IntervalEstimate, ...],
     evidence: SuiteResults,
@@ -201,12 +201,12 @@ def judge(claim: Claim, evidence: Mapping[str, SuiteResults]) -> Verdict:
     deciding = [f for f in findings if not f.criterion.beside]
     ordered = (*deciding, *(f for f in findings if f.criterion.beside))
     for state in ("refuted", "undecided", "unmeasured"):
-        found = [f for f in deciding if f.state == state]
-        if found:
+        decisive_findings = [f for f in deciding if f.state == state]
+        if decisive_findings:
             word: Word = "refuted" if state == "refuted" else "undecided"
             if state == "undecided" and any(f.state == "unmeasured" for f in deciding):
-                found += [f for f in deciding if f.state == "unmeasured"]
-            return Verdict(claim, word, "; ".join(_reasons(found)), ordered)
+                decisive_findings += [f for f in deciding if f.state == "unmeasured"]
+            return Verdict(claim, word, "; ".join(_reasons(decisive_findings)), ordered)
     return Verdict(claim, "supported", "; ".join(_reasons(deciding)), ordered)
 
 

@@ -126,17 +126,17 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
 
     target = draw_target({"family": family, "parameters": params}, d, index)
     try:
-        found = target.certificate()
+        certificate = target.certificate()
     except ValueError as error:  # what shows only once constants are computed
         raise UserError(f"target {family}: {error}") from error
     shown = ", ".join(f"{key} = {_shown(value)}" for key, value in params.items()) or "default parameters"
-    lines = [("target", f"{family}, d = {d}, {shown}, number {index}"), *_certificate_lines(found, d)]
+    lines = [("target", f"{family}, d = {d}, {shown}, number {index}"), *_certificate_lines(certificate, d)]
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
         print(f"{name:{width}}  {value}")
-    if found.level_covariance:
+    if certificate.level_covariance:
         print("covariance of the levels, each of variance 1")
-        for row in found.level_covariance:
+        for row in certificate.level_covariance:
             print("  " + "  ".join(f"{x:6.3f}" for x in row))
     print("+- is one standard error of a sampled number; numbers without it are exact up to rounding")
     _print_parameters(f"parameters of {family}", FAMILIES[family].parameters)
@@ -156,14 +156,14 @@ def _parsed(settings: Sequence[str]) -> Parameters:
 def _dimension(d: int | None, params: Parameters) -> tuple[int, Parameters]:
     """The dimension, from ``--d`` or among the settings, and the other settings."""
     others = {name: value for name, value in params.items() if name != "d"}
-    found = params.get("d", d)
-    if found is None:
-        raise UserError("a dimension is needed: --d 40, or --set d=40")
-    if isinstance(found, bool) or not isinstance(found, int):
-        raise UserError(refusal("d", found, "a whole number"))
-    if d is not None and found != d:
-        raise UserError(f"--d {d} and --set d={found}: two dimensions, give one")
-    return found, others
+    dimension = params.get("d", d)
+    if dimension is None:
+        raise UserError(refusal("d", None, "integers from 1", "give --d 40, or --set d=40"))
+    if isinstance(dimension, bool) or not isinstance(dimension, int):
+        raise UserError(refusal("d", dimension, "a whole number"))
+    if d is not None and dimension != d:
+        raise UserError(f"--d {d} and --set d={dimension}: two dimensions, give one")
+    return dimension, others
 
 
 def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
@@ -175,7 +175,7 @@ def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
         return [(f"{what} {k}", text(v)) for k, v in values.items()]
 
     share = c.top_half_share()
-    known = "under 0.001: eps_rel undefined" if c.degree_share else "unknown: eps_rel undefined"
+    no_share = "under 0.001: eps_rel undefined" if c.degree_share else "unknown: eps_rel undefined"
     of = " of G" if c.classes else ""  # shares and floors are those of the function under the sign
     theorem = "" if c.rotation_invariant else " (a theorem for rotation-invariant inputs only)"
     return [
@@ -190,7 +190,7 @@ def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
         ("Bayes error", text(c.bayes_error)),
         *per(c.degree_share, "share of variance at degree"),
         *([] if c.degree_share else [("share of variance by degree", "unknown")]),
-        (f"share above degree {c.degree // 2}", known if share is None else f"{share:.4g}"),
+        (f"share above degree {c.degree // 2}", no_share if share is None else f"{share:.4g}"),
         *per(c.level_share, "share of variance of level"),
         *per(c.contamination, "contamination of level"),
         *(

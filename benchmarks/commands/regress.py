@@ -23,7 +23,7 @@ from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.rows import Row
 from hierbench.benchmarks.units.unit import CertificateUnit
 from hierbench.benchmarks.units.vocabulary import CertificateFields
-from hierbench.errors import UserError
+from hierbench.errors import UserError, refusal
 
 MOST_LINES = 20
 
@@ -58,7 +58,9 @@ def regress(
         raise UserError("--reason goes with --update: without it nothing is recorded")
     gated = load_suite(suite)
     if any(run.sizes.refine for run in gated.runs):
-        raise UserError(f"suite {gated.name} chooses its sizes as it runs (refine): a gate needs fixed ones")
+        raise UserError(
+            refusal("suite", gated.name, "suites of fixed sizes", "this one chooses them as it runs (refine)")
+        )
     tiers: list[_Tier] = []
     folder = baselines or baseline_files.FOLDER
     plan = make_plan(gated)
@@ -79,15 +81,15 @@ def regress(
                 return 130
             for unit, result in outcome.failed:
                 _say(f"  {progress.complaint(unit, result)}")
-            outcomes.append((tier, tier.found(store), bool(outcome.failed)))
+            outcomes.append((tier, tier.measured(store), bool(outcome.failed)))
     if update:
         if any(failed for _, _, failed in outcomes):
             _say("units failed: no baseline recorded")
             return 1
-        for tier, found, _ in outcomes:
-            console.print(tier.write(found, reason))
+        for tier, measured, _ in outcomes:
+            console.print(tier.write(measured, reason))
         return 0
-    fine = [tier.judge(found, console) and not failed for tier, found, failed in outcomes]
+    fine = [tier.judge(measured, console) and not failed for tier, measured, failed in outcomes]
     console.print("regress: ok" if all(fine) else "regress: FAILED", style="" if all(fine) else "red")
     return 0 if all(fine) else 1
 
@@ -103,15 +105,15 @@ class _Tier(abc.ABC):
         """Read the baseline."""
 
     @abc.abstractmethod
-    def found(self, store: Store) -> Any:
+    def measured(self, store: Store) -> Any:
         """Take what was measured from the store."""
 
     @abc.abstractmethod
-    def judge(self, found: Any, console: Console) -> bool:
+    def judge(self, measured: Any, console: Console) -> bool:
         """Print the comparison; whether nothing got worse."""
 
     @abc.abstractmethod
-    def write(self, found: Any, reason: str) -> str:
+    def write(self, measured: Any, reason: str) -> str:
         """Record what was measured as the baseline; one line that says so."""
 
 
@@ -124,7 +126,7 @@ class _Exact(_Tier):
     def read(self) -> None:
         self.before = baseline_files.read_exact(self.path)
 
-    def found(self, store: Store) -> baseline_files.Cells:
+    def measured(self, store: Store) -> baseline_files.Cells:
         rows = readings.suite_rows(self.plan, store)
         certificates = _certificates(self.plan.certificates, store)
         return {
@@ -133,17 +135,17 @@ class _Exact(_Tier):
             **exact_tier.certificate_records(certificates),
         }
 
-    def judge(self, found: baseline_files.Cells, console: Console) -> bool:
-        changed, new, gone = exact_tier.differences(self.before, found)
-        console.print(f"exact tier: {len(found)} cells, {len(changed)} recorded values changed")
+    def judge(self, measured: baseline_files.Cells, console: Console) -> bool:
+        changed, new, missing = exact_tier.differences(self.before, measured)
+        console.print(f"exact tier: {len(measured)} cells, {len(changed)} recorded values changed")
         _listed([str(c) for c in sorted(changed, key=lambda c: -c.size)], console, "red")
         _listed([f"new cell, no baseline: {cell}" for cell in new], console)
-        _listed([f"gone: {cell}" for cell in gone], console, "red")
-        return not changed and not gone
+        _listed([f"gone: {cell}" for cell in missing], console, "red")
+        return not changed and not missing
 
-    def write(self, found: baseline_files.Cells, reason: str) -> str:
-        baseline_files.write_exact(self.path, found, reason)
-        return f"recorded {self.path}: {len(found)} cells"
+    def write(self, measured: baseline_files.Cells, reason: str) -> str:
+        baseline_files.write_exact(self.path, measured, reason)
+        return f"recorded {self.path}: {len(measured)} cells"
 
 
 class _Statistical(_Tier):
@@ -155,11 +157,11 @@ class _Statistical(_Tier):
         self.records, self.new = baseline_files.match(self.plan, head, records, self.path)
         self.origin = f"{head['recorded']} ({head['reason']})"
 
-    def found(self, store: Store) -> tuple[list[Row], Any]:
+    def measured(self, store: Store) -> tuple[list[Row], Any]:
         return readings.suite_rows(self.plan, store), readings.suite_certificates(self.plan, store)
 
-    def judge(self, found: tuple[list[Row], Any], console: Console) -> bool:
-        rows, certificates = found
+    def judge(self, measured: tuple[list[Row], Any], console: Console) -> bool:
+        rows, certificates = measured
         before = baseline_rows(self.records, rows)
         compared = shifts.compare(before, rows, certificates, epsilon.epsilons_of(self.plan.suite))
         print_comparison(compared, self.plan.suite, self.origin, console)
@@ -167,8 +169,8 @@ class _Statistical(_Tier):
             console.print(f"new curve, no baseline: {learner} on {target} (--update records it)")
         return not compared.alarm
 
-    def write(self, found: tuple[list[Row], Any], reason: str) -> str:
-        rows, _ = found
+    def write(self, measured: tuple[list[Row], Any], reason: str) -> str:
+        rows, _ = measured
         baseline_files.write_rows(self.path, self.plan, rows, reason)
         return f"recorded {self.path}: {len(rows)} rows"
 
@@ -176,12 +178,12 @@ class _Statistical(_Tier):
 def baseline_rows(records: Sequence[baseline_files.RecordedRow], rows: Sequence[Row]) -> list[Row]:
     """Recorded errors in the place of those of the same cells measured now."""
     recorded = {(r["learner"], r["target"], *baseline_files.cell_of(r)): r for r in records}
-    found = []
+    baseline = []
     for row in rows:
         cell = (row.d, row.target_index, row.sample_index, row.init_index, row.n)
         record = recorded.get((row.learner, row.target, *cell))
         if record:
-            found.append(
+            baseline.append(
                 dataclasses.replace(
                     row,
                     reason="",
@@ -190,7 +192,7 @@ def baseline_rows(records: Sequence[baseline_files.RecordedRow], rows: Sequence[
                     error_se=record["error_se"],
                 )
             )
-    return found
+    return baseline
 
 
 def print_comparison(compared: shifts.Comparison, suite: Suite, origin: str, console: Console) -> None:

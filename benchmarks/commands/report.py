@@ -85,23 +85,25 @@ def report(name: str, evidence: SuiteResults, epsilons: Sequence[Epsilon], comma
     stars = n_stars(rows, certificates, epsilons)
     for target in dict.fromkeys(row.target for row in rows):
         order = {n: i for i, n in enumerate(dict.fromkeys(r.learner for r in rows if r.target == target))}
-        own = sorted((s for s in stars if s.target == target), key=lambda s: order[s.learner])
-        known = [c for (label, _, _), c in certificates.items() if label == target]
+        target_stars = sorted((s for s in stars if s.target == target), key=lambda s: order[s.learner])
+        target_certificates = [c for (label, _, _), c in certificates.items() if label == target]
         blocks.append(f"# target {target}")
-        if share_targets(own):
+        if share_targets(target_stars):
             blocks.append(
                 "Learners are not compared here: replicates share targets, and those of different targets "
                 "have inputs in common."
             )
         elif len(order) > 1:
             for epsilon in epsilons:
-                here = [s for s in own if s.epsilon == epsilon]
-                heading = f"learners at {epsilon.label} ({degree_text(here, known)})"
+                here = [s for s in target_stars if s.epsilon == epsilon]
+                heading = f"learners at {epsilon.label} ({degree_text(here, target_certificates)})"
                 cells = tuple(_rank_rows(here))
                 blocks.append(Section(heading if cells else f"{heading}: nothing to compare", RANKS, cells))
         for relative in sorted({e.relative for e in epsilons}):
             heading = f"exponent of n* in 1/{'eps_rel' if relative else 'eps'}"
-            defined = [s for s in own if s.epsilon.relative == relative and s.censoring != "undefined"]
+            defined = [
+                s for s in target_stars if s.epsilon.relative == relative and s.censoring != "undefined"
+            ]
             cells = tuple(_exponent_rows(defined))
             blocks.append(Section(heading if cells else f"{heading}: undefined here", EXPONENTS, cells))
         notes = left_out([row for row in rows if row.target == target])
@@ -117,27 +119,29 @@ def share_targets(stars: Sequence[NStar]) -> bool:
     targets: dict[tuple[str, int, Epsilon], list[int]] = {}
     for s in stars:
         targets.setdefault((s.learner, s.d, s.epsilon), []).append(s.replicate.target)
-    return any(len(set(found)) < len(found) for found in targets.values())
+    return any(len(set(indices)) < len(indices) for indices in targets.values())
 
 
 def _rank_rows(stars: Sequence[NStar]) -> Iterator[tuple[str, ...]]:
     ranked = rank(stars)
-    if all(len(found.uncompared) == len(ranked) - 1 for found in ranked):
+    if all(len(standing.uncompared) == len(ranked) - 1 for standing in ranked):
         return
     first = _reference(ranked, stars)
     ratios = {c.second: ratio_cells(c) for c in compare_with(first, stars)}
     dims = {s.d for s in stars if s.learner == first and s.censoring in ("bracketed", "left", "right")}
     ratios[first] = "1", ", ".join(str(d) for d in sorted(dims))
-    for found in ranked:
-        everyone = len(found.uncompared) == len(ranked) - 1
-        uncompared = "any" if everyone else ", ".join(found.uncompared)
-        yield found.learner, found.letters, rank_text(found), *ratios[found.learner], uncompared
+    for standing in ranked:
+        everyone = len(standing.uncompared) == len(ranked) - 1
+        uncompared = "any" if everyone else ", ".join(standing.uncompared)
+        yield standing.learner, standing.letters, rank_text(standing), *ratios[standing.learner], uncompared
 
 
 def _reference(ranked: Sequence[Ranked], stars: Sequence[NStar]) -> str:
     """The first learner that can be compared with another, one with a bracketed n* before others."""
-    found = {s.learner for s in stars if s.censoring == "bracketed"}
-    return min(ranked, key=lambda r: (len(r.uncompared) == len(ranked) - 1, r.learner not in found)).learner
+    bracketed_learners = {s.learner for s in stars if s.censoring == "bracketed"}
+    return min(
+        ranked, key=lambda r: (len(r.uncompared) == len(ranked) - 1, r.learner not in bracketed_learners)
+    ).learner
 
 
 def ratio_cells(comparison: Comparison) -> tuple[str, str]:
@@ -155,29 +159,29 @@ def _two_digits(x: float, rounding: Callable[[float], int]) -> str:
     return f"{rounding(x / unit) * unit:.2g}"
 
 
-def rank_text(found: Ranked) -> str:
+def rank_text(standing: Ranked) -> str:
     """The ranks that a learner may have: 2, or 1-3."""
-    return str(found.best) if found.best == found.worst else f"{found.best}-{found.worst}"
+    return str(standing.best) if standing.best == standing.worst else f"{standing.best}-{standing.worst}"
 
 
 def _exponent_rows(stars: Sequence[NStar]) -> Iterator[tuple[str, ...]]:
     """Dimensions at which a learner has no exponent for the same reason share a line."""
     lines: dict[tuple[str, ...], list[int]] = {}
-    for (_, learner, d, _), found in epsilon_exponents(stars).items():
-        eps = f"{found.epsilons[0]:g} - {found.epsilons[-1]:g}" if found.epsilons else ""
-        alone = "" if found.kind == "unidentified" else str(d)
-        key = (alone, learner, exponent_text(found), eps, str(found.n_units or ""), found.reason)
+    for (_, learner, d, _), exponent in epsilon_exponents(stars).items():
+        eps = f"{exponent.epsilons[0]:g} - {exponent.epsilons[-1]:g}" if exponent.epsilons else ""
+        alone = "" if exponent.kind == "unidentified" else str(d)
+        key = (alone, learner, exponent_text(exponent), eps, str(exponent.n_units or ""), exponent.reason)
         lines.setdefault(key, []).append(d)
     for (_, learner, *cells), dims in lines.items():
         yield learner, ", ".join(str(d) for d in dims), *cells
 
 
-def exponent_text(found: EpsilonExponent) -> str:
+def exponent_text(exponent: EpsilonExponent) -> str:
     """Estimate with its interval, a lower bound (rounded down), or "unidentified"."""
-    if found.kind == "estimate":
-        return f"{found.value:.2f} [{found.low:.2f},{found.high:.2f}]"
-    if found.kind == "lower bound":
-        return f">= {math.floor(found.low * 100) / 100:.2f}"
+    if exponent.kind == "estimate":
+        return f"{exponent.value:.2f} [{exponent.low:.2f},{exponent.high:.2f}]"
+    if exponent.kind == "lower bound":
+        return f">= {math.floor(exponent.low * 100) / 100:.2f}"
     return "unidentified"
 
 
@@ -193,9 +197,9 @@ def variance_sections(
         Section(
             f"{target}, d = {d}",
             columns,
-            tuple((f"{spread.learner}: {spread.quantity}", *cells_of(spread)) for spread in found),
+            tuple((f"{spread.learner}: {spread.quantity}", *cells_of(spread)) for spread in target_spreads),
         )
-        for (target, d), found in tables.items()
+        for (target, d), target_spreads in tables.items()
     ]
 
 

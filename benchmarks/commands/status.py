@@ -108,18 +108,18 @@ def _by_suite(units: Sequence[UnitRecord], stale: set[str]) -> None:
     if not units:
         print("the store is empty")
     for suite in sorted({u.suite for u in units}):
-        found = {state: counts[suite, state] for state in (*UnitStatus, "stale")}
-        print(f"{suite}: " + ", ".join(f"{n} {state}" for state, n in found.items() if n))
+        by_state = {state: counts[suite, state] for state in (*UnitStatus, "stale")}
+        print(f"{suite}: " + ", ".join(f"{n} {state}" for state, n in by_state.items() if n))
 
 
 def _one_suite(name: str, store: Store, units: Sequence[UnitRecord], stale: set[str]) -> None:
     plan = stages.resolved(make_plan(load_suite(name)), store)
-    known = {u.key: u for u in units}
+    units_by_key = {u.key: u for u in units}
     titles = Counter(u.title for u in units if u.key in stale)
     lines: dict[str, Counter[str]] = {}
     for unit in plan.units:
         what = unit.cell()
-        state = known[unit.key].status if unit.key in known else "missing"
+        state = units_by_key[unit.key].status if unit.key in units_by_key else "missing"
         lines.setdefault(what, Counter())[state] += 1
         if state == "missing" and titles[unit.title()]:
             lines[what]["stale"] += titles[unit.title()]

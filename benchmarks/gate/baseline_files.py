@@ -133,16 +133,16 @@ def definitions(plan: Plan) -> dict[str, CurveDefinition]:
     """What the suite file says of every curve: another definition is another curve."""
     suite = plan.suite
     test = {"min": suite.test.min, "max": suite.test.max}
-    found: dict[str, CurveDefinition] = {}
+    curves: dict[str, CurveDefinition] = {}
     for unit in plan.curves:
         entry = suite.learner(unit.learner)
         learner: LearnerDefinition = {"learner": entry.learner, "params": entry.params}
-        found[_name((unit.learner, unit.target))] = {
+        curves[_name((unit.learner, unit.target))] = {
             "learner": learner,
             "target": suite.target(unit.target).spec(),
             "test": test,
         }
-    return found
+    return curves
 
 
 def match(
@@ -156,9 +156,9 @@ def match(
         A curve of the baseline is another one in the suite (learner's or target's parameters, test
         sets, dimensions, replicates, sizes), or the suite has it no more.
     """
-    asked: dict[Curve, set[Any]] = {}
+    planned_cells: dict[Curve, set[Any]] = {}
     for unit in plan.curves:
-        asked.setdefault((unit.learner, unit.target), set()).update(_cells(unit))
+        planned_cells.setdefault((unit.learner, unit.target), set()).update(_cells(unit))
     held: dict[Curve, set[Any]] = {}
     for record in records:
         held.setdefault((record["learner"], record["target"]), set()).add(cell_of(record))
@@ -166,7 +166,8 @@ def match(
     changed = [
         _name(curve)
         for curve in held
-        if asked.get(curve) != held[curve] or now.get(_name(curve)) != head["curves"].get(_name(curve))
+        if planned_cells.get(curve) != held[curve]
+        or now.get(_name(curve)) != head["curves"].get(_name(curve))
     ]
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
@@ -174,7 +175,8 @@ def match(
             f"suite {plan.suite.name} no longer asks for what {path} holds ({changed[0]}{more}: other "
             'parameters, sizes or replicates): record anew with hierbench regress --update --reason "..."'
         )
-    return [r for r in records if (r["learner"], r["target"]) in asked], [c for c in asked if c not in held]
+    planned_rows = [r for r in records if (r["learner"], r["target"]) in planned_cells]
+    return planned_rows, [curve for curve in planned_cells if curve not in held]
 
 
 def cell_of(record: RecordedRow) -> tuple[int, int, int, int, int]:

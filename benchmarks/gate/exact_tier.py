@@ -82,8 +82,8 @@ def exact_suite(learners: Iterable[str] | None = None, first: int = 0) -> Suite:
     names = tuple(LEARNERS if learners is None else learners)
     entries = []
     for name in names:
-        known = constructor_parameters(LEARNERS[name].path) or ()
-        entries.append(LearnerEntry(name, name, {k: v for k, v in SHORT.items() if k in known}))
+        parameters = constructor_parameters(LEARNERS[name].path) or ()
+        entries.append(LearnerEntry(name, name, {k: v for k, v in SHORT.items() if k in parameters}))
     target = TargetEntry("squares-noisy", "squares", {"depth": 2, "width": 2, "noise": 0.3})
     replicates = plain_replicates(first + 2)[first:]
     sizes = SizePlan(scale=10, power=1, ratio=3, count=2, max=400)
@@ -155,8 +155,8 @@ def certificate_units(plan: Plan) -> tuple[CertificateUnit, ...]:
 
 def certificate_records(certificates: Mapping[str, CertificateFields]) -> Cells:
     """Moments and shares of variance, from certificates (``to_json``) by cell."""
-    kept = ("mean", "variance", "kurtosis", "degree_share", "level_share")
-    return {cell: _numbers({k: one[k] for k in kept}) for cell, one in certificates.items()}
+    fields = ("mean", "variance", "kurtosis", "degree_share", "level_share")
+    return {cell: _numbers({k: one[k] for k in fields}) for cell, one in certificates.items()}
 
 
 def tolerance_of(cell: str) -> float:
@@ -225,10 +225,10 @@ def _flat(value: Any, prefix: str = "") -> dict[str, object]:
         items = dict(enumerate(value)).items()
     else:
         return {prefix: value}
-    found: dict[str, object] = {}
+    flat: dict[str, object] = {}
     for key, inner in items:
-        found |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
-    return found
+        flat |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    return flat
 
 
 def _root(square: float | None) -> float | None:

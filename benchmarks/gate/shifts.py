@@ -165,12 +165,12 @@ def trimmed_mean(values: Sequence[float], trim: float) -> Estimate:
     ordered = np.sort(np.asarray(values, dtype=float))
     m = len(ordered)
     cut = int(trim * m)
-    kept = ordered[cut : m - cut]
-    h = len(kept)
-    winsorised = np.clip(ordered, kept[0], kept[-1])
+    middle = ordered[cut : m - cut]
+    h = len(middle)
+    winsorised = np.clip(ordered, middle[0], middle[-1])
     squares = float(np.square(winsorised - winsorised.mean()).sum())
     se = math.sqrt(squares / (h * (h - 1))) if h > 1 else math.inf
-    return Estimate(float(kept.mean()), se, h - 1, m)
+    return Estimate(float(middle.mean()), se, h - 1, m)
 
 
 def visible_shift(estimate: Estimate, tests: int, rule: Rule) -> float:
@@ -231,14 +231,14 @@ def compare(
         elif had or has:
             lost = Broken(*key[:3], key[3:6], key[6], old.status, new.status, new.reason)
             (broken if had else mended).append(lost)
-    found: dict[tuple[str, str, ShiftOf], dict[tuple[int, int], list[float]]] = {}
+    shifts: dict[tuple[str, str, ShiftOf], dict[tuple[int, int], list[float]]] = {}
     for learner, target in dict.fromkeys((row.learner, row.target) for row, _ in pairs):
-        own = [p for p in pairs if (p[0].learner, p[0].target) == (learner, target)]
-        found[learner, target, "error"] = _error_shifts(own)
-        found[learner, target, "n*"] = _n_star_shifts(own, certificates, epsilons)
+        curve_pairs = [p for p in pairs if (p[0].learner, p[0].target) == (learner, target)]
+        shifts[learner, target, "error"] = _error_shifts(curve_pairs)
+        shifts[learner, target, "n*"] = _n_star_shifts(curve_pairs, certificates, epsilons)
     estimates = {
         curve: trimmed_mean([float(np.mean(v)) for v in units.values()], rule.trim)
-        for curve, units in found.items()
+        for curve, units in shifts.items()
         if units
     }
     return Comparison(tuple(_judge(estimates, rule)), tuple(broken), tuple(mended))

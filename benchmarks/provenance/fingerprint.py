@@ -105,14 +105,14 @@ def closure(roots: Iterable[str]) -> tuple[dict[str, str], set[str]]:
 
 @functools.cache
 def _version(package: str) -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in _DISTRIBUTIONS.get(package, (package,)):
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             for distribution in importlib.metadata.packages_distributions().get(package, ()):
-                found[distribution] = importlib.metadata.version(distribution)
-    return found
+                versions[distribution] = importlib.metadata.version(distribution)
+    return versions
 
 
 @functools.cache

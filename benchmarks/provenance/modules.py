@@ -175,11 +175,11 @@ def constructor_parameters(path: str) -> tuple[str, ...] | None:
         None when the source does not show it (no such class, a dataclass, ``**kwargs``).
     """
     module, _, name = path.partition(":")
-    found = find_class(module, name)
+    located_class = find_class(module, name)
     for _ in range(8):
-        if found is None:
+        if located_class is None:
             return None
-        module, definition = found
+        module, definition = located_class
         for node in definition.body:
             if isinstance(node, ast.FunctionDef) and node.name == "__init__":
                 if node.args.kwarg or node.args.vararg:
@@ -189,7 +189,7 @@ def constructor_parameters(path: str) -> tuple[str, ...] | None:
                 )
         if definition.decorator_list:
             return None
-        found = next(
+        located_class = next(
             (f for b in definition.bases if isinstance(b, ast.Name) and (f := find_class(module, b.id))), None
         )
     return None

@@ -52,9 +52,9 @@ def suite_certificates(plan: Plan, store: Store) -> Certificates:
 
 def suite_measurements(plan: Plan, store: Store) -> dict[str, list[Measurement]]:
     """What the plan's experiments measured, as far as the store has it, by their labels."""
-    found = store.measurements({u.key for u in plan.experiments})
+    by_unit = store.measurements({u.key for u in plan.experiments})
     measured: dict[str, list[Measurement]] = {}
     for unit in plan.experiments:
-        if unit.key in found:
-            measured.setdefault(unit.experiment, []).extend(found[unit.key])
+        if unit.key in by_unit:
+            measured.setdefault(unit.experiment, []).extend(by_unit[unit.key])
     return measured

@@ -23,8 +23,8 @@ def on_grid(n: float, low: int, high: int, ratio: float, steps: int = 0) -> int:
     One that is nearly ``high`` is ``high``, which need not be on the grid.
     """
     j = round(math.log(n / low) / math.log(ratio)) + steps
-    found = max(round(low * ratio**j), low)
-    return found if found * SLACK < high else high
+    size = max(round(low * ratio**j), low)
+    return size if size * SLACK < high else high
 
 
 def fine_grid(low: int, high: int, ratio: float) -> tuple[int, ...]:
@@ -35,10 +35,10 @@ def fine_grid(low: int, high: int, ratio: float) -> tuple[int, ...]:
 
 def starting_sizes(expected: Iterable[float], low: int, high: int, ratio: float) -> tuple[int, ...]:
     """Of the fine grid the sizes nearest to what is expected, two at least."""
-    found = {high if n >= high else on_grid(max(n, low), low, high, ratio) for n in expected}
-    if len(found) == 1:
-        found |= {on_grid(n, low, high, ratio, 1 if n < high else -1) for n in found}
-    return tuple(sorted(found))
+    sizes = {high if n >= high else on_grid(max(n, low), low, high, ratio) for n in expected}
+    if len(sizes) == 1:
+        sizes |= {on_grid(n, low, high, ratio, 1 if n < high else -1) for n in sizes}
+    return tuple(sorted(sizes))
 
 
 def expected(stars: Sequence[NStar], d: int, power: float) -> list[float]:
@@ -50,23 +50,23 @@ def expected(stars: Sequence[NStar], d: int, power: float) -> list[float]:
     nothing is known.
     """
     dimensions = sorted({s.d for s in stars})
-    found = []
+    logs = []
     for epsilon in {s.epsilon for s in stars}:
         means = []
         for at in dimensions[-2:]:
             here = [s for s in stars if s.d == at and s.epsilon == epsilon]
-            known = [e for s in here if (e := _middle(s)) is not None]
-            if known:
+            middles = [e for s in here if (e := _middle(s)) is not None]
+            if middles:
                 beyond = all(s.censoring == "right" for s in here)
-                means.append((at, math.inf if beyond else sum(known) / len(known)))
+                means.append((at, math.inf if beyond else sum(middles) / len(middles)))
         if not means or means[-1][0] != dimensions[-1]:
             continue
         slope = power
         if len(means) == 2 and max(means[0][1], means[1][1]) < math.inf:
             slope = (means[1][1] - means[0][1]) / math.log(means[1][0] / means[0][0])
         slope = min(max(slope, 0.0), STEEPEST)
-        found.append(means[-1][1] + slope * math.log(d / dimensions[-1]))
-    return sorted(math.exp(x) if x < math.inf else x for x in found)
+        logs.append(means[-1][1] + slope * math.log(d / dimensions[-1]))
+    return sorted(math.exp(x) if x < math.inf else x for x in logs)
 
 
 def _middle(star: NStar) -> float | None:
@@ -113,16 +113,16 @@ def next_sizes(
     """
     sizes, errors = [n for n, _ in measured], [error for _, error in measured]
     low, high = within
-    found = set()
+    new_sizes = set()
     for threshold in thresholds:
         lower, upper, kind = crossing(sizes, errors, threshold)
         if kind == "bracketed" and upper > SLACK * ratio * lower:
-            found.add(_between(lower, upper, low, ratio))
+            new_sizes.add(_between(lower, upper, low, ratio))
         elif kind == "right" and max(taken) < high:
-            found.add(on_grid(max(taken), low, high, ratio, step))
+            new_sizes.add(on_grid(max(taken), low, high, ratio, step))
         elif kind == "left" and min(taken) > low:
-            found.add(on_grid(min(taken), low, high, ratio, -step))
-    return tuple(sorted(n for n in found if all(max(n, t) > SLACK * min(n, t) for t in taken)))
+            new_sizes.add(on_grid(min(taken), low, high, ratio, -step))
+    return tuple(sorted(n for n in new_sizes if all(max(n, t) > SLACK * min(n, t) for t in taken)))
 
 
 def _between(lower: float, upper: float, low: int, ratio: float) -> int:

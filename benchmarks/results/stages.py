@@ -49,8 +49,8 @@ class Stages:
                 self.blocks[unit.learner, unit.target, unit.block].append(unit)
         self.certificates: Certificates = {}
         # what follows from finished units does not change, and is looked up once
-        self.found: dict[tuple[str, ...], CurveUnit | None] = {}
-        self.known: dict[tuple[str, ...], list[NStar]] = {}
+        self.next_stages: dict[tuple[str, ...], CurveUnit | None] = {}
+        self.stars: dict[tuple[str, ...], list[NStar]] = {}
 
     @property
     def adaptive(self) -> bool:
@@ -96,9 +96,9 @@ class Stages:
         certified = all((whole.target, whole.d, r.target) in self.certificates for r in whole.replicates)
         while certified and chain[-1].key in done:
             keys = tuple(u.key for u in chain)
-            if keys not in self.found:
-                self.found[keys] = self._following(chain, whole, plan.refine or plan.ratio)
-            following = self.found[keys]
+            if keys not in self.next_stages:
+                self.next_stages[keys] = self._following(chain, whole, plan.refine or plan.ratio)
+            following = self.next_stages[keys]
             if following is None or len(chain) == MOST_STAGES:
                 return chain, True
             chain.append(following)
@@ -106,20 +106,20 @@ class Stages:
 
     def _rows(self, chain: Sequence[CurveUnit]) -> list[Row]:
         """Of a block, under the labels of its first unit."""
-        found = self.store.rows(u.key for u in chain)
-        return [dataclasses.replace(r, learner=chain[0].learner, target=chain[0].target) for r in found]
+        rows = self.store.rows(u.key for u in chain)
+        return [dataclasses.replace(r, learner=chain[0].learner, target=chain[0].target) for r in rows]
 
     def _stars(self, chain: Sequence[CurveUnit]) -> list[NStar]:
         keys = tuple(u.key for u in chain)
-        if keys not in self.known:
-            self.known[keys] = n_stars(self._rows(chain), self.certificates, self.epsilons)
-        return self.known[keys]
+        if keys not in self.stars:
+            self.stars[keys] = n_stars(self._rows(chain), self.certificates, self.epsilons)
+        return self.stars[keys]
 
     def _following(self, chain: Sequence[CurveUnit], whole: CurveUnit, ratio: float) -> CurveUnit | None:
         rows = self._rows(chain)
         wanted = {}
         for replicate, grid in zip(whole.replicates, whole.sizes, strict=True):
-            own = [r for r in rows if r.replicate == replicate]
+            replicate_rows = [r for r in rows if r.replicate == replicate]
             taken = [
                 n
                 for u in chain
@@ -134,7 +134,7 @@ class Stages:
                 if threshold is None:
                     continue
                 # A row counts for the thresholds of which it says on which side it lies.
-                measured = [(r.n, r.error or 0.0) for r in own if decides(r, threshold)]
+                measured = [(r.n, r.error or 0.0) for r in replicate_rows if decides(r, threshold)]
                 step = 2 ** (len(chain) - 1)
                 sizes.update(next_sizes(measured, taken, [threshold], ratio, (min(grid), max(grid)), step))
             if sizes:

@@ -100,16 +100,16 @@ def _optimizer(spec: LearnerSpec) -> str | None:
 def _default(path: str, parameter: str) -> object:
     """Default of a keyword of the constructor of ``module:Class``, inherited or not; None without one."""
     module, _, name = path.partition(":")
-    found = find_class(module, name)
+    located_class = find_class(module, name)
     for _ in range(8):  # a class may have a base of its own name, which its source does not tell apart
-        if found is None:
+        if located_class is None:
             return None
-        module, definition = found
+        module, definition = located_class
         for node in definition.body:
             if isinstance(node, ast.FunctionDef) and node.name == "__init__":
                 defaults = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-                known = {a.arg: value.value for a, value in defaults if isinstance(value, ast.Constant)}
-                return known.get(parameter)
+                constants = {a.arg: value.value for a, value in defaults if isinstance(value, ast.Constant)}
+                return constants.get(parameter)
         bases = (find_class(module, b.id) for b in definition.bases if isinstance(b, ast.Name))
-        found = next((base for base in bases if base is not None), None)
+        located_class = next((base for base in bases if base is not None), None)
     return None

@@ -44,8 +44,8 @@ def median_error(rows: Sequence[Row]) -> float:
 
 
 def _error(row: Row) -> float:
-    known = row.status in FITTED and row.error is not None
-    return row.error if known and row.error is not None else math.inf
+    has_error = row.status in FITTED and row.error is not None
+    return row.error if has_error and row.error is not None else math.inf
 
 
 def median_eps_rel(rows: Sequence[Row], certificates: Certificates) -> float | None:
@@ -68,7 +68,7 @@ def judge(suite: Suite, rows: Sequence[Row], certificates: Certificates) -> list
     verdicts = []
     for bar in suite.bars:
         cell = [r for r in rows if (r.target, r.d, r.n) == (bar.target, bar.d, bar.n)]
-        own = [r for r in cell if r.learner == bar.learner]
+        learner_rows = [r for r in cell if r.learner == bar.learner]
         others = tuple(
             (e.label, median_error(theirs))
             for e in suite.learners
@@ -77,10 +77,10 @@ def judge(suite: Suite, rows: Sequence[Row], certificates: Certificates) -> list
         verdicts.append(
             BarResult(
                 bar,
-                median_error(own) if own else None,
-                median_eps_rel(own, certificates),
-                len(own),
-                sum(r.status != RowStatus.OK for r in own),
+                median_error(learner_rows) if learner_rows else None,
+                median_eps_rel(learner_rows, certificates),
+                len(learner_rows),
+                sum(r.status != RowStatus.OK for r in learner_rows),
                 others,
             )
         )

@@ -70,8 +70,8 @@ def figure_data(
             for epsilon in epsilons
         ),
         parameter_counts=tuple(
-            ParameterCount(target, d, round(statistics.median(found)))
-            for (target, d), found in sorted(counts.items())
+            ParameterCount(target, d, round(statistics.median(n_parameters)))
+            for (target, d), n_parameters in sorted(counts.items())
             if target in targets
         ),
         metrics=tuple(
@@ -99,9 +99,9 @@ def median_floor(target: str, d: int, certificates: Certificates) -> tuple[tuple
     Empty where it is no theorem: for other laws of the inputs, for classification (it is about
     mean squared errors), and where a certificate has no shares of variance.
     """
-    found = [c for (name, size, _), c in certificates.items() if (name, size) == (target, d)]
-    floors = [c.kernel_floor(d) for c in found]
-    if not all(floors) or not all(c.rotation_invariant and not c.classes for c in found):
+    cell_certificates = [c for (name, size, _), c in certificates.items() if (name, size) == (target, d)]
+    floors = [c.kernel_floor(d) for c in cell_certificates]
+    if not all(floors) or not all(c.rotation_invariant and not c.classes for c in cell_certificates):
         return ()
 
     def at(steps: Sequence[tuple[float, float]], n: float) -> float:

@@ -74,26 +74,26 @@ def format_summary(summary: Summary | None) -> str:
     return f"{mark}{value} [{low},{high}]"
 
 
-def format_exponent(found: Exponent) -> str:
+def format_exponent(exponent: Exponent) -> str:
     """Estimate with interval, a lower bound, or what kept it from being identified."""
-    if found.kind == "estimate" and found.value is not None:
-        low = f"{found.low:.2f}" if math.isfinite(found.low) else "-inf"
-        high = f"{found.high:.2f}" if math.isfinite(found.high) else "inf"
-        return f"{found.value:.2f} [{low},{high}]"
-    if found.kind == "lower bound":
-        return f">= {math.floor(found.low * 100) / 100:.2f}"  # rounding up would claim more
+    if exponent.kind == "estimate" and exponent.value is not None:
+        low = f"{exponent.low:.2f}" if math.isfinite(exponent.low) else "-inf"
+        high = f"{exponent.high:.2f}" if math.isfinite(exponent.high) else "inf"
+        return f"{exponent.value:.2f} [{low},{high}]"
+    if exponent.kind == "lower bound":
+        return f">= {math.floor(exponent.low * 100) / 100:.2f}"  # rounding up would claim more
     return "unidentified"
 
 
-def _slope(found: Exponent) -> str:
-    return format_exponent(found) if found.kind == "estimate" else "-"
+def _slope(exponent: Exponent) -> str:
+    return format_exponent(exponent) if exponent.kind == "estimate" else "-"
 
 
-def format_growth(found: Growth) -> str:
+def format_growth(fit: Growth) -> str:
     """The law that predicted the held-out dimension, "undecided", or - where none could be fitted."""
-    if not found.scores:
+    if not fit.scores:
         return "-"
-    return found.law or "undecided"
+    return fit.law or "undecided"
 
 
 def degree_text(stars: Sequence[NStar], certificates: Sequence[Certificate]) -> str:
@@ -134,8 +134,8 @@ def sections(
     for target in dict.fromkeys(row.target for row in rows):
         learners = list(dict.fromkeys(row.learner for row in rows if row.target == target))
         dims = sorted({row.d for row in rows if row.target == target})
-        known = [c for (name, _, _), c in certificates.items() if name == target]
-        found = []
+        target_certificates = [c for (name, _, _), c in certificates.items() if name == target]
+        target_sections = []
         for epsilon in epsilons:
             here = [s for s in stars if s.target == target and s.epsilon == epsilon]
             cells = tuple(
@@ -151,8 +151,10 @@ def sections(
             if all(s.censoring == "undefined" for s in here):
                 cells = ()
             columns = ("learner", *(f"d = {d}" for d in dims), "exponent", "in C(d+p,p)", "law")
-            found.append(Section(f"{epsilon.label} ({degree_text(here, known)})", columns, cells))
-        yield target, found
+            target_sections.append(
+                Section(f"{epsilon.label} ({degree_text(here, target_certificates)})", columns, cells)
+            )
+        yield target, target_sections
 
 
 def plain_lines(section: Section, width: int = PIPE_WIDTH) -> list[str]:
@@ -203,9 +205,9 @@ def print_table(
     def line(text: str = "", style: str | None = None) -> None:
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=not console.is_terminal)
 
-    for target, found in sections(rows, certificates, suite_epsilons):
+    for target, target_sections in sections(rows, certificates, suite_epsilons):
         line(f"target {target}", "bold")
-        for section in found:
+        for section in target_sections:
             table = _rich_table(section, console.width) if console.is_terminal else None
             if table is not None:
                 console.print(table)

@@ -12,7 +12,7 @@ from hierbench.benchmarks.correction.exact.nested import centred
 from hierbench.benchmarks.correction.exact.population import Population, orthonormal, population
 from hierbench.benchmarks.correction.exact.rounds import exact_target
 from hierbench.benchmarks.correction.exact.solve import minimise, minimised, packed, project, unpacked
-from hierbench.errors import UserError
+from hierbench.errors import UserError, refusal
 
 METHODS: Mapping[str, str] = {
     "strict": "level 2 is fitted to what level 1, its read-out too, leaves of y",
@@ -82,18 +82,18 @@ def floors(
         As ``trace``; widths outside 1..``MAX_WIDTH``.
     """
     if not widths or min(widths) < 1 or max(widths) > MAX_WIDTH:
-        raise UserError(f"widths = {tuple(widths)}: allowed are numbers from 1 to {MAX_WIDTH}")
-    found = []
+        raise UserError(refusal("widths", tuple(widths), f"integers from 1 to {MAX_WIDTH}"))
+    records = []
     for alpha in alphas:
         data = population(exact_target(family, parameters, alpha, 1))
         if len(data.features) != 2:
-            raise UserError(f"floors are those of two trained levels: this target has {len(data.features)}")
+            raise UserError(refusal("number of trained levels", len(data.features), "2"))
         for width in widths:
             for start in starts:
                 trained = _train(data, width, np.random.default_rng(start))
                 for method, (mse, converged) in trained.items():
-                    found.append(FloorRecord(alpha, width, method, start, mse, converged))
-    return found
+                    records.append(FloorRecord(alpha, width, method, start, mse, converged))
+    return records
 
 
 def _train(data: Population, m: int, rng: np.random.Generator) -> dict[str, tuple[float, bool]]:
@@ -117,10 +117,10 @@ def _train(data: Population, m: int, rng: np.random.Generator) -> dict[str, tupl
     V = rng.standard_normal((m, u.shape[1])) * (0.3 * np.linalg.norm(left) / np.sqrt(m * u.shape[1])) ** 0.5
     constant = root / np.linalg.norm(root)
     _, error, done = _second(u, V, left, constant, root)
-    found = {"strict": (error, done)}
+    fits = {"strict": (error, done)}
     both_linear = np.concatenate([ones, u], axis=1)
     V, error, done = _second(u, V, data.y * root[:, 0], orthonormal(both_linear * root), root)
-    found["refitted"] = (error, done)
+    fits["refitted"] = (error, done)
     # What the read-out of h became is where the joint fit begins.
     rest = data.y - np.square(u @ V.T).sum(axis=1)
     a = np.linalg.lstsq(both_linear * root, rest * root[:, 0], rcond=1e-12)[0][1 + q :]
@@ -143,8 +143,8 @@ def _train(data: Population, m: int, rng: np.random.Generator) -> dict[str, tupl
         return both[:, 0] - target, both[:, 1:]
 
     theta, done = minimised(everything, packed([W, a, V]))
-    found["joint"] = (float(np.square(everything(theta)[0]).sum()), done)
-    return {method: (error / data.variance, done) for method, (error, done) in found.items()}
+    fits["joint"] = (float(np.square(everything(theta)[0]).sum()), done)
+    return {method: (error / data.variance, done) for method, (error, done) in fits.items()}
 
 
 def _second(

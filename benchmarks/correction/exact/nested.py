@@ -46,7 +46,7 @@ def level_inputs(population: Population, K: Sequence[np.ndarray], trained: bool 
     total = sum(k.size for k in K)
     u = population.base
     du = np.zeros((n, u.shape[1], total)) if trained else None
-    found, start = [Inputs(u, du)], 0
+    inputs, start = [Inputs(u, du)], 0
     for k in K:
         S = u @ k.T
         i, j = np.triu_indices(len(k))
@@ -59,8 +59,8 @@ def level_inputs(population: Population, K: Sequence[np.ndarray], trained: bool 
             dnew = S[:, i, None] * dS[:, j] + S[:, j, None] * dS[:, i]
             du = np.concatenate([du, centred(dnew, population.weights)], axis=1)
         u = np.concatenate([u, new], axis=1)
-        found.append(Inputs(u, du))
-    return found
+        inputs.append(Inputs(u, du))
+    return inputs
 
 
 def centred(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

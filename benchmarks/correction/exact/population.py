@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hierbench.errors import UserError
+from hierbench.errors import UserError, refusal
 from hierbench.targets.laws.measures import Product
 
 if TYPE_CHECKING:
@@ -80,13 +80,13 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
     return np.asarray(u[:, s > 1e-11 * s[0]])
 
 
-def span_sine(truth: np.ndarray, found: np.ndarray) -> float:
-    """Root mean square sine of the principal angles from span(truth) to span(found).
+def span_sine(truth: np.ndarray, learned: np.ndarray) -> float:
+    """Root mean square sine of the principal angles from span(truth) to span(learned).
 
     Columns are vectors (of functions: weighted by the roots of the weights). From the residual,
     which keeps the digits that 1 - cos^2 would lose near zero (Bjorck & Golub, Math. Comp. 27, 1973).
     """
-    a, b = orthonormal(truth), orthonormal(found)
+    a, b = orthonormal(truth), orthonormal(learned)
     rest = a - b @ (b.T @ a)
     rest -= b @ (b.T @ rest)
     return float(np.linalg.norm(rest) / np.sqrt(a.shape[1]))
@@ -117,19 +117,31 @@ def population(target: Hierarchy, extra_nodes: int = 0) -> Population:
     """
     if not hasattr(target, "blueprint") or not hasattr(target, "first_output"):
         raise UserError(
-            f"{type(target).__name__} has no exact population: allowed are the families projected and squares"
+            refusal(
+                "target of an exact population",
+                type(target).__name__,
+                "targets of the families projected and squares",
+            )
         )
     measure = target.blueprint.reduction.measure
     if not isinstance(measure, Product):
         raise UserError(
-            f"inputs {target.inputs!r} have no independent coordinates for a quadrature: allowed are "
-            "gaussian, mixture and cube"
+            refusal(
+                "inputs",
+                target.inputs,
+                "gaussian, mixture, cube",
+                "a quadrature needs independent coordinates",
+            )
         )
     nodes = 2**target.depth + 1 + extra_nodes
     if nodes**measure.m > MAX_NODES:
         raise UserError(
-            f"{nodes} nodes in each of {measure.m} coordinates are more than {MAX_NODES}: "
-            "lower the width or the depth (and d of squares)"
+            refusal(
+                "number of nodes",
+                nodes**measure.m,
+                f"integers up to {MAX_NODES}",
+                "lower the width or the depth (and d of squares)",
+            )
         )
     rules = [factor.quadrature(nodes) for factor in measure.factors]
     points = np.stack([g.ravel() for g in np.meshgrid(*(p for p, _ in rules), indexing="ij")], axis=1)

@@ -17,7 +17,7 @@ from hierbench.benchmarks.correction.exact.population import (
     trained_levels,
 )
 from hierbench.benchmarks.correction.exact.variants import SCHEDULES, Stage
-from hierbench.errors import UserError, unknown
+from hierbench.errors import UserError, refusal, unknown
 from hierbench.targets.registry import make_target
 
 if TYPE_CHECKING:
@@ -92,15 +92,15 @@ def trace(
     if variant not in SCHEDULES:
         raise UserError(unknown("variant of the correction rounds", variant, SCHEDULES))
     run, _ = SCHEDULES[variant]
-    found: list[TraceRecord] = []
+    records: list[TraceRecord] = []
     for alpha in alphas:
         target = exact_target(family, parameters, alpha, len(rounds))
         levels = trained_levels(target)
         _check_rounds(rounds, len(levels), variant)
         data = population(target)
         for number, stage in _numbered(run(data, target.k, tuple(rounds))):
-            found.extend(_records(data, stage, alpha, number, levels))
-    return found
+            records.extend(_records(data, stage, alpha, number, levels))
+    return records
 
 
 def exact_target(family: str, parameters: Mapping[str, Any], alpha: float, uppers: int) -> Hierarchy:
@@ -111,19 +111,19 @@ def exact_target(family: str, parameters: Mapping[str, Any], alpha: float, upper
     UserError
         As ``trace``.
     """
-    own = dict(parameters)
-    d, seed = own.pop("d", None), own.pop("seed", 0)
+    settings = dict(parameters)
+    d, seed = settings.pop("d", None), settings.pop("seed", 0)
     if family not in ("projected", "squares"):
         raise UserError(unknown("family with an exact population", family, ("projected", "squares")))
     if d is None:
-        raise UserError("the correction trace needs the dimension d among the target's parameters")
-    if "alpha" in own:
+        raise UserError(refusal("d", d, "integers from 1", "give it among the target's parameters"))
+    if "alpha" in settings:
         raise UserError("alpha is what the trace runs over: give it in alphas, not among the parameters")
-    own.setdefault("depth", uppers + (1 if family == "projected" else 2))
+    settings.setdefault("depth", uppers + (1 if family == "projected" else 2))
     if family == "squares":
-        own.setdefault("rotated", False)
+        settings.setdefault("rotated", False)
     try:
-        made: Any = make_target(family, d, seed, alpha=alpha, **own)
+        made: Any = make_target(family, d, seed, alpha=alpha, **settings)
     except ValueError as error:
         raise UserError(str(error)) from None
     return made  # type: ignore[no-any-return]
@@ -132,10 +132,10 @@ def exact_target(family: str, parameters: Mapping[str, Any], alpha: float, upper
 def _check_rounds(rounds: Sequence[int], levels: int, variant: str) -> None:
     if not rounds or min(rounds) < 1 or len(rounds) > levels - 1:
         raise UserError(
-            f"rounds = {tuple(rounds)}: needed are 1 to {levels - 1} numbers >= 1, one for each upper level"
+            refusal("rounds", tuple(rounds), f"1 to {levels - 1} integers from 1, one for each upper level")
         )
     if len(rounds) > 1 and variant not in ("corrected", "frozen", "strict"):
-        raise UserError(f"variant {variant!r} has one upper level: give rounds one number, not {len(rounds)}")
+        raise UserError(refusal("rounds", tuple(rounds), f"one number where variant = {variant!r}"))
 
 
 def _numbered(stages: Iterator[Stage]) -> Iterator[tuple[int, Stage]]:
@@ -166,10 +166,10 @@ def exact_feature_error(data: Population, truth: np.ndarray, learned: Sequence[n
     learned : arrays of shape (N, k)
         Narrow S_1, ..., S_l.
     """
-    given = np.concatenate([np.ones((len(data.base), 1)), data.base], axis=1)
-    columns = np.concatenate([given, *(products(S) for S in learned)], axis=1)
+    affine = np.concatenate([np.ones((len(data.base), 1)), data.base], axis=1)
+    columns = np.concatenate([affine, *(products(S) for S in learned)], axis=1)
     left = _residual(truth * data.root, columns * data.root)
-    baseline = _residual(truth * data.root, given * data.root)
+    baseline = _residual(truth * data.root, affine * data.root)
     return float(np.sqrt(np.mean(left / baseline)))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from hierbench.errors import UserError
+from hierbench.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from hierbench.benchmarks.correction.exact.rounds import TraceRecord
@@ -73,14 +73,15 @@ def slopes(
     UserError
         An unknown quantity, or no record of that level and stage.
     """
-    if quantity not in ("angle", "feature_error", "relative_mse"):
-        raise UserError(f"quantity {quantity!r}: allowed are angle, feature_error and relative_mse")
+    quantities = ("angle", "feature_error", "relative_mse")
+    if quantity not in quantities:
+        raise UserError(unknown("quantity of the slopes", quantity, quantities))
     floor = ROUNDING**2 if quantity == "relative_mse" else ROUNDING
     chosen = [[r for r in records if r.level == level and r.stage == stage] for records in traces]
     rounds = sorted({r.round for records in chosen for r in records})
     if not rounds:
         raise UserError(f"no record of level {level} in stage {stage!r}")
-    found = []
+    per_round = []
     for number in rounds:
         values, counts = [], []
         for records in chosen:
@@ -88,8 +89,8 @@ def slopes(
             value, n = loglog_slope([r.alpha for r in here], [getattr(r, quantity) for r in here], floor)
             values.append(value)
             counts.append(n)
-        found.append(Slope(number, level, *_interval(values), len(values), min(counts)))
-    return found
+        per_round.append(Slope(number, level, *_interval(values), len(values), min(counts)))
+    return per_round
 
 
 def contractions(records: Sequence[TraceRecord], level: int, stage: str = "lower") -> dict[float, float]:
@@ -97,13 +98,13 @@ def contractions(records: Sequence[TraceRecord], level: int, stage: str = "lower
 
     Below 1 the rounds converge; alphas with fewer than two angles above rounding are left out.
     """
-    found = {}
+    factors = {}
     for alpha in dict.fromkeys(r.alpha for r in records):
         here = [r for r in records if (r.alpha, r.level, r.stage) == (alpha, level, stage)]
         angles = [r.angle for r in sorted(here, key=lambda r: r.round) if r.angle > ROUNDING]
         if len(angles) > 1:
-            found[alpha] = angles[-1] / angles[-2]
-    return found
+            factors[alpha] = angles[-1] / angles[-2]
+    return factors
 
 
 def _interval(values: Sequence[float]) -> tuple[float, float, float]:

@@ -121,9 +121,9 @@ def fit_squares(
         return unpacked(theta, [w.shape for w in starts[0]])
 
     def evaluate(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = [squares(u, w) for u, w in zip(inputs, split(theta), strict=True)]
-        total = sum(f for f, _, _ in found)
-        jacobian = np.concatenate([by_w for _, by_w, _ in found], axis=1)
+        terms = [squares(u, w) for u, w in zip(inputs, split(theta), strict=True)]
+        total = sum(f for f, _, _ in terms)
+        jacobian = np.concatenate([by_w for _, by_w, _ in terms], axis=1)
         both = project(np.concatenate([np.asarray(total)[:, None], jacobian], axis=1) * root, span)
         return both[:, 0] - target, both[:, 1:]
 
@@ -186,8 +186,8 @@ def fit_all(
     theta = minimise(evaluate, start)
     parts = unpacked(theta, shapes_K + shapes_W)
     mse = float(np.square(evaluate(theta)[0]).sum()) / population.variance
-    kept = tuple(parts[len(K) :]) if train_W else tuple(W)
-    return Fit(tuple(parts[: len(K)]), kept, np.zeros(0), mse)
+    fitted_W = tuple(parts[len(K) :]) if train_W else tuple(W)
+    return Fit(tuple(parts[: len(K)]), fitted_W, np.zeros(0), mse)
 
 
 def minimised(

@@ -81,27 +81,31 @@ def run(
     true = target_output(target)
     base: dict[str, Label] = {"seed": seed, "rho": rho, "alpha": alpha, "optimiser": "Adam"}
     variance = float(np.mean(np.square(labels - labels.mean())))
-    found: list[Measurement] = []
+    measurements: list[Measurement] = []
     nets: dict[str, Function] = {"target": true}
     for name, radius in (("plain", 0.0), ("adversarial", trained_at * math.sqrt(d))):
         flat = _train(network, X, y, seed, steps, batch_size, learning_rate, radius, attack_steps)
         nets[name] = output_of(network, _views(network, torch.from_numpy(flat)))
-        own = {**base, "learner": "densenet", "when": name}
+        net_labels = {**base, "learner": "densenet", "when": name}
         levels = net_levels(network, flat)
         error = nets[name](torch.from_numpy(fresh)).numpy() - labels
         form = level1_form(network, flat)
-        found.append(form_record(own, target, form, {"relative_mse": float(np.mean(error**2)) / variance}))
+        measurements.append(
+            form_record(net_labels, target, form, {"relative_mse": float(np.mean(error**2)) / variance})
+        )
         sizes = contributions(levels, readouts(network, flat), fresh)
         for level in (1, 2):
-            found += views(own, target, levels, sizes[level - 1], level, neurons, starts, 200, 0.1, seed)
+            measurements += views(
+                net_labels, target, levels, sizes[level - 1], level, neurons, starts, 200, 0.1, seed
+            )
     points, fixed = torch.from_numpy(fresh), torch.from_numpy(labels)
     noise = torch.from_numpy(rng.standard_normal(fresh.shape))
     for name, net in nets.items():
         for share in radii:
             values = _robustness(net, true, points, fixed, share * math.sqrt(d), noise)
             values = {key: value / variance for key, value in values.items()}
-            found.append(Measurement({"kind": "attack", **base, "net": name, "radius": share}, values))
-    return found
+            measurements.append(Measurement({"kind": "attack", **base, "net": name, "radius": share}, values))
+    return measurements
 
 
 def _robustness(
@@ -109,20 +113,20 @@ def _robustness(
 ) -> dict[str, float]:
     """Mean squared errors within the radius; the attack starts at random and has 20 steps."""
 
-    def kept(moved: Tensor) -> Tensor:
+    def label_kept(moved: Tensor) -> Tensor:
         return (net(moved) - y).square()
 
-    def against(moved: Tensor) -> Tensor:
+    def label_moved(moved: Tensor) -> Tensor:
         return (net(moved) - true(moved)).square()
 
-    found = {"clean": float(kept(X).detach().mean())}
-    for name, loss in (("label_kept", kept), ("label_moved", against)):
-        if net is true and loss is against:
-            found[name] = 0.0
+    errors = {"clean": float(label_kept(X).detach().mean())}
+    for name, loss in (("label_kept", label_kept), ("label_moved", label_moved)):
+        if net is true and loss is label_moved:
+            errors[name] = 0.0
             continue
         delta = attack(loss, X, radius, 20, noise)
-        found[name] = float(loss(X + delta).detach().mean())
-    return found
+        errors[name] = float(loss(X + delta).detach().mean())
+    return errors
 
 
 def output_of(network: DenseNetwork, views: list[Tensor]) -> Function:
@@ -131,11 +135,11 @@ def output_of(network: DenseNetwork, views: list[Tensor]) -> Function:
     linear, *readout, intercept = views[-network.depth - 2 :]
 
     def output(X: Tensor) -> Tensor:
-        found = intercept[0, 0] + X @ linear[:, 0]
+        total = intercept[0, 0] + X @ linear[:, 0]
         for a, z in zip(readout, levels(X), strict=True):
             inner = z.clamp(-network.truncation, network.truncation)
-            found = found + ((2.0 * z - inner) * inner - 1.0) @ a[:, 0] / 2.0**0.5
-        return found
+            total = total + ((2.0 * z - inner) * inner - 1.0) @ a[:, 0] / 2.0**0.5
+        return total
 
     return output
 

@@ -89,7 +89,7 @@ def sequential(
         As ``floors``.
     """
     parameters = {"d": d, "width": k, "rho": rho, "seed": seed}
-    found = []
+    measurements = []
     for alpha in alphas:
         data = population(exact_target("projected", parameters, alpha, 1))
         form, coefficients, _ = best_form(data, data.y)
@@ -102,11 +102,11 @@ def sequential(
                 "reading": "directions",
                 "directions": r,
             }
-            found.append(Measurement(labels, {"relative_mse": error}))
+            measurements.append(Measurement(labels, {"relative_mse": error}))
         error = _second(data, (data.quadratics @ coefficients)[:, None])
         labels = {"seed": seed, "alpha": alpha, "reading": "fits", "directions": 0}
-        found.append(Measurement(labels, {"relative_mse": error}))
-    return found
+        measurements.append(Measurement(labels, {"relative_mse": error}))
+    return measurements
 
 
 def _second(data: Population, handed_on: np.ndarray) -> float:

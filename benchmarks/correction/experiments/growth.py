@@ -85,7 +85,7 @@ def run(
     base: dict[str, Label] = {
         "seed": seed, "family": family, "rho": rho, "alpha": alpha, "optimiser": "Adam",
     }  # fmt: skip
-    found: list[Measurement] = []
+    measurements: list[Measurement] = []
     whole = quadratic_densenet(d, 3, width)
     fresh = np.stack([whole.initial(np.random.default_rng([seed, 1, i])) for i in range(nets)])
     schedule = Schedule(steps=steps, batch_size=batch_size, optimizer="adam")
@@ -116,7 +116,7 @@ def run(
                 labels: dict[str, Label] = {**base, "net": net, "path": path, "phase": number}
                 labels |= {"step": (number - 1) * steps + step, "last": step == steps}
                 for level, values in judge(network, flat):
-                    found.append(Measurement({**labels, "level": level}, values))
+                    measurements.append(Measurement({**labels, "level": level}, values))
 
         shown: TrainHook = hook
         trained = train(
@@ -144,7 +144,7 @@ def run(
     phase(3, "last-frozen", grown(ends["all"], 3), 3, True)
     phase(3, "all", grown(ends["all"], 3), 3, False)
     phase(3, "no-third-level", ends["all"], 2, False)
-    return found
+    return measurements
 
 
 class _Judge:

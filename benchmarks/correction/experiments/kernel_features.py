@@ -81,25 +81,25 @@ def run(
     X, y = target.sample(max(sizes), generator("kernel features, sample", seed=seed))
     X_test, y_test = target.sample(ROWS, generator("kernel features, test", seed=seed))
     contamination = float(target.certificate().contamination[1].value)
-    found = []
+    measurements = []
     for name in learners:
         for n in sizes:
             learner = _make(name, depth, steps, derive("kernel features, init", seed=seed, n=n) % 2**31)
             learner.fit(X[:n], y[:n])
             form = _FORMS.get(name, first_level_form)(learner)
-            known = np.linalg.matrix_rank(form) >= len(rows)
+            full_rank = np.linalg.matrix_rank(form) >= len(rows)
             error = float(np.mean(np.square(learner.predict(X_test) - y_test)) / y_test.var())
-            found.append(
+            measurements.append(
                 Measurement(
                     {"seed": seed, "learner": name, "n": n, "rho": rho, "alpha": alpha},
                     {
-                        "angle": subspace_angle(form, rows) if known else None,
+                        "angle": subspace_angle(form, rows) if full_rank else None,
                         "relative_mse": error,
                         "contamination": contamination,
                     },
                 )
             )
-    return found
+    return measurements
 
 
 def _make(name: str, depth: int, steps: int, random_state: int) -> Any:

@@ -109,9 +109,9 @@ def run(
         raise UserError(unknown("learner of the sample grid", learner, LEARNERS))
     make, _ = LEARNERS[learner]
     net = not learner.startswith("sequential")
-    given: Parameters = {"depth": depth}
+    params: Parameters = {"depth": depth}
     if net:
-        given |= {"width": width, "steps": steps, "restarts": 1, "tuning_share": tuning_share}
+        params |= {"width": width, "steps": steps, "restarts": 1, "tuning_share": tuning_share}
     pairs = [(alpha, seed) for alpha in alphas for seed in seeds]
     targets = [
         make_target("projected", d, _state(seed, _TARGET), alpha=alpha, depth=depth, width=k, rho=rho)
@@ -121,15 +121,15 @@ def run(
     for target, (_, seed) in zip(targets, pairs, strict=True):
         X, y = target.sample(max(sizes), np.random.default_rng([seed, _SAMPLE]))
         curves.append(Curve(X, y, tuple(sizes), _state(seed, _INIT)))
-    found = []
-    for target, (alpha, seed), fitted in zip(targets, pairs, make(**given).fit_curves(curves), strict=True):
+    measurements = []
+    for target, (alpha, seed), fitted in zip(targets, pairs, make(**params).fit_curves(curves), strict=True):
         certificate = target.certificate()
         share = certificate.share_above(certificate.degree // 2)
         X, y = target.sample_test(TEST_POINTS, np.random.default_rng([seed, _TEST]))
         for n, predicted in zip(sizes, fitted.predict(X), strict=True):
             with np.errstate(over="ignore", invalid="ignore"):
                 estimate = relative_mse(predicted - y, y)
-            found.append(
+            measurements.append(
                 Measurement(
                     {
                         "learner": learner,
@@ -147,7 +147,7 @@ def run(
                     },
                 )
             )
-    return found
+    return measurements
 
 
 def _state(seed: int, purpose: int) -> int:

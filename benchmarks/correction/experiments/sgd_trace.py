@@ -13,7 +13,7 @@ from hierbench.benchmarks.correction.trained.trained_levels import systematic
 from hierbench.benchmarks.units.measurement import Label, Measurement, Value
 from hierbench.benchmarks.units.seeds import derive, generator
 from hierbench.benchmarks.units.vocabulary import Parameters
-from hierbench.errors import UserError, unknown
+from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners.base import Curve
 from hierbench.learners.nets.algorithm1 import Algorithm1Regressor
 from hierbench.learners.nets.densenet import DenseNetRegressor
@@ -104,7 +104,7 @@ def run(
     if learner not in LEARNERS:
         raise UserError(unknown("learner of the trace", learner, LEARNERS))
     if nets < 2:
-        raise UserError(f"nets = {nets}: at least 2 are needed to tell contamination from noise")
+        raise UserError(refusal("nets", nets, "integers from 2", "one cannot tell contamination from noise"))
     torch.set_num_threads(1)
     try:
         target: Any = make_target(family, d, seed, depth=depth, width=width, alpha=alpha, rho=rho)
@@ -117,14 +117,14 @@ def run(
         "seed": seed, "family": family, "d": d, "width": width, "depth": depth, "rho": rho, "alpha": alpha,
         "optimiser": {"adam": "Adam", "sgd": "SGD"}.get(optimizer, optimizer),
     }  # fmt: skip
-    found = []
+    measurements = []
     for name in names:
         made = make_learner(name, depth, steps, batch_size, optimizer, learning_rate)
         if isinstance(made, Algorithm1Regressor):
             made.set_params(narrow=narrow or None, r_rows=r_rows, distillation=distillation)
         made.set_params(width=neurons or None)
-        found += _trace(made, curves, judge, labels | {"learner": name}, steps, points)
-    return found
+        measurements += _trace(made, curves, judge, labels | {"learner": name}, steps, points)
+    return measurements
 
 
 def make_learner(
@@ -163,7 +163,7 @@ def _trace(
     points: int,
 ) -> list[Measurement]:
     seed = labels["seed"]
-    found: list[Measurement] = []
+    measurements: list[Measurement] = []
     starts: list[dict[tuple[int, str], float]] = [{} for _ in curves]
     grown = [0 for _ in curves]
     wanted = spread(steps, points)
@@ -182,18 +182,18 @@ def _trace(
                 starts[net] = judge.at_start(estimator, rng)
             mse = judge.relative_mse(estimator)
             for level, values in judge.errors(estimator, starts[net]).items():
-                own = {**at, "kind": "trace", "net": net, "level": level}
-                found.append(Measurement(own, {**values, "relative_mse": mse}))
+                net_labels = {**at, "kind": "trace", "net": net, "level": level}
+                measurements.append(Measurement(net_labels, {**values, "relative_mse": mse}))
         tangents = [t for t in map(judge.tangent, estimators) if t is not None]
         if tangents:
-            found.append(Measurement({**at, "kind": "common"}, _common(tangents)))
+            measurements.append(Measurement({**at, "kind": "common"}, _common(tangents)))
 
     fitted = learner.fit_curves(curves, callback=look)
     for net, curve in enumerate(fitted):
         for level, on_at in enumerate(_switched(learner, curve.estimators[0], steps), 1):
-            own = {**labels, "kind": "switch", "net": net, "level": level}
-            found.append(Measurement(own, {"on_at": float(on_at)}))
-    return found
+            net_labels = {**labels, "kind": "switch", "net": net, "level": level}
+            measurements.append(Measurement(net_labels, {"on_at": float(on_at)}))
+    return measurements
 
 
 def spread(steps: int, points: int) -> list[int]:
@@ -206,9 +206,9 @@ def spread(steps: int, points: int) -> list[int]:
 
 
 def _common(tangents: Sequence[np.ndarray]) -> dict[str, Value]:
-    found = systematic(tangents)
+    angle = systematic(tangents)
     return {
-        "square": found.square, "total": found.total, "p_value": found.p_value, "systematic": found.value,
+        "square": angle.square, "total": angle.total, "p_value": angle.p_value, "systematic": angle.value,
     }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from hierbench.benchmarks.correction.trained.neurons import (
 )
 from hierbench.benchmarks.units.measurement import Label, Measurement, Value
 from hierbench.benchmarks.units.vocabulary import Parameters
+from hierbench.errors import unknown
 from hierbench.learners.base import Curve
 from hierbench.learners.nets.algorithm1 import Algorithm1Regressor
 from hierbench.learners.nets.densenet import DenseNetRegressor
@@ -93,7 +94,7 @@ def run(
     X = target.sample_inputs(n, rng)
     y = target.evaluate(X)
     fresh = target.sample_inputs(4000, rng)
-    found: list[Measurement] = []
+    measurements: list[Measurement] = []
     for when, fitted in _fitted(learner, depth, width, steps, X, y, seed):
         labels: dict[str, Label] = {
             "seed": seed, "learner": learner, "alpha": alpha, "rho": rho, "when": when, "optimiser": "Adam",
@@ -103,15 +104,15 @@ def run(
             fitted.scaling_.x_scale, fitted.scaling_.x_scale
         )
         mse = {"relative_mse": float(error / target.evaluate(fresh).var())}
-        found.append(form_record(labels, target, form, mse))
+        measurements.append(form_record(labels, target, form, mse))
         levels = estimator_levels(fitted)
         sizes = contributions(levels, readouts(fitted.network_, fitted.parameters_), fresh)
         seen = 1 if when == "before" else depth
         for level in range(1, seen + 1):
-            found += views(
+            measurements += views(
                 labels, target, levels, sizes[level - 1], level, neurons, starts, ascent_steps, step, seed
             )
-    return found
+    return measurements
 
 
 def _fitted(
@@ -127,7 +128,7 @@ def _fitted(
             for when, levels in (("before", 1), ("after", depth))
         ]
     if learner != "algorithm1":
-        raise ValueError(f"learner is {learner!r}: one of {', '.join(LEARNERS)} is needed")
+        raise ValueError(unknown("learner of the visualisation", learner, LEARNERS))
     made = Algorithm1Regressor(depth=depth, width=width, narrow=4, weight_decay=0.3, **common)
     before: list[Any] = []
 
@@ -198,7 +199,7 @@ def views(
     random = np.random.default_rng([seed, 23]).standard_normal((2000, d))
     random /= np.linalg.norm(random, axis=1, keepdims=True)
     space = np.linalg.qr(target.weight_matrices[1, 0].T)[0]
-    found = []
+    measurements = []
     truths = {}
     for how in ("sphere", "gaussian"):
         truths[how] = _best(wanted, ascend(wanted, rows, how, ascent_steps, step), how, len(order), starts)
@@ -231,9 +232,15 @@ def views(
                 "agreement": _agreement(every[i]),
                 "share": float(sizes[order[i]] / sizes[order[0]]),
             }
-            own = {"kind": "neuron", **labels, "level": level, "neuron": i, "regularisation": regularisation}
-            found.append(Measurement(own, values))
-    return found
+            neuron_labels = {
+                "kind": "neuron",
+                **labels,
+                "level": level,
+                "neuron": i,
+                "regularisation": regularisation,
+            }
+            measurements.append(Measurement(neuron_labels, values))
+    return measurements
 
 
 def true_basis(rows: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from hierbench.benchmarks.units.measurement import Label, Measurement
 from hierbench.benchmarks.units.metric import relative_mse
 from hierbench.benchmarks.units.vocabulary import Parameters
-from hierbench.errors import UserError
+from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners.base import Curve
 from hierbench.learners.nets.algorithm1 import Algorithm1Regressor
 from hierbench.learners.nets.densenet import DenseNetRegressor
@@ -64,36 +64,36 @@ def run(
     UserError
         An unknown learner, or less than one neuron.
     """
+    if learner not in ("densenet", "algorithm1"):
+        raise UserError(unknown("learner of the width grid", learner, ("densenet", "algorithm1")))
     width = round(ratio * k)
-    if learner not in ("densenet", "algorithm1") or width < 1:
-        raise UserError(
-            f"learner {learner!r} of {width} neurons: densenet or algorithm1, with one at least, is needed"
-        )
+    if width < 1:
+        raise UserError(refusal("ratio", ratio, f"numbers > {0.5 / k:g}", "a level has one neuron at least"))
     curves, tests = [], []
     for seed in seeds:
         target = make_target("projected", d, _state(seed, _TARGET), alpha=alpha, depth=2, width=k, rho=rho)
         X, y = target.sample(n, np.random.default_rng([seed, _SAMPLE]))
         curves.append(Curve(X, y, (n,), _state(seed, _INIT)))
         tests.append(target.sample_test(TEST_POINTS, np.random.default_rng([seed, _TEST])))
-    given: Parameters = {
+    params: Parameters = {
         "depth": 2, "width": width, "steps": steps, "learning_rate": learning_rate,
         "weight_decay": weight_decay, "restarts": 1,
     }  # fmt: skip
-    found = []
-    for own in rows if learner == "algorithm1" else (0.0,):
+    measurements = []
+    for r_rows in rows if learner == "algorithm1" else (0.0,):
         if learner == "algorithm1":
             # K and W decay in Algorithm 1 by this times the running loss
-            net: Any = Algorithm1Regressor(**given, narrow=k, r_rows=own)
+            net: Any = Algorithm1Regressor(**params, narrow=k, r_rows=r_rows)
         else:
-            net = DenseNetRegressor(**given)
+            net = DenseNetRegressor(**params)
         for seed, fitted, (X, y) in zip(seeds, net.fit_curves(curves), tests, strict=True):
             with np.errstate(over="ignore", invalid="ignore"):
                 error = relative_mse(fitted.predict(X)[0] - y, y).error
             labels: dict[str, Label] = {
-                "learner": learner, "ratio": ratio, "rows": own, "seed": seed, "optimiser": "Adam",
+                "learner": learner, "ratio": ratio, "rows": r_rows, "seed": seed, "optimiser": "Adam",
             }  # fmt: skip
-            found.append(Measurement(labels, {"relative_mse": error}))
-    return found
+            measurements.append(Measurement(labels, {"relative_mse": error}))
+    return measurements
 
 
 def _state(seed: int, purpose: int) -> int:

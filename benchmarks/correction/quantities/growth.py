@@ -16,13 +16,13 @@ _ALONE = {2: "no-growth", 3: "no-third-level"}
 
 def _ends(measurements: Sequence[Measurement], value: str) -> dict[tuple[object, str, int, int], float]:
     """Mean log10 of a value over the nets of a seed, by (seed, path, phase, level), where phases end."""
-    found: dict[tuple[object, str, int, int], list[float]] = defaultdict(list)
+    logs: dict[tuple[object, str, int, int], list[float]] = defaultdict(list)
     for m in measurements:
         number = m.values[value]
         if m.labels["last"] and isinstance(number, float):
             key = m.labels["seed"], str(m.labels["path"]), int(m.labels["phase"]), int(m.labels["level"])
-            found[key].append(math.log10(max(number, 1e-300)))
-    return {key: float(np.mean(values)) for key, values in found.items()}
+            logs[key].append(math.log10(max(number, 1e-300)))
+    return {key: float(np.mean(values)) for key, values in logs.items()}
 
 
 def _seeds(measurements: Sequence[Measurement]) -> list[object]:
@@ -96,15 +96,15 @@ def _alignments(
     measurements: Sequence[Measurement], regularisation: str, level: int = 0
 ) -> dict[object, float]:
     """Median |cosine| over the neurons of a trained net, by seed."""
-    found: dict[object, list[float]] = defaultdict(list)
+    alignments: dict[object, list[float]] = defaultdict(list)
     for m in measurements:
         if m.labels["kind"] != "neuron" or m.labels["when"] != "after":
             continue
         alignment = m.values["alignment"]
         if m.labels["regularisation"] == regularisation and level in (0, m.labels["level"]):
             assert isinstance(alignment, float)
-            found[m.labels["seed"]].append(alignment)
-    return {seed: float(np.median(values)) for seed, values in found.items()}
+            alignments[m.labels["seed"]].append(alignment)
+    return {seed: float(np.median(values)) for seed, values in alignments.items()}
 
 
 def alignment_regularised(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:

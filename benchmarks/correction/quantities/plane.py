@@ -44,11 +44,11 @@ def contraction(measurements: Sequence[Measurement], alpha: float, confidence: f
         if where == (1, "lower", alpha) and number(m, "angle") > ROUNDING:
             angles[m.labels["seed"]][int(m.labels["round"])] = number(m, "angle")
     logs = []
-    for found in angles.values():
-        rounds = sorted(found)
+    for by_round in angles.values():
+        rounds = sorted(by_round)
         if len(rounds) > 1:
             first = rounds[-3:][0]
-            logs.append(math.log(found[rounds[-1]] / found[first]) / (rounds[-1] - first))
+            logs.append(math.log(by_round[rounds[-1]] / by_round[first]) / (rounds[-1] - first))
     estimate = mean_estimate(f"alpha = {alpha:g}", logs, confidence, len(logs))
     if estimate.value is None:
         return estimate
@@ -128,8 +128,8 @@ def success_gain_width(measurements: Sequence[Measurement], confidence: float) -
     """
 
     def at(ratio: float) -> IntervalEstimate:
-        own = [number(m, "relative_mse") < SUCCESS for m in measurements if m.labels["ratio"] == ratio]
-        return share_estimate(f"width {ratio:g} k", own, confidence)
+        successes = [number(m, "relative_mse") < SUCCESS for m in measurements if m.labels["ratio"] == ratio]
+        return share_estimate(f"width {ratio:g} k", successes, confidence)
 
     return difference("8 k less k", at(8.0), at(1.0))
 
@@ -141,11 +141,11 @@ def success_gain_rows(measurements: Sequence[Measurement], confidence: float) ->
     """
 
     def gains(rows: float) -> dict[object, float]:
-        found: dict[object, list[bool]] = defaultdict(list)
+        successes: dict[object, list[bool]] = defaultdict(list)
         for m in measurements:
             if m.labels["rows"] == rows:
-                found[m.labels["seed"]].append(number(m, "relative_mse") < SUCCESS)
-        return {seed: float(np.mean(values)) for seed, values in found.items()}
+                successes[m.labels["seed"]].append(number(m, "relative_mse") < SUCCESS)
+        return {seed: float(np.mean(values)) for seed, values in successes.items()}
 
     many, few = gains(4.0), gains(1.0)
     values = [many[seed] - few[seed] for seed in sorted(many.keys() & few.keys(), key=repr)]

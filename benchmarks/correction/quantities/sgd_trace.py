@@ -59,25 +59,25 @@ def falls(measurements: Sequence[Measurement]) -> dict[int, Fall]:
     runs: dict[int, list[Measurement]] = defaultdict(list)
     for m in measurements:
         runs[int(m.labels["seed"])].append(m)
-    found = {}
+    by_seed = {}
     for seed, records in runs.items():
-        own = _common(records, "algorithm1")
+        algorithm1 = _common(records, "algorithm1")
         twin = _common(records, "level1")
-        if not own or not twin:
+        if not algorithm1 or not twin:
             continue
         on_at = min(
             _number(m, "on_at")
             for m in records
             if m.labels["kind"] == "switch" and (m.labels["learner"], m.labels["level"]) == ("algorithm1", 2)
         )
-        before = [m for m in own if int(m.labels["step"]) <= on_at][-1]
-        found[seed] = Fall(
+        before = [m for m in algorithm1 if int(m.labels["step"]) <= on_at][-1]
+        by_seed[seed] = Fall(
             before=_number(before, "total"),
-            after=_number(own[-1], "total"),
+            after=_number(algorithm1[-1], "total"),
             alone=_number(twin[-1], "total"),
             contamination=_number(twin[-1], "systematic"),
         )
-    return found
+    return by_seed
 
 
 def corrected_share(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
@@ -158,8 +158,8 @@ def _series(
 
 
 def _common(records: Sequence[Measurement], learner: str) -> list[Measurement]:
-    own = [m for m in records if m.labels["kind"] == "common" and m.labels["learner"] == learner]
-    return sorted(own, key=lambda m: int(m.labels["step"]))
+    common = [m for m in records if m.labels["kind"] == "common" and m.labels["learner"] == learner]
+    return sorted(common, key=lambda m: int(m.labels["step"]))
 
 
 def _number(m: Measurement, name: str) -> float:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from hierbench.errors import unknown
+
 REGULARISATIONS = ("sphere", "gaussian", "none")
 
 
@@ -45,7 +47,7 @@ def ascend(
         On an unknown regularisation.
     """
     if regularisation not in REGULARISATIONS:
-        raise ValueError(f"regularisation is {regularisation!r}: one of {', '.join(REGULARISATIONS)}")
+        raise ValueError(unknown("regularisation", regularisation, REGULARISATIONS))
     radius = math.sqrt(starts.shape[1])
     x = starts.detach().clone()
     if regularisation == "sphere":

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hierbench.benchmarks.correction.exact.population import products
+from hierbench.errors import refusal
 
 MIN_ROWS_PER_REGRESSOR = 10
 
@@ -69,7 +70,9 @@ def subspace_angle(form: np.ndarray, rows: np.ndarray) -> float:
     """
     k, d = rows.shape
     if form.shape != (d, d):
-        raise ValueError(f"form has shape {form.shape}: ({d}, {d}) is needed for rows of shape {rows.shape}")
+        raise ValueError(
+            refusal("form.shape", form.shape, f"a pair ({d}, {d}) where rows.shape = {rows.shape}")
+        )
     values, vectors = np.linalg.eigh((form + form.T) / 2.0)
     order = np.argsort(-np.abs(values))
     if abs(values[order[k - 1]]) <= 1e-14 * abs(values[order[0]]) or values[order[0]] == 0.0:
@@ -161,8 +164,10 @@ def feature_error(
         On fewer than 10 rows for each regressor, or a level that is linear in x.
     """
     check_width([np.shape(h)[1] for h in regressors[0]], inputs[0].shape[1], len(regressors[0]))
-    given = (np.asarray(inputs[0], dtype=np.float64), np.asarray(inputs[1], dtype=np.float64))
-    return _read_out(truth, _joined(regressors), given, None if at_start is None else _joined(at_start))
+    linear_inputs = (np.asarray(inputs[0], dtype=np.float64), np.asarray(inputs[1], dtype=np.float64))
+    return _read_out(
+        truth, _joined(regressors), linear_inputs, None if at_start is None else _joined(at_start)
+    )
 
 
 def pre_activation_error(
@@ -205,29 +210,37 @@ def _joined(parts: tuple[Sequence[np.ndarray], Sequence[np.ndarray]]) -> Pair:
     return first, second
 
 
-def _read_out(truth: Pair, columns: Pair, given: Pair, at_start: Pair | None) -> FeatureError:
+def _read_out(truth: Pair, columns: Pair, linear_inputs: Pair, at_start: Pair | None) -> FeatureError:
     n, count = min(len(truth[0]), len(truth[1])), columns[0].shape[1]
-    wanted = MIN_ROWS_PER_REGRESSOR * (count + given[0].shape[1] + 1)
+    wanted = MIN_ROWS_PER_REGRESSOR * (count + linear_inputs[0].shape[1] + 1)
     if n < wanted:
-        raise ValueError(f"{n} samples for a read-out of {count} features: at least {wanted} are needed")
+        raise ValueError(
+            refusal("number of samples", n, f"integers from {wanted} for a read-out of {count} features")
+        )
     fitted, scored = (np.asarray(s, dtype=np.float64) for s in truth)
-    alone = _residuals(fitted, scored, given, None)
+    alone = _residuals(fitted, scored, linear_inputs, None)
     spread = np.square(scored - scored.mean(axis=0)).mean(axis=0)
     left = alone.mean(axis=0) / spread
     if left.min() < 1e-20:
         raise ValueError(
             "a true feature of this level is linear in x: there is nothing for the level to learn"
         )
-    value, stderr = _amplitude(_residuals(fitted, scored, given, columns), alone)
-    start = None if at_start is None else _amplitude(_residuals(fitted, scored, given, at_start), alone)[0]
+    value, stderr = _amplitude(_residuals(fitted, scored, linear_inputs, columns), alone)
+    start = (
+        None
+        if at_start is None
+        else _amplitude(_residuals(fitted, scored, linear_inputs, at_start), alone)[0]
+    )
     return FeatureError(value, stderr, float(np.sqrt(left.mean())), start, count, n)
 
 
-def _residuals(fitted: np.ndarray, scored: np.ndarray, given: Pair, columns: Pair | None) -> np.ndarray:
+def _residuals(
+    fitted: np.ndarray, scored: np.ndarray, linear_inputs: Pair, columns: Pair | None
+) -> np.ndarray:
     """Squared residuals (n, k) on the second sample of the least squares on the first."""
     first, second = (
         x if columns is None else np.concatenate([x, np.asarray(columns[i], dtype=np.float64)], axis=1)
-        for i, x in enumerate(given)
+        for i, x in enumerate(linear_inputs)
     )
     # Centred and scaled, so that heavy-tailed features of high degree stay well conditioned.
     mean, sd = first.mean(axis=0), first.std(axis=0)

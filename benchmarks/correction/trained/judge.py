@@ -80,10 +80,10 @@ class Judge:
             ``feature_error.feature_error`` and ``pre_activation_error``, each with ``_stderr`` and
             ``_start``; absent where the width makes them vacuous.
         """
-        nets, found = levels_of(estimator, self.X), dict[int, dict[str, Value]]()
+        nets, by_level = levels_of(estimator, self.X), dict[int, dict[str, Value]]()
         for level in self.levels:
             if not is_on(estimator, level):
-                found[level] = {"on": 0.0}
+                by_level[level] = {"on": 0.0}
                 continue
             values: dict[str, Value] = {"on": 1.0, "mismatch": narrow_mismatch(estimator, level)}
             if self.rows is not None and level == 1:
@@ -95,8 +95,8 @@ class Judge:
                 for name, (value, stderr) in self._read_outs(nets, level).items():
                     start = None if at_start is None else at_start.get((level, name))
                     values |= {name: value, f"{name}_stderr": stderr, f"{name}_start": start}
-            found[level] = values
-        return found
+            by_level[level] = values
+        return by_level
 
     def at_start(self, estimator: Any, rng: np.random.Generator) -> dict[tuple[int, str], float]:
         """The read-outs of a net of the same shape with fresh weights: what its width alone expresses."""
@@ -112,21 +112,21 @@ class Judge:
 
     def _read_outs(self, nets: list[Level], level: int) -> dict[str, tuple[float, float]]:
         """Value and standard error of both read-outs of a level."""
-        found = dict[str, tuple[float, float]]()
+        read_outs = dict[str, tuple[float, float]]()
         truth = _halves(self.truth[level])
         below = [_halves(h.passed) for h in nets[:level]]
         try:
             passed = ([h[0] for h in below], [h[1] for h in below])
             error = feature_error(truth, passed, _halves(self.X))
-            found["feature_error"] = (error.value, error.stderr)
+            read_outs["feature_error"] = (error.value, error.stderr)
         except VacuousReadOut:
             pass
         try:
             error = pre_activation_error(truth, _halves(nets[level - 1].squared), self.d, level)
-            found["span_error"] = (error.value, error.stderr)
+            read_outs["span_error"] = (error.value, error.stderr)
         except VacuousReadOut:
             pass
-        return found
+        return read_outs
 
 
 def _halves(values: np.ndarray) -> Pair:

@@ -29,16 +29,16 @@ def densenet_levels(network: DenseNetwork, views: list[Tensor]) -> Levels:
     """z_l = b_l + x W_{l,0} + sum_j h_j W_{l,j} of one net; ``views`` without the axis of nets."""
 
     def levels(X: Tensor) -> list[Tensor]:
-        features, found, position = [X], [], 0
+        features, pre_activations, position = [X], [], 0
         for level in range(1, network.depth + 1):
             reads = network.reads(level)
             z = views[position + len(reads)]
             for i, j in enumerate(reads, position):
                 z = z + features[j] @ views[i]
-            found.append(z)
+            pre_activations.append(z)
             features.append((truncated_square(z, network.truncation) - 1.0) / 2.0**0.5)
             position += len(reads) + 1
-        return found
+        return pre_activations
 
     return levels
 
@@ -47,14 +47,14 @@ def algorithm1_levels(network: Algorithm1Network, views: list[Tensor]) -> Levels
     """The wide W_l u_l of one net of Algorithm 1."""
 
     def levels(X: Tensor) -> list[Tensor]:
-        u, found = torch.cat([X, torch.ones_like(X[:, :1])], dim=1), []
+        u, pre_activations = torch.cat([X, torch.ones_like(X[:, :1])], dim=1), []
         for i, k in enumerate(network.narrow):
             z = u @ views[i]
-            found.append(z[:, k:])
+            pre_activations.append(z[:, k:])
             if i < network.depth - 1:
                 lifted = truncated_square(z[:, :k] @ views[network.depth + i], network.truncation) - 1.0
                 u = torch.cat([u, lifted * network.lift_scale(i)], dim=1)
-        return found
+        return pre_activations
 
     return levels
 
@@ -83,14 +83,14 @@ def target_levels(target: Projected) -> Levels:
     }
 
     def levels(X: Tensor) -> list[Tensor]:
-        features, found = [X], []
+        features, nodes = [X], []
         for level in range(1, target.depth + 1):
             s = sum(features[j] @ weights[level, j].T for j in range(level) if (level, j) in weights)
             assert isinstance(s, Tensor)
             mean, sd = affine[level]
-            found.append(s)
+            nodes.append(s)
             features.append((s.square() - mean) / sd)
-        return found
+        return nodes
 
     return levels
 

@@ -13,6 +13,7 @@ from scipy import stats
 
 from hierbench.benchmarks.correction.exact.population import orthonormal
 from hierbench.benchmarks.correction.trained.feature_error import narrow_products
+from hierbench.errors import refusal
 from hierbench.learners.nets.algorithm1_network import Algorithm1Network
 
 _SIGNIFICANT = 0.975
@@ -101,24 +102,24 @@ def levels_of(estimator: Any, X: np.ndarray) -> list[Level]:
     network, views = estimator.network_, _views(estimator)
     scaled = estimator.scaling_.inputs(X)
     tensors = network.views(torch.from_numpy(np.asarray(estimator.parameters_)[None]))
-    _, features, kept = network.forward(tensors, torch.from_numpy(scaled)[None])
-    found = []
+    _, features, intermediates = network.forward(tensors, torch.from_numpy(scaled)[None])
+    levels = []
     if isinstance(network, Algorithm1Network):
-        U, ends = kept[0][0].numpy(), network.inputs()
+        U, ends = intermediates[0][0].numpy(), network.inputs()
         for i, k in enumerate(network.narrow):
             a = np.full(network.width, views[-2][i, 0])
             passed = narrow_products([features[i + 1][0].numpy()])[0]
-            found.append(Level(U[:, : ends[i]] @ views[i][:, k:], a, passed))
-        return found
+            levels.append(Level(U[:, : ends[i]] @ views[i][:, k:], a, passed))
+        return levels
     position = 0
     for level in range(1, network.depth + 1):
         reads = network.reads(level)
         z = sum(features[j][0].numpy() @ views[position + i] for i, j in enumerate(reads))
         z = z + views[position + len(reads)]
         a = views[level - network.depth - 2][:, 0]
-        found.append(Level(z, a, features[level][0].numpy()))
+        levels.append(Level(z, a, features[level][0].numpy()))
         position += len(reads) + 1
-    return found
+    return levels
 
 
 def leading_directions(level: Level, k: int) -> np.ndarray | None:
@@ -143,11 +144,11 @@ def direction_error(truth: np.ndarray, level: Level) -> float | None:
     The angle of level 1, for any level: k functions against k functions, so that no width makes it
     vacuous. Chance is close to 1.
     """
-    found = leading_directions(level, truth.shape[1])
-    if found is None:
+    directions = leading_directions(level, truth.shape[1])
+    if directions is None:
         return None
     true = orthonormal(truth - truth.mean(axis=0))
-    return float(np.linalg.norm(true - found @ (found.T @ true)) / math.sqrt(true.shape[1]))
+    return float(np.linalg.norm(true - directions @ (directions.T @ true)) / math.sqrt(true.shape[1]))
 
 
 # the part of an angle that is no noise ------------------------------------------------------------
@@ -212,7 +213,11 @@ def systematic(tangents: Sequence[np.ndarray]) -> SystematicAngle:
         Fewer than two.
     """
     if len(tangents) < 2:
-        raise ValueError(f"{len(tangents)} net: two or more are needed to tell what they have in common")
+        raise ValueError(
+            refusal(
+                "number of nets", len(tangents), "integers from 2", "one has nothing in common with others"
+            )
+        )
     D = np.stack([np.asarray(t, dtype=np.float64).ravel() for t in tangents])
     k, (n_nets, p) = tangents[0].shape[1], D.shape
     mean = D.mean(axis=0)

@@ -1,1 +1,1 @@
-"""Faults on purpose, counted: what a learner, a file, a disk or a shell does to the numbers (docs/robustness.md)."""
+"""Faults on purpose, counted: what a learner, a disk or a shell does to the numbers (docs/robustness.md)."""

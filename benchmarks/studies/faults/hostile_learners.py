@@ -3,7 +3,7 @@
 ``OUTCOMES`` says for each which statuses its rows may have, and what their reason holds.
 """
 
-# ruff: noqa: D101, D102 -- names say what each does
+# ruff: noqa: D101, D102, D103
 # mypy: ignore-errors
 
 from __future__ import annotations

@@ -208,7 +208,7 @@ def test_powers_of_alpha(quantity, place, added):
     assert figure.label == "x" and figure.low < figure.value < figure.high
     assert figure.value == pytest.approx(1.5 + added, abs=0.15)
     assert judge_criterion(criterion, evidence).state == "supported"
-    with pytest.raises(ValueError, match="needs experiments"):
+    with pytest.raises(ValueError, match="allowed are labels of experiments"):
         QUANTITIES[quantity].check(dataclasses.replace(criterion, experiments=(), targets=("t",)))
     waiting = dataclasses.replace(evidence, missing_experiments={"x": 2})
     assert "2 of its units are missing" in judge_criterion(criterion, waiting).reason

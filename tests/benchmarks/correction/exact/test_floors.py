@@ -77,8 +77,8 @@ def test_layerwise_fits_against_scipy_with_numerical_derivatives():
 
 
 def test_bad_input_is_one_clear_line():
-    with pytest.raises(UserError, match="allowed are numbers from 1 to"):
+    with pytest.raises(UserError, match="allowed are integers from 1 to"):
         floors("projected", ONE, (0.1,), (0,))
-    with pytest.raises(UserError, match="two trained levels: this target has 3"):
+    with pytest.raises(UserError, match="number of trained levels = 3: allowed are 2"):
         floors("projected", {**ONE, "depth": 3}, (0.1,), (2,))
     assert set(METHODS) == {"strict", "refitted", "joint"}

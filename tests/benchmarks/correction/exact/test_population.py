@@ -195,9 +195,11 @@ def test_a_level_fitted_alone_has_no_form_to_hide_behind():
 
 
 def test_targets_without_an_exact_population_are_refused():
-    with pytest.raises(UserError, match=r"Staircase.*allowed are the families projected and squares"):
+    with pytest.raises(
+        UserError, match=r"Staircase.*allowed are targets of the families projected and squares"
+    ):
         population(make_target("staircase", 8, 0))
     with pytest.raises(UserError, match=r"sphere.*allowed are gaussian"):
         population(make_target("projected", 8, 0, inputs="sphere"))
-    with pytest.raises(UserError, match=f"more than {MAX_NODES}"):
+    with pytest.raises(UserError, match=f"allowed are integers up to {MAX_NODES}"):
         population(make_target("squares", 12, 0, depth=3))

@@ -145,13 +145,16 @@ def test_slopes_of_known_powers_and_their_interval():
     [
         ({"variant": "corected"}, "did you mean 'corrected'"),
         ({"family": "staircase"}, "family with an exact population"),
-        ({"parameters": {"width": 2}}, "needs the dimension d"),
+        ({"parameters": {"width": 2}}, "d = None: allowed are integers from 1"),
         ({"parameters": {**PROJECTED, "alpha": 0.1}}, "give it in alphas"),
         ({"parameters": {**PROJECTED, "rho": 2.0}}, "rho = 2.0"),
-        ({"rounds": ()}, "numbers >= 1"),
-        ({"rounds": (0,)}, "numbers >= 1"),
-        ({"rounds": (2, 2), "parameters": {**PROJECTED, "depth": 2}}, "1 to 1 numbers"),
-        ({"rounds": (2, 2), "variant": "tied", "parameters": {**PROJECTED, "width": 1}}, "one upper level"),
+        ({"rounds": ()}, "integers from 1"),
+        ({"rounds": (0,)}, "integers from 1"),
+        ({"rounds": (2, 2), "parameters": {**PROJECTED, "depth": 2}}, "1 to 1 integers"),
+        (
+            {"rounds": (2, 2), "variant": "tied", "parameters": {**PROJECTED, "width": 1}},
+            "allowed is one number",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_line(change, message):

@@ -65,7 +65,7 @@ def test_without_regularisation_it_goes_as_far_as_its_steps():
     x = ascend(lambda X: X @ w, start, "none", 10, 0.1)
     moved = (x - start).norm(dim=1).numpy()
     np.testing.assert_allclose(moved, 2.0 * sum(0.1 * (1 - t / 10) for t in range(10)))
-    with pytest.raises(ValueError, match="one of sphere, gaussian, none"):
+    with pytest.raises(ValueError, match="unknown regularisation 'l2': known are gaussian, none, sphere"):
         ascend(lambda X: X @ w, start, "l2")
 
 
@@ -182,7 +182,9 @@ def test_records_of_features_and_attacks(small):
     assert {m.labels["net"] for m in attacks} == {"plain", "adversarial", "target"}
     for m in attacks:
         assert m.values["label_kept"] >= m.values["clean"]
-    with pytest.raises(ValueError, match="one of densenet, algorithm1"):
+    with pytest.raises(
+        ValueError, match="unknown learner of the visualisation 'dense': did you mean 'densenet'"
+    ):
         visualise(seed=0, learner="dense", d=5, n=100, steps=10)
 
 

@@ -124,7 +124,7 @@ def test_width_and_rows():
 def test_bad_input_is_one_clear_line():
     with pytest.raises(UserError, match="unknown learner of the sample grid 'end': did you mean"):
         sample_grid(learner="end", seeds=[0], alphas=[0.5], sizes=[40])
-    with pytest.raises(UserError, match="of 0 neurons: densenet or algorithm1"):
+    with pytest.raises(UserError, match=r"ratio = 0.1: allowed are numbers > 0.25"):
         width_rows(learner="densenet", ratio=0.1, seeds=[0])
 
 
