@@ -32,6 +32,7 @@ def execute(
         Exit status: 0, 1 (failed units, a bar missed, no figures), 130 (interrupted).
     """
     plan = make_plan(to_run)
+    shown_plan = plan if to_show == to_run else make_plan(to_show)
     with lock.writer(results, wait, say=_say), Store.writable(results) as store:
         outcome = _run(plan, store, workers)
         if outcome.interrupted:
@@ -41,7 +42,7 @@ def execute(
                 f"resume with: {again}"
             )
             return 130
-        shown = SuiteResults.read(to_show, store)
+        shown = SuiteResults.of(shown_plan, store)
     console = Console()
     if to_show.runs:
         table.show_table(to_show, shown.rows, shown.certificates, console)

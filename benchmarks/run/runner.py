@@ -22,20 +22,19 @@ from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.run import worker
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan
-from hierbench.benchmarks.units.tasks import Task
-from hierbench.benchmarks.units.unit import Result, UnitStatus, one_line_of
+from hierbench.benchmarks.units.unit import Result, Unit, UnitStatus, one_line_of
 
 
 class Progress(Protocol):
     """Hears of the run as it goes (see hierbench.benchmarks.run.progress)."""
 
-    def start(self, waiting: Sequence[Task], present: int, workers: int) -> None:
+    def start(self, waiting: Sequence[Unit], present: int, workers: int) -> None:
         """Say what is to be done."""
 
-    def added(self, units: Sequence[Task]) -> None:
+    def added(self, units: Sequence[Unit]) -> None:
         """Take more units into account."""
 
-    def finished(self, unit: Task, result: Result) -> None:
+    def finished(self, unit: Unit, result: Result) -> None:
         """Say that a unit is finished."""
 
     def close(self) -> None:
@@ -49,11 +48,11 @@ class Outcome:
     computed: int
     present: int
     waiting: int
-    failed: tuple[tuple[Task, Result], ...]
+    failed: tuple[tuple[Unit, Result], ...]
     interrupted: bool
 
 
-def missing(plan: Plan, store: Store) -> tuple[Task, ...]:
+def missing(plan: Plan, store: Store) -> tuple[Unit, ...]:
     """Units that have no finished result; failed ones are tried again.
 
     Those that others wait for come first, the most waited for before the others, then the longest.
@@ -94,7 +93,7 @@ def run(
     present = len({u.key for u in plan.units}) - len(todo)
     waiting = {u.key: u for u in todo}
     seen = set(waiting)
-    failed: list[tuple[Task, Result]] = []
+    failed: list[tuple[Unit, Result]] = []
     computed = 0
     interrupted = False
     progress.start(todo, present, workers)
@@ -126,8 +125,8 @@ def run(
 
 
 def _results(
-    pool: pebble.ProcessPool, waiting: dict[str, Task], workers: int, limit: float
-) -> Generator[tuple[Task, Result], None, None]:
+    pool: pebble.ProcessPool, waiting: dict[str, Unit], workers: int, limit: float
+) -> Generator[tuple[Unit, Result], None, None]:
     """Units with their results, as they come; an exception is turned into a result.
 
     They are taken out of ``waiting`` from its front, one for each free worker, so that what is put
@@ -138,7 +137,7 @@ def _results(
     KeyboardInterrupt
         Between two units, never inside a commit; what had arrived before it is yielded first.
     """
-    arrived: queue.SimpleQueue[tuple[Task, Any] | None] = queue.SimpleQueue()
+    arrived: queue.SimpleQueue[tuple[Unit, Any] | None] = queue.SimpleQueue()
     flying = 0
     with _interrupts_to(arrived):
         while waiting or flying:
@@ -155,7 +154,7 @@ def _results(
             yield unit, _result(unit, future, limit)
 
 
-def _result(unit: Task, future: Any, limit: float) -> Result:
+def _result(unit: Unit, future: Any, limit: float) -> Result:
     try:
         result: Result = future.result()
         return result

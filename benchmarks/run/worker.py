@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from hierbench.benchmarks.units.tasks import ExperimentUnit
+from hierbench.benchmarks.units.experiment_unit import ExperimentUnit
 from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result, Unit
 
 
