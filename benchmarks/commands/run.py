@@ -51,6 +51,7 @@ def execute(
     for label in fresh:
         if label not in labels:
             raise UserError(unknown("learner", label, labels))
+    shown_plan = plan if to_show == to_run else make_plan(to_show)
     with lock.writer(results, wait, say=_say), Store.writable(results) as store:
         outcome = _run(plan, store, workers, results / "logs", fresh)
         if outcome.stopped_by:
@@ -61,7 +62,7 @@ def execute(
                 f"resume with: {again}"
             )
             return 128 + outcome.stopped_by
-        shown = SuiteResults.read(to_show, store)
+        shown = SuiteResults.of(shown_plan, store)
     console = Console()
     if to_show.runs:
         table.show_table(to_show, shown.rows, shown.certificates, console)

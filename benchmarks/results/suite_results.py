@@ -71,7 +71,12 @@ class SuiteResults:
         UserError
             From the suite file, or from the store.
         """
-        plan = resolved(make_plan(load_suite(suite) if isinstance(suite, str) else suite), store)
+        return cls.of(make_plan(load_suite(suite) if isinstance(suite, str) else suite), store)
+
+    @classmethod
+    def of(cls, plan: Plan, store: Store) -> SuiteResults:
+        """Read what a store has of a plan, and of the later stages that its rows ask for."""
+        plan = resolved(plan, store)
         done = store.done()
         missing = Counter((u.learner, u.target) for u in plan.curves if u.key not in done)
         uncertified = Counter(u.target for u in plan.certificates if u.key not in done)

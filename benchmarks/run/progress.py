@@ -7,8 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from hierbench.benchmarks.units.tasks import Task
-from hierbench.benchmarks.units.unit import Result, UnitStatus
+from hierbench.benchmarks.units.unit import Result, Unit, UnitStatus
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -20,18 +19,18 @@ class Estimator:
     that has not been seen yet takes the ratio of all.
     """
 
-    def __init__(self, waiting: Sequence[Task], workers: int) -> None:
+    def __init__(self, waiting: Sequence[Unit], workers: int) -> None:
         self.left = {u.key: u for u in waiting}
         self.workers = workers
         self.spent: dict[str, tuple[float, float]] = {}
         self.total = sum(u.cost for u in waiting)
 
-    def added(self, units: Sequence[Task]) -> None:
+    def added(self, units: Sequence[Unit]) -> None:
         """Take more units into account."""
         self.left |= {u.key: u for u in units}
         self.total += sum(u.cost for u in units)
 
-    def finished(self, unit: Task, seconds: float) -> None:
+    def finished(self, unit: Unit, seconds: float) -> None:
         """Take note of what a unit took."""
         self.left.pop(unit.key, None)
         estimated, took = self.spent.get(unit.pace(), (0.0, 0.0))
@@ -67,7 +66,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def complaint(unit: Task, result: Result) -> str:
+def complaint(unit: Unit, result: Result) -> str:
     """One line about a unit that failed."""
     return f"{result.status}: {unit.title()}: {result.reason}"
 
@@ -82,7 +81,7 @@ class Lines:
         """Print a line."""
         print(text, file=self.file, flush=True)
 
-    def start(self, waiting: Sequence[Task], present: int, workers: int) -> None:
+    def start(self, waiting: Sequence[Unit], present: int, workers: int) -> None:
         """Say what is to be done."""
         self.n = len(waiting)
         self.done = 0
@@ -93,12 +92,12 @@ class Lines:
         else:
             self.say(f"nothing to compute: all {present} units are present")
 
-    def added(self, units: Sequence[Task]) -> None:
+    def added(self, units: Sequence[Unit]) -> None:
         """Take more units into account."""
         self.n += len(units)
         self.estimator.added(units)
 
-    def finished(self, unit: Task, result: Result) -> None:
+    def finished(self, unit: Unit, result: Result) -> None:
         """Say that a unit is finished."""
         self.done += 1
         self.estimator.finished(unit, result.seconds)
@@ -119,7 +118,7 @@ class Lines:
 class Bar:
     """A live bar whose length is estimated cost, not the number of units."""
 
-    def start(self, waiting: Sequence[Task], present: int, workers: int) -> None:
+    def start(self, waiting: Sequence[Unit], present: int, workers: int) -> None:
         """Say what is to be done."""
         # rich starts slowly, and a plain log does without it
         from rich.console import Console
@@ -143,12 +142,12 @@ class Bar:
         self.bar.console.print(text, highlight=False)
         self.task = self.bar.add_task(f"on {workers} workers", total=1.0, count=f"0/{self.n}", eta="")
 
-    def added(self, units: Sequence[Task]) -> None:
+    def added(self, units: Sequence[Unit]) -> None:
         """Take more units into account."""
         self.n += len(units)
         self.estimator.added(units)
 
-    def finished(self, unit: Task, result: Result) -> None:
+    def finished(self, unit: Unit, result: Result) -> None:
         """Say that a unit is finished."""
         self.done += 1
         self.estimator.finished(unit, result.seconds)

@@ -26,21 +26,20 @@ from hierbench.benchmarks.run import start, worker
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan
 from hierbench.benchmarks.units.plain import one_line_of
-from hierbench.benchmarks.units.tasks import Task
-from hierbench.benchmarks.units.unit import CurveUnit, Result, UnitStatus
+from hierbench.benchmarks.units.unit import CurveUnit, Result, Unit, UnitStatus
 from hierbench.errors import UserError
 
 
 class Progress(Protocol):
     """Hears of the run as it goes (see hierbench.benchmarks.run.progress)."""
 
-    def start(self, waiting: Sequence[Task], present: int, workers: int) -> None:
+    def start(self, waiting: Sequence[Unit], present: int, workers: int) -> None:
         """Say what is to be done."""
 
-    def added(self, units: Sequence[Task]) -> None:
+    def added(self, units: Sequence[Unit]) -> None:
         """Take more units into account."""
 
-    def finished(self, unit: Task, result: Result) -> None:
+    def finished(self, unit: Unit, result: Result) -> None:
         """Say that a unit is finished."""
 
     def close(self) -> None:
@@ -58,11 +57,11 @@ class Outcome:
     computed: int
     present: int
     waiting: int
-    failed: tuple[tuple[Task, Result], ...]
+    failed: tuple[tuple[Unit, Result], ...]
     stopped_by: int = 0
 
 
-def missing(plan: Plan, store: Store, fresh: Collection[str] = ()) -> tuple[Task, ...]:
+def missing(plan: Plan, store: Store, fresh: Collection[str] = ()) -> tuple[Unit, ...]:
     """Units that have no finished result; failed ones are tried again, and those of ``fresh`` learners.
 
     Those that others wait for come first, the most waited for before the others, then the longest.
@@ -72,7 +71,7 @@ def missing(plan: Plan, store: Store, fresh: Collection[str] = ()) -> tuple[Task
     return tuple(sorted(units.values(), key=lambda u: (-plan.urgent.get(u.key, 0.0), -u.cost)))
 
 
-def _is_of(unit: Task, learners: Collection[str]) -> bool:
+def _is_of(unit: Unit, learners: Collection[str]) -> bool:
     return isinstance(unit, CurveUnit) and unit.learner in learners
 
 
@@ -113,7 +112,7 @@ def run(
     present = len({u.key for u in plan.units}) - len(todo)
     waiting = {u.key: u for u in todo}
     seen = set(waiting)
-    failed: list[tuple[Task, Result]] = []
+    failed: list[tuple[Unit, Result]] = []
     computed = 0
     stopped_by = 0
     progress.start(todo, present, workers)
@@ -147,7 +146,7 @@ def run(
     return Outcome(computed, present, len(seen) - computed, tuple(failed), int(stopped_by))
 
 
-def _keep_log(logs: Path | None, unit: Task, result: Result) -> None:
+def _keep_log(logs: Path | None, unit: Unit, result: Result) -> None:
     if logs is None:
         return
     path = logs / f"{unit.key}.log"
@@ -160,8 +159,8 @@ def _keep_log(logs: Path | None, unit: Task, result: Result) -> None:
 
 
 def _results(
-    pool: pebble.ProcessPool, waiting: dict[str, Task], workers: int, limit: float
-) -> Generator[tuple[Task, Result], None, None]:
+    pool: pebble.ProcessPool, waiting: dict[str, Unit], workers: int, limit: float
+) -> Generator[tuple[Unit, Result], None, None]:
     """Units with their results, as they come; an exception is turned into a result.
 
     They are taken out of ``waiting`` from its front, one for each free worker, so that what is put
@@ -190,7 +189,7 @@ def _results(
             yield landed.unit, landed.result()
 
 
-def _schedule(pool: pebble.ProcessPool, unit: Task, limit: float) -> pebble.ProcessFuture[Result]:
+def _schedule(pool: pebble.ProcessPool, unit: Unit, limit: float) -> pebble.ProcessFuture[Result]:
     try:
         return pool.schedule(worker.compute, args=[unit, limit])
     except RuntimeError as error:  # the pool is broken
@@ -207,7 +206,7 @@ _NO_WORKER = (
 class _Flight:
     """A unit on its way. Time is that of a clock which nobody can set, and which sleeps with the machine."""
 
-    unit: Task
+    unit: Unit
     future: pebble.ProcessFuture[Result]
     limit: float
     started: float | None = None

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from hierbench.benchmarks.isolation.host import LONGEST_LOG, Process, There
 from hierbench.benchmarks.provenance import fingerprint, loaded
 from hierbench.benchmarks.suites.plan import key_of
+from hierbench.benchmarks.units.experiment_unit import ExperimentUnit
 from hierbench.benchmarks.units.fitting import LateError, LearnerGoneError
 from hierbench.benchmarks.units.plain import DescribedError, one_line_of
-from hierbench.benchmarks.units.tasks import ExperimentUnit
 from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result, Unit, UnitStatus
 
 

@@ -15,9 +15,9 @@ from types import NoneType
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
 from hierbench.benchmarks.provenance import machine
+from hierbench.benchmarks.units.experiment_unit import ExperimentResult, ExperimentUnit
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Metric, Row
-from hierbench.benchmarks.units.tasks import ExperimentResult, ExperimentUnit, Task
 from hierbench.benchmarks.units.unit import CertificateUnit, Result, Trace, Unit, UnitStatus, row_key
 from hierbench.benchmarks.units.vocabulary import Axes, CertificateFields, TargetSpec
 from hierbench.errors import UserError
@@ -215,7 +215,7 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def commit(self, unit: Task, result: Result) -> None:
+    def commit(self, unit: Unit, result: Result) -> None:
         """Store a unit with everything it found, in place of what an earlier attempt left."""
         assert all(row.unit == unit.key for row in result.rows), "a row of another unit"
         connection = self.connection

@@ -13,9 +13,9 @@ from hierbench.benchmarks.suites.suite import (
     learner_spec,
 )
 from hierbench.benchmarks.units import experiments
+from hierbench.benchmarks.units.experiment_unit import ExperimentUnit
 from hierbench.benchmarks.units.rows import Replicate, metric_of
-from hierbench.benchmarks.units.tasks import ExperimentUnit, Task
-from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit
+from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Unit
 from hierbench.benchmarks.units.vocabulary import (
     Axes,
     CertificateAxes,
@@ -49,7 +49,7 @@ class Plan:
     experiments: tuple[ExperimentUnit, ...] = ()
 
     @property
-    def units(self) -> tuple[Task, ...]:
+    def units(self) -> tuple[Unit, ...]:
         """All units: certificates first, since adaptive stages wait for them."""
         return self.certificates + self.curves + self.experiments
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from hierbench.benchmarks.units import experiments
+from hierbench.benchmarks.units.experiment_unit import ExperimentResult, ExperimentUnit
 from hierbench.benchmarks.units.measurement import Label, Measurement, Value
-from hierbench.benchmarks.units.tasks import ExperimentResult, ExperimentUnit
 from hierbench.benchmarks.units.unit import UnitStatus
 
 

@@ -162,7 +162,7 @@ def _train(
     """Adam with the one-cycle rate of the learners; the points of every minibatch are attacked first."""
     rng = np.random.default_rng([seed, 33])
     flat = torch.from_numpy(network.initial(np.random.default_rng([seed, 32]))).float().requires_grad_(True)
-    optimiser = torch.optim.Adam([flat], lr=learning_rate, betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam([flat], lr=learning_rate, betas=(0.9, 0.99))
     schedule = Schedule(steps=steps, batch_size=batch_size)
     inputs, labels = torch.from_numpy(X).float(), torch.from_numpy(y).float()
     for step in range(steps):
@@ -179,10 +179,10 @@ def _train(
         else:
             rng.standard_normal(batch.shape)  # so that both nets see the same minibatches
         error = (output_of(network, _views(network, flat))(batch) - wanted).square().mean()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_([flat], schedule.clip)
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = learning_rate * schedule.rate(step)
-        optimiser.step()
+        optimizer.step()
     return np.asarray(flat.detach().double().numpy())

@@ -1,11 +1,15 @@
-"""Every kind of work there is: the units of learning curves, and those of experiments."""
+"""The units of experiments.
+
+What curves are computed with does not import this module, so that no row depends on what experiments
+there are.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 
 from hierbench.benchmarks.units.measurement import Measurement
-from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result, Unit
+from hierbench.benchmarks.units.unit import Result, Unit
 from hierbench.benchmarks.units.vocabulary import ExperimentAxes, Parameters
 
 
@@ -45,11 +49,6 @@ class ExperimentUnit(Unit):
     def pace(self) -> str:
         """Share the pace with the units of the same experiment."""
         return self.cell()
-
-
-Task = CurveUnit | CertificateUnit | ExperimentUnit
-"""Any unit of work. What curves are computed with does not import this module, so that no row
-depends on what experiments there are."""
 
 
 @dataclasses.dataclass(frozen=True)
