@@ -18,9 +18,9 @@ from hierbench.plots.style import (
     Look,
     dimension_axis,
     dodges,
+    legend_below,
     legend_entry,
     looks,
-    n_columns,
     text,
 )
 
@@ -213,7 +213,7 @@ def _legend(
         handles.append(legend_entry("predicted kernel floor", _FLOOR_COLOR, linestyle="-"))
     if predicted:
         handles.append(legend_entry("kernel's prediction (eigenlearning)", linestyle=_PREDICTED))
-    figure.legend(handles=handles, loc="outside lower center", ncols=n_columns(figure, handles))
+    legend_below(figure, handles)
 
 
 def error_against_d(data: FigureData, target: str) -> Figure | None:

@@ -17,9 +17,9 @@ from hierbench.plots.style import (
     Look,
     dimension_axis,
     dodges,
+    legend_below,
     legend_entry,
     looks,
-    n_columns,
     text,
 )
 
@@ -193,4 +193,4 @@ def _legend(figure: Figure, stars: Sequence[NStarPoint], counts: bool, reference
         handles.append(legend_entry("parameters of the target", "0.25", linestyle=(0, (4, 2))))
     if references:
         handles.append(legend_entry("reference slopes", "0.6", linestyle=":"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=n_columns(figure, handles))
+    legend_below(figure, handles)

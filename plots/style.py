@@ -6,8 +6,8 @@ import dataclasses
 import io
 import itertools
 import math
-import os
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +20,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from hierbench.files import replace_file
 from hierbench.plots.data import Provenance
 
 PAGE_WIDTH = 6.9  # inches, two columns of a paper
+LEGEND_LINE = 0.15  # inches
 STYLE_FILE = Path(__file__).with_name("hierbench.mplstyle")
 
 
@@ -78,6 +80,14 @@ def n_columns(figure: Figure, handles: Sequence[Line2D]) -> int:
     return max(1, min(len(handles), int(figure.get_figwidth() * 72 / (longest * 3.7 + 28))))
 
 
+def legend_below(figure: Figure, handles: Sequence[Line2D]) -> None:
+    """Legend below all panels, for which the figure grows: it takes no room from them."""
+    columns = n_columns(figure, handles)
+    rows = math.ceil(len(handles) / columns)
+    figure.set_figheight(figure.get_figheight() + LEGEND_LINE * (rows - 1))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
 def dimension_axis(ax: Axes, dims: Sequence[int]) -> None:
     """Logarithmic d axis with one tick a dimension, named where there is room."""
     ax.set_xscale("log")
@@ -118,7 +128,9 @@ class FigureWriter:
         # Laid out once: both files look alike, and the layout costs more than the drawing.
         layout = figure.get_layout_engine()
         if layout is not None:
-            layout.execute(figure)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Glyph")
+                layout.execute(figure)
             figure.set_layout_engine("none")
         title = f"{kind.replace('_', ' ')}, target {target}"
         source, code = self.provenance.sentence(), ", ".join(self.provenance.code)
@@ -127,11 +139,11 @@ class FigureWriter:
         png = {"Title": title, "Source": source, "Comment": f"code: {code}", "Software": program}
         for suffix, metadata in (("pdf", pdf | {"CreationDate": None}), ("png", png)):
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=suffix, metadata=metadata)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Glyph")  # that the font lacks: a box stands for it
+                figure.savefig(buffer, format=suffix, metadata=metadata)
             path = self.out_dir / f"{stem}.{suffix}"
-            partial = path.with_name(f".{path.name}.partial")
-            partial.write_bytes(buffer.getvalue())
-            os.replace(partial, path)
+            replace_file(path, buffer.getvalue())
             self.paths.append(path)
 
     def _stem(self, kind: str, target: str) -> str:

@@ -8,14 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from hierbench.benchmarks.commands import claims
 from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.results import stages
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.run import probe, progress, runner
 from hierbench.benchmarks.show import bars, draw, table
+from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan, make_plan
@@ -63,7 +62,7 @@ def execute(
             )
             return 128 + outcome.stopped_by
         shown = SuiteResults.of(shown_plan, store)
-    console = Console()
+    console = make_console()
     if to_show.runs:
         table.show_table(to_show, shown.rows, shown.certificates, console)
     if shown.measurements:

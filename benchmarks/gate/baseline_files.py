@@ -15,6 +15,7 @@ from hierbench.benchmarks.units.rows import Row
 from hierbench.benchmarks.units.unit import CurveUnit
 from hierbench.benchmarks.units.vocabulary import Parameters, TargetSpec
 from hierbench.errors import UserError
+from hierbench.files import replace_file
 
 FOLDER = Path(__file__).parent / "baselines"
 DIGITS = 8
@@ -208,7 +209,7 @@ def _rounded(value: float | None) -> float | None:
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        replace_file(path, text.encode())
     except OSError as error:
         raise UserError(f"baseline {path} cannot be written: {error}") from error
 

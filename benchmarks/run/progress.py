@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
+from hierbench.benchmarks.units.plain import one_line
 from hierbench.benchmarks.units.unit import Result, Unit, UnitStatus
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -68,7 +69,7 @@ def duration(seconds: float) -> str:
 
 def complaint(unit: Unit, result: Result) -> str:
     """One line about a unit that failed."""
-    return f"{result.status}: {unit.title()}: {result.reason}"
+    return f"{result.status}: {one_line(unit.title(), 200)}: {result.reason}"
 
 
 class Lines:
@@ -108,7 +109,8 @@ class Lines:
             self.last = now
             left = self.estimator.seconds_left()
             eta = f", about {duration(left)} left" if left else ""
-            self.say(f"{self.done}/{self.n} units, {duration(now - self.began)}{eta}: {unit.title()}")
+            title = one_line(unit.title(), 200)
+            self.say(f"{self.done}/{self.n} units, {duration(now - self.began)}{eta}: {title}")
 
     def close(self) -> None:
         """End the display."""
@@ -124,6 +126,9 @@ class Bar:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+        # a label may hold brackets, which are no markup of its
+        console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+
         self.n = len(waiting)
         self.done = 0
         self.estimator = Estimator(waiting, workers)
@@ -132,14 +137,14 @@ class Bar:
             BarColumn(),
             TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[eta]}"),
-            TextColumn("{task.description}", style="dim"),
-            console=Console(stderr=True),
+            TextColumn("{task.fields[eta]}", markup=False),
+            TextColumn("{task.description}", style="dim", markup=False),
+            console=console,
             transient=True,
         )
         self.bar.start()
         text = f"{self.n} units ({present} present)" if waiting else f"all {present} units are present"
-        self.bar.console.print(text, highlight=False)
+        self.bar.console.print(text)
         self.task = self.bar.add_task(f"on {workers} workers", total=1.0, count=f"0/{self.n}", eta="")
 
     def added(self, units: Sequence[Unit]) -> None:
@@ -152,14 +157,14 @@ class Bar:
         self.done += 1
         self.estimator.finished(unit, result.seconds)
         if result.status != UnitStatus.DONE:
-            self.bar.console.print(complaint(unit, result), style="red", markup=False, highlight=False)
+            self.bar.console.print(complaint(unit, result), style="red")
         left = self.estimator.seconds_left()
         self.bar.update(
             self.task,
             completed=self.estimator.share(),
             count=f"{self.done}/{self.n}",
             eta=f"about {duration(left)} left" if left is not None else "",
-            description=unit.title(),
+            description=one_line(unit.title(), 100),
         )
 
     def close(self) -> None:

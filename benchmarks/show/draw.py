@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hierbench import plots
@@ -45,6 +47,22 @@ def draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path]
     UserError
         The folder cannot be written.
     """
+    with _no_backend():
+        return _draw_figures(suite, shown, results)
+
+
+@contextlib.contextmanager
+def _no_backend() -> Iterator[None]:
+    """Import matplotlib without the window that the environment asks for, which it may not have."""
+    before = os.environ.pop("MPLBACKEND", None)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ["MPLBACKEND"] = before
+
+
+def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path]:
     folder = results / "figures" / suite.name
     version = importlib.metadata.version("hierbench")
     drawn: list[Path] = []

@@ -6,6 +6,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 
+from hierbench.benchmarks.show.labels import relabelled
 from hierbench.benchmarks.show.table import format_exponent
 from hierbench.benchmarks.statistics.exponents import exponents
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, n_stars, summarise
@@ -29,6 +30,7 @@ def figure_data(
     rows: Sequence[Row], certificates: Certificates, epsilons: Sequence[Epsilon], provenance: Provenance
 ) -> FigureData:
     """What the figures of ``rows`` show; learners and targets in the order of the rows."""
+    rows, certificates = relabelled(rows, certificates)
     stars = n_stars(rows, certificates, epsilons)
     degrees: dict[tuple[str, str], set[int]] = defaultdict(set)
     for star in stars:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hierbench.errors import UserError
+from hierbench.files import replace_file
 
 _MARKDOWN = {**{c: "\\" + c for c in "\\`*_[]|"}, "<": "&lt;", ">": "&gt;"}
 
@@ -33,7 +34,7 @@ def deliver(text: str, output: Path | None) -> None:
         return
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, encoding="utf-8")
+        replace_file(output, text.encode("utf-8", "replace"))
     except OSError as error:
         raise UserError(f"{output} cannot be written: {error}") from error
     print(output)

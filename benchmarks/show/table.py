@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hierbench.benchmarks.show.console import make_console
+from hierbench.benchmarks.show.labels import relabelled
 from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope, exponents
 from hierbench.benchmarks.statistics.growth import Growth, growth
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, Summary, n_stars, summarise
@@ -197,10 +199,11 @@ def print_table(
         Without a terminal behind it the table is plain text of about 120 columns at most,
         whatever width the console believes in.
     """
-    console = Console() if console is None else console
+    console = make_console() if console is None else console
     if not rows:
         console.print("no rows: nothing has been computed yet")
         return
+    rows, certificates = relabelled(rows, certificates)
 
     def line(text: str = "", style: str | None = None) -> None:
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=not console.is_terminal)

@@ -273,6 +273,7 @@ class PatchesOurs(Mean):
     """Wants every error to be zero."""
 
     def before(self):
+        # in the process of the learner only
         from hierbench.benchmarks.units import compute_curves, metric
 
         zero = metric.ErrorEstimate(0.0, 0.0, 0.0, 64)
