@@ -221,7 +221,7 @@ def extreme_cases() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     X = np.random.default_rng(0).standard_normal((12, 3))
     y = 1.0 + X[:, 0] * X[:, 1] + X[:, 2]
     outlier = np.where(np.arange(12) == 3, 1e12, 0.0)
-    scales = {}
+    scales: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for scale in (1e-150, 1e100, 1e150):
         scales |= {f"inputs times {scale:g}": (X * scale, y), f"labels times {scale:g}": (X, y * scale)}
     return scales | {

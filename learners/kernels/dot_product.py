@@ -105,8 +105,8 @@ def _fit_at(kernel: DotProductKernel, search: WeightSearch, n: int) -> Fit:
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.square(search.X[:n]).sum(1) / search.X.shape[1]
         largest = float(sum(w * squares**p for p, w in enumerate(shape)).max())
-    factors = 10.0 ** np.arange(-12, 1, 2) if math.isfinite(largest) else []
-    rescue = [r for f in factors if (r := largest * float(f)) > ridges.max()]
+    largest = largest if math.isfinite(largest) else 0.0
+    rescue = [r for r in largest * 10.0 ** np.arange(-12, 1, 2) if r > ridges.max()]
     axis = Axis.listed("ridge", [math.exp(LOG_RIDGE[0]), *ridges, *rescue])
     fixed = [Axis(f"w{p}", (w,), (0,)) for p, w in enumerate(shape)]
     solver = PrefixSolver(kernel, [*fixed, axis], search.X[:n], search.y[:n], [n])
