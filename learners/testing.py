@@ -13,6 +13,7 @@ pytest collects the checks through the class; ``LearnerContract.checks()`` lists
 from __future__ import annotations
 
 import abc
+import re
 import tempfile
 import unittest
 from collections.abc import Callable
@@ -29,7 +30,7 @@ from hierbench.learners.base import Curve, FitsCurves
 class LearnerContract(abc.ABC):
     """The checks of one learner.
 
-    A subclass says how it is made, small enough to be fitted about twenty times. Each check raises an
+    A subclass says how it is made, small enough to be fitted about forty times. Each check raises an
     AssertionError that says what is not kept.
 
     Attributes
@@ -40,14 +41,21 @@ class LearnerContract(abc.ABC):
         ``fit_report_.health["log10_condition"]`` says so.
     saved : bool
         Whether ``learners.save`` keeps the learner: it does so for those of this package.
+    refusals : str
+        Regular expression: what a ValueError on extreme data says.
     """
 
     tolerance: float = 1e-8
     saved: bool = False
+    refusals: str = "."
 
     @abc.abstractmethod
     def create(self) -> Any:
         """Make the learner, not fitted, with a fixed ``random_state`` if it has that parameter."""
+
+    def create_briefly(self) -> Any:
+        """Make the learner for about twenty fits of at most twelve rows; how good they are does not count."""
+        return self.create()
 
     @classmethod
     def checks(cls) -> list[Callable[[LearnerContract], None]]:
@@ -104,6 +112,23 @@ class LearnerContract(abc.ABC):
         X, y = self.data(70)
         check_rows_are_predicted_one_by_one(self.create().fit(X, y), self.data(101, seed=5)[0])
 
+    def test_degenerate_data_give_finite_predictions(self) -> None:
+        """Hold a fit to end, and to predict numbers, whatever the data are like.
+
+        Extreme numbers may be refused instead, by a ValueError of one line.
+        """
+        for name, (X, y) in {**plain_cases(), **extreme_cases()}.items():
+            try:
+                predicted = self.create_briefly().fit(X, y).predict(X)
+            except ValueError as error:
+                assert name in extreme_cases(), f"{name} is refused: {error}"
+                reason = str(error)
+                assert re.search(self.refusals, reason), f"{name}: {reason!r} is no clear refusal"
+                assert "\n" not in reason.strip(), f"{name} is refused in several lines"
+                continue
+            assert predicted.shape == y.shape, f"{name}: predictions of shape {predicted.shape}"
+            assert np.isfinite(predicted).all(), f"{name}: predictions are not finite"
+
     # the fast path --------------------------------------------------------------------------
 
     def test_curves_are_what_fits_one_by_one_give(self) -> None:
@@ -134,6 +159,14 @@ class LearnerContract(abc.ABC):
             for predicted, expected, estimator in pairs:
                 self._assert_close(predicted, expected, estimator)
 
+    def test_curves_may_begin_with_equal_labels(self) -> None:
+        """Hold ``fit_curves`` to prefixes of two and four rows, all of one label."""
+        self._fits_curves()
+        X, y = self.data(12)
+        curve = Curve(X, np.where(np.arange(12) < 4, 1.0, y), (2, 4, 12), 7)
+        [fitted] = self.create_briefly().fit_curves([curve])
+        assert np.isfinite(fitted.predict(X)).all(), "predictions are not finite"
+
     # files ------------------------------------------------------------------------------------
 
     def test_a_saved_learner_predicts_the_same_bit_for_bit(self) -> None:
@@ -160,6 +193,43 @@ class LearnerContract(abc.ABC):
     def _assert_close(self, predicted: np.ndarray, expected: np.ndarray, estimator: Any) -> None:
         slack = max(self.tolerance, rounding(estimator)) * max(np.abs(expected).max(), 1.0)
         np.testing.assert_allclose(predicted, expected, rtol=0, atol=slack)
+
+
+def plain_cases() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Small data sets by name that have a regression, if a dull one: inputs (n, d) and labels (n,)."""
+    X = np.random.default_rng(0).standard_normal((12, 3))
+    y = 1.0 + X[:, 0] * X[:, 1] + X[:, 2]
+    pairs = np.arange(12) // 2
+    few = {f"{n} rows": (X[:n], y[:n]) for n in (2, 3, 4, 5)}
+    equal = {f"{n} rows of equal labels": (X[:n], np.full(n, -1.0)) for n in (2, 3, 4, 5)}
+    return few | equal | {
+        "labels of zero": (X, np.zeros(12)),
+        "equal labels": (X, np.full(12, 1 / 3)),
+        "one label unlike the others": (X, np.where(pairs == 5, 1.0, -1.0) * (np.arange(12) > 0)),
+        "rows that come twice": (X[pairs], y[pairs]),
+        "equal rows of unlike labels": (X[[0] * 12], y),
+        "inputs of zero": (np.zeros((12, 3)), y),
+        "one input": (X[:, :1], y),
+        "a constant input": (X * [1.0, 1.0, 0.0] + [0.0, 0.0, 7.0], y),
+        "collinear inputs": (X[:, :1] * [1.0, 2.0, -3.0], y),
+        "labels linear in an input": (X, X[:, 0]),
+    }  # fmt: skip
+
+
+def extreme_cases() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Small data sets by name with numbers that few kernels or nets can take."""
+    X = np.random.default_rng(0).standard_normal((12, 3))
+    y = 1.0 + X[:, 0] * X[:, 1] + X[:, 2]
+    outlier = np.where(np.arange(12) == 3, 1e12, 0.0)
+    scales: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for scale in (1e-150, 1e100, 1e150):
+        scales |= {f"inputs times {scale:g}": (X * scale, y), f"labels times {scale:g}": (X, y * scale)}
+    return scales | {
+        "inputs of unlike scales": (X * [1e-150, 1.0, 1e100], y),
+        "an input of 1e12": (X + outlier[:, None] * [0.0, 1.0, 0.0], y),
+        "a label of 1e12": (X, y + outlier),
+        "inputs far from zero": (X + 1e12, y),
+    }
 
 
 def check_rows_are_predicted_one_by_one(learner: Any, X: np.ndarray) -> None:

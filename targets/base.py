@@ -18,7 +18,11 @@ EPS_REL_MINIMUM_SHARE = 1e-3
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A number with its standard error; ``stderr == 0`` means exact up to rounding."""
+    """A number with its standard error.
+
+    ``stderr == 0`` means exact up to rounding, an infinite one that the number is unknown: ``value`` is
+    then no more than that of the sample.
+    """
 
     value: float
     stderr: float = 0.0
@@ -27,6 +31,11 @@ class Estimate:
     def exact(self) -> bool:
         """Whether the number is exact up to rounding."""
         return self.stderr == 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether the number has a finite standard error."""
+        return math.isfinite(self.stderr)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +57,8 @@ class Certificate:
     method : str
         ``"exact"`` or ``"monte-carlo"`` for the moments below.
     mean, variance, kurtosis : Estimate
-        Of the label. Kurtosis is E y^4 / (E y^2)^2 (3 for a Gaussian).
+        Of the label. Kurtosis is E y^4 / (E y^2)^2 (3 for a Gaussian); unknown where the tails are too
+        heavy for the samples.
     degree_share : mapping int -> Estimate
         Share of Var y carried by each degree >= 1; sums to 1. Empty where nothing is known: the
         label is no polynomial of low degree (the Random Hierarchy Model past enumeration), or

@@ -168,6 +168,8 @@ def _dimension(d: int | None, params: Parameters) -> tuple[int, Parameters]:
 
 def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
     def text(e: Estimate) -> str:
+        if not e.known:
+            return f"unknown: tails too heavy, {e.value:.3g} in a sample"
         exact = 0.0 if abs(e.value) < 1e-12 else e.value  # rounding
         return f"{exact:.6g}" if e.exact else f"{e.value:.4g} +- {e.stderr:.1g}"
 

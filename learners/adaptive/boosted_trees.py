@@ -14,6 +14,7 @@ from hierbench.checks import integer
 from hierbench.learners.base import FitReport
 from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
 from hierbench.learners.parameters import integer_between
+from hierbench.learners.training_set import training_set
 
 AXES: dict[str, tuple[float, ...]] = {
     "max_leaf_nodes": (2, 3, 4, 6, 8, 12, 16, 24, 31, 48),
@@ -29,6 +30,8 @@ PATIENCE = 40
 FEWEST = 10
 """Fewer samples than this are not split: START with as many trees as samples."""
 MOST_BINS = 255
+LARGEST_LABEL = 1e30
+"""The trees keep residuals in single precision."""
 
 _Point = tuple[int, ...]
 
@@ -69,8 +72,7 @@ class BoostedTreesRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
     def fit(self, X: Any, y: Any) -> BoostedTreesRegressor:
         """Tune on inner splits, then fit everything. X : (n, d), n >= 2; y : (n,)."""
         self._check()
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        y = y.astype(np.float64)
+        X, y = training_set(self, X, y, largest_label=LARGEST_LABEL)
         search = _Search(X, y, self.n_splits, self.max_iter)
         point = tuple(AXES[name].index(START[name]) for name in AXES)
         trees, error = min(len(y), self.max_iter), math.nan
@@ -128,7 +130,7 @@ class _Search:
                             if len(self.tried) >= budget:
                                 return point
                             self._try(onward)
-                        if self.tried[onward][1] >= self.tried[point][1]:
+                        if not self.tried[onward][1] < self.tried[point][1]:
                             break
                         point, moved = onward, True
         return point

@@ -24,8 +24,9 @@ from hierbench.learners.base import FitReport
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
 from hierbench.learners.engines.kernel_engine import Axis
-from hierbench.learners.engines.kernel_tuning import Budget, Fit, fit_prefixes
+from hierbench.learners.engines.kernel_tuning import Budget, Fit, coefficients, fit_prefixes
 from hierbench.learners.parameters import integer_between, is_integer, not_negative
+from hierbench.learners.training_set import training_set
 
 FIRST = Budget()
 """Tuning of the plain kernel, as of any other kernel regression."""
@@ -128,8 +129,7 @@ class RFMRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
     def fit(self, X: Any, y: Any) -> RFMRegressor:
         """Iterate, tune and choose. X : (n, d), n >= 2; y : (n,)."""
         exponents, powers, axes = self._check()
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        y = y.astype(np.float64)
+        X, y = training_set(self, X, y)
         work, n = Work(), len(y)
         pairs = [(p, s) for p in exponents for s in powers]
         if len(pairs) == 1:
@@ -254,18 +254,10 @@ def _solve(kernel: ExponentKernel, like: Fit, Z: np.ndarray, y: np.ndarray, work
     A = torch.from_numpy(Z)
     K = torch.empty((len(Z), len(Z)), dtype=torch.float64)
     kernel.gram(A, None, like.shape, K)
-    alphas = []
-    for factor in RIDGE_FACTORS:
-        ridge = like.ridge * factor
-        while True:
-            K.diagonal().fill_(1.0 + kernel.intercept + ridge)
-            L, info = torch.linalg.cholesky_ex(K)
-            work.add(*Z.shape)
-            if info == 0:
-                break
-            ridge = max(10 * ridge, 1e-10)
-        alphas.append(torch.cholesky_solve(torch.from_numpy(y)[:, None], L)[:, 0].numpy())
-    return alphas
+    labels = torch.from_numpy(y)
+    return [
+        coefficients(K, labels, like.ridge * factor, lambda: work.add(*Z.shape)) for factor in RIDGE_FACTORS
+    ]
 
 
 def _agop(

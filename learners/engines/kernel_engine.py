@@ -114,6 +114,12 @@ class Solution:
     condition: float
 
     @property
+    def finite(self) -> bool:
+        """Whether coefficients, errors and condition are finite."""
+        numbers = (self.loo_mse, self.train_mse, self.condition)
+        return all(map(math.isfinite, numbers)) and bool(np.isfinite(self.alpha).all())
+
+    @property
     def tie(self) -> float:
         """Relative difference in ``loo_mse`` that rounding can make."""
         return min(0.5, max(TIE, np.finfo(float).eps * self.condition))
@@ -150,7 +156,10 @@ class PrefixSolver:
         return self.axes[-1].values[point[-1]]
 
     def solve(self, points: Iterable[Point], length: int) -> dict[Point, Solution]:
-        """Solutions on the prefix ``length``, without points where K + ridge I is not positive definite."""
+        """Solutions on the prefix ``length``, without points where it has none.
+
+        K + ridge I is not positive definite there, or the errors are not finite.
+        """
         wanted = dict.fromkeys(points)
         # Sorted, so that points of one kernel follow one another and share its matrix.
         for point in sorted(p for p in wanted if (p, length) not in self._solutions):
@@ -218,12 +227,14 @@ class PrefixSolver:
             m = tail(n)
             diagonal = c[:n] if m == n else _inverse(L, n - m, n).square().sum(0)
             alpha = alphas[:n, column]
-            self._solutions[point, n] = Solution(
+            solution = Solution(
                 alpha=alpha.numpy().copy(),
                 loo_mse=float((alpha[n - m :] / diagonal).square().mean()),
                 train_mse=float((ridge * alpha).square().mean()),
                 condition=float((plain[:n].sum() + n * ridge) / pivots[:n].min()),
             )
+            # What is not finite cannot be ranked.
+            self._solutions[point, n] = solution if solution.finite else None
 
 
 def tail(n: int) -> int:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
 
 from hierbench.learners.base import FitReport
 from hierbench.learners.engines.kernel_engine import Axis, Kernel, Point, PrefixSolver, Solution, tail
@@ -87,9 +88,11 @@ def tune(solver: PrefixSolver, n: int, budget: Budget) -> Fit:
     while seen and evaluated < budget.walk_points:
         best = _ranked(seen)[0]
         fresh = [p for p in _neighbours(best, solver.axes) if p not in seen]
+        if not fresh:
+            break
         evaluated += len(fresh)
         seen |= cost.solve(fresh, walk)
-        if seen[_ranked(seen)[0]].loo_mse > (1 - budget.worth) * seen[best].loo_mse:
+        if not seen[_ranked(seen)[0]].loo_mse < (1 - budget.worth) * seen[best].loo_mse:
             break
     seen = seen or scanned
 
@@ -143,6 +146,35 @@ def fit_prefixes(
     # From the largest down, so that the long factorisations are there when the short ones are asked for.
     fits = {n: tune(solver, n, budget) for n in sorted(set(sizes), reverse=True)}
     return [fits[n] for n in sizes]
+
+
+def coefficients(K: torch.Tensor, y: torch.Tensor, ridge: float, count: Callable[[], None]) -> np.ndarray:
+    """Dual coefficients at ``ridge``, or at the first power of ten times it that rounding allows.
+
+    Parameters
+    ----------
+    K : (n, n), left as it is; y : (n,).
+    count : called for every factorisation.
+
+    Raises
+    ------
+    ValueError
+        No ridge is large enough: K is not finite.
+    """
+    plain = K.diagonal().clone()
+    while True:
+        K.diagonal().copy_(plain + ridge)
+        L, info = torch.linalg.cholesky_ex(K)
+        K.diagonal().copy_(plain)
+        count()
+        if info == 0:
+            alpha: np.ndarray = torch.cholesky_solve(y[:, None], L)[:, 0].numpy()
+            return alpha
+        # A ridge beyond this dominates every row.
+        dominant = len(K) * float(K.abs().max())
+        if not ridge <= dominant < math.inf:
+            raise ValueError(not_positive_definite(len(K), "scale the features to unit variance", ridge))
+        ridge = max(10 * ridge, 1e-10)
 
 
 def not_positive_definite(n: int, remedy: str, ridge: float | None = None) -> str:

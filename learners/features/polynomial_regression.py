@@ -16,6 +16,7 @@ from hierbench.learners.base import Curve, FitReport, FittedCurve
 from hierbench.learners.engines import feature_ridge, kernel_engine, kernel_tuning
 from hierbench.learners.engines.kernel_engine import TIE, Axis
 from hierbench.learners.features.hermite import HermiteFeatures, HermiteKernel, count
+from hierbench.learners.training_set import training_set
 
 RIDGES = Axis.geometric("ridge", 1e-8, 1e10, per_decade=2, scan=(1e-8, 1e6), every=4)
 DECAYS = Axis("decay", (0.18, 0.25, 0.35, 0.5, 0.7, 1.0), (1, 3, 5))
@@ -178,8 +179,7 @@ class PolynomialRegressor(RegressorMixin, BaseEstimator):
         return DECAYS.narrowed(self.decay, zero=False), RIDGES.narrowed(self.ridge)
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        return X, y.astype(np.float64, copy=False)
+        return training_set(self, X, y)
 
     def _store(
         self, fit: _Fit, location: np.ndarray, scale: np.ndarray, X: np.ndarray

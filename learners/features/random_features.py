@@ -19,6 +19,7 @@ from hierbench.learners.base import Curve, FitReport, FittedCurve
 from hierbench.learners.engines import feature_ridge, kernel_engine, kernel_tuning
 from hierbench.learners.engines.kernel_engine import Axis, float64_tensor
 from hierbench.learners.parameters import not_negative
+from hierbench.learners.training_set import training_set
 
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-9, 1e3), every=4)
 SCALES = {
@@ -239,8 +240,7 @@ class RandomFeaturesRegressor(RegressorMixin, BaseEstimator):
         return scales, RIDGES.narrowed(self.ridge)
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        return X, y.astype(np.float64, copy=False)
+        return training_set(self, X, y)
 
     def _store(self, kernel: FeatureKernel, fit: _Fit) -> RandomFeaturesRegressor:
         self.weights_, self.offsets_ = kernel.weights, kernel.offsets

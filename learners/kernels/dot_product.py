@@ -102,8 +102,10 @@ def _fit_at(kernel: DotProductKernel, search: WeightSearch, n: int) -> Fit:
     ridges = np.clip(weights.ridge * 10.0**decades, *np.exp(LOG_RIDGE))
     shape = tuple(float(w) for w in weights.weights)
     # Where features are far from unit variance, none of these may be enough for rounding.
-    squares = np.square(search.X[:n]).sum(1) / search.X.shape[1]
-    largest = float(sum(w * squares**p for p, w in enumerate(shape)).max())
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.square(search.X[:n]).sum(1) / search.X.shape[1]
+        largest = float(sum(w * squares**p for p, w in enumerate(shape)).max())
+    largest = largest if math.isfinite(largest) else 0.0
     rescue = [r for r in largest * 10.0 ** np.arange(-12, 1, 2) if r > ridges.max()]
     axis = Axis.listed("ridge", [math.exp(LOG_RIDGE[0]), *ridges, *rescue])
     fixed = [Axis(f"w{p}", (w,), (0,)) for p, w in enumerate(shape)]

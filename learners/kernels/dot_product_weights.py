@@ -30,6 +30,8 @@ LOG_RIDGE = (math.log(1e-10), math.log(1e4))
 _LOG_WEIGHT = (-25.0, 5.0)
 _EXACT = 1e-16
 """Leave-one-out error, as a share of the labels' mean square, below which there is nothing to improve."""
+_SMALLEST = 1e-260
+"""Mean square of labels that are zero for all that matters."""
 _FIRST_RIDGES = (1e-9, 1e-4, 1e-1)
 
 
@@ -88,7 +90,7 @@ class WeightSearch:
     def _stage(self, before: Weights | None, length: int, evaluations: int) -> Weights:
         T = torch.from_numpy(self.X[:length] @ self.X[:length].T / self.X.shape[1])
         y = torch.from_numpy(self.y[:length].copy())
-        scale = float(y.square().mean()) + 1e-300
+        scale = max(float(y.square().mean()), _SMALLEST)
         if before is None:
             afresh = [
                 np.append(log_weights, math.log(ridge))

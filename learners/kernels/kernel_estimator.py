@@ -14,6 +14,7 @@ from hierbench.learners.base import Curve, FittedCurve
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.kernel_engine import Axis, Kernel
 from hierbench.learners.engines.kernel_tuning import Budget, Fit, fit_prefixes
+from hierbench.learners.training_set import training_set
 
 
 class KernelEstimator(RegressorMixin, BaseEstimator, abc.ABC):
@@ -39,7 +40,7 @@ class KernelEstimator(RegressorMixin, BaseEstimator, abc.ABC):
         return kernel_engine.predict(self._fitted_kernel, self.X_fit_, [(self.shape_, self.dual_coef_)], X)[0]
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        return validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        return training_set(self, X, y)
 
     def _store(self, kernel: Kernel, X: np.ndarray, fit: Fit) -> Self:
         self.X_fit_ = X

@@ -31,6 +31,7 @@ from hierbench.learners.generators import Purpose, generator
 from hierbench.learners.nets.scaling import ClassScaling, Scaling
 from hierbench.learners.nets.sgd_block import Block, Cell, NetworkHook
 from hierbench.learners.parameters import KeepsParameters, integer_or_none, share
+from hierbench.learners.training_set import training_set
 
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 LOSSES = ("square", "logistic")
@@ -135,7 +136,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         ValueError
             NaN or infinite data, fewer than two rows, parameters out of range.
         """
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        X, y = training_set(self, X, y)
         seed = self._seed()
         return self._become(self.fit_curves([Curve(X, y, (len(X),), seed)])[0].estimators[0])
 

@@ -30,10 +30,15 @@ class SpectralLevel:
 
 
 def whitening(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean, and the (D, rank) map under which the sample has unit covariance."""
+    """Mean, and the (D, rank) map under which the sample has unit covariance.
+
+    Where nothing varies, one direction stands for all.
+    """
     centre = z.mean(0)
     values, vectors = np.linalg.eigh(np.cov(z.T, bias=True).reshape(z.shape[1], z.shape[1]))
     kept = values > max(FLOOR * values[-1], np.finfo(float).tiny)
+    if not kept.any():
+        return centre, vectors[:, -1:]
     root = vectors[:, kept] / np.sqrt(values[kept])
     # Symmetric where nothing is left out, so that white inputs keep their axes.
     return centre, root @ vectors.T if kept.all() else root

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from hierbench.learners.engines import kernel_engine
-from hierbench.learners.engines.kernel_tuning import Budget, Fit, fit_prefixes
+from hierbench.learners.engines.kernel_tuning import Budget, Fit, coefficients, fit_prefixes
 from hierbench.learners.sequential.lifted_kernel import (
     MIXES,
     NO_MIX,
@@ -105,18 +105,8 @@ class Chain:
         A = torch.from_numpy(self.points[self.rows])
         K = torch.empty((len(A), len(A)), dtype=torch.float64)
         kernel.gram(A, None, shape, K)
-        y = torch.from_numpy(self.y[self.rows])[:, None]
-        plain, alphas = K.diagonal().clone(), []
-        for ridge in ridges:
-            while True:
-                K.diagonal().copy_(plain + ridge)
-                L, info = torch.linalg.cholesky_ex(K)
-                work.add(len(A))
-                if info == 0:
-                    break
-                ridge *= 10.0
-            alphas.append(torch.cholesky_solve(y, L)[:, 0].numpy())
-        return alphas
+        y = torch.from_numpy(self.y[self.rows])
+        return [coefficients(K, y, ridge, lambda: work.add(len(A))) for ridge in ridges]
 
 
 def tuned(chain: Chain, degrees: Sequence[int], d: int, work: Work) -> Regression:

@@ -20,6 +20,7 @@ from hierbench.learners.engines.kernel_tuning import Budget, Fit, fit_prefixes
 from hierbench.learners.kernels.classical import PolynomialKernel, RBFKernel
 from hierbench.learners.parameters import integers
 from hierbench.learners.sequential.lifted_kernel import OFFSETS, RIDGES, column_spread
+from hierbench.learners.training_set import training_set
 
 BUDGET = Budget(scan=(1 / 8, 256), walk=(1 / 3, 512), starts=1, walk_points=10, finalists=1, drift=1)
 LENGTH_SCALES = Axis.geometric("length_scale", 0.1, 100.0, per_decade=4, scan=(0.5, 10.0), every=3)
@@ -101,8 +102,7 @@ class SequentialFitsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator)
 
     def fit(self, X: Any, y: Any) -> SequentialFitsRegressor:
         """Fit all levels in turn. X : (n, d), n >= 2; y : (n,)."""
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        y = y.astype(np.float64)
+        X, y = training_set(self, X, y)
         integer("depth", self.depth, 1)
         integer("folds", self.folds, 2)
         degrees = integers("degree", self.degree, 1)

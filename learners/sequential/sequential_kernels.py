@@ -18,6 +18,7 @@ from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
 from hierbench.learners.parameters import integer_or_none, integers
 from hierbench.learners.sequential.lifted_kernel import LiftedKernel, column_spread, standardised
 from hierbench.learners.sequential.sequential_chain import Chain, Regression, Work, leading, tuned
+from hierbench.learners.training_set import training_set
 
 SCOUT = (1 / 3, 512)
 """Share of the rows, and at least how many, on which the kernel is tuned for every r in the running."""
@@ -98,8 +99,7 @@ class SequentialKernelsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
 
     def fit(self, X: Any, y: Any) -> SequentialKernelsRegressor:
         """Fit all levels in turn. X : (n, d), n >= 2; y : (n,)."""
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        y = y.astype(np.float64)
+        X, y = training_set(self, X, y)
         degrees = self._check()
         self.centre_, self.spread_ = X.mean(0), column_spread(X)
         x = (X - self.centre_) / self.spread_

@@ -18,6 +18,7 @@ from hierbench.learners.features.polynomial_regression import PolynomialRegresso
 from hierbench.learners.parameters import integer_or_none
 from hierbench.learners.sequential.lifted_kernel import products
 from hierbench.learners.sequential.second_moments import SpectralLevel, spectral_level
+from hierbench.learners.training_set import training_set
 
 HELD = 4
 """Every so manieth row is held out while ranks are chosen."""
@@ -105,8 +106,7 @@ class SpectralLayerwiseRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
     def fit(self, X: Any, y: Any) -> SpectralLayerwiseRegressor:
         """Choose the ranks, then fit all levels in turn. X : (n, d), n >= 2; y : (n,)."""
         self._check()
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        y = y.astype(np.float64)
+        X, y = training_set(self, X, y)
         work, held, error = Work(), np.arange(len(y)) % HELD == HELD - 1, math.nan
         if self.n_directions is not None:
             ranks = [int(self.n_directions)] * self.depth

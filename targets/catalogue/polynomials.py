@@ -57,7 +57,7 @@ SPECS: tuple[FamilySpec, ...] = (
         name="sight",
         path="hierbench.targets.polynomials.sight:Sight",
         summary="single-index Gaussian hierarchical target: link of one feature of d^epsilon projections",
-        formula="y ~ g(a^T P(W x) / c), P = He_e + ... + He_k, W of round(d^epsilon) orthonormal rows",
+        formula="y ~ g(a^T P(W x) / c), P = sum_(j=e..k) He_j / j!, W of round(d^epsilon) orthonormal rows",
         source=_DANDI,
         degree="feature_degree * link_degree",
         refused_inputs=_NOT_HERMITE,

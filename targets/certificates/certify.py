@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from hierbench.targets.base import Certificate, Estimate
+from hierbench.targets.certificates.kurtosis import label_moments
 from hierbench.targets.certificates.spectrum import Spectrum
 from hierbench.targets.certificates.stability import sampled_shares
 from hierbench.targets.laws.inputs import InputLaw
@@ -135,30 +136,17 @@ def estimates(value: np.ndarray, stderr: np.ndarray) -> list[Estimate]:
     return [Estimate(float(v), float(e)) for v, e in zip(value, stderr, strict=True)]
 
 
-def _power_moments(y: np.ndarray) -> np.ndarray:
-    square = y * y
-    return np.array([y.mean(), square.mean(), (square * y).mean(), (square * square).mean()])
-
-
-def _kurtosis_of(moment: np.ndarray) -> np.ndarray:
-    """Of E y, ..., E y^4. The quotient by the sampled variance steadies it against heavy tails."""
-    m1, m2, m3, m4 = moment
-    variance = m2 - m1**2
-    return np.array([m1, variance, (m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4) / variance**2])
-
-
 def sampled_kurtosis(model: Model) -> Estimate:
     """Kurtosis of the label from samples."""
     samples = min(MOMENT_SAMPLES, KURTOSIS_NUMBERS // model.measure.m)
-    rows = [_power_moments(model.label(W)) for W in batches(samples, model.measure, _MOMENTS)]
-    return estimates(*jackknife(np.stack(rows), _kurtosis_of))[2]
+    return label_moments(model.label(W) for W in batches(samples, model.measure, _MOMENTS))[2]
 
 
 def _sampled_moments(model: Model) -> _Moments:
-    powers, seconds = [], []
+    labels, seconds = [], []
     for W in batches(MOMENT_SAMPLES, model.measure, _MOMENTS):
         outputs = model.outputs(W)
-        powers.append(_power_moments(outputs.sum(axis=1) + model.intercept))
+        labels.append(outputs.sum(axis=1) + model.intercept)
         outputs = np.concatenate([np.ones((len(W), 1)), outputs], axis=1)
         seconds.append(outputs.T @ outputs / len(W))
 
@@ -169,7 +157,7 @@ def _sampled_moments(model: Model) -> _Moments:
         c = covariance(second)
         return np.asarray(c.sum(axis=1) / c.sum())
 
-    mean, variance, kurtosis = estimates(*jackknife(np.stack(powers), _kurtosis_of))
+    mean, variance, kurtosis = label_moments(labels)
     level_share = estimates(*jackknife(np.stack(seconds), level_shares))
     return (
         mean,

@@ -11,6 +11,7 @@ import numpy as np
 
 from hierbench.errors import refusal
 from hierbench.targets.base import Certificate, Estimate, Target
+from hierbench.targets.certificates.kurtosis import label_moments
 from hierbench.targets.laws.inputs import InputLaw
 from hierbench.targets.laws.sampling import BATCH, generator, jackknife
 
@@ -119,21 +120,17 @@ def sampled(
         Tells apart uses that must be independent of one another.
     """
     rng = generator(stream)
-    n_batches = max(min(SAMPLES, NUMBERS // d) // BATCH, 2)
-    rows = np.stack([moments(draw(BATCH, rng)) for _ in range(n_batches)])
+    rows = np.stack([moments(draw(BATCH, rng)) for _ in range(_n_batches(d))])
     value, stderr = jackknife(rows, function)
     return [Estimate(float(v), float(e)) for v, e in zip(value, stderr, strict=True)]
 
 
 def sampled_kurtosis(target: Target, stream: int) -> Estimate:
     """E y^4 / (E y^2)^2 of the noise-free label, centred."""
+    rng = generator(stream)
+    labels = (target.sample_test(BATCH, rng)[1] for _ in range(_n_batches(target.d)))
+    return label_moments(labels)[2]
 
-    def powers(y: np.ndarray) -> np.ndarray:
-        return np.array([(y**k).mean() for k in (1, 2, 3, 4)])
 
-    def kurtosis(m: np.ndarray) -> np.ndarray:
-        fourth = m[3] - 4 * m[0] * m[2] + 6 * m[0] ** 2 * m[1] - 3 * m[0] ** 4
-        return np.array([fourth / (m[1] - m[0] ** 2) ** 2])
-
-    (estimate,) = sampled(lambda n, rng: target.sample_test(n, rng)[1], powers, kurtosis, target.d, stream)
-    return estimate
+def _n_batches(d: int) -> int:
+    return max(min(SAMPLES, NUMBERS // d) // BATCH, 2)

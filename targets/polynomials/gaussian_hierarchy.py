@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import abc
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from hierbench.checks import flag, integer, is_real, real
+from hierbench.checks import flag, integer, is_real, one_of, real
 from hierbench.errors import refusal
 from hierbench.targets.algebra.terms import Polynomial, mapped, merged
 from hierbench.targets.laws.harmonics import (
@@ -33,6 +34,9 @@ from hierbench.targets.polynomials.links import (
 )
 from hierbench.targets.polynomials.polynomial import PolynomialTarget
 
+COEFFICIENTS = ("factorial", "equal")
+"""How P weighs its Hermite polynomials: c_j = 1 / j!, or 1."""
+
 
 def exponent(name: str, value: Any) -> float:
     """Check an exponent of a width in d, in (0, 1)."""
@@ -46,7 +50,9 @@ class GaussianHierarchy(PolynomialTarget):
     feature_degree: int
     """k, degree of each level in the one below, from 2"""
     feature_exponent: int
-    """e, 2 to k, of P = He_e + ... + He_k: its information exponent"""
+    """e, 2 to k, of P = sum_{j=e..k} c_j He_j: its information exponent"""
+    feature_coefficients: str
+    """c_j of P: factorial (1 / j!, as in the published code) or equal (1)"""
     link_degree: int
     """q, degree of the link in the features; the label's, k^L q, is at most 16"""
     information_exponent: int
@@ -68,6 +74,7 @@ class GaussianHierarchy(PolynomialTarget):
         super().__post_init__()
         integer("d", self.d, 2)
         flag("equal_weights", self.equal_weights)
+        one_of("feature_coefficients", self.feature_coefficients, COEFFICIENTS)
         k = bounded("feature_degree", self.feature_degree, 2, MAX_TARGET_DEGREE, "the degree of the label")
         levels = len(self.epsilons)
         if k**levels > MAX_TARGET_DEGREE:
@@ -116,6 +123,13 @@ class GaussianHierarchy(PolynomialTarget):
         width = self.roots * int(np.prod(self.branching))
         return whitened(haar(self.d, width, stream(self.seed, 1, 0)).T, self.law)
 
+    @property
+    def coefficients(self) -> tuple[float, ...]:
+        """c_e, ..., c_k of P = sum_j c_j He_j."""
+        degrees = range(self.feature_exponent, self.feature_degree + 1)
+        factorial = self.feature_coefficients == "factorial"
+        return tuple(1.0 / math.factorial(j) if factorial else 1.0 for j in degrees)
+
     @functools.cached_property
     def weights(self) -> tuple[np.ndarray, ...]:
         """a_l over the standard deviation of its sums, each of shape (width of h_l, b_l).
@@ -136,8 +150,8 @@ class GaussianHierarchy(PolynomialTarget):
             squares = np.square(a).sum(axis=1)
             crossed = a.sum(axis=1) ** 2 - squares
             variance = sum(
-                np.prod(b[1 : j + 1]) * (squares + rho[j] * crossed)
-                for j in range(self.feature_exponent, self.feature_degree + 1)
+                c**2 * np.prod(b[1 : j + 1]) * (squares + rho[j] * crossed)
+                for j, c in enumerate(self.coefficients, start=self.feature_exponent)
             )
             weights.append(a / np.sqrt(variance)[:, None])
         return tuple(weights)
@@ -162,7 +176,8 @@ class GaussianHierarchy(PolynomialTarget):
         """h_0, ..., h_L."""
         levels = [T]
         for a, b in zip(self.weights, self._recurrences, strict=True):
-            p = sum(monic(levels[-1], b)[self.feature_exponent :])
+            parts = monic(levels[-1], b)[self.feature_exponent :]
+            p = sum(c * part for c, part in zip(self.coefficients, parts, strict=True))
             levels.append(np.einsum("nij,ij->ni", np.reshape(p, (len(T), *a.shape)), a))
         return levels
 
@@ -174,7 +189,7 @@ class GaussianHierarchy(PolynomialTarget):
         """Terms of the raw label as polynomials of the linear forms t."""
         h = linear_forms(t)
         for a, b in zip(self.weights, self._recurrences, strict=True):
-            p = [merged(monic_polynomials(f, b)[self.feature_exponent :]) for f in h]
+            p = [self._feature(monic_polynomials(f, b)[self.feature_exponent :]) for f in h]
             block = a.shape[1]
             h = [
                 merged(
@@ -186,6 +201,11 @@ class GaussianHierarchy(PolynomialTarget):
                 for i, row in enumerate(a)
             ]
         return [self.link.compose(h)]
+
+    def _feature(self, parts: Sequence[Polynomial]) -> Polynomial:
+        """P from its Hermite polynomials."""
+        weighed = zip(self.coefficients, parts, strict=True)
+        return merged([mapped(part, np.full((1, 1), c)) for c, part in weighed])
 
     def features(self, T: np.ndarray) -> list[np.ndarray]:
         """Hidden features at the rows of T, level by level, each of shape (n, k_l)."""

@@ -16,7 +16,7 @@ class Might(GaussianHierarchy):
 
     ::
 
-        h_0 = W x,   h_l,i = (1/c_l,i) sum_{j in block i} a_l,j P(h_(l-1),j),   P = He_e + ... + He_k
+        h_0 = W x,   h_l,i = (1/c_l,i) sum_{j in block i} a_l,j P(h_(l-1),j),   P = sum_{j=e..k} He_j / j!
         blocks of b_l = round(d^(eps_l - eps_(l+1))), eps_(L+1) = 0;   h_L has r entries
         g(h_L) = sum_{j=k*..q} sqrt(share_j) <B_j, He_j(h_L)>,   share_j ~ decay^(j - k*)
         y = (g(h_L) - mean) / sd,   degree k^L q
@@ -25,10 +25,10 @@ class Might(GaussianHierarchy):
     entries of every h_l are independent; a is standard Gaussian (or all ones), the B_j are uniform
     among the symmetric tensors whose part has unit variance under a standard Gaussian. L = 1 is the
     shallow form g(h_1, ..., h_r), each h_m with weights and directions of its own, L > 1 the
-    deep one. What is taken here: one P for all m and l; c so that h_1 has variance 1, and h_l, l > 1,
-    would have it, were h_(l-1) Gaussian, as it is in the limit (the published scaling is one over
-    the root of the block size); a polynomial g. Hidden features: h_0, ..., h_L and y, levels
-    1 to L + 2.
+    deep one. What is taken here: one P for all m and l, that of ``Sight``; c so that h_1 has variance
+    1, and h_l, l > 1, would have it, were h_(l-1) Gaussian, as it is in the limit (the published
+    scaling is one over the root of the block size); a polynomial g. Hidden features: h_0, ..., h_L and y,
+    levels 1 to L + 2.
 
     Inputs are Gaussian (with a condition number in whitened projections) or on the sphere, where the
     monic zonal harmonics take the place of the Hermite polynomials of the first level, and the
@@ -55,6 +55,7 @@ class Might(GaussianHierarchy):
     """r, entries of h_L"""
     feature_degree: int = 3
     feature_exponent: int = 2
+    feature_coefficients: str = "factorial"
     link_degree: int = 2
     information_exponent: int = 1
     decay: float = 0.5

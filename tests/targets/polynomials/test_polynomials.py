@@ -14,6 +14,7 @@ from hierbench.targets.algebra.power_of_sum import variances_of_power
 from hierbench.targets.algebra.terms import Polynomial
 from hierbench.targets.catalogue.polynomials import SPECS
 from hierbench.targets.laws.inputs import input_law
+from hierbench.targets.laws.weights import stream
 from hierbench.targets.polynomials import quadratic_features
 from hierbench.targets.polynomials.links import random_link
 from hierbench.targets.registry import FAMILIES, make_target
@@ -30,6 +31,7 @@ VARIANTS = [
     ("hierarchical-polynomial", {"feature_degree": 3, "rank": 2, "link_degree": 3}, INVARIANT),
     ("quadratic-features", {"n_features": 3}, EVERY),
     ("sight", {"information_exponent": 2}, INVARIANT),
+    ("sight", {"feature_coefficients": "equal"}, INVARIANT),
     ("might", {}, INVARIANT),
     ("might", {"epsilons": (0.6, 0.25), "feature_degree": 2, "n_features": 1, "link_degree": 1}, INVARIANT),
 ]
@@ -335,14 +337,42 @@ def test_one_gaussian_quadratic_feature_is_a_quadratic_form():
 @pytest.mark.parametrize("law", INVARIANT)
 @pytest.mark.parametrize("equal", [False, True])
 def test_a_linear_link_leaves_the_feature_of_sight(law, equal):
-    """Var He_2 : Var He_3 = 2 : 6 for Gaussian inputs; unit variance on the sphere too."""
+    """Var He_2 / 2 : Var He_3 / 6 = 1/2 : 1/6 for Gaussian inputs; unit variance on the sphere too."""
     target = make_target("sight", 10, 2, epsilon=0.7, link_degree=1, equal_weights=equal, inputs=law)
     assert target.directions.shape == (5, 10)
     assert target._moments[1].value == pytest.approx(1.0, abs=1e-9)
     assert shares(target).get(1, 0.0) == pytest.approx(0.0, abs=1e-12)
     if law != "sphere":
-        assert shares(target)[2] == pytest.approx(0.25, abs=1e-10)
+        assert shares(target)[2] == pytest.approx(0.75, abs=1e-10)
     assert equal == bool(np.ptp(target.weights[0]) < 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "P", "quadratic"),
+    [
+        ("factorial", lambda z: (z**2 - 1) / 2 + (z**3 - 3 * z) / 6, 0.75),
+        ("equal", lambda z: (z**2 - 1) + (z**3 - 3 * z), 0.25),
+    ],
+    ids=["factorial", "equal"],
+)
+def test_the_feature_of_sight_is_its_definition(coefficients, P, quadratic):
+    """The sum of P over the projections, of variance 1; by Gauss-Hermite, the share of its He_2."""
+    target = make_target("sight", 10, 2, feature_coefficients=coefficients, link_degree=1)
+    X, y = draw(target, 50)
+    a = stream(2, 2, 1).standard_normal((1, 3))[0]
+    z, weights = np.polynomial.hermite_e.hermegauss(8)
+    weights /= weights.sum()
+    variance = weights @ P(z) ** 2
+    feature = P(X @ target.directions.T) @ a / math.sqrt(variance * (a @ a))
+    np.testing.assert_allclose(target.hidden_features(X)[1][:, 0], feature, atol=1e-10)
+    np.testing.assert_allclose(np.abs(y), np.abs(feature), atol=1e-10)
+    assert (weights @ (P(z) * (z**2 - 1))) ** 2 / 2 / variance == pytest.approx(quadratic)
+    assert shares(target) == pytest.approx({1: 0.0, 2: quadratic, 3: 1 - quadratic}, abs=1e-12)
+
+
+def test_the_published_feature_is_the_default():
+    for name in ("sight", "might"):
+        assert make_target(name, 10, 0).feature_coefficients == "factorial"
 
 
 def test_might_is_its_tree():
@@ -359,9 +389,9 @@ def test_might_is_its_tree():
     ):
         assert above.shape[1] * block == below.shape[1]
         for i in range(above.shape[1]):
-            expected = sum(a[i, j] * (below[:, i * block + j] ** 2 - 1) for j in range(block))
+            expected = sum(a[i, j] * (below[:, i * block + j] ** 2 - 1) / 2 for j in range(block))
             np.testing.assert_allclose(above[:, i], expected, atol=1e-10)
-        np.testing.assert_allclose(2 * (a**2).sum(axis=1), 1.0)
+        np.testing.assert_allclose((a**2).sum(axis=1) / 2, 1.0)
     assert target.degree == 8
 
 
@@ -507,6 +537,12 @@ def test_certificates_hold_on_samples(drawn, seed):
         ("sight", 8, {"epsilon": 1.0}, r"epsilon = 1.0: allowed is a number in \(0, 1\)"),
         ("sight", 8, {"feature_degree": 6, "link_degree": 3}, "link_degree = 3: .* 1 to 2"),
         ("sight", 8, {"feature_exponent": 4}, "feature_exponent = 4: .* from 2 to 3"),
+        (
+            "sight",
+            8,
+            {"feature_coefficients": "monic"},
+            "feature_coefficients = 'monic': allowed are factorial, equal",
+        ),
         ("sight", 8, {"inputs": "mixture"}, "refused"),
         ("might", 8, {"n_features": 3}, "orthonormal directions = 9: allowed are integers up to 8"),
         ("might", 8, {"epsilons": (0.3, 0.6)}, "allowed is a decreasing list"),
