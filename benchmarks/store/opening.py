@@ -68,7 +68,7 @@ def for_reading(path: Path) -> sqlite3.Connection:
     return copy
 
 
-def _readable(path: Path) -> sqlite3.Connection:
+def readable(path: Path) -> sqlite3.Connection:
     """A connection that can read; also on a medium where nothing can be written, if no log is left there."""
     connection = None
     try:
