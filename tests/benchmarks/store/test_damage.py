@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shutil
 import sqlite3
@@ -144,20 +145,22 @@ def test_doctor_sees_what_was_written_wrong_with_its_checksum(whole, copy):
     assert damages(copy) == [f"stub: {unit.title()}: rows.health is not as it should be"]
 
 
-def test_a_lost_index_entry_loses_no_row_silently(whole, copy):
-    connection = sqlite3.connect(copy, isolation_level=None)
-    connection.execute("PRAGMA writable_schema = ON")
-    # the table gains a row that the index of units does not know
-    sql = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'rows_unit'").fetchone()[0]
-    root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'rows_unit'").fetchone()[0]
-    connection.execute("DELETE FROM sqlite_master WHERE name = 'rows_unit'")
-    connection.close()
+def test_what_is_read_by_an_index_is_what_was_verified(whole, copy, capsys):
+    """The index names a unit for a row that the row itself does not: nothing changed is shown."""
+    schema = "SELECT rootpage, sql FROM sqlite_master WHERE name = 'rows_unit'"
+    with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        index = connection.execute(schema).fetchone()
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("DELETE FROM sqlite_master WHERE name = 'rows_unit'")
     damage.sql(copy, "UPDATE rows SET unit = 'elsewhere' WHERE rowid = 1")
-    connection = sqlite3.connect(copy, isolation_level=None)
-    connection.execute("PRAGMA writable_schema = ON")
-    connection.execute("INSERT INTO sqlite_master VALUES ('index', 'rows_unit', 'rows', ?, ?)", [root, sql])
-    connection.close()
+    with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("INSERT INTO sqlite_master VALUES ('index', 'rows_unit', 'rows', ?, ?)", index)
     assert any("rows_unit" in line for line in damages(copy))
+    with Store.readable(whole[1].parent) as store:
+        stored = {r.key: r for r in store.rows()}
+    with Store.readable(copy.parent) as store:
+        assert all(stored[r.key] == r for r in store.rows())
 
 
 def test_no_store_to_examine(tmp_path):
