@@ -14,6 +14,7 @@ from machinery import ROOT, plan_of
 from hierbench.benchmarks.results import stages
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.run.runner import missing
+from hierbench.benchmarks.store import integrity
 from hierbench.benchmarks.store.check import damages
 from hierbench.benchmarks.store.store import NAME, Store
 from hierbench.benchmarks.suites.suite_file import load_suite
@@ -136,8 +137,6 @@ def test_what_no_plan_asks_for_is_pruned(whole, copy):
 
 
 def test_doctor_sees_what_was_written_wrong_with_its_checksum(whole, copy):
-    from hierbench.benchmarks.store import integrity
-
     unit = plan_of(whole[0]).curves[0]
     damage.sql(copy, "UPDATE rows SET health = '[1]' WHERE unit = ?", unit.key)
     with Store.writable(copy.parent) as store:
@@ -161,6 +160,37 @@ def test_what_is_read_by_an_index_is_what_was_verified(whole, copy, capsys):
         stored = {r.key: r for r in store.rows()}
     with Store.readable(copy.parent) as store:
         assert all(stored[r.key] == r for r in store.rows())
+
+
+def test_the_campaign_fails_without_checksums(whole, copy, monkeypatch):
+    """Planted: every unit has the checksum that it says."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "helpers"))
+    monkeypatch.setattr(integrity.Content, "checksum", lambda self: self.record[-2])
+    damage.bit_of_an_error(copy, random.Random(0))
+    seen = damage.see(whole[0], copy, whole[1], commands=())
+    assert seen.wrong_rows == 1 and not seen.named and not seen.is_held()
+
+
+def as_schema_4(file):
+    for column in ("row_count", "checksum", "dependencies"):
+        damage.sql(file, f"ALTER TABLE units DROP COLUMN {column}")
+    damage.sql(file, "DELETE FROM meta WHERE name = 'units'")
+    damage.sql(file, "UPDATE meta SET value = '4' WHERE name = 'schema'")
+    damage.sql(file, "PRAGMA user_version = 0")
+
+
+def test_an_earlier_store_is_sealed_but_for_what_can_be_seen_to_be_damaged(whole, copy, capsys):
+    short, json, whole_one, *_ = plan_of(whole[0]).curves
+    as_schema_4(copy)
+    assert damages(copy) == []
+    damage.sql(copy, "DELETE FROM rows WHERE key = ?", damage.result_of(short).rows[0].key)
+    damage.sql(copy, "UPDATE rows SET versions = '{' WHERE key = ?", damage.result_of(json).rows[0].key)
+    assert len(damages(copy)) == 2
+    for opener in (Store.readable, Store.writable, Store.readable):
+        with opener(copy.parent) as store:
+            assert set(store.damages()) == {short.key, json.key}
+            assert {r.unit for r in store.rows([short.key, json.key, whole_one.key])} == {whole_one.key}
+    assert "does not have its checksum (rows.versions)" in capsys.readouterr().err
 
 
 def test_no_store_to_examine(tmp_path):
