@@ -282,7 +282,7 @@ class Store:
         wrong = self._examined().damaged
         sql = f"SELECT {columns} FROM units NOT INDEXED ORDER BY rowid"
         return [
-            UnitRecord(u[0], json.loads(u[1]), *u[2:8], self._change(u[8]))
+            UnitRecord(u[0], json.loads(u[1]), u[2], u[3], u[4], u[5], u[6], u[7], self._change(u[8]))
             for u in self._fetch(sql)
             if u[0] not in wrong
         ]
