@@ -55,7 +55,7 @@ def write_current(store: Store, path: Path) -> int:
             key, _, versions = key_of(unit.axes)
         except (KeyError, ValueError):
             continue
-        if key == unit.key:
+        if key == unit.key and not unit.change:
             units[key] = {"versions": versions, "outside": outside(unit.axes)}
     head = {"format": FORMAT, "hierbench": importlib.metadata.version("hierbench")}
     deliver(json.dumps({**head, "units": units}, indent=1, sort_keys=True) + "\n", path)

@@ -23,9 +23,12 @@ from hierbench.errors import UserError
 def is_stale(unit: UnitRecord) -> bool:
     """Whether the same axes have another key by now: code or a library version has changed.
 
+    Or what its process had loaded besides is not any more what it was (``unit.change``).
     A learner from elsewhere that cannot be found from here, now, is no sign of that, nor is one
     in the middle of an edit, which cannot be read.
     """
+    if unit.change:
+        return True
     module = adoption.imported_module(unit.axes)
     if module and not modules.is_ours(module) and not modules.can_be_found(module):
         return False
@@ -80,8 +83,11 @@ def show_status(suite: str | None, results: Path, prune: bool, wait: bool) -> No
         Store.readable(results).close()  # there must be one: pruning creates nothing
         with lock.writer(results, wait, say=_say), Store.writable(results) as store:
             stale = [u.key for u in store.units() if is_stale(u)]
-            store.prune(stale)
+            damaged = list(store.damages())
+            store.prune([*stale, *damaged])
         print(f"{len(stale)} stale units deleted")
+        if damaged:
+            print(f"{len(damaged)} damaged units deleted")
     with Store.readable(results) as store:
         units = store.units()
         stale_keys = {u.key for u in units if is_stale(u)}
@@ -95,6 +101,8 @@ def show_status(suite: str | None, results: Path, prune: bool, wait: bool) -> No
             "hierbench status --prune deletes them"
         )
     for unit in units:
+        if unit.change:
+            print(f"stale: {unit.suite}: {unit.title}: {unit.change}")
         if unit.status != UnitStatus.DONE and unit.key not in stale_keys:
             print(f"{unit.status}: {unit.suite}: {unit.title}: {unit.reason}")
 
@@ -119,7 +127,7 @@ def _one_suite(name: str, store: Store, units: Sequence[UnitRecord], stale: set[
     lines: dict[str, Counter[str]] = {}
     for unit in plan.units:
         what = unit.cell()
-        state = units_by_key[unit.key].status if unit.key in units_by_key else "missing"
+        state = _state(units_by_key[unit.key], stale) if unit.key in units_by_key else "missing"
         lines.setdefault(what, Counter())[state] += 1
         if state == "missing" and titles[unit.title()]:
             lines[what]["stale"] += titles[unit.title()]

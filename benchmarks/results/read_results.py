@@ -24,7 +24,8 @@ def read_results(results: str | os.PathLike[str] = "results", suite: str | None 
     Returns
     -------
     list of Row
-        One for each learning curve and n; ``dataclasses.asdict(row)`` makes a record of one.
+        One for each learning curve and n; ``dataclasses.asdict(row)`` makes a record of one. Damaged units
+        are left out, and named on standard error.
 
     Raises
     ------

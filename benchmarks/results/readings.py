@@ -19,10 +19,11 @@ def suite_rows(plan: Plan, store: Store) -> list[Row]:
     """The plan's rows that the store has, in the order of the plan and under its labels.
 
     A unit that another suite computed, or this one under two labels, is the same unit: its
-    numbers are shared, and only its labels are those of the plan.
+    numbers are shared, and only its labels are those of the plan. One that depends on what has changed since
+    is left out.
     """
     by_unit: dict[str, list[Row]] = {}
-    for row in store.rows({u.key for u in plan.curves}):
+    for row in store.rows({u.key for u in plan.curves} - store.changed().keys()):
         by_unit.setdefault(row.unit, []).append(row)
     return [
         dataclasses.replace(

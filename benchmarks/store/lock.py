@@ -54,7 +54,8 @@ def writer(folder: Path, wait: bool, say: Callable[[str], None]) -> Iterator[Non
             )
         yield
     finally:
-        note.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            note.unlink(missing_ok=True)
         lock.release()
 
 

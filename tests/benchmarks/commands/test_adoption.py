@@ -12,6 +12,7 @@ from machinery import hierbench, plan_of, suite_file
 from hierbench.benchmarks.commands import adoption, status
 from hierbench.benchmarks.provenance import fingerprint as fp
 from hierbench.benchmarks.provenance import modules
+from hierbench.benchmarks.store.check import damages
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import CURVE_CODE, key_of
 from hierbench.benchmarks.units.unit import Result, Trace
@@ -95,6 +96,7 @@ def test_current_units_are_adopted_with_all_that_belongs_to_them(results, plan, 
     assert {a[1] for a in adoptions} == {u.key for u in plan.curves}
     assert {a[2] for a in adoptions} == {r.code for r in rows}
     assert f"{len(plan.curves)} units adopted" in capsys.readouterr().out
+    assert damages(results) == [], "adopted units have checksums of their new keys"
 
 
 def test_nothing_is_adopted_where_the_exact_tier_fails(results, moved, monkeypatch, capsys):

@@ -62,6 +62,17 @@ def test_an_edit_in_the_middle_of_a_run_is_refused_and_said(lab, tmp_path):
     assert {row.status for row in rows} <= {"ok", "unreliable"}
 
 
+def test_a_weights_file_that_changes_is_computed_with_again(lab, tmp_path):
+    path = suite_file(tmp_path, {"Constant": ""}, count=1, module="learner_of_mine")
+    plan = plan_of(path)
+    with Store.writable(tmp_path / "r") as store:
+        assert not runner.run(plan, store, Silent(), workers=1).failed
+        assert not runner.missing(plan, store)
+        (lab / "weights.txt").write_text("0.25\n")
+    with Store.writable(tmp_path / "r") as store:
+        assert [u.key for u in runner.missing(plan, store)] == [u.key for u in plan.curves]
+
+
 def test_what_a_learner_has_loaded_and_read_is_stated(lab):
     with Process(60) as process:
         learner = There(process, "learner_of_mine:Constant", {}, sys.path)

@@ -1,0 +1,70 @@
+"""What the store makes of rows, certificates and measurements: tuples of plain values, mappings as JSON."""
+
+from __future__ import annotations
+
+import functools
+import json
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+from hierbench.benchmarks.provenance import machine
+from hierbench.benchmarks.store.schema import COLUMNS, is_mapping
+from hierbench.benchmarks.units.experiment_unit import ExperimentResult, ExperimentUnit
+from hierbench.benchmarks.units.rows import Row
+from hierbench.benchmarks.units.unit import CertificateUnit, Result, Unit
+
+ROW_FIELDS = tuple(COLUMNS["rows"])
+_JSON_FIELDS = frozenset(name for name, annotation in COLUMNS["rows"].items() if is_mapping(annotation))
+
+
+@functools.singledispatch
+def beside_rows(unit: Unit, result: Result) -> dict[str, list[tuple[Any, ...]]]:
+    """Records of a unit besides its rows and traces, by table: by the kind of the unit."""
+    return {}
+
+
+@beside_rows.register
+def _(unit: CertificateUnit, result: Result) -> dict[str, list[tuple[Any, ...]]]:
+    if result.certificate is None:
+        return {}
+    where = (unit.key, unit.target, as_json(unit.target_spec), unit.d, unit.target_index)
+    return {"certificates": [(*where, as_json(result.certificate), unit.code, as_json(unit.versions))]}
+
+
+@beside_rows.register
+def _(unit: ExperimentUnit, result: Result) -> dict[str, list[tuple[Any, ...]]]:
+    if not isinstance(result, ExperimentResult):  # one that failed
+        return {}
+    experiment = (unit.key, unit.axes["experiment"], as_json(unit.axes["parameters"]))
+    by = (as_json(machine.identity()), unit.code, as_json(unit.versions))
+    measurements = [
+        (unit.key, number, as_json(dict(m.labels)), as_json(dict(m.values)))
+        for number, m in enumerate(result.measurements)
+    ]
+    return {"experiments": [(*experiment, *by)], "measurements": measurements}
+
+
+def as_json(value: Any) -> str:
+    """JSON whose keys are in order."""
+    return json.dumps(value, sort_keys=True)
+
+
+def encoded(row: Row) -> tuple[Any, ...]:
+    """The columns of a row."""
+    return tuple(_plain(getattr(row, name)) for name in ROW_FIELDS)
+
+
+def _plain(value: Any) -> Any:
+    # A learner may report numpy's numbers, which SQLite would take for a string of bytes.
+    if isinstance(value, dict):
+        return as_json(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
+
+
+def decoded(values: Sequence[Any]) -> Row:
+    """The row of these columns."""
+    named = dict(zip(ROW_FIELDS, values, strict=True))
+    return Row(**{name: json.loads(v) if name in _JSON_FIELDS else v for name, v in named.items()})
