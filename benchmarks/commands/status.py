@@ -50,7 +50,7 @@ def adopt_current(results: Path, path: Path, reason: str, wait: bool) -> int:
     Returns
     -------
     int
-        Exit status: 0, 1 (the exact tier fails: nothing is adopted), 130 (interrupted).
+        Exit status: 0, 1 (the exact tier fails: nothing is adopted), 128 + k (stopped by signal k).
 
     Raises
     ------
@@ -64,6 +64,8 @@ def adopt_current(results: Path, path: Path, reason: str, wait: bool) -> int:
         raise UserError(f"no results in {results}: there is nothing to adopt")
     with tempfile.TemporaryDirectory() as scratch:
         code = regress("ci", Path(scratch), exact=True, statistical=False)
+    if code > 128:  # by a signal, as has been said
+        return code
     if code:
         _say("nothing is adopted: this code does not make the numbers that the baselines hold")
         return code
