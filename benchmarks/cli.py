@@ -126,7 +126,12 @@ def status(
     suite: SomeSuite = None,
     results: Results = Path("results"),
     prune: Annotated[
-        bool, typer.Option("--prune", help="Delete stale rows: those of older code or library versions.")
+        bool,
+        typer.Option("--prune", help="Delete stale rows: those of older code or library versions; asks."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --prune: do not ask.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="With --prune: delete even if nothing would be left.")
     ] = False,
     current: Annotated[
         Path | None,
@@ -145,17 +150,22 @@ def status(
 ) -> None:
     """Show what the store holds: finished, missing, failed and stale units."""
     # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.pruning import prune as delete_stale
     from hierbench.benchmarks.commands.status import adopt_current, record_current, show_status
 
     if sum((prune, current is not None, adopt is not None)) > 1:
         raise UserError("--prune, --current and --adopt are three calls: give one of them")
     if reason and adopt is None:
         raise UserError("--reason goes with --adopt: without it nothing is adopted")
+    if (yes or everything) and not prune:
+        raise UserError("--yes and --all go with --prune: without it nothing is deleted")
     if current is not None:
         return record_current(results, current)
     if adopt is not None:
         raise typer.Exit(adopt_current(results, adopt, reason, wait=not no_wait))
-    show_status(suite, results, prune, wait=not no_wait)
+    if prune:
+        delete_stale(results, not no_wait, yes, everything)
+    show_status(suite, results)
 
 
 @app.command()
@@ -238,6 +248,19 @@ def regress(
 
     exact, statistical = tier is not Tier.statistical, tier is not Tier.exact
     raise typer.Exit(run_gate(suite, results, baselines, workers, exact, statistical, update, reason))
+
+
+@app.command()
+def doctor(
+    store: Annotated[Path, typer.Argument(help="Folder of the results.", metavar="[STORE]")] = Path(
+        "results"
+    ),
+) -> None:
+    """Check the installation; exit status 1 if something is to be done."""
+    # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.doctor import diagnose
+
+    raise typer.Exit(diagnose(store))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -360,7 +360,9 @@ def test_stale_units_are_shown_and_pruned_on_request(tmp_path, status, monkeypat
     assert code == 0 and "0 stale units deleted" in out and len(stored(tmp_path)) == 8
     (tmp_path / "mylearner.py").write_text(source)
     fingerprint.forget()
-    out = status("status", "--prune", "--results", tmp_path)[1]
+    code, out, err = status("status", "--prune", "--results", tmp_path)
+    assert code == 2 and "code changed: 1 of stub" in out and "--yes" in err and len(stored(tmp_path)) == 8
+    out = status("status", "--prune", "--yes", "--results", tmp_path)[1]
     assert "1 stale units deleted" in out
     assert stored(tmp_path) == []
     fingerprint.forget()
