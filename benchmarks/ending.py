@@ -88,8 +88,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _interrupt(error: BaseException) -> int:
     """Number of the signal that an exception stands for; 0 for none."""
     for cause in _causes(error):
+        if isinstance(cause, signals.StoppedError):
+            return cause.number
         if isinstance(cause, KeyboardInterrupt):
-            return int(getattr(cause, "number", signals.STOPPING[0]))
+            return int(signals.STOPPING[0])
     return 0
 
 

@@ -266,7 +266,8 @@ def _pool(workers: int) -> Iterator[pebble.ProcessPool]:
     """Spawned workers of one thread each, deaf to interrupts; stopped at once on any error."""
     context = multiprocessing.get_context("spawn")
     # The tracker would unblock SIGINT in this thread when it is started along with a worker.
-    multiprocessing.resource_tracker.ensure_running()
+    with _interrupts_blocked():
+        multiprocessing.resource_tracker.ensure_running()
     saved = {name: os.environ.get(name) for name in machine.ONE_THREAD}
     os.environ.update(machine.ONE_THREAD)
     if os.environ.get("XLA_FLAGS") and saved["XLA_FLAGS"]:

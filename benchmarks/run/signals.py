@@ -18,8 +18,8 @@ ONE_REQUEST = 1.0
 """Seconds within which several signals are one request: systems send two, people press a key twice."""
 
 
-class StoppedError(KeyboardInterrupt):
-    """A signal asked the command to end."""
+class StoppedError(BaseException):
+    """A signal asked the command to end. No KeyboardInterrupt, which parsers of command lines swallow."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

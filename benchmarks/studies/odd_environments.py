@@ -78,8 +78,10 @@ ODDITIES = (
     Oddity("a path that is no text", "HIERBENCH status --results $'\\xff\\xfe'", (2,), REFUSED),
     # limits
     Oddity("12 open files", f"ulimit -n 12; HIERBENCH {LIST}"),
-    Oddity("20 open files, a run", f"ulimit -n 20; HIERBENCH {FRESH}", (1, 2), "hierbench: "),
+    Oddity("20 open files, a run", f"ulimit -n 20; HIERBENCH {FRESH}", (0, 1, 2)),
+    Oddity("12 open files, a run", f"ulimit -n 12; HIERBENCH {FRESH}", (1, 2)),
     Oddity("60 MB of memory", f"ulimit -v 60000; HIERBENCH {LIST}", (2,), f"{REFUSED}out of memory"),
+    Oddity("2 GB of memory, a run", f"ulimit -v 2000000; HIERBENCH {FRESH}", (0, 1, 2)),
     Oddity("400 MB of memory, a run", f"ulimit -v 400000; HIERBENCH {FRESH}", (1, 2)),
     Oddity("files of at most 20 KiB, a run", f"ulimit -f 20; HIERBENCH {FRESH}", (2,), REFUSED),
     Oddity(
