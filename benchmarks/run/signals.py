@@ -108,6 +108,13 @@ def _once_more(hook: Callable[[Any], object]) -> Callable[[Any], None]:
             return
         _received.clear()
         # from another thread: here it would be raised, and lost, once more
-        threading.Timer(0.01, _thread.interrupt_main, [lost.exc_value.number]).start()
+        threading.Timer(0.01, _send_to_main_thread, [lost.exc_value.number]).start()
 
     return unraisable
+
+
+def _send_to_main_thread(number: int) -> None:
+    if hasattr(signal, "pthread_kill"):  # wakes it, too
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        _thread.interrupt_main(number)

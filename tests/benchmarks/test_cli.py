@@ -287,6 +287,13 @@ def test_a_run_prints_the_table_draws_figures_and_lists_what_failed(finished):
     assert "figures in" in first.stdout
 
 
+def test_a_run_without_a_single_number_fails(tmp_path):
+    path = suite_file(tmp_path, {"Diverges": ""})
+    run = hierbench("run", path, "--results", tmp_path, "--no-figures", "--workers", 1)
+    assert run.returncode == 1
+    assert "nothing was measured: of 8 rows of suite stub 8 diverged (the first: " in run.stderr, run.stderr
+
+
 def test_a_rerun_of_finished_units_computes_nothing(finished):
     folder, path, _ = finished
     start = time.monotonic()
