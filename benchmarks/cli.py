@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import os
-import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hierbench.benchmarks import ending
+from hierbench.benchmarks.run import signals
 from hierbench.errors import UserError
 
 app = typer.Typer(
@@ -124,7 +126,12 @@ def status(
     suite: SomeSuite = None,
     results: Results = Path("results"),
     prune: Annotated[
-        bool, typer.Option("--prune", help="Delete stale rows: those of older code or library versions.")
+        bool,
+        typer.Option("--prune", help="Delete stale rows: those of older code or library versions; asks."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --prune: do not ask.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="With --prune: delete even if nothing would be left.")
     ] = False,
     current: Annotated[
         Path | None,
@@ -143,17 +150,22 @@ def status(
 ) -> None:
     """Show what the store holds: finished, missing, failed and stale units."""
     # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.pruning import prune as delete_stale
     from hierbench.benchmarks.commands.status import adopt_current, record_current, show_status
 
     if sum((prune, current is not None, adopt is not None)) > 1:
         raise UserError("--prune, --current and --adopt are three calls: give one of them")
     if reason and adopt is None:
         raise UserError("--reason goes with --adopt: without it nothing is adopted")
+    if (yes or everything) and not prune:
+        raise UserError("--yes and --all go with --prune: without it nothing is deleted")
     if current is not None:
         return record_current(results, current)
     if adopt is not None:
         raise typer.Exit(adopt_current(results, adopt, reason, wait=not no_wait))
-    show_status(suite, results, prune, wait=not no_wait)
+    if prune:
+        delete_stale(results, not no_wait, yes, everything)
+    show_status(suite, results)
 
 
 @app.command()
@@ -238,33 +250,43 @@ def regress(
     raise typer.Exit(run_gate(suite, results, baselines, workers, exact, statistical, update, reason))
 
 
+@app.command()
+def doctor(
+    store: Annotated[Path, typer.Argument(help="Folder of the results.", metavar="[STORE]")] = Path(
+        "results"
+    ),
+) -> None:
+    """Check the installation; exit status 1 if something is to be done."""
+    # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.doctor import diagnose
+
+    raise typer.Exit(diagnose(store))
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point. Exit status: 0, 1 (failed units, a missed bar), 2 (an error of the user), 130."""
+    """Run a command.
+
+    Exit status: 0, 1 (failed units, a missed bar, ...), 2 (an error of the user, or of what is around us),
+    128 + k (stopped by signal k), 141 (nobody reads the output any more).
+    """
+    with signals.heard():
+        sys.exit(ending.status_of(lambda: _call(arguments)))
+
+
+def _call(arguments: list[str] | None) -> int:
+    ending.mend_streams()
+    if _in_a_starting_process():
+        raise UserError(
+            "main() is called by a process that is only starting: in the script that calls it, put the call "
+            'below the line: if __name__ == "__main__":'
+        )
     # As ``python -m`` does, so that a learner in the current folder has an import path; at the
     # end, so that nothing there shadows an installed module.
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    sys.exit(_status(arguments))
-
-
-def _status(arguments: list[str] | None) -> int:
+    with contextlib.suppress(FileNotFoundError):  # it has been deleted
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())
     try:
         return int(app(args=arguments, prog_name="hierbench", standalone_mode=False) or 0)
-    except UserError as error:
-        return _complain(str(error))
-    except sqlite3.OperationalError as error:  # the disk is full, the file went away, ...
-        return _complain(f"the store cannot be used: {error}; what was finished before is safe")
-    except sqlite3.DatabaseError as error:
-        if type(error) is not sqlite3.DatabaseError:  # a defect of ours
-            raise
-        return _complain(f"the store is damaged: {error}; restore it, or give another --results folder")
-    except (KeyboardInterrupt, typer.Abort):
-        print("hierbench: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader of the output has gone (hierbench list | head); nothing may be flushed to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except Exception as error:
         # Usage errors of the parser; its exception classes have moved between versions of typer.
         message = getattr(error, "format_message", None)
@@ -272,14 +294,16 @@ def _status(arguments: list[str] | None) -> int:
             raise
         if type(error).__name__ == "NoArgsIsHelpError":
             print(message())
-            return 2
-        return _complain(message())
+            return ending.USER
+        raise UserError(message()) from error
 
 
-def _complain(text: str) -> int:
-    print(f"hierbench: error: {' '.join(text.split())}", file=sys.stderr)
-    return 2
+def _in_a_starting_process() -> bool:
+    """Whether ``multiprocessing`` is importing the main program in a process that it has spawned."""
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and getattr(process.current_process(), "_inheriting", False)
 
 
 if __name__ == "__main__":
+    signals.as_by_default()
     main()

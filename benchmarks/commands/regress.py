@@ -13,7 +13,7 @@ from rich.console import Console
 
 from hierbench.benchmarks.gate import baseline_files, exact_tier, shifts
 from hierbench.benchmarks.results import readings
-from hierbench.benchmarks.run import progress, runner
+from hierbench.benchmarks.run import progress, runner, signals
 from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites import epsilon
@@ -43,7 +43,8 @@ def regress(
     Returns
     -------
     int
-        Exit status: 0, 1 (worse, changed, or failed), 130 (interrupted).
+        Exit status: 0, 1 (worse, changed, failed, or a tier that compared nothing), 128 + k (stopped by
+        signal k).
 
     Raises
     ------
@@ -77,8 +78,9 @@ def regress(
         for tier in tiers:
             outcome = runner.run(tier.plan, store, progress.make(), workers)
             if outcome.stopped_by:
-                _say("interrupted: what was finished is kept; the same command resumes")
-                return 130
+                kept = f"{outcome.computed} units finished now are kept, {outcome.waiting} left"
+                _say(f"hierbench: nothing was compared: {signals.farewell(outcome.stopped_by, kept)}")
+                return 128 + outcome.stopped_by
             for unit, result in outcome.failed:
                 _say(f"  {progress.complaint(unit, result)}")
             outcomes.append((tier, tier.measured(store), bool(outcome.failed)))
@@ -86,17 +88,38 @@ def regress(
         if any(failed for _, _, failed in outcomes):
             _say("units failed: no baseline recorded")
             return 1
+        if empty := [tier.name for tier, measured, _ in outcomes if not tier.has_numbers(measured)]:
+            _say(f"nothing was measured ({', '.join(empty)} tier): no baseline recorded")
+            return 1
         for tier, measured, _ in outcomes:
             console.print(tier.write(measured, reason))
         return 0
-    fine = [tier.judge(measured, console) and not failed for tier, measured, failed in outcomes]
-    console.print("regress: ok" if all(fine) else "regress: FAILED", style="" if all(fine) else "red")
-    return 0 if all(fine) else 1
+    judged = [(tier.judge(measured, console), failed) for tier, measured, failed in outcomes]
+    empty = [j.tier for j, _ in judged if not j.compared]
+    fine = bool(judged) and not empty and all(j.fine and not failed for j, failed in judged)
+    word = "ok" if fine else "FAILED"
+    if empty:
+        word = f"FAILED: nothing was compared in the {' and the '.join(empty)} tier"
+    counts = "; ".join(f"{j.tier} tier: {j.compared} of {j.recorded} {j.what} compared" for j, _ in judged)
+    console.print(f"regress: {word} ({counts})", style="" if fine else "red")
+    return 0 if fine else 1
+
+
+@dataclasses.dataclass(frozen=True)
+class _Judgement:
+    """Whether nothing got worse, and how much of what is recorded had a number on both sides."""
+
+    tier: str
+    what: str
+    fine: bool
+    compared: int
+    recorded: int
 
 
 class _Tier(abc.ABC):
     """What both tiers do: read a baseline, find the measured, judge or write it."""
 
+    name: str
     plan: Plan
     path: Path
 
@@ -109,8 +132,12 @@ class _Tier(abc.ABC):
         """Take what was measured from the store."""
 
     @abc.abstractmethod
-    def judge(self, measured: Any, console: Console) -> bool:
-        """Print the comparison; whether nothing got worse."""
+    def judge(self, measured: Any, console: Console) -> _Judgement:
+        """Print the comparison, and judge it."""
+
+    @abc.abstractmethod
+    def has_numbers(self, measured: Any) -> bool:
+        """Whether anything was measured that a later run can be compared with."""
 
     @abc.abstractmethod
     def write(self, measured: Any, reason: str) -> str:
@@ -118,6 +145,8 @@ class _Tier(abc.ABC):
 
 
 class _Exact(_Tier):
+    name = "exact"
+
     def __init__(self, gated: Plan, path: Path) -> None:
         tiny = exact_tier.exact_plan()
         self.gated, self.path = gated, path
@@ -135,13 +164,18 @@ class _Exact(_Tier):
             **exact_tier.certificate_records(certificates),
         }
 
-    def judge(self, measured: baseline_files.Cells, console: Console) -> bool:
+    def judge(self, measured: baseline_files.Cells, console: Console) -> _Judgement:
         changed, new, missing = exact_tier.differences(self.before, measured)
         console.print(f"exact tier: {len(measured)} cells, {len(changed)} recorded values changed")
         _listed([str(c) for c in sorted(changed, key=lambda c: -c.size)], console, "red")
         _listed([f"new cell, no baseline: {cell}" for cell in new], console)
         _listed([f"gone: {cell}" for cell in missing], console, "red")
-        return not changed and not missing
+        fine = not changed and not missing
+        compared = exact_tier.comparable(self.before, measured)
+        return _Judgement(self.name, "recorded cells", fine, compared, len(self.before))
+
+    def has_numbers(self, measured: baseline_files.Cells) -> bool:
+        return exact_tier.comparable(measured, measured) > 0
 
     def write(self, measured: baseline_files.Cells, reason: str) -> str:
         baseline_files.write_exact(self.path, measured, reason)
@@ -149,6 +183,8 @@ class _Exact(_Tier):
 
 
 class _Statistical(_Tier):
+    name = "statistical"
+
     def __init__(self, gated: Plan, path: Path) -> None:
         self.plan, self.path = gated, path
 
@@ -160,14 +196,20 @@ class _Statistical(_Tier):
     def measured(self, store: Store) -> tuple[list[Row], Any]:
         return readings.suite_rows(self.plan, store), readings.suite_certificates(self.plan, store)
 
-    def judge(self, measured: tuple[list[Row], Any], console: Console) -> bool:
+    def judge(self, measured: tuple[list[Row], Any], console: Console) -> _Judgement:
         rows, certificates = measured
         before = baseline_rows(self.records, rows)
         compared = shifts.compare(before, rows, certificates, epsilon.epsilons_of(self.plan.suite))
         print_comparison(compared, self.plan.suite, self.origin, console)
         for learner, target in self.new:
             console.print(f"new curve, no baseline: {learner} on {target} (--update records it)")
-        return not compared.alarm
+        absent = absent_cells(self.records, rows)
+        _listed([f"lost: {cell}: recorded, and not measured now" for cell in absent], console, "red")
+        fine = not compared.alarm and not absent
+        return _Judgement(self.name, "recorded rows", fine, compared.pairs, len(self.records))
+
+    def has_numbers(self, measured: tuple[list[Row], Any]) -> bool:
+        return any(shifts.has_number(row) for row in measured[0])
 
     def write(self, measured: tuple[list[Row], Any], reason: str) -> str:
         rows, _ = measured
@@ -193,6 +235,16 @@ def baseline_rows(records: Sequence[baseline_files.RecordedRow], rows: Sequence[
                 )
             )
     return baseline
+
+
+def absent_cells(records: Sequence[baseline_files.RecordedRow], rows: Sequence[Row]) -> list[str]:
+    """Recorded cells that have no row at all now, in words."""
+    measured = {(r.learner, r.target, r.d, r.target_index, r.sample_index, r.init_index, r.n) for r in rows}
+    return [
+        f"{r['learner']} on {r['target']}, d = {r['d']}, replicate {tuple(r['replicate'])}, n = {r['n']}"
+        for r in records
+        if (r["learner"], r["target"], *baseline_files.cell_of(r)) not in measured
+    ]
 
 
 def print_comparison(compared: shifts.Comparison, suite: Suite, origin: str, console: Console) -> None:

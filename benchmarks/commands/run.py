@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-import signal
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from hierbench.benchmarks.commands import claims
 from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.results import stages
 from hierbench.benchmarks.results.suite_results import SuiteResults
-from hierbench.benchmarks.run import probe, progress, runner
+from hierbench.benchmarks.run import probe, progress, runner, signals
 from hierbench.benchmarks.show import bars, draw, table
 from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.store import lock
@@ -20,6 +19,7 @@ from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.units.plain import one_line_of
+from hierbench.benchmarks.units.rows import FITTED, Row
 from hierbench.benchmarks.units.unit import CurveUnit
 from hierbench.errors import UserError, unknown
 
@@ -54,12 +54,8 @@ def execute(
     with lock.writer(results, wait, say=_say), Store.writable(results) as store:
         outcome = _run(plan, store, workers, results / "logs", fresh)
         if outcome.stopped_by:
-            again = shlex.join(["hierbench", *sys.argv[1:]])
-            by = signal.Signals(outcome.stopped_by).name
-            _say(
-                f"stopped by {by}: {outcome.computed} units finished now are kept, {outcome.waiting} left; "
-                f"resume with: {again}"
-            )
+            kept = f"{outcome.computed} units finished now are kept, {outcome.waiting} left"
+            _say(f"hierbench: {signals.farewell(outcome.stopped_by, kept)}")
             return 128 + outcome.stopped_by
         shown = SuiteResults.of(shown_plan, store)
     console = make_console()
@@ -84,7 +80,22 @@ def execute(
         _say(f"{len(outcome.failed)} units failed; the next run tries them again:")
         for unit, result in outcome.failed:
             _say(f"  {progress.complaint(unit, result)}")
+    if empty := _without_numbers(to_run, shown.rows):
+        bad = True
+        _say(f"hierbench: {empty}")
     return 1 if bad else 0
+
+
+def _without_numbers(suite: Suite, rows: Sequence[Row]) -> str:
+    """One line if learning curves were asked for and there is not one error; empty otherwise."""
+    cells = {cell for run in suite.runs for cell in run.cells()}
+    asked = [row for row in rows if (row.learner, row.target, row.d) in cells]
+    if not cells or any(row.status in FITTED for row in asked):
+        return ""
+    counts = Counter(row.status for row in asked)
+    what = ", ".join(f"{count} {status}" for status, count in counts.items()) or "none is finished"
+    reason = next((f" (the first: {row.reason})" for row in asked if row.reason), "")
+    return f"nothing was measured: of {len(asked)} rows of suite {suite.name} {what}{reason}"
 
 
 def _run(plan: Plan, store: Store, workers: int | None, logs: Path, fresh: Sequence[str]) -> runner.Outcome:

@@ -9,35 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hierbench.benchmarks.commands import adoption
+from hierbench.benchmarks.commands.pruning import is_stale
 from hierbench.benchmarks.commands.regress import regress
-from hierbench.benchmarks.provenance import modules
 from hierbench.benchmarks.results import stages
 from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import NAME, Store, UnitRecord
-from hierbench.benchmarks.suites.plan import key_of, make_plan
+from hierbench.benchmarks.suites.plan import make_plan
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.unit import UnitStatus
 from hierbench.errors import UserError
-
-
-def is_stale(unit: UnitRecord) -> bool:
-    """Whether the same axes have another key by now: code or a library version has changed.
-
-    Or what its process had loaded besides is not any more what it was (``unit.change``).
-    A learner from elsewhere that cannot be found from here, now, is no sign of that, nor is one
-    in the middle of an edit, which cannot be read.
-    """
-    if unit.change:
-        return True
-    module = adoption.imported_module(unit.axes)
-    if module and not modules.is_ours(module) and not modules.can_be_found(module):
-        return False
-    try:
-        return key_of(unit.axes)[0] != unit.key
-    except modules.UnreadableSourceError:
-        return False
-    except (KeyError, ValueError):
-        return True  # the target family is gone
 
 
 def record_current(results: Path, path: Path) -> None:
@@ -53,7 +33,7 @@ def adopt_current(results: Path, path: Path, reason: str, wait: bool) -> int:
     Returns
     -------
     int
-        Exit status: 0, 1 (the exact tier fails: nothing is adopted), 130 (interrupted).
+        Exit status: 0, 1 (the exact tier fails: nothing is adopted), 128 + k (stopped by signal k).
 
     Raises
     ------
@@ -67,6 +47,8 @@ def adopt_current(results: Path, path: Path, reason: str, wait: bool) -> int:
         raise UserError(f"no results in {results}: there is nothing to adopt")
     with tempfile.TemporaryDirectory() as scratch:
         code = regress("ci", Path(scratch), exact=True, statistical=False)
+    if code > 128:  # by a signal, as has been said
+        return code
     if code:
         _say("nothing is adopted: this code does not make the numbers that the baselines hold")
         return code
@@ -77,17 +59,8 @@ def adopt_current(results: Path, path: Path, reason: str, wait: bool) -> int:
     return 0
 
 
-def show_status(suite: str | None, results: Path, prune: bool, wait: bool) -> None:
-    """Print counts of units by state; with ``prune``, delete the stale ones first."""
-    if prune:
-        Store.readable(results).close()  # there must be one: pruning creates nothing
-        with lock.writer(results, wait, say=_say), Store.writable(results) as store:
-            stale = [u.key for u in store.units() if is_stale(u)]
-            damaged = list(store.damages())
-            store.prune([*stale, *damaged])
-        print(f"{len(stale)} stale units deleted")
-        if damaged:
-            print(f"{len(damaged)} damaged units deleted")
+def show_status(suite: str | None, results: Path) -> None:
+    """Print counts of units by state."""
     with Store.readable(results) as store:
         units = store.units()
         stale_keys = {u.key for u in units if is_stale(u)}

@@ -187,6 +187,17 @@ def differences(before: Cells, after: Cells) -> tuple[list[Difference], list[str
     return changed, [c for c in after if c not in before], [c for c in before if c not in after]
 
 
+def comparable(before: Cells, after: Cells) -> int:
+    """How many cells have a measured number on both sides (steps and choices alone are none)."""
+    return sum(
+        _has_number(before[cell]) and _has_number(after[cell]) for cell in before.keys() & after.keys()
+    )
+
+
+def _has_number(record: Mapping[str, Any]) -> bool:
+    return record.get("rms_error") is not None if "rms_error" in record else bool(_flat(record))
+
+
 def _distance(cell: str, name: str, a: Any, b: Any) -> float:
     if isinstance(a, bool) or isinstance(b, bool) or not isinstance(a, (int, float)):
         return 0.0 if a == b else math.inf

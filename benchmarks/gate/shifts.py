@@ -139,11 +139,15 @@ class Shift:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Shifts of all curves that have a pair of errors, cells that lost their error, cells that found one."""
+    """Shifts of all curves that have a pair of errors, cells that lost their error, cells that found one.
+
+    ``pairs``: cells with an error on both sides.
+    """
 
     shifts: tuple[Shift, ...]
     broken: tuple[Broken, ...]
     mended: tuple[Broken, ...]
+    pairs: int
 
     @property
     def alarm(self) -> bool:
@@ -241,7 +245,7 @@ def compare(
         for curve, units in shifts.items()
         if units
     }
-    return Comparison(tuple(_judge(estimates, rule)), tuple(broken), tuple(mended))
+    return Comparison(tuple(_judge(estimates, rule)), tuple(broken), tuple(mended), len(pairs))
 
 
 def _judge(estimates: dict[tuple[str, str, ShiftOf], Estimate], rule: Rule) -> list[Shift]:
@@ -310,6 +314,11 @@ def _log_crossing(star: NStar, errors: dict[tuple[int, Replicate, int], float]) 
 
 def _cell(row: Row) -> tuple[str, str, int, int, int, int, int]:
     return row.learner, row.target, row.d, row.target_index, row.sample_index, row.init_index, row.n
+
+
+def has_number(row: Row) -> bool:
+    """Whether a row has an error that can be compared."""
+    return _number(row) is not None
 
 
 def _number(row: Row) -> float | None:

@@ -12,8 +12,8 @@ import os
 import queue
 import signal
 import sys
-import threading
 import time
+import types
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ import pebble
 
 from hierbench.benchmarks.isolation.host import death
 from hierbench.benchmarks.provenance import machine
-from hierbench.benchmarks.run import start, worker
+from hierbench.benchmarks.run import signals, start, worker
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan
 from hierbench.benchmarks.units.plain import one_line_of
@@ -115,31 +115,35 @@ def run(
     failed: list[tuple[Unit, Result]] = []
     computed = 0
     stopped_by = 0
+    arrived: queue.SimpleQueue[_Flight | int] = queue.SimpleQueue()
     progress.start(todo, present, workers)
     try:
         if todo:
-            with (
-                _pool(workers) as pool,
-                contextlib.closing(_results(pool, waiting, workers, limit)) as results,
-            ):
-                for unit, result in results:
-                    store.commit(unit, result)
-                    _keep_log(logs, unit, result)
-                    computed += 1
-                    if result.status != UnitStatus.DONE:
-                        failed.append((unit, result))
-                    progress.finished(unit, result)
-                    if follow:
-                        asked = missing(follow(), store, fresh)
-                        added = [u for u in asked if u.key not in seen]
-                        seen.update(u.key for u in added)
-                        ready = waiting.keys() | {u.key for u in added}
-                        waiting.clear()
-                        waiting.update({u.key: u for u in asked if u.key in ready})
-                        progress.added(added)
-    except StoppedError as stop:
+            # never raised inside a commit or the start of a worker
+            with signals.heard(arrived.put):
+                with (
+                    _pool(workers) as pool,
+                    contextlib.closing(_results(pool, waiting, workers, limit, arrived)) as results,
+                ):
+                    for unit, result in results:
+                        store.commit(unit, result)
+                        _keep_log(logs, unit, result)
+                        computed += 1
+                        if result.status != UnitStatus.DONE:
+                            failed.append((unit, result))
+                        progress.finished(unit, result)
+                        if follow:
+                            asked = missing(follow(), store, fresh)
+                            added = [u for u in asked if u.key not in seen]
+                            seen.update(u.key for u in added)
+                            ready = waiting.keys() | {u.key for u in added}
+                            waiting.clear()
+                            waiting.update({u.key: u for u in asked if u.key in ready})
+                            progress.added(added)
+                stopped_by = signals.received()  # while the pool was closing
+    except signals.StoppedError as stop:
         stopped_by = stop.number
-    except KeyboardInterrupt:  # a second one, or one outside the main thread's care
+    except KeyboardInterrupt:  # one outside the main thread's care
         stopped_by = signal.SIGINT
     finally:
         progress.close()
@@ -159,7 +163,11 @@ def _keep_log(logs: Path | None, unit: Unit, result: Result) -> None:
 
 
 def _results(
-    pool: pebble.ProcessPool, waiting: dict[str, Unit], workers: int, limit: float
+    pool: pebble.ProcessPool,
+    waiting: dict[str, Unit],
+    workers: int,
+    limit: float,
+    arrived: queue.SimpleQueue[_Flight | int],
 ) -> Generator[tuple[Unit, Result], None, None]:
     """Units with their results, as they come; an exception is turned into a result.
 
@@ -168,25 +176,27 @@ def _results(
 
     Raises
     ------
-    KeyboardInterrupt
-        Between two units, never inside a commit; what had arrived before it is yielded first.
+    StoppedError
+        A signal's number has arrived. Between two units, never inside a commit; what had arrived before
+        it is yielded first.
     UserError
         No worker can be started.
     """
-    arrived: queue.SimpleQueue[_Flight | int] = queue.SimpleQueue()
     flying: set[_Flight] = set()
-    with _signals_to(arrived):
-        while waiting or flying:
-            while waiting and len(flying) < workers:
-                unit = waiting.pop(next(iter(waiting)))
-                flight = _Flight(unit, _schedule(pool, unit, limit), limit)
-                flight.land_in(arrived)
-                flying.add(flight)
-            landed = _next(arrived, flying)
-            if isinstance(landed, int):
-                raise StoppedError(landed)
-            flying.remove(landed)
-            yield landed.unit, landed.result()
+    while waiting or flying:
+        while waiting and len(flying) < workers:
+            unit = waiting.pop(next(iter(waiting)))
+            flight = _Flight(unit, _schedule(pool, unit, limit), limit)
+            flight.land_in(arrived)
+            flying.add(flight)
+        landed = _next(arrived, flying)
+        if isinstance(landed, int):
+            raise signals.StoppedError(landed)
+        flying.remove(landed)
+        result = landed.result()
+        # a signal to the whole process group takes workers down as well
+        if result.status == UnitStatus.DONE or not signals.received():
+            yield landed.unit, result
 
 
 def _schedule(pool: pebble.ProcessPool, unit: Unit, limit: float) -> pebble.ProcessFuture[Result]:
@@ -242,43 +252,6 @@ class _Flight:
             return self.unit.without_numbers(UnitStatus.FAILED, one_line_of(error))
 
 
-class StoppedError(KeyboardInterrupt):
-    """A signal asked the run to end."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-
-
-@contextlib.contextmanager
-def _signals_to(arrived: queue.SimpleQueue[Any]) -> Iterator[None]:
-    """Let the first signal stand in the queue as its number; a second one does what it did before."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in STOPPING}
-    # one that is ignored (nohup) stays so
-    heard = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
-
-    def restore() -> None:
-        for number in heard:
-            signal.signal(number, before[number])
-
-    def stop(number: int, frame: Any) -> None:
-        restore()
-        arrived.put(number)
-
-    for number in heard:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        restore()
-
-
 def _next(arrived: queue.SimpleQueue[Any], flying: Iterable[_Flight]) -> Any:
     while True:
         # With a time limit, so that signals are noticed wherever they do not wake a lock.
@@ -293,7 +266,8 @@ def _pool(workers: int) -> Iterator[pebble.ProcessPool]:
     """Spawned workers of one thread each, deaf to interrupts; stopped at once on any error."""
     context = multiprocessing.get_context("spawn")
     # The tracker would unblock SIGINT in this thread when it is started along with a worker.
-    multiprocessing.resource_tracker.ensure_running()
+    with _interrupts_blocked():
+        multiprocessing.resource_tracker.ensure_running()
     saved = {name: os.environ.get(name) for name in machine.ONE_THREAD}
     os.environ.update(machine.ONE_THREAD)
     if os.environ.get("XLA_FLAGS") and saved["XLA_FLAGS"]:
@@ -304,10 +278,13 @@ def _pool(workers: int) -> Iterator[pebble.ProcessPool]:
         initargs=(os.getpid(), list(sys.path)),
         context=context,
     )
+    # Spawned processes import the main program: one without a guard would call itself in each of them.
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
     try:
         with _interrupts_blocked():
             # Starts the threads that start the workers: all of them inherit the signal mask, so
-            # that Ctrl-C at a terminal, which goes to every process, reaches this one only.
+            # that Ctrl-C at a terminal, or its end, which go to every process, reach this one only.
             pool.schedule(time.time)
         yield pool
         pool.close()
@@ -316,6 +293,7 @@ def _pool(workers: int) -> Iterator[pebble.ProcessPool]:
         raise
     finally:
         pool.join()
+        sys.modules["__main__"] = main
         for name, value in saved.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -328,7 +306,8 @@ def _interrupts_blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # not SIGTERM, by which the pool ends them
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*signals.STOPPING} - {signal.SIGTERM})
     try:
         yield
     finally:

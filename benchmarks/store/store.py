@@ -196,6 +196,17 @@ class Store:
                 return str(row[0])
         return ""
 
+    def origins(self) -> dict[str, tuple[str, dict[str, str]]]:
+        """Fingerprint of the code and library versions of every unit that has a row or the like, by key."""
+        sql = " UNION ALL ".join(
+            f"SELECT {column}, code, versions FROM {table} GROUP BY {column}"
+            for table, column in (("rows", "unit"), ("certificates", "key"), ("experiments", "key"))
+        )
+        return {
+            key: (str(code), json.loads(versions))
+            for key, code, versions in self.connection.execute(sql).fetchall()
+        }
+
     def adoptions(self) -> list[tuple[str, ...]]:
         """(unit, key before, code before, reason, time) of every adoption, in their order."""
         return self._select("adoptions", None, "rowid")

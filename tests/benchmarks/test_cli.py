@@ -287,6 +287,13 @@ def test_a_run_prints_the_table_draws_figures_and_lists_what_failed(finished):
     assert "figures in" in first.stdout
 
 
+def test_a_run_without_a_single_number_fails(tmp_path):
+    path = suite_file(tmp_path, {"Diverges": ""})
+    run = hierbench("run", path, "--results", tmp_path, "--no-figures", "--workers", 1)
+    assert run.returncode == 1
+    assert "nothing was measured: of 8 rows of suite stub 8 diverged (the first: " in run.stderr, run.stderr
+
+
 def test_a_rerun_of_finished_units_computes_nothing(finished):
     folder, path, _ = finished
     start = time.monotonic()
@@ -360,7 +367,9 @@ def test_stale_units_are_shown_and_pruned_on_request(tmp_path, status, monkeypat
     assert code == 0 and "0 stale units deleted" in out and len(stored(tmp_path)) == 8
     (tmp_path / "mylearner.py").write_text(source)
     fingerprint.forget()
-    out = status("status", "--prune", "--results", tmp_path)[1]
+    code, out, err = status("status", "--prune", "--results", tmp_path)
+    assert code == 2 and "code changed: 1 of stub" in out and "--yes" in err and len(stored(tmp_path)) == 8
+    out = status("status", "--prune", "--yes", "--results", tmp_path)[1]
     assert "1 stale units deleted" in out
     assert stored(tmp_path) == []
     fingerprint.forget()

@@ -14,12 +14,17 @@ NAMES = ("hierbench", "benchmarks", "learners", "plots", "targets")
 def fill(folder: Path, kind: str) -> None:
     """Make a folder, package or module of each of our names; the last two fail if imported."""
     for name in NAMES:
-        if kind == "module":
-            (folder / f"{name}.py").write_text("raise RuntimeError('a stranger')\n")
-            continue
-        (folder / name).mkdir()
-        if kind == "package":
-            (folder / name / "__init__.py").write_text("raise RuntimeError('a stranger')\n")
+        fill_one(folder, name, kind)
+
+
+def fill_one(folder: Path, name: str, kind: str) -> None:
+    """Make a folder, package or module of one name."""
+    if kind == "module":
+        (folder / f"{name}.py").write_text("raise RuntimeError('a stranger')\n")
+        return
+    (folder / name).mkdir()
+    if kind == "package":
+        (folder / name / "__init__.py").write_text("raise RuntimeError('a stranger')\n")
 
 
 def run(*command: object, cwd: Path, path: Path | None = None) -> str:

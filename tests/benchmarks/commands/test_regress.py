@@ -9,6 +9,8 @@ from hierbench.benchmarks.commands.regress import regress
 from hierbench.benchmarks.gate import exact_tier
 from hierbench.benchmarks.gate.baseline_files import read_exact, read_rows, write_exact
 from hierbench.benchmarks.provenance import fingerprint
+from hierbench.benchmarks.run import runner
+from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.studies.gate_plants import PLANTS
 from hierbench.benchmarks.suites.plan import make_plan
 from hierbench.benchmarks.suites.suite_file import load_suite
@@ -97,6 +99,59 @@ def test_a_learner_that_fails_now_fails_the_gate_and_is_not_recorded(gate):
     gate.learner("return super().predict(X) * float('nan')")  # diverged: no failed unit
     status, said = gate.run(path)
     assert status == 1 and "now diverged" in said
+
+
+def test_a_gate_that_has_compared_nothing_fails(gate):
+    path = gate.suite()
+    gate.learner("return super().predict(X)")
+    gate.run(path, update=True, reason="first")
+    status, said = gate.run(path)
+    assert status == 0 and "regress: ok (statistical tier: 8 of 8 recorded rows compared)" in said
+    whole = gate.baseline.read_text()
+
+    gate.baseline.write_text(whole.splitlines()[0] + "\n")  # a baseline without rows
+    status, said = gate.run(path)
+    assert status == 1 and "nothing was compared in the statistical tier" in said
+    assert "(statistical tier: 0 of 0 recorded rows compared)" in said
+
+    # without a number on either side
+    gate.learner("return super().predict(X) * float('nan')")
+    gate.baseline.write_text(whole.replace('"status": "ok"', '"status": "skipped"'))
+    status, said = gate.run(path)
+    assert status == 1 and "(statistical tier: 0 of 8 recorded rows compared)" in said
+    gate.baseline.write_text(whole)
+    assert gate.run(path, update=True, reason="second")[0] == 1
+    assert gate.baseline.read_text() == whole
+
+
+def test_a_recorded_row_that_is_gone_fails_the_gate(gate):
+    path = gate.suite()
+    gate.learner("return super().predict(X)")
+    gate.run(path, update=True, reason="first")
+    with Store.writable(gate.folder / "out") as store:
+        store.connection.execute("DELETE FROM rows WHERE target_index = 2")
+    status, said = gate.run(path)
+    assert status == 1 and "lost: Gated on sq, d = 4, replicate (2, 2, 2), n = " in said
+    assert "regress: FAILED" in said
+
+
+def test_cells_of_the_exact_tier_count_where_both_sides_have_a_number():
+    failed = {"status": "failed", "rms_error": None, "steps": 3}
+    before = {"a": {"rms_error": 0.5}, "b": failed, "data": {"mean": 0.0}, "gone": {"rms_error": 0.1}}
+    after = {"a": {"rms_error": 0.5}, "b": failed, "data": {"mean": 0.0}, "new": {"rms_error": 0.1}}
+    assert exact_tier.comparable(before, after) == 2
+    assert exact_tier.comparable({"b": failed}, {"b": failed}) == exact_tier.comparable({}, after) == 0
+
+
+def test_a_signal_is_the_exit_status_of_the_gate(gate, monkeypatch, capsys):
+    path = gate.suite()
+    gate.learner("return super().predict(X)")
+    stopped = runner.Outcome(computed=3, present=0, waiting=2, failed=(), stopped_by=15)
+    monkeypatch.setattr(runner, "run", lambda *_: stopped)
+    status = regress(path, gate.folder, gate.folder, 1, exact=False, update=True, reason="first")
+    said = capsys.readouterr().err
+    assert status == 143 and "nothing was compared: stopped by SIGTERM: 3 units finished now are kept" in said
+    assert "resume with: hierbench" in said
 
 
 def test_errors_of_the_user_are_one_line(tmp_path):

@@ -90,7 +90,7 @@ def test_only_one_experiment_and_status(tmp_path, capsys):
     with pytest.raises(UserError, match="suite smoke has none"):
         choose(load_suite("smoke"), experiments=["two"])
     assert run(to_run, tmp_path).computed == 4
-    status.show_status(str(tmp_path / "tiny.toml"), tmp_path, prune=False, wait=False)
+    status.show_status(str(tmp_path / "tiny.toml"), tmp_path)
     printed = capsys.readouterr().out
     assert "experiment one: 2 missing" in printed and "experiment two: 4 done" in printed
     with Store.readable(tmp_path) as store:
