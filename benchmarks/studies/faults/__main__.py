@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hierbench.benchmarks.studies.faults import hostile, kills
+from hierbench.benchmarks.studies.faults import environments, hostile, kills
 from hierbench.benchmarks.studies.faults.tally import Tally, markdown
 
 Part = Callable[[Path, float], Iterator[Tally]]
@@ -26,7 +26,16 @@ def hostile_learners(folder: Path, share: float) -> Iterator[Tally]:
     yield hostile.campaign(folder)
 
 
-PARTS: dict[str, Part] = {"kills": killed_runs, "hostile": hostile_learners}
+def odd_environments(folder: Path, share: float) -> Iterator[Tally]:
+    """Every odd environment."""
+    yield environments.campaign(folder)
+
+
+PARTS: dict[str, Part] = {
+    "kills": killed_runs,
+    "hostile": hostile_learners,
+    "environments": odd_environments,
+}
 
 
 def main() -> int:

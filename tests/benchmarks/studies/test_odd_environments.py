@@ -2,7 +2,7 @@
 
 import pytest
 
-from hierbench.benchmarks.studies.odd_environments import FAST, ODDITIES, Oddity, prepare, try_out
+from hierbench.benchmarks.studies.faults.environments import FAST, ODDITIES, Oddity, prepare, try_out
 
 BY_NAME = {oddity.what: oddity for oddity in ODDITIES}
 

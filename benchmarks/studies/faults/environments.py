@@ -1,7 +1,4 @@
-"""Commands in odd environments: each ends with the status that is expected, and none with a traceback.
-
-``python -m hierbench.benchmarks.studies.odd_environments`` prints the table of docs/robustness.md.
-"""
+"""Commands in odd environments: each ends with the status that is expected, and none with a traceback."""
 
 from __future__ import annotations
 
@@ -18,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hierbench.benchmarks.store.store import NAME, Store
+from hierbench.benchmarks.studies.faults.tally import Tally
 
 LIST = "list learners"
 STATUS = "status --results kept"
@@ -190,26 +188,16 @@ def _is_sound(results: Path) -> bool:
         connection.close()
 
 
-def main() -> int:
-    """Try everything and print the table; exit status 1 if something ended as it should not."""
-    print("| environment | exit status | last line of standard error | s | |")
-    print("|---|---|---|---|---|")
-    bad = 0
-    with tempfile.TemporaryDirectory() as scratch:
-        prepare(Path(scratch))
-        for oddity in ODDITIES:
-            ending = try_out(oddity, Path(scratch))
-            if ending is None:
-                print(f"| {oddity.what} | | | | cannot be tried here |")
-                continue
-            bad += bool(ending.faults)
-            last = ending.last.replace("|", "\\|")[:120]
-            verdict = "; ".join(ending.faults) or "as expected"
-            print(
-                f"| {oddity.what} | {ending.status} | {last} | {ending.seconds:.1f} | {verdict} |", flush=True
-            )
-    return 1 if bad else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def campaign(folder: Path) -> Tally:
+    """Try everything, each once."""
+    prepare(folder)
+    tally = Tally("commands in odd environments")
+    for oddity in ODDITIES:
+        ending = try_out(oddity, folder)
+        if ending is None:
+            tally.add("cannot be tried on this machine")
+            continue
+        wrong = [f"{oddity.what}: {fault} ({ending.last})" for fault in ending.faults]
+        kind = "done" if ending.status == 0 else f"ended with status {ending.status}, in a line at most"
+        tally.add(kind, wrong)
+    return tally
