@@ -61,7 +61,7 @@ def test_a_weights_file_that_changes_makes_its_unit_stale(lab, tmp_path, capsys,
         assert len(store.rows()) == 16, "stale rows are kept until the unit is computed again"
         adoption.write_current(store, tmp_path / "current.json")
     assert unit.key not in adoption.read_current(tmp_path / "current.json")
-    status.show_status(path, tmp_path, prune=False, wait=False)
+    status.show_status(path, tmp_path)
     shown = capsys.readouterr().out
     assert f"{unit.cell()}: 1 stale" in shown and f"stale: stub: {unit.title()}: {reason}" in shown
 
