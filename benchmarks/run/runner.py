@@ -266,7 +266,7 @@ def _pool(workers: int) -> Iterator[pebble.ProcessPool]:
     """Spawned workers of one thread each, deaf to interrupts; stopped at once on any error."""
     context = multiprocessing.get_context("spawn")
     # The tracker would unblock SIGINT in this thread when it is started along with a worker.
-    with _interrupts_blocked():
+    with signals.blocked():
         multiprocessing.resource_tracker.ensure_running()
     saved = {name: os.environ.get(name) for name in machine.ONE_THREAD}
     os.environ.update(machine.ONE_THREAD)
@@ -282,7 +282,7 @@ def _pool(workers: int) -> Iterator[pebble.ProcessPool]:
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
     try:
-        with _interrupts_blocked():
+        with signals.blocked():
             # Starts the threads that start the workers: all of them inherit the signal mask, so
             # that Ctrl-C at a terminal, or its end, which go to every process, reach this one only.
             pool.schedule(time.time)
@@ -299,16 +299,3 @@ def _pool(workers: int) -> Iterator[pebble.ProcessPool]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    # not SIGTERM, by which the pool ends them
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*signals.STOPPING} - {signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

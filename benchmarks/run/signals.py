@@ -67,6 +67,23 @@ def heard(act: Callable[[int], None] | None = None) -> Iterator[None]:
             _received.clear()
 
 
+@contextlib.contextmanager
+def blocked() -> Iterator[None]:
+    """Block them in this thread, and so in the processes and threads that it starts now; not SIGTERM.
+
+    Processes that inherit this leave Ctrl-C, and the end of a terminal, to the one that started them;
+    SIGTERM is what they are ended by.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPPING} - {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def as_by_default() -> None:
     """Let signals end the process without a word: nothing is left to be kept."""
     for number in STOPPING:
