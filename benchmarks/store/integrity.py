@@ -84,9 +84,9 @@ def select(
 ) -> list[tuple[Any, ...]]:
     """Records of a table whose ``column`` is one of these keys."""
     # One JSON parameter instead of one per key: SQLite limits the number of parameters.
-    sql = (
-        f"SELECT {', '.join(COLUMNS[table])} FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))"
-    )
+    # By way of rowid: else SQLite takes the column from the index, whatever the record itself says.
+    wanted = f"SELECT rowid FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))"
+    sql = f"SELECT {', '.join(COLUMNS[table])} FROM {table} WHERE rowid IN ({wanted})"
     return fetch(connection, f"{sql} ORDER BY {order}" if order else sql, [json.dumps(list(keys))])
 
 

@@ -159,6 +159,7 @@ def test_what_is_read_by_an_index_is_what_was_verified(whole, copy, capsys):
     with Store.readable(whole[1].parent) as store:
         stored = {r.key: r for r in store.rows()}
     with Store.readable(copy.parent) as store:
+        assert len(store.damages()) == 1
         assert all(stored[r.key] == r for r in store.rows())
 
 
