@@ -21,6 +21,8 @@ MAX_PAIRS = 4_500_000
 MAX_CLOSURE = 2_000_000
 """Largest number of terms that the expansion of one monomial by degree may have."""
 
+MAX_ENTRIES = 200_000_000
+"""Exponents of a product, terms times variables: a byte each."""
 MAX_EXPONENT = 127
 """Exponents are kept as int8."""
 
@@ -197,6 +199,8 @@ def _product(a: Polynomial, b: Polynomial, i: np.ndarray, j: np.ndarray, weight:
     second_a, second_b = _keys(a.exponents, 1), _keys(b.exponents, 1)
     pair_keys = a.keys[i] + b.keys[j]
     order, starts = _groups(pair_keys, second_a[i] + second_b[j])
+    if (entries := len(starts) * a.n_variables) > MAX_ENTRIES:
+        raise TooManyTermsError(f"a product of {entries} exponents is past the limit of {MAX_ENTRIES}")
     i, j, weight, first = i[order], j[order], weight[order], order[starts]
     coefficients = np.empty((len(starts), a.coefficients.shape[1]))
     for q in range(coefficients.shape[1]):

@@ -12,11 +12,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hierbench.checks import integer, is_real, one_of, real, scale
+from hierbench.checks import LARGEST_DIMENSION, integer, is_real, one_of, real, scale
 from hierbench.errors import refusal
-from hierbench.targets.base import Certificate
-from hierbench.targets.certificates.certify import Model, certify, condition_numbers
-from hierbench.targets.polynomials.polynomial import InputTarget
+from hierbench.targets.algebra.terms import MAX_ENTRIES
+from hierbench.targets.base import Certificate, Size
+from hierbench.targets.certificates.certify import SCALE_SAMPLES, Model, certify, condition_numbers
+from hierbench.targets.laws.sampling import BATCH
+from hierbench.targets.polynomials.polynomial import (
+    ALGEBRA_NUMBERS,
+    CHUNK,
+    SAMPLED_BATCHES,
+    InputTarget,
+)
 from hierbench.targets.quadratic.cascade import Cascade
 from hierbench.targets.quadratic.level_contamination import contaminations
 from hierbench.targets.quadratic.normalise import Blueprint, Constants, Normalised, normalise
@@ -124,7 +131,7 @@ class Hierarchy(CascadeTarget):
 
     def __post_init__(self) -> None:
         set_ = functools.partial(object.__setattr__, self)
-        set_("d", integer("d", self.d, 1))
+        set_("d", integer("d", self.d, 1, LARGEST_DIMENSION))
         set_("seed", integer("seed", self.seed, 0))
         lowest = self.first_output
         set_("depth", integer("depth", self.depth, lowest))
@@ -199,6 +206,27 @@ class Hierarchy(CascadeTarget):
 
         W_{l,0} acts on x.
         """
+
+    @property
+    @abc.abstractmethod
+    def n_coordinates(self) -> int:
+        """Most linear forms of x that y depends on."""
+
+    @property
+    def size(self) -> Size:
+        """Weights, basis and law of the forms; the certificate has forms of all of x besides."""
+        d, m, k = self.d, self.n_coordinates, self.k
+        of_law = 0 if self.law.isotropic else 3 * d * d
+        weights = self.depth * k * (m + self.depth * k)
+        drawn = 3 * m * d + m * m + self.depth * k * d + weights + CHUNK * (d + m) + of_law
+        return Size(
+            drawn,
+            drawn
+            + 6 * d * d
+            + SAMPLED_BATCHES * BATCH * m
+            + ALGEBRA_NUMBERS * min(1.0, m**3 / 8 / MAX_ENTRIES),
+            30.0 * d**3 + 2.0 * SCALE_SAMPLES * weights,
+        )
 
     @property
     @abc.abstractmethod
