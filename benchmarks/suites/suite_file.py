@@ -104,7 +104,7 @@ def check_learner(learner: str, params: Mapping[str, Any]) -> None:
 
 
 def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
-    """Refuse an unknown family, a parameter it lacks, or a ``d`` that it cannot have.
+    """Refuse an unknown family, a parameter it lacks, a ``d`` that it cannot have, or too large a target.
 
     Raises
     ------

@@ -21,8 +21,8 @@ MAX_PAIRS = 4_500_000
 MAX_CLOSURE = 2_000_000
 """Largest number of terms that the expansion of one monomial by degree may have."""
 
-MAX_ENTRIES = 200_000_000
-"""Exponents of a product, terms times variables: a byte each."""
+MAX_ENTRIES = 50_000_000
+"""Exponents of a product, terms times variables; each takes up to 16 bytes on the way."""
 MAX_EXPONENT = 127
 """Exponents are kept as int8."""
 
@@ -184,6 +184,11 @@ def laplacian(p: Polynomial) -> Polynomial:
 def pairs_of_square(n_terms: int) -> int:
     """Pairs of terms that ``Polynomial.square`` forms."""
     return n_terms * (n_terms + 1) // 2
+
+
+def exponents_of_square(n_variables: int) -> int:
+    """Exponents that the square of a general linear form has, or ``MAX_ENTRIES`` where it is out of reach."""
+    return min(pairs_of_square(n_variables) * n_variables, MAX_ENTRIES)
 
 
 def _require_reach(pairs: int) -> None:

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from hierbench.checks import LARGEST_DIMENSION, integer
-from hierbench.targets.algebra.terms import MAX_ENTRIES, Polynomial, TooManyTermsError
+from hierbench.targets.algebra.terms import Polynomial, TooManyTermsError, exponents_of_square
 from hierbench.targets.base import Certificate, Estimate, Size, Target, rows_of
 from hierbench.targets.certificates.certify import SCALE_SAMPLES, Model, certify, sampled_scale
 from hierbench.targets.certificates.spectrum import Spectrum, spectrum_of
@@ -24,8 +24,10 @@ the same way in samples of every length, and nested samples have equal labels to
 
 SAMPLED_BATCHES = 4
 """Batches of a law that are held at a time while moments are sampled."""
-ALGEBRA_NUMBERS = 0.5 * MAX_ENTRIES
-"""What a product of polynomials at the limit takes, in float64 numbers: exponents, keys, pairs."""
+NUMBERS_AN_EXPONENT, OPERATIONS_AN_EXPONENT = 2.0, 3e3
+"""What algebra takes for each exponent of its largest product; measured."""
+OPERATIONS_A_FORM = 1e3
+"""What a sampled point takes for each linear form; measured."""
 
 
 class InputTarget(Target):
@@ -87,11 +89,14 @@ class PolynomialTarget(InputTarget):
         """Directions and their reduction, a chunk of rows, a batch of samples, the algebra of the forms."""
         q, d = self.n_forms, self.d
         of_law = 0 if self.law.isotropic else 3 * d * d
+        exponents = exponents_of_square(q)
         drawn = 2 * q * d + q * q + CHUNK * (d + q) + of_law
         return Size(
             drawn,
-            drawn + SAMPLED_BATCHES * BATCH * q + ALGEBRA_NUMBERS * min(1.0, q**3 / 8 / MAX_ENTRIES),
-            10.0 * (q * q * d + of_law * d) + 2.0 * SCALE_SAMPLES * q,
+            drawn + SAMPLED_BATCHES * BATCH * q + NUMBERS_AN_EXPONENT * exponents,
+            10.0 * (q * q * d + of_law * d)
+            + OPERATIONS_A_FORM * SCALE_SAMPLES * q
+            + OPERATIONS_AN_EXPONENT * exponents,
         )
 
     @abc.abstractmethod

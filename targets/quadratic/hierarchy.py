@@ -14,19 +14,26 @@ import numpy as np
 
 from hierbench.checks import LARGEST_DIMENSION, integer, is_real, one_of, real, scale
 from hierbench.errors import refusal
-from hierbench.targets.algebra.terms import MAX_ENTRIES
+from hierbench.targets.algebra.terms import MAX_ENTRIES, exponents_of_square
 from hierbench.targets.base import Certificate, Size
-from hierbench.targets.certificates.certify import SCALE_SAMPLES, Model, certify, condition_numbers
+from hierbench.targets.certificates.certify import Model, certify, condition_numbers
 from hierbench.targets.laws.sampling import BATCH
 from hierbench.targets.polynomials.polynomial import (
-    ALGEBRA_NUMBERS,
     CHUNK,
+    NUMBERS_AN_EXPONENT,
+    OPERATIONS_AN_EXPONENT,
     SAMPLED_BATCHES,
     InputTarget,
 )
 from hierbench.targets.quadratic.cascade import Cascade
 from hierbench.targets.quadratic.level_contamination import contaminations
-from hierbench.targets.quadratic.normalise import Blueprint, Constants, Normalised, normalise
+from hierbench.targets.quadratic.normalise import (
+    MONTE_CARLO_SAMPLES,
+    Blueprint,
+    Constants,
+    Normalised,
+    normalise,
+)
 
 MAX_DEPTH = 4
 MAX_KAPPA = 1e6
@@ -219,13 +226,15 @@ class Hierarchy(CascadeTarget):
         of_law = 0 if self.law.isotropic else 3 * d * d
         weights = self.depth * k * (m + self.depth * k)
         drawn = 3 * m * d + m * m + self.depth * k * d + weights + CHUNK * (d + m) + of_law
+        exponents = exponents_of_square(m)
+        # The first level that algebra does not reach is sampled, with second moments of all its squares.
+        width = d if exponents == MAX_ENTRIES else k
+        certificate = 6 * d * d + SAMPLED_BATCHES * BATCH * m + NUMBERS_AN_EXPONENT * exponents
+        sampled = 2.0 * MONTE_CARLO_SAMPLES * (weights + width**2)
         return Size(
             drawn,
-            drawn
-            + 6 * d * d
-            + SAMPLED_BATCHES * BATCH * m
-            + ALGEBRA_NUMBERS * min(1.0, m**3 / 8 / MAX_ENTRIES),
-            30.0 * d**3 + 2.0 * SCALE_SAMPLES * weights,
+            drawn + certificate + MONTE_CARLO_SAMPLES / BATCH * width**2,
+            30.0 * d**3 + sampled + OPERATIONS_AN_EXPONENT * exponents,
         )
 
     @property
