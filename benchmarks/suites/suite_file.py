@@ -44,6 +44,7 @@ from hierbench.benchmarks.units.rows import REPLICATES_PER_BLOCK, Replicate
 from hierbench.checks import LARGEST_DIMENSION, is_real, plain
 from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners import registry as learner_registry
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.targets import registry as target_registry
 from hierbench.targets.registry import FAMILIES, parameters
 
@@ -101,6 +102,8 @@ def check_learner(learner: str, params: Mapping[str, Any]) -> None:
         if allowed is not None and key not in allowed:
             raise ValueError(unknown(f"parameter of {name}", key, allowed))
         plain(key, value)
+    if learner in learner_registry.LEARNERS:
+        check_bounds(params)
 
 
 def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hierbench.checks import integer
 from hierbench.learners.base import Curve, FitReport, FittedCurve
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines import feature_ridge, kernel_engine, kernel_tuning
 from hierbench.learners.engines.kernel_engine import TIE, Axis
 from hierbench.learners.features.hermite import HermiteFeatures, HermiteKernel, count
@@ -178,6 +179,7 @@ class PolynomialRegressor(RegressorMixin, BaseEstimator):
         return DECAYS.narrowed(self.decay, zero=False), RIDGES.narrowed(self.ridge)
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        check_bounds(self.get_params(deep=False))
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         return X, y.astype(np.float64, copy=False)
 

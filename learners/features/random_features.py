@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hierbench.checks import integer, one_of
 from hierbench.learners.base import Curve, FitReport, FittedCurve
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines import feature_ridge, kernel_engine, kernel_tuning
 from hierbench.learners.engines.kernel_engine import Axis, float64_tensor
 from hierbench.learners.parameters import not_negative
@@ -239,6 +240,7 @@ class RandomFeaturesRegressor(RegressorMixin, BaseEstimator):
         return scales, RIDGES.narrowed(self.ridge)
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        check_bounds(self.get_params(deep=False))
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         return X, y.astype(np.float64, copy=False)
 

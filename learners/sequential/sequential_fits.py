@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hierbench.checks import integer
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.base import FitReport
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
@@ -101,6 +102,7 @@ class SequentialFitsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator)
 
     def fit(self, X: Any, y: Any) -> SequentialFitsRegressor:
         """Fit all levels in turn. X : (n, d), n >= 2; y : (n,)."""
+        check_bounds(self.get_params(deep=False))
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         y = y.astype(np.float64)
         integer("depth", self.depth, 1)
