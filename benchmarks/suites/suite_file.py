@@ -164,6 +164,7 @@ def _only_experiments(root: Table, name: str, summary: str, entries: tuple[Exper
     timeout = root.number("timeout_seconds", LONGEST)
     root.done()
     _unique(root.tables("experiment"))
+    _check_total(root, (), [], entries)
     nothing = TestPlan(16, 16)
     return Suite(name, summary, nothing, timeout, (), (), False, (), (), (), experiments=entries)
 

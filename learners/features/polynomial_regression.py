@@ -174,12 +174,12 @@ class PolynomialRegressor(RegressorMixin, BaseEstimator):
 
     def _axes(self) -> tuple[Axis, Axis]:
         """Decays and ridges."""
+        check_bounds(self.get_params(deep=False))
         integer("degree", self.degree, 1)
         integer("max_features", self.max_features, 2)
         return DECAYS.narrowed(self.decay, zero=False), RIDGES.narrowed(self.ridge)
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        check_bounds(self.get_params(deep=False))
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         return X, y.astype(np.float64, copy=False)
 

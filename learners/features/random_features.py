@@ -233,6 +233,7 @@ class RandomFeaturesRegressor(RegressorMixin, BaseEstimator):
 
     def _axes(self) -> tuple[Axis, Axis]:
         """Scales and ridges."""
+        check_bounds(self.get_params(deep=False))
         one_of("activation", self.activation, tuple(SCALES))
         integer("n_features", self.n_features, 1)
         not_negative("intercept", self.intercept)
@@ -240,7 +241,6 @@ class RandomFeaturesRegressor(RegressorMixin, BaseEstimator):
         return scales, RIDGES.narrowed(self.ridge)
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        check_bounds(self.get_params(deep=False))
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         return X, y.astype(np.float64, copy=False)
 

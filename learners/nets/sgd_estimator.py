@@ -136,6 +136,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         ValueError
             NaN or infinite data, fewer than two rows, parameters out of range.
         """
+        self._check_parameters()
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         seed = self._seed()
         return self._become(self.fit_curves([Curve(X, y, (len(X),), seed)])[0].estimators[0])

@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hierbench.checks import integer
-from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.base import FitReport
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
 from hierbench.learners.engines.kernel_engine import Axis

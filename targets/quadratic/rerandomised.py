@@ -67,7 +67,7 @@ class Rerandomised(CascadeTarget):
     @property
     def size(self) -> Size:
         """Of as many targets as there are levels, and of the basis of all their coordinates."""
-        return functools.reduce(Size.__add__, [self.base.size] * (2 * len(self.base.alphas)))
+        return functools.reduce(Size.__add__, [self.base.size] * (3 * len(self.base.alphas)))
 
     @functools.cached_property
     def copies(self) -> dict[int, Hierarchy]:
