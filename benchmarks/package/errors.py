@@ -60,8 +60,9 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError):
-        large = isinstance(value, int)
-        text = f"an integer of {value.bit_length()} bits" if large else f"a {type(value).__name__} too large"
+        if isinstance(value, int):
+            return f"an integer of {value.bit_length()} bits"
+        return f"a {type(value).__name__} too large"
     return _cut(" ".join(text.split()) if "\n" in text else text)
 
 

@@ -175,7 +175,7 @@ def suite_trial(rng: random.Random, names: Sequence[str], folder: Path) -> tuple
     return kind, GOOD
 
 
-ODD = (
+ODD: Sequence[Any] = (
     0, -1, 1, 2, 3, 7, 10**9, 2**63 - 1, 2**63, -(2**70), 10**400, 10**5000, 0.5, -0.0, 1e-320, 1e308,
     float("inf"), float("nan"), True, None, "", "x", "sqrt", "none", "\0", "\ud800", "a\nb", "x" * 10**5,
     [], {}, [[1]], [1, 2], (1,), [0.5, 0.2], {"a": [1]}, b"x", 1j, np.float64("nan"), np.int64(3),

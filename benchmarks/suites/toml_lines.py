@@ -130,9 +130,16 @@ class Table:
             self.refuse(key, value, f"{start}, up to {most:g}")
         return float(value)
 
-    def whole(self, key: str, most: int, least: int = 1) -> int:
+    def signed(self, key: str, most: float) -> float:
+        """A finite number of either sign, of size up to ``most``."""
+        value = self.get(key, "a number")
+        if not is_real(value) or abs(value) > most:
+            self.refuse(key, value, f"a finite number of size up to {most:g}")
+        return float(value)
+
+    def whole(self, key: str, most: int, least: int = 1, default: Any = ...) -> int:
         """A whole number from ``least`` to ``most``."""
-        return self.bounded_whole(key, self.get(key, "a whole number"), most, least)
+        return self.bounded_whole(key, self.get(key, "a whole number", default), most, least)
 
     def bounded_whole(self, key: str, value: Any, most: int, least: int = 1) -> int:
         """``value``, which stands at a key, under the rule of ``whole``."""
