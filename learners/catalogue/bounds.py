@@ -37,8 +37,8 @@ LARGEST: Mapping[str, float] = {
     "n_splits": 1e3,
     "folds": 1e3,
     # real numbers: their powers stay inside float64
-    "learning_rate": 1e6,
-    "weight_decay": 1e6,
+    "learning_rate": 1e30,
+    "weight_decay": 1e30,
     "momentum": 1e6,
     "tuning_share": 1e6,
     "patience": 1e6,
