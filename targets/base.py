@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 
 from hierbench.errors import refusal
 
+LARGEST_TARGET = 2**26
+"""Numbers that a drawn target may hold: 0.5 GiB in float64; drawing takes up to three times that."""
 EPS_REL_MINIMUM_SHARE = 1e-3
 """Below this share of variance above half the top degree, eps_rel is undefined."""
 
@@ -138,14 +141,20 @@ class Certificate:
         steps : tuple of (n, floor)
             From as many samples on as polynomials of degree k have dimensions (C(d + k, k), on
             the sphere less), k = 0, 1, ..., the error is at least the share of variance above
-            degree k, up to the next step. Empty where the shares are unknown.
+            degree k, up to the next step. Empty where the shares are unknown; up to the largest n
+            that float64 holds.
         """
         if not self.degree_share:
             return ()
-        top = max(self.degree_share)
+        steps = []
         # On the sphere |x|^2 is constant: polynomials of degree k are harmonics of degree k and k - 1, ...
         taken = math.comb if self.inputs != "sphere" else _sphere_dimension
-        return tuple((float(taken(d + k, k)), self.share_above(k)) for k in range(top + 1))
+        for k in range(max(self.degree_share) + 1):
+            n = taken(d + k, k)
+            if n.bit_length() > sys.float_info.max_exp:
+                break
+            steps.append((float(n), self.share_above(k)))
+        return tuple(steps)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for the store; ``from_json`` is its inverse."""
@@ -172,6 +181,29 @@ class Certificate:
 def _sphere_dimension(d_plus_k: int, k: int) -> int:
     """Dimension of the polynomials of degree k on the sphere in R^d."""
     return math.comb(d_plus_k - 1, k) + (math.comb(d_plus_k - 2, k - 1) if k else 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """What a target takes, from its dimensions alone, before anything is drawn: upper bounds.
+
+    Attributes
+    ----------
+    drawn : float
+        Numbers in float64 that it holds once it is drawn, with what evaluating a chunk of rows takes.
+    certificate : float
+        Numbers that its certificate takes at a time.
+    operations : float
+        Floating-point operations of the certificate, were all that may be sampled sampled.
+    """
+
+    drawn: float
+    certificate: float = 0.0
+    operations: float = 0.0
+
+    def __add__(self, other: Size) -> Size:
+        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)
+        return Size(*(a + b for a, b in pairs))
 
 
 def rows_of(X: np.ndarray, d: int) -> np.ndarray:
@@ -211,6 +243,11 @@ class Target(abc.ABC):
     def classes(self) -> tuple[float, ...]:
         """Values of the label, increasing, of a classification target; empty for regression."""
         return ()
+
+    @property
+    def size(self) -> Size:
+        """What it takes to draw and to certify; a family whose weights grow with d says how."""
+        return Size(float(self.d), float(self.d))
 
     @abc.abstractmethod
     def sample_inputs(self, n: int, rng: np.random.Generator) -> np.ndarray:

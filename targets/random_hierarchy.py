@@ -11,7 +11,7 @@ import numpy as np
 
 from hierbench.checks import integer, one_of
 from hierbench.errors import refusal
-from hierbench.targets.base import Certificate, Estimate, Target, rows_of
+from hierbench.targets.base import Certificate, Estimate, Size, Target, rows_of
 from hierbench.targets.certificates.sentences import degree_shares
 from hierbench.targets.laws.weights import stream
 
@@ -19,6 +19,8 @@ TASKS = ("scores", "classification")
 MAX_TUPLES = 2**20
 """Largest v^s: the parser keeps a table of all tuples."""
 
+MAX_DEPTH = 14
+"""Of tuples of two symbols at the largest dimension there is."""
 MAX_SENTENCES = 2**16
 """Up to here all sentences are listed for the shares of variance by degree."""
 
@@ -100,7 +102,7 @@ class RandomHierarchy(Target):
         one_of("task", self.task, TASKS)
         v, m, s = self.vocabulary, self.synonyms, self.branching
         depth = self._depth_from_d()
-        if self.depth is not None and integer("depth", self.depth, 1) != depth:
+        if self.depth is not None and integer("depth", self.depth, 1, MAX_DEPTH) != depth:
             remedy = f"leave it out, or give d = vocabulary * branching^depth = {v * s**self.depth}"
             raise ValueError(refusal("depth", self.depth, f"one value, {depth}, with d = {self.d}", remedy))
         object.__setattr__(self, "depth", depth)
@@ -125,6 +127,14 @@ class RandomHierarchy(Target):
             law = f"vocabulary * branching^depth = {v} * {s}^depth"
             raise ValueError(refusal("d", self.d, law, nearest))
         return len(allowed)
+
+    @property
+    def size(self) -> Size:
+        """Tables of tuples and rules, a chunk of sentences, and all sentences where they are listed."""
+        tables = float(2 * self.levels * self.vocabulary**self.branching)
+        drawn = tables + self.branching * tables / 2 + 4.0 * self.d
+        listed = self.n_sentences if self.n_sentences <= MAX_SENTENCES else 0
+        return Size(drawn, drawn + 3.0 * listed * self.n_leaves, 1e3 * listed * self.n_leaves)
 
     @property
     def levels(self) -> int:

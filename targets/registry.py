@@ -6,7 +6,8 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hierbench.errors import unknown
+from hierbench.checks import LARGEST_DIMENSION, integer, plain
+from hierbench.errors import refusal, unknown
 from hierbench.targets.catalogue import dense, discrete, polynomials
 from hierbench.targets.catalogue.spec import FamilySpec
 from hierbench.targets.modifiers.modifiers import MODIFIERS, modified
@@ -58,20 +59,34 @@ def make_target(name: str, d: int, seed: int, **params: Any) -> Target:
     Raises
     ------
     ValueError
-        One line: unknown family or parameter (with the nearest known name), or what the
-        family refuses.
+        One line: unknown family or parameter (with the nearest known name), what the
+        family refuses, or a target of more numbers than ``hierbench.targets.base.LARGEST_TARGET``.
     """
     of_family, of_any = family(name).parameters, parameters(name)
     for key in params:
         if key not in of_any:
             raise ValueError(unknown(f"parameter of {name}", key, of_any))
+    try:
+        integer("d", d, 1, LARGEST_DIMENSION)
+        integer("seed", seed, 0)
+        for key, value in params.items():
+            plain(key, value)
+    except ValueError as error:
+        raise ValueError(f"target {name}: {error}") from None
     fields = {key: value for key, value in params.items() if key in of_family}
     modifiers = {key: value for key, value in params.items() if key not in of_family}
     loaded = load_family(name)
     try:
-        return modified(lambda size: loaded(size, seed, **fields), d, modifiers)  # type: ignore[call-arg]
+        target = modified(lambda size: loaded(size, seed, **fields), d, modifiers)  # type: ignore[call-arg]
     except ValueError as error:
         raise ValueError(f"target {name}: {error}") from None
+    from hierbench.targets.base import LARGEST_TARGET  # the registry imports no numerics
+
+    if (drawn := target.size.drawn) > LARGEST_TARGET:
+        allowed = f"integers up to {LARGEST_TARGET} ({8 * LARGEST_TARGET / 2**30:g} GiB)"
+        remedy = "lower d, widths or numbers of directions"
+        raise ValueError(f"target {name}: {refusal('numbers to draw', round(drawn), allowed, remedy)}")
+    return target
 
 
 def validate(name: str, d: int, params: Mapping[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from hierbench.benchmarks.claims.criteria import FIXED, Bounds, Claim, Criterion
 from hierbench.benchmarks.claims.quantities import QUANTITIES
 from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.limits import EPSILONS
 from hierbench.benchmarks.suites.suite_file import known_suites, load_suite
 from hierbench.benchmarks.suites.toml_lines import Document, Table
 from hierbench.errors import UserError, refusal, unknown
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 CLAIMS = Path(__file__).parent / "claims.toml"
+MOST_LOOKS, LARGEST_BOUND = 1000, 1e12
 
 
 def load_claims(path: Path = CLAIMS) -> tuple[Claim, ...]:
@@ -105,7 +106,7 @@ def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Cr
         epsilons=_epsilons(table),
         beside=table.flag("beside", False),
         experiments=measured,
-        looks=table.whole("looks", 1),
+        looks=table.whole("looks", MOST_LOOKS, default=1),
     )
     table.done()
     _check(table, criterion, suite)
@@ -128,9 +129,9 @@ def _bounds(table: Table) -> Bounds:
     if keys == ["within"]:
         ends = table.items("within", (int, float), "two numbers")
         if len(ends) != 2 or not ends[0] < ends[1]:
-            table.fail("within", refusal("within", ends, "two numbers, the smaller one first"))
+            table.refuse("within", ends, "two numbers, the smaller one first")
         return Bounds(float(ends[0]), float(ends[1]))
-    end = table.number(keys[0], above=-math.inf)
+    end = table.signed(keys[0], LARGEST_BOUND)
     return Bounds(high=end) if keys == ["at_most"] else Bounds(low=end)
 
 
@@ -140,8 +141,8 @@ def _epsilons(table: Table) -> tuple[Epsilon, ...]:
     for key, relative in (("epsilons", False), ("relative_epsilons", True)):
         table.keys_read.add(key)
         for value in table.items(key, (int, float), "numbers") if key in table.data else []:
-            if not 0 < value < math.inf:
-                table.fail(key, refusal(key, value, "finite numbers > 0"))
+            if not EPSILONS[0] <= value <= EPSILONS[1]:
+                table.refuse(key, value, f"positive numbers from {EPSILONS[0]:g} to {EPSILONS[1]:g}")
             epsilons.append(Epsilon(float(value), relative))
     return tuple(epsilons)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hierbench.benchmarks.suites.choices import parse_value
@@ -16,7 +19,7 @@ from hierbench.targets.modifiers.modifiers import MODIFIERS
 from hierbench.targets.registry import FAMILIES, LAWS
 
 if TYPE_CHECKING:
-    from hierbench.targets.base import Certificate, Estimate
+    from hierbench.targets.base import Certificate, Estimate, Size
     from hierbench.targets.catalogue.spec import FamilySpec
 
 
@@ -104,6 +107,12 @@ def _print_entries(entries: Sequence[tuple[str, str]], indent: int = 2) -> None:
 
 DESCRIBED_ERRORS = (0.3, 0.1, 0.03, 0.01, 0.001)
 """Relative MSEs that ``describe`` names the degree for."""
+LARGEST_CERTIFICATE = 2**27
+"""Numbers that ``describe`` holds at a time: 1 GiB in float64."""
+OPERATIONS_A_SECOND = 1e10
+"""Of one core, to about a factor of three."""
+SAID_AFTER = 2.0
+"""Seconds after which a certificate that is still being computed says what it may take."""
 
 
 def print_certificate(family: str, d: int | None, settings: Sequence[str], index: int) -> None:
@@ -126,7 +135,8 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
 
     target = draw_target({"family": family, "parameters": params}, d, index)
     try:
-        certificate = target.certificate()
+        with _cost_said(family, d, target.size):
+            certificate = target.certificate()
     except ValueError as error:  # what shows only once constants are computed
         raise UserError(f"target {family}: {error}") from error
     shown = ", ".join(f"{key} = {_shown(value)}" for key, value in params.items()) or "default parameters"
@@ -140,6 +150,27 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
             print("  " + "  ".join(f"{x:6.3f}" for x in row))
     print("+- is one standard error of a sampled number; numbers without it are exact up to rounding")
     _print_parameters(f"parameters of {family}", FAMILIES[family].parameters)
+
+
+@contextlib.contextmanager
+def _cost_said(family: str, d: int, size: Size) -> Iterator[None]:
+    """Refuse a certificate past the memory there is for it; of one that takes long say what it may take."""
+    mebibytes, most = size.certificate / 2**17, LARGEST_CERTIFICATE / 2**17
+    if mebibytes > most:
+        what, allowed = f"MiB of the certificate of {family} at d = {d}", f"numbers up to {most:.0f}"
+        raise UserError(refusal(what, round(mebibytes), allowed, "lower d or the widths"))
+    seconds = max(size.operations / OPERATIONS_A_SECOND, SAID_AFTER)
+    line = (
+        f"hierbench: the certificate of {family} at d = {d} takes up to about {seconds:.0f} s and "
+        f"{mebibytes:.0f} MiB; an interrupt ends it"
+    )
+    timer = threading.Timer(SAID_AFTER, print, [line], {"file": sys.stderr, "flush": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _parsed(settings: Sequence[str]) -> Parameters:

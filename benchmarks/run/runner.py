@@ -24,10 +24,11 @@ from hierbench.benchmarks.isolation.host import death
 from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.run import signals, start, worker
 from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.limits import workers_allowed
 from hierbench.benchmarks.suites.plan import Plan
 from hierbench.benchmarks.units.plain import one_line_of
 from hierbench.benchmarks.units.unit import CurveUnit, Result, Unit, UnitStatus
-from hierbench.errors import UserError
+from hierbench.errors import UserError, refusal
 
 
 class Progress(Protocol):
@@ -107,6 +108,8 @@ def run(
     todo = missing(plan, store, fresh)
     # more may be asked for than is waiting now
     workers = workers or machine.cores()
+    if workers > (most := workers_allowed(machine.cores())):
+        raise UserError(refusal("--workers", workers, f"integers from 1 to {most} on this machine"))
     workers = workers if follow and todo else min(workers, max(len(todo), 1))
     limit = timeout or plan.suite.timeout_seconds
     present = len({u.key for u in plan.units}) - len(todo)

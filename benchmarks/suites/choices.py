@@ -10,6 +10,7 @@ from typing import Any
 from hierbench.benchmarks.suites.suite import LearnerEntry, Run, Suite
 from hierbench.benchmarks.suites.suite_file import check_learner, check_target
 from hierbench.benchmarks.suites.toml_lines import is_plain
+from hierbench.checks import plain
 from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners import registry
 
@@ -118,8 +119,12 @@ def parse_value(text: str) -> Any:
         return None
     try:
         parsed = tomllib.loads(f"value = {text}")
+        plain("value of --set", parsed["value"])
     except tomllib.TOMLDecodeError:
         return text
+    except (ValueError, RecursionError) as error:  # digits without end, lists in lists in lists
+        allowed = "integers of 64 bits, finite numbers, texts, and lists and tables of a few levels"
+        raise UserError(refusal("value of --set", text, allowed)) from error
     return parsed["value"] if len(parsed) == 1 and is_plain(parsed["value"]) else text
 
 

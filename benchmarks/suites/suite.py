@@ -64,9 +64,9 @@ class SizePlan:
         for i in range(self.count):
             try:
                 base = self.scale * d**self.power * self.ratio**i
-            except OverflowError:
-                break
-            if round(base) > self.max:  # as will be all that follow
+                if round(base) > self.max:  # as will be all that follow
+                    break
+            except OverflowError:  # of a power, or of the product: nothing infinite is rounded
                 break
             if fine is None:
                 sizes.add(round(base * self.ratio**shift))

@@ -11,6 +11,20 @@ from typing import Any
 
 from hierbench.benchmarks.isolation.ask import parameters_of
 from hierbench.benchmarks.provenance.modules import constructor_parameters, find_class
+from hierbench.benchmarks.suites.limits import (
+    EPSILONS,
+    LARGEST_BAR,
+    LARGEST_POWER,
+    LARGEST_SAMPLE,
+    LARGEST_SIZE,
+    LONGEST,
+    LONGEST_NAME,
+    MOST_REPLICATES,
+    MOST_ROWS,
+    MOST_SIZES,
+    MOST_UNITS,
+    SCALES,
+)
 from hierbench.benchmarks.suites.suite import (
     STATISTICS,
     Bar,
@@ -27,8 +41,10 @@ from hierbench.benchmarks.suites.suite import (
 from hierbench.benchmarks.suites.toml_lines import Document, Table
 from hierbench.benchmarks.units import experiments
 from hierbench.benchmarks.units.rows import REPLICATES_PER_BLOCK, Replicate
+from hierbench.checks import LARGEST_DIMENSION, is_real, plain
 from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners import registry as learner_registry
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.targets import registry as target_registry
 from hierbench.targets.registry import FAMILIES, parameters
 
@@ -82,13 +98,16 @@ def check_learner(learner: str, params: Mapping[str, Any]) -> None:
     if allowed is None and (params or find_class(module, name) is None):
         # The source does not show it: a re-export under another name, a dataclass, a C module.
         allowed = parameters_of(learner)
-    for key in params:
+    for key, value in params.items():
         if allowed is not None and key not in allowed:
             raise ValueError(unknown(f"parameter of {name}", key, allowed))
+        plain(key, value)
+    if learner in learner_registry.LEARNERS:
+        check_bounds(params)
 
 
 def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
-    """Refuse an unknown family, a parameter it lacks, or a ``d`` that it cannot have.
+    """Refuse an unknown family, a parameter it lacks, a ``d`` that it cannot have, or too large a target.
 
     Raises
     ------
@@ -105,20 +124,22 @@ def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
 
 def _suite(root: Table) -> Suite:
     name, summary = root.text("name"), root.text("summary")
-    if name in (".", "..") or "/" in name or "\\" in name:
-        root.refuse("name", name, "a name of a folder, to which the figures go")
+    folder = name not in (".", "..") and not set(name) & {"/", "\\"} and name.isprintable()
+    if not folder or len(name) > LONGEST_NAME:
+        allowed = f"a name of a folder of at most {LONGEST_NAME} characters, to which the figures go"
+        root.refuse("name", name, allowed)
     entries = tuple(_experiment(t) for t in root.tables("experiment", least=0))
     if entries and "run" not in root.data:
         return _only_experiments(root, name, summary, entries)
     replicates = _replicates(root)
     test_table = root.table("test")
-    test = TestPlan(test_table.whole("min", least=16), test_table.whole("max", least=16))
+    test = TestPlan(*(test_table.whole(key, LARGEST_SIZE, least=16) for key in ("min", "max")))
     if test.max < test.min:
         test_table.refuse("max", test.max, f"integers from min = {test.min}")
     test_table.done()
     epsilons = _epsilons(root, "epsilons")
     relative = _epsilons(root, "relative_epsilons") if "relative_epsilons" in root.data else (0.1,)
-    timeout = root.number("timeout_seconds")
+    timeout = root.number("timeout_seconds", LONGEST)
     traces = root.flag("traces", False)
     target_tables, learner_tables = root.tables("target"), root.tables("learner")
     run_tables, bar_tables = root.tables("run"), root.tables("bar", least=0)
@@ -131,6 +152,7 @@ def _suite(root: Table) -> Suite:
     runs = tuple(
         _run(t, [e.label for e in targets], [e.label for e in learners], replicates) for t in run_tables
     )
+    _check_total(root, runs, run_tables, entries)
     suite = Suite(name, summary, test, timeout, epsilons, relative, traces, targets, learners, runs)
     _check_cells(suite, run_tables)
     bars = tuple(_bar(t, suite) for t in bar_tables)
@@ -139,9 +161,10 @@ def _suite(root: Table) -> Suite:
 
 def _only_experiments(root: Table, name: str, summary: str, entries: tuple[ExperimentEntry, ...]) -> Suite:
     """A suite without learning curves: it has neither test sets nor epsilons."""
-    timeout = root.number("timeout_seconds")
+    timeout = root.number("timeout_seconds", LONGEST)
     root.done()
     _unique(root.tables("experiment"))
+    _check_total(root, (), [], entries)
     nothing = TestPlan(16, 16)
     return Suite(name, summary, nothing, timeout, (), (), False, (), (), (), experiments=entries)
 
@@ -153,7 +176,7 @@ def _experiment(table: Table) -> ExperimentEntry:
         experiment=table.text("experiment"),
         params=table.plain("params"),
         over={key: tuple(values) if isinstance(values, list) else (values,) for key, values in over.items()},
-        seconds=table.number("seconds"),
+        seconds=table.number("seconds", LONGEST),
     )
     table.done()
     for key, values in entry.over.items():
@@ -167,11 +190,11 @@ def _experiment(table: Table) -> ExperimentEntry:
 
 
 def _epsilons(root: Table, key: str) -> tuple[float, ...]:
-    epsilons = tuple(float(e) for e in root.items(key, (int, float), "numbers"))
-    for epsilon in epsilons:
-        if not 0 < epsilon < math.inf:
-            root.refuse(key, epsilon, "positive finite numbers")
-    return epsilons
+    least, most = EPSILONS
+    for epsilon in root.items(key, (int, float), "numbers"):
+        if not is_real(epsilon) or not least <= epsilon <= most:
+            root.refuse(key, epsilon, f"positive numbers from {least:g} to {most:g}")
+    return tuple(float(e) for e in root.items(key, (int, float), "numbers"))
 
 
 def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) -> tuple[Replicate, ...]:
@@ -180,15 +203,19 @@ def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) ->
             table.fail("crossed", "give either replicates or crossed, not both")
         inner = table.table("crossed")
         table.keys_read.add("replicates")
-        replicates = crossed_replicates(*(inner.whole(k) for k in ("targets", "samples", "inits")))
+        factors = [inner.whole(k, MOST_REPLICATES) for k in ("targets", "samples", "inits")]
         inner.done()
+        if math.prod(factors) > MOST_REPLICATES:
+            allowed = f"integers up to {MOST_REPLICATES}"
+            table.fail("crossed", refusal("targets * samples * inits", math.prod(factors), allowed))
+        replicates = crossed_replicates(*factors)
         key = "crossed"
     elif inherited is not None and "replicates" not in table.data:
         table.keys_read |= {"replicates", "crossed"}
         return inherited
     else:
         table.keys_read.add("crossed")
-        replicates = plain_replicates(table.whole("replicates"))
+        replicates = plain_replicates(table.whole("replicates", MOST_REPLICATES))
         key = "replicates"
     n = len(replicates)
     if n % REPLICATES_PER_BLOCK:
@@ -233,12 +260,12 @@ def _unique(tables: list[Table]) -> None:
 
 def _sizes(table: Table) -> SizePlan:
     plan = SizePlan(
-        scale=table.number("scale"),
-        power=table.number("power", zero=True),
-        ratio=table.number("ratio"),
-        count=table.whole("count"),
-        max=table.whole("max", least=2),
-        refine=table.number("refine") if "refine" in table.data else None,
+        scale=table.number("scale", SCALES[1], least=SCALES[0]),
+        power=table.number("power", LARGEST_POWER, zero=True),
+        ratio=table.number("ratio", LARGEST_SIZE),
+        count=table.whole("count", MOST_SIZES),
+        max=table.whole("max", LARGEST_SIZE, least=2),
+        refine=table.number("refine", LARGEST_SIZE) if "refine" in table.data else None,
     )
     table.keys_read.add("refine")
     table.done()
@@ -254,7 +281,9 @@ def _run(table: Table, targets: list[str], learners: list[str], replicates: tupl
     run = Run(
         targets=table.names("targets", "target", targets),
         learners=table.names("learners", "learner", learners),
-        d=tuple(table.items("d", int, "whole numbers")),
+        d=tuple(
+            table.bounded_whole("d", d, LARGEST_DIMENSION) for d in table.items("d", int, "whole numbers")
+        ),
         sizes=_sizes(table.table("sizes")),
         replicates=_replicates(table, replicates),
     )
@@ -262,12 +291,38 @@ def _run(table: Table, targets: list[str], learners: list[str], replicates: tupl
     return run
 
 
+def _check_total(
+    root: Table, runs: tuple[Run, ...], tables: list[Table], entries: tuple[ExperimentEntry, ...]
+) -> None:
+    """Refuse more units or rows than a suite may have, by their number, before one of them is made."""
+    units = sum(math.prod(map(len, entry.over.values())) for entry in entries)
+    if units > MOST_UNITS:
+        root.fail("experiment", refusal("units of all experiments", units, f"integers up to {MOST_UNITS}"))
+    rows = 0
+    for run, table in zip(runs, tables, strict=True):
+        cells = len(run.learners) * len(run.targets) * len(run.d)
+        certificates = len(run.targets) * len(run.d) * len({r.target for r in run.replicates})
+        units += cells * -(-len(run.replicates) // REPLICATES_PER_BLOCK) + certificates
+        rows += cells * len(run.replicates) * run.sizes.count
+        for what, number, most in (("units", units, MOST_UNITS), ("rows", rows, MOST_ROWS)):
+            if number > most:
+                remedy = "fewer cells, replicates or sizes; several suites may share a results folder"
+                allowed = f"integers up to {most}"
+                table.fail("sizes", refusal(f"{what} of the suite up to here", number, allowed, remedy))
+
+
 def _check_cells(suite: Suite, tables: list[Table]) -> None:
     owner: dict[tuple[str, str, int], int] = {}
+    for n, d, table in (
+        (max(suite.test.max, run.sizes.max), max(run.d), table)
+        for run, table in zip(suite.runs, tables, strict=True)
+    ):
+        if n * d > LARGEST_SAMPLE:
+            allowed = f"integers up to {LARGEST_SAMPLE} ({8 * LARGEST_SAMPLE / 2**30:g} GiB)"
+            remedy = f"lower d, max of the sizes or max of the test sets (the larger is {n})"
+            table.fail("d", refusal("numbers in a sample, n d", n * d, allowed, remedy))
     for run, table in zip(suite.runs, tables, strict=True):
         for d in run.d:
-            if d < 1:
-                table.refuse("d", d, "integers from 1")
             for label in run.targets:
                 entry = suite.target(label)
                 try:
@@ -302,10 +357,10 @@ def _bar(table: Table, suite: Suite) -> Bar:
         label=table.text("label"),
         target=table.names("target", "target", [t.label for t in suite.targets])[0],
         learner=table.names("learner", "learner", [e.label for e in suite.learners])[0],
-        d=table.whole("d"),
-        n=table.whole("n", least=2),
+        d=table.whole("d", LARGEST_DIMENSION),
+        n=table.whole("n", LARGEST_SIZE, least=2),
         statistic=table.names("statistic", "statistic", STATISTICS)[0],
-        max=table.number("max"),
+        max=table.number("max", LARGEST_BAR),
     )
     table.done()
     for run in suite.runs:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hierbench.checks import integer
 from hierbench.learners.base import FitReport
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
 from hierbench.learners.parameters import integer_between
 from hierbench.learners.training_set import training_set
@@ -94,6 +95,7 @@ class BoostedTreesRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
         return self.model_.predict(validate_data(self, X, dtype=np.float64, reset=False))
 
     def _check(self) -> None:
+        check_bounds(self.get_params(deep=False))
         integer("n_candidates", self.n_candidates, 1)
         integer_between("n_splits", self.n_splits, 1, FOLDS)
         integer("max_iter", self.max_iter, 1)

@@ -21,6 +21,7 @@ from hierbench.learners.adaptive.metric_kernel import (
     metric_root,
 )
 from hierbench.learners.base import FitReport
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
 from hierbench.learners.engines.kernel_engine import Axis
@@ -233,6 +234,7 @@ class RFMRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
         return self
 
     def _check(self) -> tuple[list[float], list[float], tuple[Axis, Axis]]:
+        check_bounds(self.get_params(deep=False))
         lists = []
         for name, most in (("exponent", 2.0), ("power", math.inf)):
             value = getattr(self, name)

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hierbench.checks import integer
 from hierbench.learners.base import Curve, FitReport, FittedCurve
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines import feature_ridge, kernel_engine, kernel_tuning
 from hierbench.learners.engines.kernel_engine import TIE, Axis
 from hierbench.learners.features.hermite import HermiteFeatures, HermiteKernel, count
@@ -174,6 +175,7 @@ class PolynomialRegressor(RegressorMixin, BaseEstimator):
 
     def _axes(self) -> tuple[Axis, Axis]:
         """Decays and ridges."""
+        check_bounds(self.get_params(deep=False))
         integer("degree", self.degree, 1)
         integer("max_features", self.max_features, 2)
         return DECAYS.narrowed(self.decay, zero=False), RIDGES.narrowed(self.ridge)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hierbench.checks import integer, one_of
 from hierbench.learners.base import Curve, FitReport, FittedCurve
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines import feature_ridge, kernel_engine, kernel_tuning
 from hierbench.learners.engines.kernel_engine import Axis, float64_tensor
 from hierbench.learners.parameters import not_negative
@@ -233,6 +234,7 @@ class RandomFeaturesRegressor(RegressorMixin, BaseEstimator):
 
     def _axes(self) -> tuple[Axis, Axis]:
         """Scales and ridges."""
+        check_bounds(self.get_params(deep=False))
         one_of("activation", self.activation, tuple(SCALES))
         integer("n_features", self.n_features, 1)
         not_negative("intercept", self.intercept)

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hierbench.learners.base import Curve, FittedCurve
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.kernel_engine import Axis, Kernel
 from hierbench.learners.engines.kernel_tuning import Budget, Fit, fit_prefixes
@@ -40,6 +41,7 @@ class KernelEstimator(RegressorMixin, BaseEstimator, abc.ABC):
         return kernel_engine.predict(self._fitted_kernel, self.X_fit_, [(self.shape_, self.dual_coef_)], X)[0]
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        check_bounds(self.get_params(deep=False))
         return training_set(self, X, y)
 
     def _store(self, kernel: Kernel, X: np.ndarray, fit: Fit) -> Self:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from hierbench.learners.base import FitReport
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
 from hierbench.learners.engines.kernel_engine import Axis, float64_tensor, predict
 from hierbench.learners.engines.kernel_tuning import Budget, fit_prefixes
@@ -177,4 +178,5 @@ class FiniteNTKRegressor(FitsCurvesOneByOne, KernelEstimator):
         return self.scaling_.y_mean + self.scaling_.y_scale * scaled
 
     def _axes(self) -> tuple[Axis, ...]:
+        check_bounds(self.get_params(deep=False))
         return (FINE_RIDGES.narrowed(self.ridge),)

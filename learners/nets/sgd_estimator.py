@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from hierbench.checks import integer, one_of
 from hierbench.errors import refusal
 from hierbench.learners.base import Curve, FitReport, FittedCurve, TraceCallback, steps_law
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines.network import DenseNetwork, outputs_of
 from hierbench.learners.engines.sgd_engine import (
     FreshSamples,
@@ -136,6 +137,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         ValueError
             NaN or infinite data, fewer than two rows, parameters out of range.
         """
+        self._check_parameters()
         X, y = training_set(self, X, y)
         seed = self._seed()
         return self._become(self.fit_curves([Curve(X, y, (len(X),), seed)])[0].estimators[0])
@@ -269,6 +271,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         return fitted
 
     def _check_parameters(self) -> None:
+        check_bounds(self.get_params(deep=False))
         integer_or_none("steps", self.steps, 1)
         integer("batch_size", self.batch_size, 1)
         integer("restarts", self.restarts, 1)

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hierbench.checks import integer
 from hierbench.learners.base import FitReport
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
 from hierbench.learners.engines.kernel_engine import Axis
@@ -102,6 +103,7 @@ class SequentialFitsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator)
 
     def fit(self, X: Any, y: Any) -> SequentialFitsRegressor:
         """Fit all levels in turn. X : (n, d), n >= 2; y : (n,)."""
+        check_bounds(self.get_params(deep=False))
         X, y = training_set(self, X, y)
         integer("depth", self.depth, 1)
         integer("folds", self.folds, 2)

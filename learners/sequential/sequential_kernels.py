@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hierbench.checks import integer
 from hierbench.learners.base import FitReport
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
 from hierbench.learners.parameters import integer_or_none, integers
@@ -228,6 +229,7 @@ class SequentialKernelsRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
         return r, chain, regression, float(total.min()) / len(chain.y)
 
     def _check(self) -> tuple[int, ...]:
+        check_bounds(self.get_params(deep=False))
         integer("depth", self.depth, 1)
         integer("folds", self.folds, 2)
         integer_or_none("n_directions", self.n_directions, 1)

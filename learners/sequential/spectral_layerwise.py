@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hierbench.checks import integer
 from hierbench.learners.base import FitReport
+from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
 from hierbench.learners.features.hermite import count
 from hierbench.learners.features.polynomial_regression import PolynomialRegressor
@@ -202,6 +203,7 @@ class SpectralLayerwiseRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
         return np.arange(number, n, parts) if split else np.arange(n)
 
     def _check(self) -> None:
+        check_bounds(self.get_params(deep=False))
         integer("depth", self.depth, 1)
         integer("degree", self.degree, 1)
         integer_or_none("n_directions", self.n_directions, 1)

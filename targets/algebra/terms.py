@@ -21,6 +21,8 @@ MAX_PAIRS = 4_500_000
 MAX_CLOSURE = 2_000_000
 """Largest number of terms that the expansion of one monomial by degree may have."""
 
+MAX_ENTRIES = 50_000_000
+"""Exponents of a product, terms times variables; each takes up to 16 bytes on the way."""
 MAX_EXPONENT = 127
 """Exponents are kept as int8."""
 
@@ -184,6 +186,11 @@ def pairs_of_square(n_terms: int) -> int:
     return n_terms * (n_terms + 1) // 2
 
 
+def exponents_of_square(n_variables: int) -> int:
+    """Exponents that the square of a general linear form has, or ``MAX_ENTRIES`` where it is out of reach."""
+    return min(pairs_of_square(n_variables) * n_variables, MAX_ENTRIES)
+
+
 def _require_reach(pairs: int) -> None:
     if pairs > MAX_PAIRS:
         raise TooManyTermsError(f"a product of {pairs} pairs of terms is past the limit of {MAX_PAIRS}")
@@ -197,6 +204,8 @@ def _product(a: Polynomial, b: Polynomial, i: np.ndarray, j: np.ndarray, weight:
     second_a, second_b = _keys(a.exponents, 1), _keys(b.exponents, 1)
     pair_keys = a.keys[i] + b.keys[j]
     order, starts = _groups(pair_keys, second_a[i] + second_b[j])
+    if (entries := len(starts) * a.n_variables) > MAX_ENTRIES:
+        raise TooManyTermsError(f"a product of {entries} exponents is past the limit of {MAX_ENTRIES}")
     i, j, weight, first = i[order], j[order], weight[order], order[starts]
     coefficients = np.empty((len(starts), a.coefficients.shape[1]))
     for q in range(coefficients.shape[1]):

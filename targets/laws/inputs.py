@@ -13,7 +13,7 @@ import numpy as np
 from hierbench.errors import refusal, unknown
 from hierbench.targets.algebra.orthogonal import HERMITE, LEGENDRE, TWO_POINT, two_gaussians, two_points
 from hierbench.targets.laws.measures import Measure, Product, Sphere
-from hierbench.targets.laws.weights import haar, stream
+from hierbench.targets.laws.weights import haar, identity_rows, stream
 
 LAWS = ("gaussian", "mixture", "cube", "sphere", "hypercube")
 _COVARIANCE, _DIRECTION = 1000, 1001  # streams of a target's seed, past those of any weight block
@@ -205,7 +205,7 @@ class Cube(InputLaw):
     def reduce(self, rows: np.ndarray) -> Reduction:
         """Few coordinates for the linear forms ``rows``, shape (q, d)."""
         used = np.flatnonzero(rows.any(axis=0))
-        return Reduction(rows[:, used], np.eye(self.d)[used], Product((LEGENDRE,) * len(used)))
+        return Reduction(rows[:, used], identity_rows(used, self.d), Product((LEGENDRE,) * len(used)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,7 +254,7 @@ class Hypercube(InputLaw):
     def reduce(self, rows: np.ndarray) -> Reduction:
         """Few coordinates for the linear forms ``rows``, shape (q, d)."""
         used = np.flatnonzero(rows.any(axis=0))
-        return Reduction(rows[:, used], np.eye(self.d)[used], Product((TWO_POINT,) * len(used)))
+        return Reduction(rows[:, used], identity_rows(used, self.d), Product((TWO_POINT,) * len(used)))
 
 
 def orthonormalised(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -22,6 +24,13 @@ def haar(n: int, k: int, rng: np.random.Generator) -> np.ndarray:
     """
     q, r = np.linalg.qr(rng.standard_normal((n, k)))
     return np.asarray(q * np.where(np.diag(r) < 0, -1.0, 1.0))
+
+
+def identity_rows(indices: Sequence[int] | np.ndarray, d: int) -> np.ndarray:
+    """Rows of the identity, shape (len(indices), d), without the d by d identity itself."""
+    rows = np.zeros((len(indices), d))
+    rows[np.arange(len(indices)), indices] = 1.0
+    return rows
 
 
 def singular_values(k: int, kappa: float) -> np.ndarray:

@@ -9,11 +9,18 @@ import math
 import numpy as np
 
 from hierbench.errors import refusal
-from hierbench.targets.base import Certificate, Estimate, rows_of
+from hierbench.targets.base import Certificate, Estimate, Size, rows_of
 from hierbench.targets.laws.inputs import Gaussian, UniformSphere
 from hierbench.targets.laws.weights import stream
 from hierbench.targets.modifiers.ridge import ridge, ridge_gram
-from hierbench.targets.modifiers.wrapper import Wrapper, padded_chunks, require_real, sampled_kurtosis
+from hierbench.targets.modifiers.wrapper import (
+    CHUNK,
+    NUMBERS,
+    Wrapper,
+    padded_chunks,
+    require_real,
+    sampled_kurtosis,
+)
 
 _STREAM, _KURTOSIS = 2100, 213
 DIRECTIONS_PER_INPUT = 4
@@ -53,6 +60,14 @@ class Flat(Wrapper):
             allowed = "gaussian and, from d = 2, sphere with control = 'flat'"
             remedy = "for these the variance of polynomials in random directions has a closed form"
             raise ValueError(refusal("inputs", inputs, allowed, remedy))
+
+    @property
+    def size(self) -> Size:
+        """With the certificate of ``base``, whose shares it has, and m directions of every degree."""
+        m = DIRECTIONS_PER_INPUT * self.d
+        base = self.base.size
+        drawn = self.degree * m * self.d + 2 * m * m + 2 * CHUNK * m
+        return super().size + Size(base.certificate + drawn, drawn, self.degree * 2.0 * NUMBERS * m)
 
     @functools.cached_property
     def shares(self) -> dict[int, float]:

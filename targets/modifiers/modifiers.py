@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hierbench.checks import flag, integer, is_real, one_of, real, scale
+from hierbench.checks import LARGEST_DIMENSION, flag, integer, is_real, one_of, real, scale
 from hierbench.errors import refusal
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def modified(build: Callable[[int], Target], d: int, modifiers: Mapping[str, Any
 
 
 def _beside_x_0(build: Callable[[int], Target], d: int) -> Target:
-    d = integer("d", d, 2)
+    d = integer("d", d, 2, LARGEST_DIMENSION)
     try:
         return build(d - 1)
     except ValueError as error:

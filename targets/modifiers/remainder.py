@@ -13,7 +13,7 @@ from hierbench.errors import refusal
 from hierbench.targets.algebra.orthogonal import HERMITE, LEGENDRE, MAX_DEGREE
 from hierbench.targets.base import Certificate, Estimate
 from hierbench.targets.laws.inputs import Cube, Gaussian, Hypercube, Mixture
-from hierbench.targets.laws.weights import haar, stream
+from hierbench.targets.laws.weights import haar, identity_rows, stream
 from hierbench.targets.modifiers.ridge import ridge
 from hierbench.targets.modifiers.wrapper import Wrapper, padded_chunks, require_real, sampled_kurtosis
 
@@ -98,9 +98,9 @@ class WithRemainder(Wrapper):
         law, p, rng = self.law, self.degree + 1, stream(self.seed, _STREAM, 0)
         if isinstance(law, Hypercube):
             coordinates = np.sort(rng.choice(self.d, p, replace=False))
-            return np.eye(self.d)[coordinates]
+            return identity_rows(coordinates, self.d)
         if isinstance(law, Cube):
-            return np.eye(self.d)[[int(rng.integers(self.d))]]
+            return identity_rows([int(rng.integers(self.d))], self.d)
         direction = haar(self.d, 1, rng).T
         if isinstance(law, Mixture):
             for _ in range(2):  # twice is enough against rounding

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from hierbench.errors import refusal
-from hierbench.targets.base import Certificate, Estimate, Target
+from hierbench.targets.base import Certificate, Estimate, Size, Target
 from hierbench.targets.certificates.kurtosis import label_moments
 from hierbench.targets.laws.inputs import InputLaw
 from hierbench.targets.laws.sampling import BATCH, generator, jackknife
@@ -48,6 +48,11 @@ class Wrapper(Target):
     def classes(self) -> tuple[float, ...]:
         """Values of the label, increasing; empty for regression."""
         return self.base.classes
+
+    @property
+    def size(self) -> Size:
+        """Of ``base``, with a chunk of rows, and batches of samples of a moment."""
+        return self.base.size + Size(2.0 * CHUNK * self.d, 3.0 * BATCH * self.d, float(NUMBERS))
 
     @property
     def law(self) -> InputLaw | None:

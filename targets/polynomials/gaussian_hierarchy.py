@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hierbench.checks import flag, integer, is_real, one_of, real
+from hierbench.checks import LARGEST_DIMENSION, flag, integer, is_real, one_of, real
 from hierbench.errors import refusal
 from hierbench.targets.algebra.terms import Polynomial, mapped, merged
 from hierbench.targets.laws.harmonics import (
@@ -72,7 +72,7 @@ class GaussianHierarchy(PolynomialTarget):
     def __post_init__(self) -> None:
         set_ = functools.partial(object.__setattr__, self)
         super().__post_init__()
-        integer("d", self.d, 2)
+        integer("d", self.d, 2, LARGEST_DIMENSION)
         flag("equal_weights", self.equal_weights)
         one_of("feature_coefficients", self.feature_coefficients, COEFFICIENTS)
         k = bounded("feature_degree", self.feature_degree, 2, MAX_TARGET_DEGREE, "the degree of the label")
@@ -116,6 +116,11 @@ class GaussianHierarchy(PolynomialTarget):
     def term_levels(self) -> tuple[int, ...]:
         """Levels of the terms: one term, of the top level."""
         return (len(self.epsilons) + 2,)
+
+    @property
+    def n_forms(self) -> int:
+        """q, the rows of ``directions``."""
+        return self.roots * math.prod(self.branching)
 
     @functools.cached_property
     def directions(self) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hierbench.checks import integer
+from hierbench.checks import LARGEST_DIMENSION, integer
 from hierbench.targets.algebra.terms import Polynomial, mapped, merged
 from hierbench.targets.laws.harmonics import (
     NOT_HERMITE,
@@ -80,7 +80,7 @@ class HierarchicalPolynomial(PolynomialTarget):
         set_ = functools.partial(object.__setattr__, self)
         super().__post_init__()
         # On the circle the harmonics of even degree of two orthogonal directions are equal or opposite.
-        integer("d", self.d, 3 if self.law.name == "sphere" else 2)
+        integer("d", self.d, 3 if self.law.name == "sphere" else 2, LARGEST_DIMENSION)
         k = bounded("feature_degree", self.feature_degree, 2, MAX_TARGET_DEGREE, "1 being single-index")
         reason = f"so that the degree of the label is at most {MAX_TARGET_DEGREE}"
         q = bounded("link_degree", self.link_degree, 1, MAX_TARGET_DEGREE // k, reason)
@@ -102,6 +102,11 @@ class HierarchicalPolynomial(PolynomialTarget):
     def term_levels(self) -> tuple[int, ...]:
         """Levels of the terms: one term, of the top level."""
         return (2,)
+
+    @property
+    def n_forms(self) -> int:
+        """q, the rows of ``directions``."""
+        return self.d if self.rank is None else self.rank
 
     @functools.cached_property
     def directions(self) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from hierbench.checks import integer
+from hierbench.checks import LARGEST_DIMENSION, integer
 from hierbench.targets.algebra.terms import Polynomial
 from hierbench.targets.laws.harmonics import NOT_HERMITE, linear_forms, whitened
 from hierbench.targets.laws.weights import haar, stream
@@ -47,7 +47,7 @@ class IndexModel(PolynomialTarget):
         set_ = functools.partial(object.__setattr__, self)
         super().__post_init__()
         if self.law.name == "sphere":
-            integer("d", self.d, 2)
+            integer("d", self.d, 2, LARGEST_DIMENSION)
         set_("degree", bounded("degree", self.degree, 1, MAX_TARGET_DEGREE, "the degree of the label"))
         exponent = bounded(
             "information_exponent", self.information_exponent, 1, self.degree, "the degree of the label"
@@ -63,6 +63,11 @@ class IndexModel(PolynomialTarget):
     @abc.abstractmethod
     def rank(self) -> int:
         """r, the number of directions."""
+
+    @property
+    def n_forms(self) -> int:
+        """q, the rows of ``directions``."""
+        return self.rank
 
     @functools.cached_property
     def directions(self) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from hierbench.checks import integer, is_real, scale
 from hierbench.errors import refusal
+from hierbench.targets.laws.weights import identity_rows
 from hierbench.targets.polynomials.monomials import Monomial, MonomialTarget, leap_levels, leap_of
 
 MAX_POWER = 16
@@ -113,10 +114,15 @@ class MergedStaircase(MonomialTarget):
         ]
         return tuple(tuple((weights[i], chi[i]) for i in level) for level in leap_levels(chi))
 
+    @property
+    def n_forms(self) -> int:
+        """q, the rows of ``directions``."""
+        return len(self._used)
+
     @functools.cached_property
     def directions(self) -> np.ndarray:
         """The coordinates that some set has, shape (number of them, d)."""
-        return np.eye(self.d)[[j - 1 for j in self._used]]
+        return identity_rows([j - 1 for j in self._used], self.d)
 
     @property
     def _used(self) -> list[int]:

@@ -9,6 +9,9 @@ from hierbench.errors import refusal
 from hierbench.targets.polynomials.gaussian_hierarchy import GaussianHierarchy, exponent
 from hierbench.targets.polynomials.links import bounded
 
+MAX_LEVELS = 4
+"""Each at least squares the degree of the one below, and 16 is the largest."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Might(GaussianHierarchy):
@@ -63,10 +66,14 @@ class Might(GaussianHierarchy):
     inputs: str = "gaussian"
 
     def __post_init__(self) -> None:
-        is_list = isinstance(self.epsilons, tuple | list) and len(self.epsilons) > 0
+        is_list = isinstance(self.epsilons, tuple | list) and 0 < len(self.epsilons) <= MAX_LEVELS
         epsilons = tuple(exponent("epsilons", e) for e in self.epsilons) if is_list else ()
         if not is_list or any(above <= below for above, below in pairwise(epsilons)):
-            raise ValueError(refusal("epsilons", self.epsilons, "a decreasing list of numbers in (0, 1)"))
+            raise ValueError(
+                refusal(
+                    "epsilons", self.epsilons, f"a decreasing list of 1 to {MAX_LEVELS} numbers in (0, 1)"
+                )
+            )
         object.__setattr__(self, "epsilons", epsilons)
         bounded("n_features", self.n_features, 1, 10**6, "each with directions of its own")
         super().__post_init__()

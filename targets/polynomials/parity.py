@@ -9,7 +9,7 @@ import numpy as np
 
 from hierbench.checks import integer
 from hierbench.errors import refusal
-from hierbench.targets.laws.weights import stream
+from hierbench.targets.laws.weights import identity_rows, stream
 from hierbench.targets.polynomials.monomials import Monomial, MonomialTarget
 
 _SUPPORT = 2000  # a stream of its own
@@ -70,7 +70,12 @@ class Parity(MonomialTarget):
         """Weighted monomials, level by level, before they are scaled to variance 1."""
         return (((1.0, tuple((i, 1) for i in range(self.k))),),)
 
+    @property
+    def n_forms(self) -> int:
+        """q, the rows of ``directions``."""
+        return self.k
+
     @functools.cached_property
     def directions(self) -> np.ndarray:
         """The coordinates of the support, shape (k, d)."""
-        return np.eye(self.d)[list(self.support)]
+        return identity_rows(self.support, self.d)

@@ -10,16 +10,24 @@ from typing import ClassVar
 
 import numpy as np
 
-from hierbench.checks import integer
-from hierbench.targets.algebra.terms import Polynomial, TooManyTermsError
-from hierbench.targets.base import Certificate, Estimate, Target, rows_of
-from hierbench.targets.certificates.certify import Model, certify, sampled_scale
+from hierbench.checks import LARGEST_DIMENSION, integer
+from hierbench.targets.algebra.terms import Polynomial, TooManyTermsError, exponents_of_square
+from hierbench.targets.base import Certificate, Estimate, Size, Target, rows_of
+from hierbench.targets.certificates.certify import SCALE_SAMPLES, Model, certify, sampled_scale
 from hierbench.targets.certificates.spectrum import Spectrum, spectrum_of
 from hierbench.targets.laws.inputs import InputLaw, Reduction, input_law
+from hierbench.targets.laws.sampling import BATCH
 
 CHUNK = 2048
 """Rows evaluated at a time. The last chunk is padded to this size, so that BLAS treats a row
 the same way in samples of every length, and nested samples have equal labels to the bit."""
+
+SAMPLED_BATCHES = 4
+"""Batches of a law that are held at a time while moments are sampled."""
+NUMBERS_AN_EXPONENT, OPERATIONS_AN_EXPONENT = 2.0, 3e3
+"""What algebra takes for each exponent of its largest product; measured."""
+OPERATIONS_A_FORM = 1e3
+"""What a sampled point takes for each linear form; measured."""
 
 
 class InputTarget(Target):
@@ -57,7 +65,7 @@ class PolynomialTarget(InputTarget):
     """
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "d", integer("d", self.d, 1))
+        object.__setattr__(self, "d", integer("d", self.d, 1, LARGEST_DIMENSION))
         object.__setattr__(self, "seed", integer("seed", self.seed, 0))
         self.law  # noqa: B018  refuses an unsuitable law at once
 
@@ -70,6 +78,26 @@ class PolynomialTarget(InputTarget):
     @abc.abstractmethod
     def directions(self) -> np.ndarray:
         """Rows of the linear forms t, shape (q, d)."""
+
+    @property
+    @abc.abstractmethod
+    def n_forms(self) -> int:
+        """q, known before the directions are drawn."""
+
+    @property
+    def size(self) -> Size:
+        """Directions and their reduction, a chunk of rows, a batch of samples, the algebra of the forms."""
+        q, d = self.n_forms, self.d
+        of_law = 0 if self.law.isotropic else 3 * d * d
+        exponents = exponents_of_square(q)
+        drawn = 2 * q * d + q * q + CHUNK * (d + q) + of_law
+        return Size(
+            drawn,
+            drawn + SAMPLED_BATCHES * BATCH * q + NUMBERS_AN_EXPONENT * exponents,
+            10.0 * (q * q * d + of_law * d)
+            + OPERATIONS_A_FORM * SCALE_SAMPLES * q
+            + OPERATIONS_AN_EXPONENT * exponents,
+        )
 
     @abc.abstractmethod
     def terms(self, T: np.ndarray) -> list[np.ndarray]:

@@ -7,8 +7,10 @@ import functools
 
 import numpy as np
 
-from hierbench.checks import integer
+from hierbench.checks import LARGEST_DIMENSION, integer
 from hierbench.targets.algebra.terms import Polynomial, TooManyTermsError
+from hierbench.targets.base import Size
+from hierbench.targets.certificates.certify import SCALE_SAMPLES
 from hierbench.targets.certificates.quadratic_moments import covariance_of_forms, second_order
 from hierbench.targets.certificates.spectrum import Spectrum
 from hierbench.targets.laws.harmonics import linear_matrix, whitened
@@ -76,7 +78,7 @@ class QuadraticFeatures(PolynomialTarget):
     def __post_init__(self) -> None:
         set_ = functools.partial(object.__setattr__, self)
         super().__post_init__()
-        integer("d", self.d, 2)
+        integer("d", self.d, 2, LARGEST_DIMENSION)
         cube = self.law.name == "hypercube"
         forms = self.d * (self.d - 1) // 2 if cube else self.d * (self.d + 1) // 2 - 1
         reason = "the independent quadratic forms that are not constant"
@@ -104,10 +106,21 @@ class QuadraticFeatures(PolynomialTarget):
         """Levels of the terms: one term, of the top level."""
         return (2,)
 
+    @property
+    def n_forms(self) -> int:
+        """q, the rows of ``directions``."""
+        return self.d
+
     @functools.cached_property
     def directions(self) -> np.ndarray:
         """Rows of the linear forms t that the label depends on, shape (q, d)."""
         return whitened(np.eye(self.d), self.law)
+
+    @property
+    def size(self) -> Size:
+        """Of all polynomial targets, and the r forms with their factors."""
+        forms = self.n_features * self.d**2
+        return super().size + Size(4.0 * forms, 6.0 * forms, 2.0 * SCALE_SAMPLES * forms)
 
     @functools.cached_property
     def matrices(self) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from hierbench.checks import flag, integer
+from hierbench.checks import LARGEST_DIMENSION, flag, integer
 from hierbench.errors import refusal
 from hierbench.targets.algebra.power_of_sum import variances_of_power
 from hierbench.targets.algebra.terms import Polynomial
@@ -70,7 +70,7 @@ class SparseDirection(PolynomialTarget):
 
     def __post_init__(self) -> None:
         set_ = functools.partial(object.__setattr__, self)
-        set_("d", integer("d", self.d, 1))
+        set_("d", integer("d", self.d, 1, LARGEST_DIMENSION))
         set_("power", bounded("power", self.power, 1, MAX_TARGET_DEGREE, "the degree of the label"))
         if self.sparsity is not None:
             set_("sparsity", bounded("sparsity", self.sparsity, 1, self.d, "the dimension, or none"))
@@ -95,6 +95,11 @@ class SparseDirection(PolynomialTarget):
         if self.law.name != "hypercube" or self.power <= self._support:
             return self.power
         return self._support - (self.power - self._support) % 2
+
+    @property
+    def n_forms(self) -> int:
+        """q, the rows of ``directions``."""
+        return 1
 
     @functools.cached_property
     def directions(self) -> np.ndarray:

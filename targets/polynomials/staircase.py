@@ -70,6 +70,11 @@ class Staircase(MonomialTarget):
         steps = range(self.leap, self.levels * self.leap + 1, self.leap)
         return tuple(((1.0, tuple((i, 1) for i in range(k))),) for k in steps)
 
+    @property
+    def n_forms(self) -> int:
+        """q, the rows of ``directions``."""
+        return self.levels * self.leap
+
     @functools.cached_property
     def directions(self) -> np.ndarray:
         """t_1, t_2, ...: orthonormal rows, shape (levels * leap, d)."""

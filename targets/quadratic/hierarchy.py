@@ -12,14 +12,28 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hierbench.checks import integer, is_real, one_of, real, scale
+from hierbench.checks import LARGEST_DIMENSION, integer, is_real, one_of, real, scale
 from hierbench.errors import refusal
-from hierbench.targets.base import Certificate
+from hierbench.targets.algebra.terms import MAX_ENTRIES, exponents_of_square
+from hierbench.targets.base import Certificate, Size
 from hierbench.targets.certificates.certify import Model, certify, condition_numbers
-from hierbench.targets.polynomials.polynomial import InputTarget
+from hierbench.targets.laws.sampling import BATCH
+from hierbench.targets.polynomials.polynomial import (
+    CHUNK,
+    NUMBERS_AN_EXPONENT,
+    OPERATIONS_AN_EXPONENT,
+    SAMPLED_BATCHES,
+    InputTarget,
+)
 from hierbench.targets.quadratic.cascade import Cascade
 from hierbench.targets.quadratic.level_contamination import contaminations
-from hierbench.targets.quadratic.normalise import Blueprint, Constants, Normalised, normalise
+from hierbench.targets.quadratic.normalise import (
+    MONTE_CARLO_SAMPLES,
+    Blueprint,
+    Constants,
+    Normalised,
+    normalise,
+)
 
 MAX_DEPTH = 4
 MAX_KAPPA = 1e6
@@ -124,7 +138,7 @@ class Hierarchy(CascadeTarget):
 
     def __post_init__(self) -> None:
         set_ = functools.partial(object.__setattr__, self)
-        set_("d", integer("d", self.d, 1))
+        set_("d", integer("d", self.d, 1, LARGEST_DIMENSION))
         set_("seed", integer("seed", self.seed, 0))
         lowest = self.first_output
         set_("depth", integer("depth", self.depth, lowest))
@@ -199,6 +213,29 @@ class Hierarchy(CascadeTarget):
 
         W_{l,0} acts on x.
         """
+
+    @property
+    @abc.abstractmethod
+    def n_coordinates(self) -> int:
+        """Most linear forms of x that y depends on."""
+
+    @property
+    def size(self) -> Size:
+        """Weights, basis and law of the forms; the certificate has forms of all of x besides."""
+        d, m, k = self.d, self.n_coordinates, self.k
+        of_law = 0 if self.law.isotropic else 3 * d * d
+        weights = self.depth * k * (m + self.depth * k)
+        drawn = 3 * m * d + m * m + self.depth * k * d + weights + CHUNK * (d + m) + of_law
+        exponents = exponents_of_square(m)
+        # The first level that algebra does not reach is sampled, with second moments of all its squares.
+        width = d if exponents == MAX_ENTRIES else k
+        certificate = 6 * d * d + SAMPLED_BATCHES * BATCH * m + NUMBERS_AN_EXPONENT * exponents
+        sampled = 2.0 * MONTE_CARLO_SAMPLES * (weights + width**2)
+        return Size(
+            drawn,
+            drawn + certificate + MONTE_CARLO_SAMPLES / BATCH * width**2,
+            30.0 * d**3 + sampled + OPERATIONS_AN_EXPONENT * exponents,
+        )
 
     @property
     @abc.abstractmethod

@@ -54,6 +54,11 @@ class Projected(Hierarchy):
     def _has_oblique_skips(self) -> bool:
         return any(0 in j for j in self.skip_sets)
 
+    @property
+    def n_coordinates(self) -> int:
+        """Rows of W_1 and of the skips from x, at most d."""
+        return min(self.d, self.depth * self.k)
+
     @functools.cached_property
     def weight_matrices(self) -> dict[tuple[int, int], np.ndarray]:
         """W_{l,j}, arrays of shape (k_l, k_j) by (l, j); W_{l,0} acts on x."""

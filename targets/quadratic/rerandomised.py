@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from hierbench.targets.base import Certificate
+from hierbench.targets.base import Certificate, Size
 from hierbench.targets.certificates.certify import certify
 from hierbench.targets.laws.weights import extend, row_space, stream
 from hierbench.targets.quadratic.cascade import Cascade
@@ -63,6 +63,11 @@ class Rerandomised(CascadeTarget):
     def degree(self) -> int:
         """Degree of ``base``."""
         return self.base.degree
+
+    @property
+    def size(self) -> Size:
+        """Of as many targets as there are levels, and of the basis of all their coordinates."""
+        return functools.reduce(Size.__add__, [self.base.size] * (3 * len(self.base.alphas)))
 
     @functools.cached_property
     def copies(self) -> dict[int, Hierarchy]:

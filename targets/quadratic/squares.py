@@ -63,6 +63,11 @@ class Squares(Hierarchy):
     def _has_oblique_skips(self) -> bool:
         return any(1 in j for j in self.skip_sets[1:])
 
+    @property
+    def n_coordinates(self) -> int:
+        """All of x."""
+        return self.d
+
     @functools.cached_property
     def rotation(self) -> np.ndarray | None:
         """Q of shape (d, d), None where not rotated."""

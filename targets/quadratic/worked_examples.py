@@ -8,14 +8,15 @@ import functools
 
 import numpy as np
 
-from hierbench.checks import flag, integer, scale
+from hierbench.checks import LARGEST_DIMENSION, flag, integer, scale
 from hierbench.errors import refusal
 from hierbench.targets.algebra.terms import Polynomial, TooManyTermsError, mapped
-from hierbench.targets.base import Certificate, Estimate
+from hierbench.targets.base import Certificate, Estimate, Size
 from hierbench.targets.certificates.certify import certify, condition_numbers, sampled_scale
 from hierbench.targets.certificates.contamination import subspace_sine
 from hierbench.targets.certificates.spectrum import Spectrum, spectrum_of
 from hierbench.targets.laws.weights import haar, stream
+from hierbench.targets.polynomials.polynomial import CHUNK
 from hierbench.targets.quadratic.cascade import Cascade
 from hierbench.targets.quadratic.hierarchy import CascadeTarget, cascade_model
 from hierbench.targets.quadratic.normalise import Blueprint
@@ -35,7 +36,7 @@ class _WorkedExample(CascadeTarget):
 
     def __post_init__(self) -> None:
         set_ = functools.partial(object.__setattr__, self)
-        set_("d", integer("d", self.d, self._minimum_d()))
+        set_("d", integer("d", self.d, self._minimum_d(), LARGEST_DIMENSION))
         set_("seed", integer("seed", self.seed, 0))
         set_("a", scale("a", self.a, zero=False))
         flag("rotated", self.rotated)
@@ -46,6 +47,13 @@ class _WorkedExample(CascadeTarget):
     @property
     def degree(self) -> int:
         return 4
+
+    @property
+    def size(self) -> Size:
+        d = self.d
+        of_law = 0 if self.law.isotropic else 3 * d * d
+        drawn = 4 * d * self._minimum_d() + CHUNK * d + of_law
+        return Size(drawn, drawn + 6 * d * d, 30.0 * d**3)
 
     @abc.abstractmethod
     def _minimum_d(self) -> int: ...

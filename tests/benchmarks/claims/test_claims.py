@@ -389,9 +389,11 @@ at_most = 3
             15,
             "within = [2, 1]: allowed are two numbers, the smaller one first",
         ),
+        ("at_most = 3", "at_most = 1" + "0" * 400, 15, "at_most = 1000"),
+        ("at_most = 3", "at_most = inf", 15, "allowed is a finite number of size up to 1e+12"),
         ("at_most = 3", "at_mots = 3", 7, "bounds = []: allowed is one of"),
         ("epsilons = [0.1]\n", "", 11, "epsilons = []: allowed are values of epsilons or relative_epsilons"),
-        ("epsilons = [0.1]", "epsilons = [-1]", 14, "epsilons = -1: allowed are finite numbers > 0"),
+        ("epsilons = [0.1]", "epsilons = [-1]", 14, "epsilons = -1: allowed are positive numbers from 1e-12"),
         ('"exponent"', '"exponent_excess"', 11, "reference = None: allowed are labels of learners"),
         (
             '"exponent"',
