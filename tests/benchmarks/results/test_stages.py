@@ -170,7 +170,7 @@ def test_without_refine_the_plan_stays_as_it_is(finished):
 
 @pytest.mark.parametrize("refine", [1.0, 6.0, 9.0, -2.0])
 def test_ratios_that_narrow_nothing_are_refused(tmp_path, refine):
-    with pytest.raises(UserError, match=r"refine: .*(narrowed to this ratio; at least 1.1|above 0)"):
+    with pytest.raises(UserError, match=r"refine = .*allowed is .*(>= 1.1 and below ratio = 6|> 0, up to)"):
         load_suite(adaptive(tmp_path, refine=refine))
 
 
