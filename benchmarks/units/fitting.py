@@ -103,7 +103,9 @@ class _HereFit(Fit):
     def __init__(self, fitted: FittedCurve, n: int) -> None:
         self.fitted = fitted
         self.slice = min(max(PREDICTED_ENTRIES // n, 1024), 16384)
-        self.reports = tuple(plain_report(e) for e in fitted.estimators)
+        self.reports = tuple(
+            plain_report(getattr(e, "fit_report_", None) or FitReport()) for e in fitted.estimators
+        )
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         sizes = len(self.fitted.estimators)
@@ -154,11 +156,8 @@ class Here(Fitting):
         fits = tuple(_HereFit(f, n) for f, n in zip(fitted, largest, strict=True))
         for fit, curve in zip(fits, curves, strict=True):
             if len(fit.reports) != len(curve.sizes):
-                raise ValueError(
-                    refusal(
-                        "fit_curves", f"{len(fit.reports)} fits of a curve", f"{len(curve.sizes)}, one a size"
-                    )
-                )
+                allowed = f"{len(curve.sizes)}, one a size"
+                raise ValueError(refusal("fits of a curve", len(fit.reports), allowed))
         return Fits(fits, seconds, "".join(warning))
 
     def fit(self, curve: Curve) -> Fits:
@@ -177,15 +176,14 @@ class Here(Fitting):
         return machine.peak_memory()
 
 
-def plain_report(estimator: Any) -> FitReport:
-    """What a fitted estimator says of its fit, as plain data.
+def plain_report(report: FitReport) -> FitReport:
+    """What an estimator says of its fit, as plain data within the bounds of the store.
 
     Raises
     ------
     ValueError
         An unknown status, or numbers that are none.
     """
-    report = getattr(estimator, "fit_report_", None) or FitReport()
     if report.status not in tuple(RowStatus):
         raise ValueError(refusal("fit_report_.status", report.status, ", ".join(RowStatus)))
     return FitReport(

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from hierbench.checks import DEEPEST, LARGEST_INTEGER, MOST_ENTRIES
+
 LONGEST_LINE = 500
-LARGEST_INTEGER = 2**63 - 1
-DEEPEST = 8
-MOST_ENTRIES = 1000
 
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)?")
 
@@ -25,14 +24,16 @@ def one_line(text: str, longest: int = LONGEST_LINE) -> str:
     Returns
     -------
     str
-        At most ``longest`` characters, and how many there were if these are not all.
+        At most ``longest`` characters, the last of which say how many there were if these are not all:
+        a line that has been cut once is not cut again.
     """
     head = text[: 10 * longest].encode("utf-8", "replace").decode()
     printable = "".join(c if c.isprintable() else " " for c in _ESCAPES.sub("", head))
     line = " ".join(printable.split())
     if len(line) <= longest and len(text) <= 10 * longest:
         return line
-    return f"{line[:longest].rstrip()} ... ({len(text)} characters)"
+    end = f" ... ({len(text)} characters)"
+    return f"{line[: max(longest - len(end), 0)].rstrip()}{end}"
 
 
 class DescribedError(Exception):

@@ -124,11 +124,11 @@ def run_with(labels, path, monkeypatch):
         X, y = piece(self, i)
         return X, labels(y)
 
-    def recorded(unit, block, replicate, curve, fitted):
+    def recorded(unit, block, replicate, curve, fit):
         X = np.random.default_rng(0).standard_normal((50, 4))
         # vars: attributes that a learner hides from get_params count as well
-        seen.append((joblib.hash([vars(e) for e in fitted.estimators]), fitted.predict(X).tobytes()))
-        return evaluate(unit, block, replicate, curve, fitted)
+        seen.append((joblib.hash([vars(e) for e in fit.fitted.estimators]), fit.predict(X).tobytes()))
+        return evaluate(unit, block, replicate, curve, fit)
 
     with monkeypatch.context() as patch:
         patch.setattr(TestSet, "piece", replaced)
