@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from hierbench.benchmarks import ending
-from hierbench.benchmarks.run import signals
+from hierbench.benchmarks.isolation import signals
 from hierbench.errors import UserError
 
 app = typer.Typer(

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from hierbench.benchmarks.run import signals
+from hierbench.benchmarks.isolation import signals
 from hierbench.errors import UserError
 
 USER = 2

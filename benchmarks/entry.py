@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from hierbench.benchmarks import ending
-from hierbench.benchmarks.run import signals
+from hierbench.benchmarks.isolation import signals
 
 
 def main() -> None:

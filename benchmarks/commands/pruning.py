@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hierbench.benchmarks.commands import adoption
 from hierbench.benchmarks.provenance import modules
+from hierbench.benchmarks.show.output import say
 from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import Store, UnitRecord
 from hierbench.benchmarks.suites.plan import key_of
@@ -94,7 +95,7 @@ def prune(results: Path, wait: bool, yes: bool, everything: bool) -> None:
     if not yes and not _agreed(f"delete these {len(shown)} units? [y/N] "):
         print("nothing is deleted")
         return
-    with lock.writer(results, wait, say=_say), Store.writable(results) as store:
+    with lock.writer(results, wait, say=say), Store.writable(results) as store:
         # of what another process has finished meanwhile nobody was asked
         stale_keys = [u.key for u in store.units() if u.key in shown]
         damaged_keys = [key for key in store.damages() if key in damaged]
@@ -119,7 +120,3 @@ def _agreed(question: str) -> bool:
         raise UserError("--prune asks before it deletes, and nobody is here to answer: --yes deletes unasked")
     print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,10 @@ from typing import Any
 from rich.console import Console
 
 from hierbench.benchmarks.gate import baseline_files, exact_tier, shifts
+from hierbench.benchmarks.isolation import signals
 from hierbench.benchmarks.results import readings
-from hierbench.benchmarks.run import progress, runner, signals
+from hierbench.benchmarks.run import progress, runner
+from hierbench.benchmarks.show.output import say
 from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites import epsilon
@@ -74,22 +75,22 @@ def regress(
             tier.read()
     console = Console(highlight=False, soft_wrap=True, markup=False)
     outcomes = []
-    with lock.writer(results, True, say=_say), Store.writable(results) as store:
+    with lock.writer(results, True, say=say), Store.writable(results) as store:
         for tier in tiers:
             outcome = runner.run(tier.plan, store, progress.make(), workers)
             if outcome.stopped_by:
                 kept = f"{outcome.computed} units finished now are kept, {outcome.waiting} left"
-                _say(f"hierbench: nothing was compared: {signals.farewell(outcome.stopped_by, kept)}")
+                say(f"hierbench: nothing was compared: {signals.farewell(outcome.stopped_by, kept)}")
                 return 128 + outcome.stopped_by
             for unit, result in outcome.failed:
-                _say(f"  {progress.complaint(unit, result)}")
+                say(f"  {progress.complaint(unit, result)}")
             outcomes.append((tier, tier.measured(store), bool(outcome.failed)))
     if update:
         if any(failed for _, _, failed in outcomes):
-            _say("units failed: no baseline recorded")
+            say("units failed: no baseline recorded")
             return 1
         if empty := [tier.name for tier, measured, _ in outcomes if not tier.has_numbers(measured)]:
-            _say(f"nothing was measured ({', '.join(empty)} tier): no baseline recorded")
+            say(f"nothing was measured ({', '.join(empty)} tier): no baseline recorded")
             return 1
         for tier, measured, _ in outcomes:
             console.print(tier.write(measured, reason))
@@ -290,7 +291,3 @@ def _listed(lines: Sequence[str], console: Console, style: str = "") -> None:
         console.print(f"  {line}", style=style)
     if len(lines) > MOST_LINES:
         console.print(f"  and {len(lines) - MOST_LINES} more")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from hierbench.benchmarks.commands import claims
+from hierbench.benchmarks.isolation import signals
 from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.results import stages
 from hierbench.benchmarks.results.suite_results import SuiteResults
-from hierbench.benchmarks.run import probe, progress, runner, signals
+from hierbench.benchmarks.run import probe, progress, runner
 from hierbench.benchmarks.show import bars, draw, table
 from hierbench.benchmarks.show.console import make_console
+from hierbench.benchmarks.show.output import say
 from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan, make_plan
@@ -51,11 +52,11 @@ def execute(
         if label not in labels:
             raise UserError(unknown("learner", label, labels))
     shown_plan = plan if to_show == to_run else make_plan(to_show)
-    with lock.writer(results, wait, say=_say), Store.writable(results) as store:
+    with lock.writer(results, wait, say=say), Store.writable(results) as store:
         outcome = _run(plan, store, workers, results / "logs", fresh)
         if outcome.stopped_by:
             kept = f"{outcome.computed} units finished now are kept, {outcome.waiting} left"
-            _say(f"hierbench: {signals.farewell(outcome.stopped_by, kept)}")
+            say(f"hierbench: {signals.farewell(outcome.stopped_by, kept)}")
             return 128 + outcome.stopped_by
         shown = SuiteResults.of(shown_plan, store)
     console = make_console()
@@ -73,16 +74,16 @@ def execute(
             console.print(f"{len(drawn)} figures{where}", soft_wrap=True, highlight=False)
         except Exception as error:
             # The rows are safe in the store; only the exit status says that something is missing.
-            _say(f"hierbench: no figures: {one_line_of(error)}")
+            say(f"hierbench: no figures: {one_line_of(error)}")
             bad = True
     if outcome.failed:
         bad = True
-        _say(f"{len(outcome.failed)} units failed; the next run tries them again:")
+        say(f"{len(outcome.failed)} units failed; the next run tries them again:")
         for unit, result in outcome.failed:
-            _say(f"  {progress.complaint(unit, result)}")
+            say(f"  {progress.complaint(unit, result)}")
     if empty := _without_numbers(to_run, shown.rows):
         bad = True
-        _say(f"hierbench: {empty}")
+        say(f"hierbench: {empty}")
     return 1 if bad else 0
 
 
@@ -116,7 +117,3 @@ def figures_of(suite: Suite, results: Path) -> None:
         raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {suite.name} makes them")
     for path in draw.draw_figures(suite, shown, results):
         print(path)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from hierbench.benchmarks.commands import adoption
 from hierbench.benchmarks.commands.pruning import is_stale
 from hierbench.benchmarks.commands.regress import regress
 from hierbench.benchmarks.results import stages
+from hierbench.benchmarks.show.output import say
 from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import NAME, Store, UnitRecord
 from hierbench.benchmarks.suites.plan import make_plan
@@ -50,9 +50,9 @@ def adopt_current(results: Path, path: Path, reason: str, wait: bool) -> int:
     if code > 128:  # by a signal, as has been said
         return code
     if code:
-        _say("nothing is adopted: this code does not make the numbers that the baselines hold")
+        say("nothing is adopted: this code does not make the numbers that the baselines hold")
         return code
-    with lock.writer(results, wait, say=_say), Store.writable(results) as store:
+    with lock.writer(results, wait, say=say), Store.writable(results) as store:
         outcomes = adoption.adopt(store, units, reason)
     for outcome, count in outcomes.items():
         print(f"{count} units {outcome}")
@@ -106,7 +106,3 @@ def _one_suite(name: str, store: Store, units: Sequence[UnitRecord], stale: set[
             lines[what]["stale"] += titles[unit.title()]
     for what, counts in lines.items():
         print(f"{what}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -1,1 +1,1 @@
-"""Foreign learners in processes of their own: nothing that one does reaches another unit or the score."""
+"""What keeps processes apart: foreign learners in processes of their own, signals, orphans."""

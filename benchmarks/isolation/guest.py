@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
+from hierbench.benchmarks.isolation.orphans import when_orphaned
 from hierbench.benchmarks.provenance import loaded
 
 Answer = tuple[dict[str, Any], list[Any]]
@@ -24,7 +23,8 @@ def main(incoming: int, outgoing: int) -> None:
         File descriptors of messages to and from this process.
     """
     loaded.record()
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    # its children with it
+    when_orphaned(os.getppid(), lambda: os.killpg(os.getpgid(0), signal.SIGKILL))
     # after the recording
     from hierbench.benchmarks.isolation import footprint, messages
     from hierbench.benchmarks.isolation.service import Service
@@ -64,10 +64,3 @@ def _exactly(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
 def _write(descriptor: int, piece: memoryview) -> None:
     while piece:
         piece = piece[os.write(descriptor, piece) :]
-
-
-def _end_with(parent: int) -> None:
-    # A killed parent cannot end this process, and its children would live on.
-    while os.getppid() == parent:
-        time.sleep(0.2)
-    os.killpg(os.getpgid(0), signal.SIGKILL)

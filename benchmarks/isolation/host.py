@@ -16,11 +16,17 @@ from typing import Any
 import numpy as np
 import psutil
 
-from hierbench.benchmarks.isolation import messages
-from hierbench.benchmarks.units.fitting import Fit, Fits, Fitting, LateError, LearnerGoneError, OnTrace
-from hierbench.benchmarks.units.plain import DescribedError, number, one_line, plain_data, whole_number
-from hierbench.benchmarks.units.rows import RowStatus
-from hierbench.errors import refusal
+from hierbench.benchmarks.isolation import messages, signals
+from hierbench.benchmarks.units.fitting import (
+    Fit,
+    Fits,
+    Fitting,
+    LateError,
+    LearnerGoneError,
+    OnTrace,
+    plain_report,
+)
+from hierbench.benchmarks.units.plain import DescribedError, one_line
 from hierbench.learners.base import Curve, FitReport
 from hierbench.learners.predictions import real_predictions
 
@@ -44,15 +50,17 @@ class Process:
         self._answers, outgoing = os.pipe()
         output, written = os.pipe()
         try:
-            # a session, so that neither a terminal's signals nor its own kills reach others
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", START, str(incoming), str(outgoing)],
-                stdin=subprocess.DEVNULL,
-                stdout=written,
-                stderr=written,
-                pass_fds=(incoming, outgoing),
-                start_new_session=True,
-            )
+            # deaf to Ctrl-C as a worker is, from its first moment on
+            with signals.blocked():
+                # a session, so that neither a terminal's signals nor its own kills reach others
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-c", START, str(incoming), str(outgoing)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=written,
+                    stderr=written,
+                    pass_fds=(incoming, outgoing),
+                    start_new_session=True,
+                )
         finally:
             for descriptor in (incoming, outgoing, written):
                 os.close(descriptor)
@@ -179,11 +187,10 @@ def _end_orphans() -> None:
 
 
 class _ThereFit(Fit):
-    def __init__(self, there: There, number: int, reports: tuple[FitReport, ...], n: int) -> None:
+    def __init__(self, there: There, number: int, reports: tuple[FitReport, ...]) -> None:
         self.there = there
         self.number = number
         self.reports = reports
-        self.n = n
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         answer, arrays = self.there.process.ask({"ask": "predict", "fit": self.number}, [X])
@@ -233,10 +240,10 @@ class There(Fitting):
         head = {"ask": ask, "sizes": [c.sizes for c in curves], "states": [c.random_state for c in curves]}
         threads = [self.process.threads()]
         answer, _ = self.process.ask(head, arrays, watch=lambda: threads.append(self.process.threads()))
-        fits = [
-            _ThereFit(self, int(answer["first"]) + i, tuple(_report(r) for r in reports), c.sizes[-1])
-            for i, (reports, c) in enumerate(zip(answer["reports"], curves, strict=True))
-        ]
+        # what reaches this process is checked here again
+        reports = [tuple(plain_report(FitReport(**r)) for r in of_curve) for of_curve in answer["reports"]]
+        first = int(answer["first"])
+        fits = [_ThereFit(self, first + i, r) for i, (r, _) in enumerate(zip(reports, curves, strict=True))]
         warning = one_line(str(answer["warning"]))
         return Fits(tuple(fits), float(answer["seconds"]), warning, max(threads) - threads[0])
 
@@ -260,19 +267,3 @@ class There(Fitting):
             kind: {str(k): str(v) for k, v in answer[kind].items()} for kind in ("versions", "files")
         }
         return sources, dependencies
-
-
-def _report(record: dict[str, Any]) -> FitReport:
-    # as plain_report makes it there; what reaches this process is checked here again
-    status = str(record["status"])
-    if status not in tuple(RowStatus):
-        raise ValueError(refusal("fit_report_.status", status, ", ".join(RowStatus)))
-    steps, flops = record["steps"], record["flops"]
-    return FitReport(
-        steps=None if steps is None else whole_number("fit_report_.steps", steps),
-        flops=None if flops is None else number("fit_report_.flops", flops),
-        hyperparameters=plain_data(record["hyperparameters"]),
-        status=status,
-        reason=one_line(str(record["reason"])),
-        health={one_line(k): number("fit_report_.health", v) for k, v in record["health"].items()},
-    )

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable
 
 from hierbench.benchmarks.isolation.host import Process, There
-from hierbench.benchmarks.run import signals
 from hierbench.benchmarks.units.fitting import LearnerGoneError
 from hierbench.benchmarks.units.plain import DescribedError
 from hierbench.benchmarks.units.rows import Metric
@@ -49,8 +48,7 @@ def refuse_unfit(units: Iterable[CurveUnit], processes: int) -> None:
 def _is_classifier(unit: CurveUnit) -> bool:
     spec = unit.learner_spec
     try:
-        # in a thread of its own: signals still reach the main one
-        with signals.blocked(), Process(SECONDS) as process:
+        with Process(SECONDS) as process:
             learner = There(process, spec["name"], spec["parameters"], sys.path)
     except (LearnerGoneError, DescribedError) as error:
         raise UserError(f"learner {unit.learner} ({spec['name']}) cannot be made: {error}") from error

@@ -117,6 +117,22 @@ class Lines:
         pass
 
 
+class Silent:
+    """Nothing: nobody watches."""
+
+    def start(self, waiting: Sequence[Unit], present: int, workers: int) -> None:
+        """Say nothing."""
+
+    def added(self, units: Sequence[Unit]) -> None:
+        """Say nothing."""
+
+    def finished(self, unit: Unit, result: Result) -> None:
+        """Say nothing."""
+
+    def close(self) -> None:
+        """Say nothing."""
+
+
 class Bar:
     """A live bar whose length is estimated cost, not the number of units."""
 

@@ -20,9 +20,10 @@ from typing import Any, Protocol
 
 import pebble
 
+from hierbench.benchmarks.isolation import signals
 from hierbench.benchmarks.isolation.host import death
 from hierbench.benchmarks.provenance import machine
-from hierbench.benchmarks.run import signals, start, worker
+from hierbench.benchmarks.run import start, worker
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.limits import workers_allowed
 from hierbench.benchmarks.suites.plan import Plan

@@ -106,9 +106,9 @@ def _held_to_key(unit: Unit, result: Result, sources: Mapping[str, bytes]) -> Re
             fingerprint.forget()  # since then more has been loaded, or another process had other texts
         key, _, _ = key_of(unit.axes)
         _recorded = -1 if sources else len(loaded.texts())
+        if key == unit.key:
+            return result
         edited = ", ".join(map(str, loaded.edited())) or "what it imports"
-    if key == unit.key:
-        return result
     reason = f"the code was edited while the run went on ({edited}): run again"
     return unit.without_numbers(UnitStatus.FAILED, reason, result.seconds)
 

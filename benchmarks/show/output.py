@@ -1,7 +1,8 @@
-"""What a report is made of: a Markdown row, and text that is printed or written to a file."""
+"""What a command prints: a Markdown row, a text or a file of it, a line on standard error."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,11 @@ def escaped(cell: str, characters: dict[str, str] = _MARKDOWN) -> str:
 def markdown_row(cells: Sequence[str]) -> str:
     """A row of a Markdown table."""
     return "| " + " | ".join(escaped(cell) for cell in cells) + " |"
+
+
+def say(text: str) -> None:
+    """Print a line beside the output: on standard error."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def deliver(text: str, output: Path | None) -> None:

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from hierbench.benchmarks.store import opening
-from hierbench.benchmarks.store.integrity import contents, examine, fetch
+from hierbench.benchmarks.store.integrity import Condition, contents, examine, fetch
 from hierbench.benchmarks.store.schema import SCHEMA, schema_of
 from hierbench.benchmarks.store.store import NAME
 from hierbench.benchmarks.units.plain import one_line
@@ -54,7 +54,8 @@ def _of_pages(connection: sqlite3.Connection) -> list[str]:
 def _of_content(connection: sqlite3.Connection, file: Path) -> list[str]:
     try:
         if schema_of(connection, file) == SCHEMA:
-            return [*examine(connection).lines(), *_ill_formed(connection)]
+            condition = examine(connection)
+            return [*condition.lines(), *_ill_formed(connection, condition)]
         # an earlier one has no checksums: what can be seen without them is seen when they are made
         with contextlib.closing(opening.for_reading(file)) as copy:
             return examine(copy).lines()
@@ -64,12 +65,11 @@ def _of_content(connection: sqlite3.Connection, file: Path) -> list[str]:
         return [f"SQLite: {error}"]
 
 
-def _ill_formed(connection: sqlite3.Connection) -> list[str]:
+def _ill_formed(connection: sqlite3.Connection, condition: Condition) -> list[str]:
     """Units that have their checksum and yet hold what they cannot: written so."""
-    wrong = examine(connection).damaged
     lines = []
     for (key,) in fetch(connection, "SELECT key FROM units NOT INDEXED"):
-        if key not in wrong:
+        if key not in condition.damaged:
             content = contents(connection, [key])[key]
             title = ": ".join(map(str, content.record[2:4]))
             lines += [f"{title}: {column} is not as it should be" for column in set(content.misfits())]

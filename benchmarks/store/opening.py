@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from hierbench.benchmarks.store.integrity import contents, examine, seal_earlier
+from hierbench.benchmarks.store.integrity import contents, count, examine, seal_earlier
 from hierbench.benchmarks.store.schema import (
-    COLUMNS,
     SCHEMA,
     TABLES,
     damaged,
+    insert,
     schema_of,
     unusable,
     upgrade,
@@ -166,10 +166,8 @@ def rebuilt(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
                 if key not in wrong:
                     content = contents(connection, [key])[key]
                     for table, records in {"units": [content.record], **content.parts}.items():
-                        marks = ", ".join("?" * len(COLUMNS[table]))
-                        columns = ", ".join(COLUMNS[table])
-                        copy.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", records)
-            copy.execute("UPDATE meta SET value = (SELECT count(*) FROM units) WHERE name = 'units'")
+                        insert(copy, table, records)
+            count(copy)
             copy.execute("COMMIT")
         connection.close()
         for end in ("", "-wal", "-shm"):

@@ -141,6 +141,13 @@ def schema_of(connection: sqlite3.Connection, path: Path) -> int:
     return int(schema)
 
 
+def insert(connection: sqlite3.Connection, table: str, records: Sequence[tuple[Any, ...]]) -> None:
+    """Add records to a table, their values in the order of ``COLUMNS``."""
+    columns = COLUMNS[table]
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    connection.executemany(sql, records)
+
+
 def damaged(path: Path, what: str) -> UserError:
     """One line for a store that cannot be read, and what to do."""
     return UserError(

@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 from hierbench.benchmarks.provenance.dependencies import change
 from hierbench.benchmarks.store import integrity, opening
 from hierbench.benchmarks.store.encoding import as_json, beside_rows, decoded, encoded
-from hierbench.benchmarks.store.schema import BELONGINGS, COLUMNS, unusable
+from hierbench.benchmarks.store.schema import BELONGINGS, insert, unusable
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Row
 from hierbench.benchmarks.units.unit import Result, Trace, Unit, UnitStatus, row_key
@@ -26,6 +26,9 @@ NAME = "hierbench.sqlite"
 
 MOST_LINES = 20
 """Damages that are said one by one."""
+
+_COMPUTED = {table: BELONGINGS[table] for table in ("rows", "certificates", "experiments")}
+"""Tables that say by what code and library versions a unit was computed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,14 +141,18 @@ class Store:
             # what damage has made the row of another unit
             self.connection.executemany("DELETE FROM rows WHERE key = ? AND unit IS NOT ?",
                                         [(row.key, unit.key) for row in result.rows])  # fmt: skip
-            self._insert("rows", [encoded(row) for row in result.rows])
-            self._insert("traces", [dataclasses.astuple(t) for t in result.traces])
+            insert(self.connection, "rows", [encoded(row) for row in result.rows])
+            insert(self.connection, "traces", [dataclasses.astuple(t) for t in result.traces])
             for table, records in beside_rows(unit, result).items():
-                self._insert(table, records)
+                insert(self.connection, table, records)
             finished = time.strftime("%Y-%m-%d %H:%M:%S")
             record = (unit.key, as_json(unit.axes), unit.suite, unit.title(), result.status, result.reason)
             depends = as_json(result.dependencies)
-            self._insert("units", [(*record, finished, float(result.seconds), len(result.rows), "", depends)])
+            insert(
+                self.connection,
+                "units",
+                [(*record, finished, float(result.seconds), len(result.rows), "", depends)],
+            )
             integrity.seal(self.connection, [unit.key])
         self._mended([unit.key])
         self._held_to_path()
@@ -185,12 +192,12 @@ class Store:
         execute("UPDATE measurements SET unit = ? WHERE unit = ?", (one.key, before))
         execute("UPDATE adoptions SET unit = ? WHERE unit = ?", (one.key, before))
         when = time.strftime("%Y-%m-%d %H:%M:%S")
-        self._insert("adoptions", [(one.key, before, code, reason, when)])
+        insert(self.connection, "adoptions", [(one.key, before, code, reason, when)])
         integrity.seal(self.connection, [one.key])
 
     def _code(self, unit: str) -> str:
         """Fingerprint of the code that a unit was computed by; empty for a unit without a number."""
-        for table, column in (("rows", "unit"), ("certificates", "key"), ("experiments", "key")):
+        for table, column in _COMPUTED.items():
             sql = f"SELECT code FROM {table} WHERE {column} = ? LIMIT 1"
             if row := self.connection.execute(sql, (unit,)).fetchone():
                 return str(row[0])
@@ -200,7 +207,7 @@ class Store:
         """Fingerprint of the code and library versions of every unit that has a row or the like, by key."""
         sql = " UNION ALL ".join(
             f"SELECT {column}, code, versions FROM {table} GROUP BY {column}"
-            for table, column in (("rows", "unit"), ("certificates", "key"), ("experiments", "key"))
+            for table, column in _COMPUTED.items()
         )
         return {
             key: (str(code), json.loads(versions))
@@ -249,11 +256,6 @@ class Store:
     def _delete(self, keys: Sequence[Any]) -> None:
         for table, column in {**BELONGINGS, "units": "key"}.items():
             self.connection.executemany(f"DELETE FROM {table} WHERE {column} IS ?", [(k,) for k in keys])
-
-    def _insert(self, table: str, records: Sequence[tuple[Any, ...]]) -> None:
-        columns = COLUMNS[table]
-        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-        self.connection.executemany(sql, records)
 
     def damages(self) -> Mapping[Any, str]:
         """What is wrong with units, or with what is left of some, by key: all that ``prune`` can delete."""

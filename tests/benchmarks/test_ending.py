@@ -15,7 +15,7 @@ import pytest
 from machinery import ROOT, command, environment, stored, suite_file
 
 from hierbench.benchmarks import ending
-from hierbench.benchmarks.run import signals
+from hierbench.benchmarks.isolation import signals
 from hierbench.errors import UserError
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -134,7 +134,7 @@ def test_elsewhere_than_in_the_main_thread_nothing_is_heard():
 @POSIX
 def test_a_later_signal_ends_a_command_that_does_not_end():
     code = (
-        "import signal, time\nfrom hierbench.benchmarks.run import signals\nsignals.ONE_REQUEST = 0.0\n"
+        "import signal, time\nfrom hierbench.benchmarks.isolation import signals\nsignals.ONE_REQUEST = 0.0\n"
         "with signals.heard(lambda number: None):\n"
         "    signal.raise_signal(signal.SIGTERM)\n    time.sleep(0.01)\n"
         "    signal.raise_signal(signal.SIGHUP)\n    print('still here')"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hierbench.benchmarks.run import runner
+from hierbench.benchmarks.run import progress, runner
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite_file import load_suite
@@ -96,18 +96,14 @@ def hierbench(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProce
     )
 
 
-class Silent:
+class Silent(progress.Silent):
+    """Remembers what is to be computed."""
+
     def start(self, waiting, present, workers):
         self.titles = [u.title() for u in waiting]
 
     def added(self, units):
         self.titles += [u.title() for u in units]
-
-    def finished(self, unit, result):
-        pass
-
-    def close(self):
-        pass
 
 
 def run(path, results, **options):

@@ -16,7 +16,7 @@ Part = Callable[[Path, float], Iterator[Tally]]
 def killed_runs(folder: Path, share: float) -> Iterator[Tally]:
     """200 kills."""
     campaign = kills.Campaign(folder)
-    for kind in kills.KINDS:
+    for kind in kills.STRIKES:
         yield campaign.killed(kind, round(40 * share))
     yield kills.statements(folder, round(80 * share), campaign)
 

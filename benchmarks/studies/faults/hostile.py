@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from hierbench.benchmarks.run import runner
+from hierbench.benchmarks.run import progress, runner
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.studies.faults.hostile_learners import OUTCOMES
 from hierbench.benchmarks.studies.faults.tally import Tally
@@ -41,29 +41,13 @@ sizes = {scale = 8, power = 1, ratio = 2, count = 2, max = 400}
 """
 
 
-class Silent:
-    """Progress that nobody watches."""
-
-    def start(self, waiting: object, present: object, workers: object) -> None:
-        """Say nothing."""
-
-    def added(self, units: object) -> None:
-        """Say nothing."""
-
-    def finished(self, unit: object, result: object) -> None:
-        """Say nothing."""
-
-    def close(self) -> None:
-        """Say nothing."""
-
-
 def rows_of(names: Sequence[str], folder: Path) -> list[Row]:
     """Rows of a run of these learners, in an empty folder, where some of them write."""
     suite = folder / "hostile.toml"
     quoted = ", ".join(f'"{name}"' for name in names)
     suite.write_text(HEAD + "".join(LEARNER % (name, name) for name in names) + RUN % quoted)
     with contextlib.chdir(folder), Store.writable(folder / "results") as store:
-        runner.run(make_plan(load_suite(str(suite))), store, Silent(), workers=2)
+        runner.run(make_plan(load_suite(str(suite))), store, progress.Silent(), workers=2)
         return store.rows()
 
 

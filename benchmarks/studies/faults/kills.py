@@ -75,21 +75,18 @@ class Campaign:
 
     def killed(self, kind: str, tries: int) -> Tally:
         """Kill runs that go on until they are finished, then begin another store."""
-        strike = _STRIKES[kind]
+        strike = STRIKES[kind]
         tally = Tally(f"run killed: {kind}")
         results = self._fresh()
         while tally.outcomes.total() < tries:
             process = self._run(results)
-            if strike is _at_start:
+            if kind == AT_START:
                 time.sleep(self.rng.uniform(0.0, 2.0))
             else:
                 self._wait_for_units(process, results, self.rng.randint(1, 8))
             family = _family(process)
             struck = process.poll() is None and strike(process, family, self.rng)
-            if kind == "one worker":
-                self._ended(process)  # the run goes on without it
-            else:
-                process.wait(timeout=60)
+            self._ended(process)  # without one worker a run goes on
             tally.add("in its middle" if struck else "too late", self._wrong(results, family))
             if not struck:
                 results = self._fresh()
@@ -113,8 +110,8 @@ class Campaign:
 
     def _wait_for_units(self, process: subprocess.Popen[bytes], results: Path, more: int) -> None:
         """Wait until a run has finished some units more, or has ended; then for a part of a unit."""
-        before = _stored_units(results)
-        while process.poll() is None and _stored_units(results) < before + more:
+        before = stored_units(results)
+        while process.poll() is None and stored_units(results) < before + more:
             time.sleep(0.01)
         time.sleep(self.rng.uniform(0.0, 0.1))
 
@@ -211,17 +208,13 @@ def _group(process: subprocess.Popen[bytes], family: list[psutil.Process], rng: 
     return True
 
 
-def _at_start(process: subprocess.Popen[bytes], family: list[psutil.Process], rng: random.Random) -> bool:
-    return _parent(process, family, rng)
-
-
-_STRIKES: dict[str, Strike] = {
+AT_START = "the parent at start-up"
+STRIKES: dict[str, Strike] = {
     "the parent": _parent,
     "one worker": _worker,
     "the process group": _group,
-    "the parent at start-up": _at_start,
+    AT_START: _parent,
 }
-KINDS = tuple(_STRIKES)
 
 
 def _family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -231,7 +224,8 @@ def _family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return []
 
 
-def _stored_units(results: Path) -> int:
+def stored_units(results: Path) -> int:
+    """Number of units in a store, which may be in the making."""
     if not (results / NAME).is_file():
         return 0
     try:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from machinery import command, environment, hierbench, plan_of, stored, suite_file, without_cost
 
-from hierbench.benchmarks.store.store import NAME, Store
+from hierbench.benchmarks.studies.faults.kills import stored_units
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -25,19 +25,9 @@ def start(path, results):
     )
 
 
-def units_done(results):
-    if not (results / NAME).is_file():
-        return 0
-    try:
-        with Store.readable(results) as store:
-            return len(store.units())
-    except Exception:  # the tables are being made
-        return 0
-
-
 def wait_for_units(process, results, n):
     end = time.monotonic() + 60
-    while units_done(results) < n and process.poll() is None and time.monotonic() < end:
+    while stored_units(results) < n and process.poll() is None and time.monotonic() < end:
         time.sleep(0.02)
 
 
@@ -67,7 +57,7 @@ def test_killed_runs_end_with_the_rows_of_an_uninterrupted_one(tmp_path):
         process.kill()
         process.communicate()
         assert gone(children), "workers outlive a killed run"
-    assert 0 < units_done(killed) < n_units, "the test killed nothing in the middle"
+    assert 0 < stored_units(killed) < n_units, "the test killed nothing in the middle"
     kept = stored(killed)
     finished = hierbench("run", path, "--results", killed, "--no-figures", "--workers", 2)
     assert finished.returncode == 0, finished.stderr
@@ -90,7 +80,7 @@ def test_interrupt_keeps_what_is_finished_and_says_how_to_resume(tmp_path):
     assert "units finished now are kept" in said and "resume with: hierbench run" in said
     assert "Traceback" not in said
     assert gone(children)
-    assert units_done(tmp_path) >= 3
+    assert stored_units(tmp_path) >= 3
 
 
 @POSIX
