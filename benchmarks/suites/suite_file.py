@@ -185,7 +185,8 @@ def _experiment(table: Table) -> ExperimentEntry:
         if key in entry.params:
             table.fail("over", f"{key} is in params too: one of the two is needed")
     table.checked("experiment", lambda: experiments.module_of(entry.experiment))
-    table.checked("params", lambda: experiments.check(entry.experiment, [*entry.params, *entry.over]))
+    asked = {key: [value] for key, value in entry.params.items()} | {k: [*v] for k, v in entry.over.items()}
+    table.checked("params", lambda: experiments.check(entry.experiment, asked))
     return entry
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from hierbench.benchmarks.provenance import modules
+from hierbench.benchmarks.units import experiment_parameters
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.errors import unknown
 
@@ -71,8 +70,10 @@ def module_of(name: str) -> str:
     return EXPERIMENTS[name].path.partition(":")[0]
 
 
-def check(name: str, parameters: Iterable[str]) -> None:
-    """Refuse an unknown experiment, a parameter that it does not take, or the lack of one that it needs.
+def check(name: str, values: Mapping[str, list[Any]]) -> None:
+    """Refuse an unknown experiment, and parameters that it does not take.
+
+    values : of every parameter that is set, all that it takes.
 
     Raises
     ------
@@ -80,25 +81,8 @@ def check(name: str, parameters: Iterable[str]) -> None:
         With one clear line.
     """
     module = module_of(name)
-    allowed, needed = _parameters(module, EXPERIMENTS[name].path.partition(":")[2])
-    names = tuple(parameters)
-    for parameter in names:
-        if parameter not in allowed:
-            raise ValueError(unknown(f"parameter of {name}", parameter, allowed))
-    if lacking := [parameter for parameter in needed if parameter not in names]:
-        raise ValueError(f"{name} needs {' and '.join(lacking)}, in params or in over")
-
-
-def _parameters(module: str, function: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """All keyword parameters of a function and those without a default, from its source."""
-    source = modules.source_of(module)
-    if source is None:
-        raise ValueError(f"module {module} is missing")
-    for node in modules.tree_of(source).body:
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            pairs = list(zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True))
-            return tuple(a.arg for a, _ in pairs), tuple(a.arg for a, default in pairs if default is None)
-    raise ValueError(f"module {module} has no function {function}")
+    function = EXPERIMENTS[name].path.partition(":")[2]
+    experiment_parameters.check(name, experiment_parameters.parameters_of(module, function), values)
 
 
 def compute(name: str, parameters: Mapping[str, Any]) -> list[Measurement]:

@@ -24,7 +24,7 @@ from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.choices import choose
 from hierbench.benchmarks.suites.plan import make_plan
 from hierbench.benchmarks.suites.suite_file import known_suites, load_suite
-from hierbench.benchmarks.units import experiments
+from hierbench.benchmarks.units import experiment_parameters, experiments
 from hierbench.benchmarks.units.compute_experiment import run_experiment
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.errors import UserError
@@ -135,6 +135,13 @@ def test_an_experiment_that_fails_says_why_and_is_tried_again(tmp_path):
         (ENTRY + ENTRY, "is used twice"),
         (ENTRY.replace("seconds = 1", "seconds = 0"), "allowed is a number > 0"),
         (ENTRY.replace("seconds", "secnods"), "unknown key 'secnods'"),
+        (ENTRY.replace("rho = 0.5", "rho = 1e300"), "rho = 1e+300: allowed are numbers of size up to 1e+06"),
+        (ENTRY.replace("rho = 0.5", 'rho = "much"'), "rho = 'much': allowed are numbers of size up to 1e+06"),
+        (ENTRY.replace("[0, 1]", "[0, 1.5]"), "seed = 1.5: allowed are integers from 0"),
+        (ENTRY.replace("[0, 1]", "[-1]"), "seed = -1: allowed are integers from 0"),
+        (ENTRY.replace("rounds = [1]", "rounds = [1000000]"), "integers from 0 to 64"),
+        (ENTRY.replace("rounds = [1]", "rounds = 4"), "rounds = 4: allowed are lists"),
+        (ENTRY.replace("rho = 0.5", "rho = 0.5, family = 3"), "family = 3: allowed are texts"),
     ],
 )
 def test_bad_entries_are_refused_with_file_and_line(tmp_path, text, message):
@@ -158,11 +165,15 @@ def test_what_is_not_finite_is_undefined_and_numpy_becomes_plain(tmp_path, monke
         run_experiment(unit)
 
 
+KINDS = {"int", "float", "str", "Sequence[int]", "Sequence[float]", "Sequence[str]"}
+
+
 def test_every_registered_experiment_and_figure_is_there():
     for name, experiment in experiments.EXPERIMENTS.items():
         module, _, function = experiment.path.partition(":")
         assert callable(getattr(importlib.import_module(module), function)), name
-        experiments.check(name, experiments._parameters(module, function)[1])
+        for parameter in experiment_parameters.parameters_of(module, function).values():
+            assert parameter.kind.partition(" | ")[0] in KINDS, name
     labels = {e.label for s in known_suites() for e in load_suite(s).experiments}
     for draw, shown in FIGURES.values():
         assert callable(draw)
