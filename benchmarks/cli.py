@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import math
 import os
 import sys
 from pathlib import Path
@@ -106,19 +107,37 @@ def run(
     results: Results = Path("results"),
     no_wait: NoWait = False,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="Do not draw figures.")] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--for",
+            min=0.0,
+            help="Start no unit after this time; show what there is by then.",
+            metavar="MINUTES",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only say what would be computed, and what that takes."),
+    ] = False,
 ) -> None:
     """Compute what a suite still lacks, print the table, draw the figures."""
     # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.dry_run import show as show_dry_run
     from hierbench.benchmarks.commands.run import execute
     from hierbench.benchmarks.suites.choices import choose
     from hierbench.benchmarks.suites.suite_file import load_suite
 
     chosen = choose(load_suite(suite), learner or [], target or [], d or [], settings or [], experiment or [])
+    if dry_run:
+        show_dry_run(chosen[0], results, workers, fresh or [])
+        return
     raise typer.Exit(
         execute(
-            *chosen, results, workers=workers, wait=not no_wait, figures=not no_figures, fresh=fresh or []
+            *chosen, results, workers=workers, wait=not no_wait, figures=not no_figures, fresh=fresh or [],
+            minutes=math.inf if minutes is None else minutes,
         )
-    )
+    )  # fmt: skip
 
 
 @app.command()

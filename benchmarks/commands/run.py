@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ def execute(
     wait: bool,
     figures: bool,
     fresh: Sequence[str] = (),
+    minutes: float = math.inf,
 ) -> int:
     """Compute what is missing, then show everything there is.
 
@@ -40,6 +42,8 @@ def execute(
     ----------
     fresh : sequence of str
         Labels of learners that are computed again though they are present.
+    minutes : float
+        After which no unit is started any more; what is there by then is shown.
 
     Returns
     -------
@@ -53,7 +57,7 @@ def execute(
             raise UserError(unknown("learner", label, labels))
     shown_plan = plan if to_show == to_run else make_plan(to_show)
     with lock.writer(results, wait, say=say), Store.writable(results) as store:
-        outcome = _run(plan, store, workers, results / "logs", fresh)
+        outcome = _run(plan, store, workers, results / "logs", fresh, minutes)
         if outcome.stopped_by:
             kept = f"{outcome.computed} units finished now are kept, {outcome.waiting} left"
             say(f"hierbench: {signals.farewell(outcome.stopped_by, kept)}")
@@ -76,6 +80,10 @@ def execute(
             # The rows are safe in the store; only the exit status says that something is missing.
             say(f"hierbench: no figures: {one_line_of(error)}")
             bad = True
+    for unit, result in outcome.skipped:
+        say(progress.complaint(unit, result))
+    if outcome.waiting:
+        say(f"{outcome.waiting} units remain: the time of --for is over, the same command goes on")
     if outcome.failed:
         bad = True
         say(f"{len(outcome.failed)} units failed; the next run tries them again:")
@@ -99,14 +107,18 @@ def _without_numbers(suite: Suite, rows: Sequence[Row]) -> str:
     return f"nothing was measured: of {len(asked)} rows of suite {suite.name} {what}{reason}"
 
 
-def _run(plan: Plan, store: Store, workers: int | None, logs: Path, fresh: Sequence[str]) -> runner.Outcome:
+def _run(
+    plan: Plan, store: Store, workers: int | None, logs: Path, fresh: Sequence[str], minutes: float
+) -> runner.Outcome:
     """Run the plan, with the stages that its rows ask for as they come."""
     growing = stages.Stages(plan, store)
     follow = growing.resolved if growing.adaptive else None
     begun = growing.resolved()
-    waiting = [u for u in runner.missing(begun, store, fresh) if isinstance(u, CurveUnit)]
+    waiting = [u for u in runner.missing(begun, store.done(), fresh) if isinstance(u, CurveUnit)]
     probe.refuse_unfit(waiting, workers or machine.cores())
-    return runner.run(begun, store, progress.make(), workers, follow=follow, logs=logs, fresh=fresh)
+    return runner.run(
+        begun, store, progress.make(), workers, follow=follow, logs=logs, fresh=fresh, minutes=minutes
+    )
 
 
 def figures_of(suite: Suite, results: Path) -> None:

@@ -39,18 +39,19 @@ class Estimator:
 
     def seconds_left(self) -> float | None:
         """None before anything has finished."""
-        estimated = sum(e for e, _ in self.spent.values())
         if not self.left:
             return 0.0
-        if estimated <= 0:
+        if not any(estimated > 0 for estimated, _ in self.spent.values()):
             return None
-        overall = sum(t for _, t in self.spent.values()) / estimated
-        total = longest = 0.0
-        for unit in self.left.values():
-            e, t = self.spent.get(unit.pace(), (1.0, overall))
-            total += unit.cost * t / e
-            longest = max(longest, unit.cost * t / e)
-        return max(total / self.workers, longest)
+        seconds = [self.seconds_of(unit) for unit in self.left.values()]
+        return max(sum(seconds) / self.workers, max(seconds))
+
+    def seconds_of(self, unit: Unit) -> float:
+        """Estimate a unit, by its cost law alone before anything has finished."""
+        estimated, took = self.spent.get(unit.pace(), (0.0, 0.0))
+        if estimated <= 0:
+            estimated, took = (sum(both) for both in zip((0.0, 0.0), *self.spent.values(), strict=True))
+        return unit.cost * (took / estimated if estimated > 0 else 1.0)
 
     def share(self) -> float:
         """Share of the estimated cost that is done."""

@@ -6,6 +6,7 @@ import concurrent.futures
 import concurrent.futures.process
 import contextlib
 import dataclasses
+import math
 import multiprocessing
 import multiprocessing.resource_tracker
 import os
@@ -23,7 +24,7 @@ import pebble
 from hierbench.benchmarks.isolation import signals
 from hierbench.benchmarks.isolation.host import death
 from hierbench.benchmarks.provenance import machine
-from hierbench.benchmarks.run import start, worker
+from hierbench.benchmarks.run import room, start, worker
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.limits import workers_allowed
 from hierbench.benchmarks.suites.plan import Plan
@@ -53,6 +54,7 @@ class Outcome:
     """How a run ended.
 
     failed : units with status failed or timeout, and why.
+    skipped : units that need more memory than there is, and how much.
     stopped_by : number of the signal that ended the run early; 0 for none.
     """
 
@@ -60,15 +62,15 @@ class Outcome:
     present: int
     waiting: int
     failed: tuple[tuple[Unit, Result], ...]
+    skipped: tuple[tuple[Unit, Result], ...] = ()
     stopped_by: int = 0
 
 
-def missing(plan: Plan, store: Store, fresh: Collection[str] = ()) -> tuple[Unit, ...]:
-    """Units that have no finished result; failed ones are tried again, and those of ``fresh`` learners.
+def missing(plan: Plan, done: Collection[str], fresh: Collection[str] = ()) -> tuple[Unit, ...]:
+    """Units that are not ``done`` (keys), so that failed ones are tried again; those of ``fresh`` learners.
 
     Those that others wait for come first, the most waited for before the others, then the longest.
     """
-    done = store.done()
     units = {u.key: u for u in plan.units if u.key not in done or _is_of(u, fresh)}
     return tuple(sorted(units.values(), key=lambda u: (-plan.urgent.get(u.key, 0.0), -u.cost)))
 
@@ -86,6 +88,7 @@ def run(
     follow: Callable[[], Plan] | None = None,
     logs: Path | None = None,
     fresh: Collection[str] = (),
+    minutes: float = math.inf,
 ) -> Outcome:
     """Compute and store what is missing of ``plan``.
 
@@ -105,8 +108,10 @@ def run(
         Folder of what the units print, a file each; by default it is dropped.
     fresh : collection of str
         Labels of learners whose units are computed again; what they had is kept until then.
+    minutes : float
+        After which no unit is started any more.
     """
-    todo = missing(plan, store, fresh)
+    todo = missing(plan, store.done(), fresh)
     # more may be asked for than is waiting now
     workers = workers or machine.cores()
     if workers > (most := workers_allowed(machine.cores())):
@@ -116,7 +121,8 @@ def run(
     present = len({u.key for u in plan.units}) - len(todo)
     waiting = {u.key: u for u in todo}
     seen = set(waiting)
-    failed: list[tuple[Unit, Result]] = []
+    ended: dict[str, list[tuple[Unit, Result]]] = {status: [] for status in UnitStatus}
+    end = time.monotonic() + 60.0 * minutes
     computed = 0
     stopped_by = 0
     arrived: queue.SimpleQueue[_Flight | int] = queue.SimpleQueue()
@@ -127,17 +133,16 @@ def run(
             with signals.heard(arrived.put):
                 with (
                     _pool(workers) as pool,
-                    contextlib.closing(_results(pool, waiting, workers, limit, arrived)) as results,
+                    contextlib.closing(_results(pool, waiting, workers, limit, arrived, end)) as results,
                 ):
                     for unit, result in results:
                         store.commit(unit, result)
                         _keep_log(logs, unit, result)
                         computed += 1
-                        if result.status != UnitStatus.DONE:
-                            failed.append((unit, result))
+                        ended[result.status].append((unit, result))
                         progress.finished(unit, result)
                         if follow:
-                            asked = missing(follow(), store, fresh)
+                            asked = missing(follow(), store.done(), fresh)
                             added = [u for u in asked if u.key not in seen]
                             seen.update(u.key for u in added)
                             ready = waiting.keys() | {u.key for u in added}
@@ -151,7 +156,9 @@ def run(
         stopped_by = signal.SIGINT
     finally:
         progress.close()
-    return Outcome(computed, present, len(seen) - computed, tuple(failed), int(stopped_by))
+    failed = (*ended[UnitStatus.FAILED], *ended[UnitStatus.TIMEOUT])
+    skipped = tuple(ended[UnitStatus.SKIPPED])
+    return Outcome(computed, present, len(seen) - computed, failed, skipped, int(stopped_by))
 
 
 def _keep_log(logs: Path | None, unit: Unit, result: Result) -> None:
@@ -172,11 +179,13 @@ def _results(
     workers: int,
     limit: float,
     arrived: queue.SimpleQueue[_Flight | int],
+    end: float,
 ) -> Generator[tuple[Unit, Result], None, None]:
     """Units with their results, as they come; an exception is turned into a result.
 
     They are taken out of ``waiting`` from its front, one for each free worker, so that what is put
-    there between two results is computed next.
+    there between two results is computed next. What never fits into memory is skipped; after ``end``, a
+    time of the monotonic clock, nothing is started.
 
     Raises
     ------
@@ -187,12 +196,21 @@ def _results(
         No worker can be started.
     """
     flying: set[_Flight] = set()
-    while waiting or flying:
-        while waiting and len(flying) < workers:
-            unit = waiting.pop(next(iter(waiting)))
+    space = room.Room(room.available() - room.WORKER * workers)
+    while flying or (waiting and time.monotonic() < end):
+        while len(flying) < workers and time.monotonic() < end:
+            unit = space.next(waiting.values(), [flight.unit for flight in flying])
+            if unit is None:
+                break
+            del waiting[unit.key]
+            if refused := space.refused(unit):
+                yield unit, refused
+                continue
             flight = _Flight(unit, _schedule(pool, unit, limit), limit)
             flight.land_in(arrived)
             flying.add(flight)
+        if not flying:
+            continue
         landed = _next(arrived, flying)
         if isinstance(landed, int):
             raise signals.StoppedError(landed)

@@ -26,7 +26,7 @@ from hierbench.benchmarks.units.vocabulary import (
 )
 from hierbench.errors import UserError
 from hierbench.learners import registry as learner_registry
-from hierbench.learners.base import Cost, Term
+from hierbench.learners.base import Cost, Memory, Term
 from hierbench.targets import registry as target_registry
 from hierbench.targets.modifiers import modifiers
 
@@ -145,6 +145,7 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
                     test_max=suite.test.max,
                     traces=traces,
                     cost=_cost(descriptor.cost, sizes, d, spec["parameters"]),
+                    memory=_memory(descriptor.memory, sizes, d, suite.test.max),
                 )
 
 
@@ -158,11 +159,13 @@ def later_stage(
         "sizes": sizes,
     }
     key, code, versions = key_of(axes)
+    descriptor = learner_registry.resolve(unit.learner_spec["name"])
+    memory = _memory(descriptor.memory, sizes, unit.d, unit.test_max)
     largest = [max(max(s) for s in u) for u in (sizes, unit.sizes)]
     cost = unit.cost * largest[0] / largest[1] * len(sizes) / len(unit.sizes)
     return dataclasses.replace(
         unit, key=key, axes=axes, code=code, versions=versions, stage=stage, replicates=replicates,
-        sizes=sizes, cost=cost,
+        sizes=sizes, cost=cost, memory=memory,
     )  # fmt: skip
 
 
@@ -211,3 +214,10 @@ def _cost(law: Cost | None, sizes: Sequence[tuple[int, ...]], d: int, parameters
     steps = parameters.get("steps")
     valid = isinstance(steps, int) and steps > 0  # what is not is refused by the learner itself
     return (law or _UNKNOWN_COST)(sizes, d, steps if valid else None)
+
+
+def _memory(law: Memory | None, sizes: Sequence[tuple[int, ...]], d: int, test: int) -> float:
+    """Estimate the bytes of a unit: its data and, where the learner has a law, the largest fit."""
+    largest = [max(one) for one in sizes]
+    data = 8.0 * (d + 1) * (sum(largest) + test)
+    return data + (law(max(largest), d) if law else 0.0)

@@ -27,6 +27,7 @@ class UnitStatus(enum.StrEnum):
     DONE = "done"
     FAILED = "failed"
     TIMEOUT = "timeout"
+    SKIPPED = "skipped"
 
 
 class Unit(abc.ABC):
@@ -40,6 +41,8 @@ class Unit(abc.ABC):
         What the key is made of besides code and versions.
     cost : float
         Estimated core-seconds.
+    memory : float
+        Estimated bytes, 0 where unknown.
     """
 
     key: str
@@ -48,6 +51,7 @@ class Unit(abc.ABC):
     versions: dict[str, str]
     suite: str
     cost: float
+    memory: float = 0.0
 
     @abc.abstractmethod
     def title(self) -> str:
@@ -93,6 +97,7 @@ class CurveUnit(Unit):
     test_max: int
     traces: bool
     cost: float  # estimated seconds, for the order of work and the ETA
+    memory: float = 0.0
 
     @property
     def is_foreign(self) -> bool:

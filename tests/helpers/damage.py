@@ -297,10 +297,10 @@ def see(suite: str, file: Path, original: Path, commands: tuple[str, ...] = ("st
             wrong = sum(stored.get(r.key) != r for r in store.rows())
         with contextlib.suppress(UserError), Store.writable(file.parent) as store:
             plan = plan_of(suite)
-            for unit in missing(plan, store):
+            for unit in missing(plan, store.done()):
                 store.commit(unit, result_of(unit))
             rows = {r.key: r for r in store.rows()}
-            mended = rows == stored and not missing(plan, store)
+            mended = rows == stored and not missing(plan, store.done())
     return Seen(changed, named, said, wrong, tracebacks, mended)
 
 

@@ -17,7 +17,7 @@ def killed_runs(folder: Path, share: float) -> Iterator[Tally]:
     """200 kills."""
     campaign = kills.Campaign(folder)
     for kind in kills.STRIKES:
-        yield campaign.killed(kind, round(40 * share))
+        yield campaign.killed(kind, round(30 * share))
     yield kills.statements(folder, round(80 * share), campaign)
 
 

@@ -49,6 +49,7 @@ learners = ["krr_rbf", "krr_polynomial"]
 d = [3, 4, 5, 6, 7, 8]
 sizes = {scale = 8, power = 1, ratio = 2, count = 3, max = 400}
 """
+_STRUCK, _LATE = "in its middle", "too late"
 COST = ("fit_seconds", "predict_seconds", "peak_memory_bytes", "timing")
 
 
@@ -74,21 +75,33 @@ class Campaign:
         self.round = 0
 
     def killed(self, kind: str, tries: int) -> Tally:
-        """Kill runs that go on until they are finished, then begin another store."""
+        """Kill runs that go on until they are finished, then begin another store; late ones do not count.
+
+        Without one worker a run goes on, and is struck again.
+        """
         strike = STRIKES[kind]
         tally = Tally(f"run killed: {kind}")
         results = self._fresh()
-        while tally.outcomes.total() < tries:
-            process = self._run(results)
-            if kind == AT_START:
-                time.sleep(self.rng.uniform(0.0, 2.0))
-            else:
-                self._wait_for_units(process, results, self.rng.randint(1, 8))
-            family = _family(process)
-            struck = process.poll() is None and strike(process, family, self.rng)
-            self._ended(process)  # without one worker a run goes on
-            tally.add("in its middle" if struck else "too late", self._wrong(results, family))
+        while tally.outcomes[_STRUCK] < tries:
+            process, struck = self._run(results), 0
+            family: list[psutil.Process] = []
+            while process.poll() is None:
+                if kind == AT_START:
+                    time.sleep(self.rng.uniform(0.0, 2.0))
+                else:
+                    self._wait_for_units(process, results, self.rng.randint(1, 8))
+                family = _family(process) or family
+                if process.poll() is None and strike(process, family, self.rng):
+                    struck += 1
+                if kind != ONE_WORKER:
+                    break
+            self._ended(process)
+            wrong = self._wrong(results, family)
+            for _ in range(struck):
+                tally.add(_STRUCK, wrong)
+                wrong = []
             if not struck:
+                tally.add(_LATE, wrong)
                 results = self._fresh()
         self._ended(self._run(results))
         if _rows(results) != self.reference:
@@ -148,7 +161,7 @@ def statements(folder: Path, tries: int, reference: Campaign) -> Tally:
     """Kill a process that commits one unit after the other, at a statement drawn at random."""
     tally = Tally("commit killed at one SQL statement")
     results = folder / "statements"
-    while tally.outcomes.total() < tries:
+    while tally.outcomes[_STRUCK] < tries:
         number = reference.rng.randint(1, 60)
         command = [sys.executable, "-c", _COMMITS, str(reference.suite), str(folder / "whole"), str(results)]
         ended = subprocess.run(
@@ -156,7 +169,7 @@ def statements(folder: Path, tries: int, reference: Campaign) -> Tally:
         )
         struck = ended.returncode == -signal.SIGKILL
         wrong = [] if struck or ended.returncode == 0 else [ended.stderr[-300:]]
-        tally.add("in its middle" if struck else "too late", [*wrong, *reference.compare(results)])
+        tally.add(_STRUCK if struck else _LATE, [*wrong, *reference.compare(results)])
         if not struck:
             results = folder / f"statements-{tally.outcomes.total()}"
     return tally
@@ -208,10 +221,10 @@ def _group(process: subprocess.Popen[bytes], family: list[psutil.Process], rng: 
     return True
 
 
-AT_START = "the parent at start-up"
+AT_START, ONE_WORKER = "the parent at start-up", "one worker"
 STRIKES: dict[str, Strike] = {
     "the parent": _parent,
-    "one worker": _worker,
+    ONE_WORKER: _worker,
     "the process group": _group,
     AT_START: _parent,
 }

@@ -67,10 +67,10 @@ def test_a_weights_file_that_changes_is_computed_with_again(lab, tmp_path):
     plan = plan_of(path)
     with Store.writable(tmp_path / "r") as store:
         assert not runner.run(plan, store, Silent(), workers=1).failed
-        assert not runner.missing(plan, store)
+        assert not runner.missing(plan, store.done())
         (lab / "weights.txt").write_text("0.25\n")
     with Store.writable(tmp_path / "r") as store:
-        assert [u.key for u in runner.missing(plan, store)] == [u.key for u in plan.curves]
+        assert [u.key for u in runner.missing(plan, store.done())] == [u.key for u in plan.curves]
 
 
 def test_what_a_learner_has_loaded_and_read_is_stated(lab):

@@ -76,7 +76,7 @@ def test_a_flipped_error_is_no_result_and_its_unit_is_named(whole, copy, capsys)
     unit = plan.curves[0]
     damage.sql(copy, "UPDATE rows SET error = error * 1.0001 WHERE unit = ?", unit.key)
     with Store.readable(copy.parent) as store:
-        assert unit.key not in store.done() and [u.key for u in missing(plan, store)] == [unit.key]
+        assert unit.key not in store.done() and [u.key for u in missing(plan, store.done())] == [unit.key]
         assert store.rows([unit.key]) == [] and {r.unit for r in store.rows()} == {
             u.key for u in plan.curves[1:]
         }
@@ -117,8 +117,8 @@ def test_pages_that_cannot_be_read_cost_only_the_units_on_them(whole, copy, caps
     plan = plan_of(whole[0])
     damaged = copy.read_bytes()
     with Store.writable(copy.parent) as store:
-        assert [u.key for u in missing(plan, store)] != []
-        for unit in missing(plan, store):
+        assert [u.key for u in missing(plan, store.done())] != []
+        for unit in missing(plan, store.done()):
             store.commit(unit, damage.result_of(unit))
         assert len(store.rows()) == 8 * len(plan.curves)
     assert "cannot be read" in capsys.readouterr().err

@@ -43,7 +43,7 @@ def depending(unit, weights, numpy=NUMPY):
 def test_what_is_as_it_was_is_used(lab, tmp_path):
     _, plan, _ = lab
     with Store.readable(tmp_path) as store:
-        assert not missing(plan, store) and not store.changed()
+        assert not missing(plan, store.done()) and not store.changed()
         assert not any(status.is_stale(u) for u in store.units())
 
 
@@ -55,7 +55,7 @@ def test_a_weights_file_that_changes_makes_its_unit_stale(lab, tmp_path, capsys,
     reason = f"{weights}, which it read, {'is not there any more' if gone else 'has changed'}"
     with Store.readable(tmp_path) as store:
         assert store.changed() == {unit.key: reason}
-        assert [u.key for u in missing(plan, store)] == [unit.key]
+        assert [u.key for u in missing(plan, store.done())] == [unit.key]
         assert {r.unit for r in suite_rows(plan, store)} == {plan.curves[1].key}
         assert [u.key for u in store.units() if status.is_stale(u)] == [unit.key]
         assert len(store.rows()) == 16, "stale rows are kept until the unit is computed again"
@@ -83,7 +83,7 @@ def test_an_update_of_what_a_learner_imports_makes_its_unit_stale(lab, tmp_path)
     with Store.writable(tmp_path) as store:
         store.commit(unit, depending(unit, weights, numpy="1.0"))
         assert store.changed() == {unit.key: f"numpy 1.0 was loaded, installed is {NUMPY}"}
-        assert [u.key for u in missing(plan, store)] == [unit.key]
+        assert [u.key for u in missing(plan, store.done())] == [unit.key]
 
 
 def test_changes_in_words(tmp_path):
