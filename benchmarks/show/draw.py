@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hierbench import plots
 from hierbench.benchmarks.results.suite_results import SuiteResults
+from hierbench.benchmarks.show.drawn import keep, state_of, unchanged
 from hierbench.benchmarks.show.figure_data import figure_data
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.store import NAME
@@ -42,6 +43,8 @@ def write_curve_figures(
 def draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path]:
     """Write the figures of a suite's rows and measurements to ``figures/SUITE`` in the results folder.
 
+    Those that are there already, of the same rows and the same code, stay.
+
     Raises
     ------
     UserError
@@ -66,6 +69,9 @@ def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path
     folder = results / "figures" / suite.name
     version = importlib.metadata.version("hierbench")
     drawn: list[Path] = []
+    state = state_of(suite, shown.rows, sorted(shown.certificates.items()), shown.measurements, version)
+    if there := unchanged(folder, state):
+        return there
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if shown.rows:
@@ -79,6 +85,7 @@ def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path
 
             codes = sorted({u.code for u in shown.plan.experiments})
             drawn += write(shown.measurements, folder, Provenance(suite.name, NAME, 0, tuple(codes), version))
+        keep(folder, state, drawn)
         return drawn
     except OSError as error:
         raise UserError(f"figures cannot be written to {folder}: {error}") from error

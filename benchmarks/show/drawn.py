@@ -1,0 +1,50 @@
+"""Which figures a folder holds, and of what: those that would come out the same are not drawn again."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hierbench import plots
+from hierbench.benchmarks.provenance.fingerprint import digest
+from hierbench.files import replace_file
+
+NAME = ".drawn.json"
+_BENCHMARKS = Path(__file__).parents[1]
+_CODE = (Path(plots.__file__).parent, _BENCHMARKS / "show", _BENCHMARKS / "statistics")
+_LIBRARIES = ("matplotlib", "numpy", "scipy")
+
+
+def state_of(*data: Any) -> str:
+    """Digest of what figures are made of: data, by their ``repr``, code, style and library versions."""
+    files = sorted(
+        path for folder in _CODE for path in folder.rglob("*") if path.suffix in (".py", ".mplstyle")
+    )
+    versions = [importlib.metadata.version(name) for name in _LIBRARIES]
+    return digest([[_hash(path) for path in files], versions, [repr(part) for part in data]])
+
+
+def unchanged(folder: Path, state: str) -> list[Path]:
+    """Figures that were drawn of ``state`` and are as they were; empty unless all are."""
+    try:
+        kept = json.loads((folder / NAME).read_text())
+        if kept["state"] != state:
+            return []
+        paths = [folder / name for name in kept["files"]]
+        return paths if [_hash(path) for path in paths] == list(kept["files"].values()) else []
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return []
+
+
+def keep(folder: Path, state: str, paths: Sequence[Path]) -> None:
+    """Remember what was drawn of ``state``."""
+    files = {str(path.relative_to(folder)): _hash(path) for path in paths}
+    replace_file(folder / NAME, json.dumps({"state": state, "files": files}, indent=1).encode())
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,61 @@
+"""Figures that would come out the same are not drawn again, all others are."""
+
+import pytest
+from synthetic_rows import suite
+
+from hierbench.benchmarks.results.suite_results import SuiteResults
+from hierbench.benchmarks.show import draw, drawn
+from hierbench.benchmarks.suites.suite_file import load_suite
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "n_star").mkdir()
+    for name in ("a.png", "n_star/b.pdf"):
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+def test_figures_stand_as_long_as_their_state_and_their_bytes_do(folder):
+    paths = [folder / "a.png", folder / "n_star" / "b.pdf"]
+    assert drawn.unchanged(folder, "s") == []
+    drawn.keep(folder, "s", paths)
+    assert drawn.unchanged(folder, "s") == paths
+    assert drawn.unchanged(folder, "other") == []
+    paths[0].write_text("changed")
+    assert drawn.unchanged(folder, "s") == []
+    paths[0].unlink()
+    assert drawn.unchanged(folder, "s") == []
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"state": "s"}', '{"state": "s", "files": 3}', "\xff"])
+def test_a_damaged_note_is_none(folder, text):
+    (folder / drawn.NAME).write_text(text, encoding="latin-1")
+    assert drawn.unchanged(folder, "s") == []
+
+
+def test_the_state_is_that_of_data_code_and_versions(monkeypatch):
+    assert drawn.state_of([1, 2]) == drawn.state_of([1, 2]) != drawn.state_of([1, 3])
+    before = drawn.state_of(1)
+    monkeypatch.setattr(drawn, "_CODE", drawn._CODE[:2])
+    assert drawn.state_of(1) != before
+    monkeypatch.undo()
+    monkeypatch.setattr(drawn.importlib.metadata, "version", lambda name: "0")
+    assert drawn.state_of(1) != before
+
+
+def test_a_second_drawing_of_the_same_rows_draws_nothing(tmp_path, monkeypatch):
+    rows, certificates = suite()
+    shown, smoke, calls = SuiteResults(rows, certificates), load_suite("smoke"), []
+    path = tmp_path / "figures" / "smoke" / "one.png"
+
+    def write(*arguments):
+        calls.append(arguments)
+        path.write_text("a picture")
+        return [path]
+
+    monkeypatch.setattr(draw, "write_curve_figures", write)
+    assert draw.draw_figures(smoke, shown, tmp_path) == draw.draw_figures(smoke, shown, tmp_path) == [path]
+    assert len(calls) == 1
+    draw.draw_figures(smoke, SuiteResults(rows[:-1], certificates), tmp_path)
+    assert len(calls) == 2
