@@ -35,7 +35,7 @@ _COMPUTED = {table: BELONGINGS[table] for table in ("rows", "certificates", "exp
 class UnitRecord:
     """What the store knows of a unit.
 
-    status : done, failed or timeout
+    status : done, failed, timeout or skipped
     change : what its numbers depend on besides its key and is not any more what it was; empty for nothing
     """
 
