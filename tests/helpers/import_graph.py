@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import tokenize
@@ -31,10 +32,16 @@ def modules(root: Path) -> dict[str, Path]:
     return found
 
 
+@functools.cache
+def nodes(source: str) -> tuple[ast.AST, ...]:
+    """Every node of a source; the rules read each source several times."""
+    return tuple(ast.walk(ast.parse(source)))
+
+
 def imports(name: str, source: str, known: Iterable[str]) -> Iterator[tuple[str, str, ast.stmt]]:
     """(module, name taken from it or "", statement) for every import of ours, functions included."""
     known = set(known)
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name in known:
@@ -104,12 +111,13 @@ def circles(edges: Mapping[str, set[str]]) -> list[list[str]]:
 
 def nested_imports(source: str) -> Iterator[ast.stmt]:
     """First import statement inside every function that has one."""
-    for outer in ast.walk(ast.parse(source)):
+    for outer in nodes(source):
         if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef)):
             inside = [n for n in ast.walk(outer) if isinstance(n, (ast.Import, ast.ImportFrom))]
             yield from sorted(inside, key=lambda n: n.lineno)[:1]
 
 
+@functools.cache
 def comment_lines(source: str) -> set[int]:
     """Lines that hold a comment."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
@@ -131,7 +139,7 @@ def explained(statement: ast.stmt, source: str) -> bool:
 
 def named_modules(source: str) -> Iterator[tuple[int, str, str]]:
     """(line, module, attribute or "") for every text that names a module of ours."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             match = re.fullmatch(
                 rf"(hierbench\.(?:{'|'.join(HOMES)})(?:\.[a-z_0-9]+)*)(?::(\w+))?", node.value
@@ -147,7 +155,7 @@ def code_lines(source: str) -> int:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type not in (*skipped, tokenize.ENDMARKER):
             kept.update(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             kept.difference_update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return len(kept)
