@@ -18,8 +18,11 @@ from hierbench.learners import persist
 from hierbench.learners.registry import LEARNERS, load
 from hierbench.learners.testing import LearnerContract, check_rows_are_predicted_one_by_one
 
-SMALL = {"steps": 50, "dtype": "float64", "batch_size": 32, "max_iter": 40, "n_candidates": 4}
-"""For nets: as long as the fast path is held to the slow one. For trees: a short search."""
+SMALL = {
+    **{"steps": 50, "dtype": "float64", "batch_size": 32},
+    **{"max_iter": 20, "n_candidates": 3, "iterations": 2, "folds": 2},
+}
+"""For nets: as long as the fast path is held to the slow one. For the others: a short search."""
 BRIEF = {
     **{"steps": 4, "batch_size": 4, "width": 8, "restarts": 1, "learning_rate": 0.01, "weight_decay": 0.03},
     **{"max_iter": 5, "n_candidates": 2, "n_splits": 1, "n_features": 32, "max_degree": 3},
@@ -99,9 +102,30 @@ def promises(name):
     ]
 
 
+FIRST = list({LEARNERS[name].path: name for name in reversed(LEARNERS)}.values())
+"""One name of each class; the others set parameters of it."""
+FAST_PATH = LearnerContract.test_curves_are_what_fits_one_by_one_give
+ORDER = LearnerContract.test_the_order_of_the_curves_does_not_matter
+LONG = {
+    **dict.fromkeys(("rfm", "sequential_kernels_fits", "boosted_trees", "relu_densenet"), (FAST_PATH, ORDER)),
+    **dict.fromkeys(("sequential_kernels", "nngp", "compositional", "relu_mlp", "ntk", "ntk_erf"), (ORDER,)),
+}
+"""What takes longest, by learner."""
+
+
+def marks(name, check):
+    """What make test leaves out: what takes longest, and of a class seen before all but the fast path."""
+    left_out = check in LONG.get(name, ()) or (name not in FIRST and check is not FAST_PATH)
+    return pytest.mark.slow if left_out else ()
+
+
 @pytest.mark.parametrize(
     ("name", "check"),
-    [pytest.param(n, c, id=f"{n}-{c.__name__.removeprefix('test_')}") for n in LEARNERS for c in promises(n)],
+    [
+        pytest.param(n, c, id=f"{n}-{c.__name__.removeprefix('test_')}", marks=marks(n, c))
+        for n in LEARNERS
+        for c in promises(n)
+    ],
 )
 def test_contract(name, check):
     check(Registered(name))
@@ -153,10 +177,16 @@ def leak_canary(path, monkeypatch):
     assert true[2] != other[2]
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+CANARIES = ("densenet", "krr_rbf", "polynomial_regression", "random_features_relu", "spectral_layerwise")
+"""One of each way of fitting; the runner, which holds the test labels, is the same for all."""
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in CANARIES else pytest.param(n, marks=pytest.mark.slow) for n in LEARNERS]
+)
 def test_nothing_fitted_depends_on_the_test_labels(name, tmp_path, monkeypatch):
-    cheap, known = {"steps": 20, "max_iter": 40, "n_candidates": 4}, create(name).get_params()
-    params = ", ".join(f"{key} = {value}" for key, value in cheap.items() if key in known)
+    cheap, known = {**SMALL, "steps": 20}, create(name).get_params()
+    params = ", ".join(f"{k} = {v}" for k, v in cheap.items() if k in known and isinstance(v, int))
     leak_canary(suite_of(name, tmp_path, params), monkeypatch)
 
 
