@@ -11,7 +11,7 @@ import time
 
 import psutil
 import pytest
-from machinery import command, environment, hierbench, plan_of, stored, suite_file, without_cost
+from machinery import command, environment, plan_of, run, stored, suite_file, without_cost
 
 from hierbench.benchmarks.studies.faults.kills import stored_units
 
@@ -43,13 +43,16 @@ def gone(processes, seconds=10):
 
 
 @POSIX
-def test_killed_runs_end_with_the_rows_of_an_uninterrupted_one(tmp_path):
-    path = suite_file(tmp_path, {"Mean": "seconds = 0.02", "FastMean": "seconds = 0.02"}, d=(4, 6, 8))
+@pytest.mark.parametrize(
+    ("d", "moments"), [((4, 6), (6,)), pytest.param((4, 6, 8), (1, 6, 13), marks=pytest.mark.slow)]
+)
+def test_killed_runs_end_with_the_rows_of_an_uninterrupted_one(d, moments, tmp_path):
+    path = suite_file(tmp_path, {"Mean": "seconds = 0.02", "FastMean": "seconds = 0.02"}, d=d)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert hierbench("run", path, "--results", whole, "--no-figures", "--workers", 2).returncode == 0
+    assert not run(path, whole, workers=2).failed
     n_units = len(plan_of(path).units)
     rng = random.Random(0)
-    for wanted in (1, 6, 13):
+    for wanted in moments:
         process = start(path, killed)
         wait_for_units(process, killed, wanted)
         time.sleep(rng.uniform(0, 0.2))
@@ -59,8 +62,7 @@ def test_killed_runs_end_with_the_rows_of_an_uninterrupted_one(tmp_path):
         assert gone(children), "workers outlive a killed run"
     assert 0 < stored_units(killed) < n_units, "the test killed nothing in the middle"
     kept = stored(killed)
-    finished = hierbench("run", path, "--results", killed, "--no-figures", "--workers", 2)
-    assert finished.returncode == 0, finished.stderr
+    assert not run(path, killed, workers=2).failed
     assert without_cost(stored(killed)) == without_cost(stored(whole))
     # What had been finished was not computed again: even its timings are the same.
     assert {r.key: r for r in stored(killed)}.items() >= {r.key: r for r in kept}.items()
@@ -68,7 +70,7 @@ def test_killed_runs_end_with_the_rows_of_an_uninterrupted_one(tmp_path):
 
 @POSIX
 def test_interrupt_keeps_what_is_finished_and_says_how_to_resume(tmp_path):
-    path = suite_file(tmp_path, {"Mean": "seconds = 1.0"}, d=(4, 6, 8))
+    path = suite_file(tmp_path, {"Mean": "seconds = 0.3"}, d=(4, 6, 8))
     process = start(path, tmp_path)
     wait_for_units(process, tmp_path, 3)
     children = psutil.Process(process.pid).children(recursive=True)
@@ -103,7 +105,7 @@ def test_a_worker_in_the_middle_of_a_unit_dies_with_its_parent(tmp_path):
 
 @POSIX
 def test_workers_leave_interrupts_to_their_parent(tmp_path):
-    path = suite_file(tmp_path, {"Mean": "seconds = 0.3"}, d=(4, 6))
+    path = suite_file(tmp_path, {"Mean": "seconds = 0.1"}, d=(4, 6))
     process = start(path, tmp_path)
     # From their first moment on, when they import and have set up nothing themselves.
     end = time.monotonic() + 3
