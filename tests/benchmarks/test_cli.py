@@ -287,35 +287,33 @@ def test_a_run_prints_the_table_draws_figures_and_lists_what_failed(finished):
     assert "figures in" in first.stdout
 
 
-def test_a_run_without_a_single_number_fails(tmp_path):
+def test_a_run_without_a_single_number_fails(tmp_path, status):
     path = suite_file(tmp_path, {"Diverges": ""})
-    run = hierbench("run", path, "--results", tmp_path, "--no-figures", "--workers", 1)
-    assert run.returncode == 1
-    assert "nothing was measured: of 8 rows of suite stub 8 diverged (the first: " in run.stderr, run.stderr
+    code, _, err = status("run", path, "--results", tmp_path, "--no-figures", "--workers", 1)
+    assert code == 1
+    assert "nothing was measured: of 8 rows of suite stub 8 diverged (the first: " in err, err
 
 
-def test_a_rerun_of_finished_units_computes_nothing(finished):
+def test_a_rerun_of_finished_units_computes_nothing(finished, status):
     folder, path, _ = finished
     start = time.monotonic()
-    again = hierbench("run", path, "--results", folder, "--learner", "Mean", "--no-figures")
-    assert again.returncode == 0, again.stderr
-    assert "nothing to compute: all 5 units are present" in again.stderr
-    assert "Raises" in again.stdout  # shown beside the chosen one, and not tried
+    code, out, err = status("run", path, "--results", folder, "--learner", "Mean", "--no-figures")
+    assert code == 0, err
+    assert "nothing to compute: all 5 units are present" in err
+    assert "Raises" in out  # shown beside the chosen one, and not tried
     assert time.monotonic() - start < 15
 
 
-def test_a_new_learner_is_added_to_the_suite(finished):
+def test_a_new_learner_is_added_to_the_suite(finished, status):
     folder, path, _ = finished
-    learner = "sklearn.linear_model:Ridge"
-    added = hierbench(
-        "run", path, "--results", folder, "--learner", learner, "--set", "Ridge.alpha=2.5", "--no-figures"
-    )
-    assert added.returncode == 0, added.stderr
+    settings = ["--learner", "sklearn.linear_model:Ridge", "--set", "Ridge.alpha=2.5", "--workers", 1]
+    code, out, err = status("run", path, "--results", folder, *settings, "--no-figures")
+    assert code == 0, err
     rows = [r for r in stored(folder) if r.learner == "Ridge"]
     assert {r.learner_spec["parameters"]["alpha"] for r in rows} == {2.5}
     sizes = {r.n for r in stored(folder) if r.learner == "Mean"}
     assert {r.n for r in rows} == sizes
-    assert "Ridge" in added.stdout and "Mean" in added.stdout
+    assert "Ridge" in out and "Mean" in out
 
 
 def test_status_and_figures_read_the_store(finished, status, monkeypatch):
@@ -387,19 +385,19 @@ max = {max}
 """
 
 
-def test_bars(tmp_path):
+def test_bars(tmp_path, status):
     bars = BAR.format(label="easy", max=5.0) + BAR.format(label="hard", max=1e-3)
     learners = {"Mean": "", "FastMean": "offset = 1.0"}
     path = suite_file(tmp_path, learners, ratio=1, count=1, test_max=65536, extra=bars)
-    run = hierbench("run", path, "--results", tmp_path, "--no-figures")
+    code, out, _ = status("run", path, "--results", tmp_path, "--no-figures", "--workers", 1)
     rows = stored(tmp_path)
     verdicts = judge(load_suite(path), rows, {})
     assert {r.status for r in rows} == {"ok"}
     assert verdicts[0].met and verdicts[0].figure == median_error([r for r in rows if r.learner == "Mean"])
     assert verdicts[1].bar.label == "hard" and not verdicts[1].met
-    assert run.returncode == 1
-    assert re.search(r"bar met: easy: Mean on sq, d = 4, n = 32: median_error ", run.stdout)
-    assert re.search(r"bar MISSED: hard: .*at most 0\.001; 4 replicates.*; others: FastMean ", run.stdout)
+    assert code == 1
+    assert re.search(r"bar met: easy: Mean on sq, d = 4, n = 32: median_error ", out)
+    assert re.search(r"bar MISSED: hard: .*at most 0\.001; 4 replicates.*; others: FastMean ", out)
 
 
 def test_one_unit_under_two_labels_is_shown_under_both(finished):

@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-from machinery import hierbench, plan_of, suite_file
+from machinery import plan_of, suite_file
 
+from hierbench.benchmarks import cli
 from hierbench.benchmarks.commands import adoption, status
 from hierbench.benchmarks.provenance import fingerprint as fp
 from hierbench.benchmarks.provenance import modules
@@ -222,7 +223,8 @@ def test_a_file_that_lists_no_units_is_refused(results, monkeypatch, text):
         adopt(results, monkeypatch)
 
 
-def test_bad_calls_are_one_line(tmp_path):
+def test_bad_calls_are_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     for arguments, said in (
         (["--adopt", "x"], '--adopt needs --reason "..."'),
         (["--adopt", "x", "--reason", "r"], "x cannot be read"),
@@ -230,5 +232,7 @@ def test_bad_calls_are_one_line(tmp_path):
         (["--adopt", "x", "--prune"], "three calls: give one of them"),
         (["--current", "x"], "no results in"),
     ):
-        done = hierbench("status", "--results", tmp_path / "none", *arguments, cwd=tmp_path)
-        assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
+        with pytest.raises(SystemExit) as end:
+            cli.main(["status", "--results", str(tmp_path / "none"), *arguments])
+        err = capsys.readouterr().err
+        assert end.value.code == 2 and said in err and err.count("\n") == 1
