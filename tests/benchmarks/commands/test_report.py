@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 import synthetic_rows
-from machinery import ROOT, hierbench, suite_file
+from machinery import ROOT, run, suite_file
 
 from hierbench.benchmarks import cli
 from hierbench.benchmarks.commands.report import FORMATS, markdown, ratio_cells, report, text
@@ -17,7 +17,7 @@ from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.table import PIPE_WIDTH
 from hierbench.benchmarks.statistics.ranks import Comparison, rank
 from hierbench.benchmarks.statistics.sample_complexity import n_stars
-from hierbench.benchmarks.store.store import NAME
+from hierbench.benchmarks.store.store import NAME, Store
 from hierbench.benchmarks.suites.epsilon import Epsilon
 
 EPSILONS = (Epsilon(0.3), Epsilon(0.1), Epsilon(0.03), Epsilon(0.1, relative=True))
@@ -41,6 +41,15 @@ def status(capsys, monkeypatch):
         return end.value.code, captured.out, captured.err
 
     return call
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A suite of stub learners and the folder with its rows."""
+    folder = tmp_path_factory.mktemp("report")
+    path = suite_file(folder, {"Mean": "", "FastMean": ""})
+    assert not run(path, folder).failed
+    return path, folder
 
 
 def table(printed: str, target: str, heading: str) -> dict[str, list[str]]:
@@ -150,7 +159,7 @@ def test_ratios_are_over_a_learner_that_can_be_compared():
 
 
 def test_a_suite_of_experiments_has_no_report(status, tmp_path):
-    assert status("run", "smoke", "--learner", "ridge", "--d", "4", "--results", tmp_path)[0] == 0
+    Store.writable(tmp_path).close()
     code, _, error = status("report", "correction", "--results", tmp_path)
     assert code == 2 and "hierbench claims" in error
 
@@ -171,28 +180,26 @@ def test_lines_fit_a_pipe(blocks):
     assert max(len(line) for line in text(blocks).splitlines()) <= 120
 
 
-def test_the_command_reads_a_store_and_changes_nothing(tmp_path, status):
-    path = suite_file(tmp_path, {"Mean": "", "FastMean": ""}, d=(4, 6))
-    assert hierbench("run", path, "--results", tmp_path, "--no-figures").returncode == 0
-    before = (tmp_path / NAME).read_bytes()
-    code, out, err = status("report", path, "--results", tmp_path)
+def test_the_command_reads_a_store_and_changes_nothing(finished, tmp_path, status):
+    path, folder = finished
+    before = (folder / NAME).read_bytes()
+    code, out, err = status("report", path, "--results", folder)
     assert (code, err) == (0, "")
     assert "target sq" in out
     assert "exponent of n* in 1/eps" in out
     written = tmp_path / "deep" / "report.md"
-    assert status("report", path, "--results", tmp_path, "--format", "markdown", "--output", written)[0] == 0
+    assert status("report", path, "--results", folder, "--format", "markdown", "--output", written)[0] == 0
     assert written.read_text().startswith("# Statistics of stub")
-    assert (tmp_path / NAME).read_bytes() == before
+    assert (folder / NAME).read_bytes() == before
 
 
-def test_errors_are_one_line_and_status_2(tmp_path, status):
-    path = suite_file(tmp_path, {"Mean": "", "FastMean": ""})
-    assert hierbench("run", path, "--results", tmp_path, "--no-figures").returncode == 0
+def test_errors_are_one_line_and_status_2(finished, tmp_path, status):
+    path, folder = finished
     for arguments, said in (
-        (["report", "smoke", "--results", tmp_path], "no rows of suite smoke in"),
+        (["report", "smoke", "--results", folder], "no rows of suite smoke in"),
         (["report", path, "--results", tmp_path / "none"], "no results in"),
         (["report", "smok", "--results", tmp_path], "smoke"),
-        (["report", path, "--results", tmp_path, "--output", tmp_path], "cannot be written"),
+        (["report", path, "--results", folder, "--output", tmp_path], "cannot be written"),
         (["report", path, "--format", "latex"], "latex"),
     ):
         code, _, err = status(*arguments)
