@@ -52,10 +52,11 @@ def test_errors_are_rates_of_misclassification(tmp_path):
     from sklearn.linear_model import LogisticRegression, Ridge
 
     params = "width = 2, classify = true, margin = 0.05, noise = 0.2, offset = 2.0"
-    path = suite_on(tmp_path, params, [LOGISTIC, RIDGE, "Mean"])
-    assert not run(path, tmp_path).failed
+    path = suite_on(tmp_path, params, [LOGISTIC, RIDGE, "Mean", "Raises"])
+    assert {u.learner for u, _ in run(path, tmp_path).failed} == {"Raises"}
     rows = stored(tmp_path)
-    assert {r.metric for r in rows} == {"misclassification"}
+    assert {r.metric for r in rows} == {"misclassification"}, "failed rows know their metric too"
+    assert {r.status for r in rows if r.learner == "Raises"} == {"failed"}
     for name, learner in ((LOGISTIC, LogisticRegression), (RIDGE, Ridge), ("Mean", Mean)):
         own = [r for r in rows if r.learner == name]
         assert len(own) == 8 and {r.status for r in own} <= {"ok", "unreliable"}
@@ -105,10 +106,7 @@ def test_test_labels_have_no_noise(tmp_path):
     assert row.error == relative_mse(np.mean(y) - clean, clean).error
 
 
-def test_failed_rows_know_their_metric_too(tmp_path):
-    path = suite_on(tmp_path, "width = 2, classify = true", ["Raises"])
-    run(path, tmp_path)
-    assert {(r.status, r.metric) for r in stored(tmp_path)} == {("failed", "misclassification")}
+def test_a_metric_follows_from_the_classes():
     assert [metric_of(c) for c in ((), (-1.0, 1.0))] == list(Metric)
 
 
