@@ -11,6 +11,8 @@ from hierbench.benchmarks.correction.exact.slopes import contractions, loglog_sl
 from hierbench.errors import UserError
 
 ALPHAS = tuple(np.geomspace(0.3, 0.01, 5))
+ENDS = ALPHAS[::2]
+"""As far apart, for what is exact anyway."""
 PROJECTED = {"d": 6, "width": 2, "rho": 0.5}
 UPDATES = ("residual", "frozen-top", "tied", "wide")  # what they do to level 1 is not correction
 
@@ -23,7 +25,7 @@ def powers(records, level, stage="lower", quantity="angle"):
     return [s.value for s in slopes([records], level, stage, quantity)]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2))])
 def test_one_more_power_of_alpha_in_every_round(seed):
     records = trace("projected", {**PROJECTED, "seed": seed}, (0.1, *ALPHAS), (4,))
     own = values(records, alpha=0.1)
@@ -37,9 +39,12 @@ def test_one_more_power_of_alpha_in_every_round(seed):
     assert all(b < 0.3 * a for a, b in itertools.pairwise(errors))
 
 
-@pytest.mark.parametrize("variant", UPDATES)
+@pytest.mark.parametrize(
+    "variant",
+    ["residual", "wide", *(pytest.param(v, marks=pytest.mark.slow) for v in ("frozen-top", "tied"))],
+)
 def test_other_rounds_do_not_raise_the_power(variant):
-    records = trace("projected", PROJECTED, ALPHAS, (4,), variant)
+    records = trace("projected", PROJECTED, ENDS, (4,), variant)
     np.testing.assert_allclose(powers(records, 1), [1, 1, 1, 1], atol=0.1)
 
 
@@ -57,13 +62,13 @@ def test_layerwise_floors():
     """Read-outs refitted: MSE like alpha^4; strictly frozen: like alpha^2; all together: none."""
     floors = {}
     for variant in ("frozen", "strict"):
-        records = trace("projected", PROJECTED, ALPHAS, (2,), variant)
+        records = trace("projected", PROJECTED, ENDS, (2,), variant)
         upper = [r.relative_mse for r in values(records, stage="upper", round=2)]
         assert upper == pytest.approx([r.relative_mse for r in values(records, stage="upper", round=1)])
-        floors[variant] = loglog_slope(ALPHAS, upper, 0.0)[0]
+        floors[variant] = loglog_slope(ENDS, upper, 0.0)[0]
     assert floors["frozen"] == pytest.approx(4.0, abs=0.25)
     assert floors["strict"] == pytest.approx(2.0, abs=0.25)
-    together = trace("projected", PROJECTED, ALPHAS[::2], (2,), "joint")
+    together = trace("projected", PROJECTED, ENDS, (2,), "joint")
     assert max(r.relative_mse for r in values(together, stage="upper", round=2)) < 1e-25
 
 
@@ -93,18 +98,18 @@ def test_squares_of_degree_8_too_even_without_overlap(rho):
 
 def test_three_levels_stall_until_the_next_one_is_added():
     parameters = {"d": 6, "width": 1, "rho": 0.5}
-    records = trace("projected", parameters, ALPHAS, (3, 3))
+    records = trace("projected", parameters, ENDS, (3, 3))
     np.testing.assert_allclose(powers(records, 1), [1, 2, 2, 2, 3, 4], atol=0.2)
     np.testing.assert_allclose(powers(records, 2, "upper"), [1, 1, 1], atol=0.2)  # while on top
     np.testing.assert_allclose(powers(records, 2, "lower"), [1, 2, 3], atol=0.2)  # with level 3
     np.testing.assert_allclose(powers(records, 3, "upper"), [1, 2, 3], atol=0.2)
-    stalled = [r.relative_mse for r in values(records, alpha=ALPHAS[2], stage="upper")]
+    stalled = [r.relative_mse for r in values(records, alpha=ENDS[1], stage="upper")]
     assert stalled[2] > 0.9 * stalled[1]
     assert stalled[3] < 0.01 * stalled[2]
-    layerwise = trace("projected", parameters, ALPHAS, (1, 1), "frozen")
+    layerwise = trace("projected", parameters, ENDS, (1, 1), "frozen")
     top = [r.angle for r in values(layerwise, level=3)]
     assert min(top) > 0.2  # at every alpha
-    assert abs(loglog_slope(ALPHAS, top)[0]) < 0.2
+    assert abs(loglog_slope(ENDS, top)[0]) < 0.2
 
 
 def test_records_are_plain_and_complete():
