@@ -178,6 +178,7 @@ def test_hierarchies_on_bounded_inputs(inputs, drawn, seed):
     )
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(
     st.floats(0.3, 0.9), st.floats(0.2, 0.8), st.integers(0, 10**6), st.sampled_from(["projected", "squares"])

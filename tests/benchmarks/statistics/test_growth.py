@@ -28,7 +28,14 @@ def stars(law, slope, dims, rng, sd=0.1, ratio=1.5, replicates=4, largest=math.i
     return found
 
 
-@pytest.mark.parametrize(("law", "slope"), [("power", 3.0), ("quasi-polynomial", 0.6), ("exponential", 0.25)])
+@pytest.mark.parametrize(
+    ("law", "slope"),
+    [
+        ("power", 3.0),
+        pytest.param("quasi-polynomial", 0.6, marks=pytest.mark.slow),
+        pytest.param("exponential", 0.25, marks=pytest.mark.slow),
+    ],
+)
 def test_a_law_that_shows_is_found_and_the_wrong_one_almost_never(law, slope):
     rng = np.random.default_rng(0)
     found = [growth(stars(law, slope, (6, 8, 12, 16, 24, 32), rng)).law for _ in range(40)]

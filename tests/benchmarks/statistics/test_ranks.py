@@ -48,15 +48,17 @@ def simulated(
 
 NULLS = [  # learners, dimensions, scatter, ratios of sizes, largest size
     (2, (8, 12, 16), 0.5, (1.4,), math.inf),
+    (4, (8,), 1.0, (2.0,), 1300.0),
+]
+MORE_NULLS = [
     (5, (8, 12, 16), 0.3, (2.0,), math.inf),
     (5, (8, 12, 16), 0.3, (2.0, 1.4, 8.0), math.inf),
     (5, (8,), 0.5, (1.4,), math.inf),
     (5, (8, 12, 16), 0.5, (2.0, 1.4), 3000.0),
-    (4, (8,), 1.0, (2.0,), 1300.0),
 ]
 
 
-@pytest.mark.parametrize("setting", NULLS)
+@pytest.mark.parametrize("setting", [*NULLS, *(pytest.param(s, marks=pytest.mark.slow) for s in MORE_NULLS)])
 def test_equal_learners_are_told_apart_in_five_per_cent_at_most(setting: tuple) -> None:
     count, dims, sigma, ratios, n_max = setting
     rng = np.random.default_rng(11)

@@ -123,8 +123,23 @@ STAIRCASE = ((10, (200, 400, 800), 12), (12, (300, 700, 1500), 6))
 """d, sizes and replicates, from degree 2 hardly learned to degree 4 learned for the most part."""
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-@pytest.mark.parametrize("ridge", [1e-8, 1e-2])
+QUICK = {("rbf, l = 1", 1e-8), ("laplace, l = 1", 1e-2)}
+"""A smooth kernel nearly without ridge and a rough one with it."""
+
+
+@pytest.mark.parametrize(
+    ("case", "ridge"),
+    [
+        pytest.param(
+            case,
+            ridge,
+            id=f"{ridge}-{case.name}",
+            marks=() if (case.name, ridge) in QUICK else pytest.mark.slow,
+        )
+        for ridge in (1e-8, 1e-2)
+        for case in CASES
+    ],
+)
 def test_on_the_sphere_measured_errors_are_within_10_percent(case, ridge: float) -> None:
     """Our own learners at fixed hyperparameters, a target and a sample each replicate; nothing is fitted."""
     for d, sizes, replicates in STAIRCASE:
