@@ -49,7 +49,11 @@ def test_no_drawn_parameter_of_a_learner_ends_in_a_traceback(tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("is_real", lambda value: isinstance(value, (int, float)) and math.isfinite(value)),
+        pytest.param(
+            "is_real",
+            lambda value: isinstance(value, (int, float)) and math.isfinite(value),
+            marks=pytest.mark.slow,
+        ),
         ("plain", lambda name, value: None),
     ],
 )

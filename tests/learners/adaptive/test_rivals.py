@@ -16,6 +16,8 @@ from hierbench.learners.sequential.spectral_layerwise import SpectralLayerwiseRe
 from hierbench.targets.registry import make_target
 
 
+# what the registered ones do not set; those are checked in tests/learners/test_estimators.py
+@pytest.mark.slow
 @parametrize_with_checks(
     [
         RFMRegressor(exponent=1.4, power=1.0, iterations=2, folds=0),
@@ -176,6 +178,7 @@ def test_metric_keeps_the_mean_squared_distance():
     np.testing.assert_array_equal(metric_of(np.zeros((5, 5)), C, 1.0), np.eye(5))
 
 
+@pytest.mark.slow
 def test_the_machine_finds_few_directions_where_its_kernel_does_not():
     """What arXiv 2212.13881 reports of low-rank polynomials: errors far below those of the plain kernel."""
     rng = np.random.default_rng(0)
@@ -261,6 +264,7 @@ def test_directions_of_a_multi_index_target_come_at_the_rate_root_d_over_n():
         assert 0.7 < sines[20, per] / sines[80, per] < 1.4
 
 
+@pytest.mark.slow
 def test_spectral_levels_pass_the_staircase():
     """Degree 4 in 20 dimensions has 10626 coefficients, too many for a kernel on 1500 samples."""
     X, y, X_test, y_test = sample("projected", 20, 1500, depth=2, width=2, rho=0.0, alpha=0.5)

@@ -91,6 +91,7 @@ def test_neural_tangents_kernels_are_the_closed_forms(which):
     np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_finite_nets_approach_the_kernel():
     """Empirical NTK (Jacobian contraction) of 200 nets of width 512, within its own standard error."""
     import jax

@@ -15,6 +15,8 @@ from hierbench.learners.sequential.sequential_kernels import SequentialKernelsRe
 from hierbench.targets.registry import make_target
 
 
+# what the registered ones do not set; those are checked in tests/learners/test_estimators.py
+@pytest.mark.slow
 @parametrize_with_checks(
     [
         SequentialKernelsRegressor(depth=3, splitting=True),
@@ -86,6 +88,7 @@ def test_quadratic_form_of_a_lifted_level_gives_its_function_back():
     np.testing.assert_allclose(affine @ np.linalg.lstsq(affine, rest, rcond=None)[0], rest, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_spectral_levels_find_the_hidden_projection_and_pass_the_staircase():
     """The lead of 0.035 (raw levels, d = 20, n = 1000) is met; one kernel alone stays above it."""
     X, y, X_test, y_test = sample("projected", 20, 1000, depth=2, width=3, rho=0.0, alpha=0.5)
@@ -175,9 +178,9 @@ def test_each_level_has_its_own_part_when_the_sample_is_split():
 
 @pytest.mark.parametrize("learner", [SequentialKernelsRegressor(), SequentialFitsRegressor()])
 def test_curves_are_the_fits_of_their_prefixes(learner):
-    X, y, X_test, _ = sample("projected", 6, 150, 50, depth=2, width=2)
-    [curve] = learner.fit_curves([Curve(X, y, (60, 150), 3)])
-    for n, row in zip((60, 150), curve.predict(X_test), strict=True):
+    X, y, X_test, _ = sample("projected", 6, 90, 50, depth=2, width=2)
+    [curve] = learner.fit_curves([Curve(X, y, (40, 90), 3)])
+    for n, row in zip((40, 90), curve.predict(X_test), strict=True):
         np.testing.assert_array_equal(row, type(learner)().fit(X[:n], y[:n]).predict(X_test))
 
 
