@@ -86,6 +86,7 @@ def test_match_worse_better_new_and_other_cells(gate):
             gate.run(gate.suite(**other))
 
 
+@pytest.mark.slow
 def test_a_learner_that_fails_now_fails_the_gate_and_is_not_recorded(gate):
     path = gate.suite()
     gate.learner("return super().predict(X)")
@@ -124,6 +125,7 @@ def test_a_gate_that_has_compared_nothing_fails(gate):
     assert gate.baseline.read_text() == whole
 
 
+@pytest.mark.slow
 def test_rows_that_are_deleted_by_hand_are_computed_again(gate):
     path = gate.suite()
     gate.learner("return super().predict(X)")

@@ -95,6 +95,7 @@ def test_the_stages_follow_from_the_rows_alone(finished):
     assert all_of(path, folder)[2] == rows, "a second run computes nothing"
 
 
+@pytest.mark.slow
 def test_a_run_that_stopped_between_stages_goes_on_with_the_same_ones(finished, tmp_path):
     path, folder = finished
     _, whole, rows, _ = all_of(path, folder)
@@ -133,6 +134,7 @@ def test_units_that_others_wait_for_come_first(tmp_path):
         assert order[-1] == "other", "however long it takes: nobody waits for it"
 
 
+@pytest.mark.slow
 def test_nothing_follows_before_the_certificates_are_known(tmp_path):
     path = adaptive(tmp_path)
     plan = plan_of(path)
