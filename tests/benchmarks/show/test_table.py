@@ -114,7 +114,8 @@ def test_headings_say_what_an_epsilon_means_where_no_degree_does() -> None:
 @pytest.mark.parametrize("width", [80, 100, 160])
 def test_terminal_table_says_the_same(width: int) -> None:
     rows, certificates = suite()
-    chosen = [r for r in rows if r.target == "squares-L2"]
+    shown = ("densenet", "two_layer", "krr_rbf")
+    chosen = [r for r in rows if r.target == "squares-L2" and r.learner in shown]
     terminal, piped = printed(chosen, certificates, terminal=width), printed(chosen, certificates)
     assert max(len(line) for line in terminal.splitlines()) <= width
     for word in piped.split():
