@@ -44,12 +44,16 @@ def gone(processes, seconds=10):
 
 @POSIX
 @pytest.mark.parametrize(
-    ("d", "moments"), [((4, 6), (6,)), pytest.param((4, 6, 8), (1, 6, 13), marks=pytest.mark.slow)]
+    ("learners", "d", "moments"),
+    [
+        (("FastMean",), (4, 6), (6,)),
+        pytest.param(("Mean", "FastMean"), (4, 6, 8), (1, 6, 13), marks=pytest.mark.slow),
+    ],
 )
-def test_killed_runs_end_with_the_rows_of_an_uninterrupted_one(d, moments, tmp_path):
-    path = suite_file(tmp_path, {"Mean": "seconds = 0.02", "FastMean": "seconds = 0.02"}, d=d)
+def test_killed_runs_end_with_the_rows_of_an_uninterrupted_one(learners, d, moments, tmp_path):
+    path = suite_file(tmp_path, dict.fromkeys(learners, "seconds = 0.02"), d=d)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert not run(path, whole, workers=2).failed
+    assert not run(path, whole).failed
     n_units = len(plan_of(path).units)
     rng = random.Random(0)
     for wanted in moments:
@@ -62,7 +66,7 @@ def test_killed_runs_end_with_the_rows_of_an_uninterrupted_one(d, moments, tmp_p
         assert gone(children), "workers outlive a killed run"
     assert 0 < stored_units(killed) < n_units, "the test killed nothing in the middle"
     kept = stored(killed)
-    assert not run(path, killed, workers=2).failed
+    assert not run(path, killed).failed
     assert without_cost(stored(killed)) == without_cost(stored(whole))
     # What had been finished was not computed again: even its timings are the same.
     assert {r.key: r for r in stored(killed)}.items() >= {r.key: r for r in kept}.items()
