@@ -23,7 +23,7 @@ acceptance: .venv/.ready
 test: .venv/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
-# what seldom breaks and takes long: the wheel, runs beside folders of our names
+# what takes long: the wheel, folders of our names, further cases of what `make test` shows with one
 test-slow: .venv/.ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m slow
 
