@@ -51,10 +51,9 @@ def execute(
         Exit status: 0, 1 (failed units, a bar missed, no figures), 128 + k (stopped by signal k).
     """
     plan = make_plan(to_run)
-    labels = {u.learner for u in plan.curves}
-    for label in fresh:
-        if label not in labels:
-            raise UserError(unknown("learner", label, labels))
+    check_fresh(plan, fresh)
+    if fresh and minutes < math.inf:
+        raise UserError("--fresh and --for exclude each other: with both, each call would begin anew")
     shown_plan = plan if to_show == to_run else make_plan(to_show)
     with lock.writer(results, wait, say=say), Store.writable(results) as store:
         outcome = _run(plan, store, workers, results / "logs", fresh, minutes)
@@ -80,8 +79,6 @@ def execute(
             # The rows are safe in the store; only the exit status says that something is missing.
             say(f"hierbench: no figures: {one_line_of(error)}")
             bad = True
-    for unit, result in outcome.skipped:
-        say(progress.complaint(unit, result))
     if outcome.waiting:
         say(f"{outcome.waiting} units remain: the time of --for is over, the same command goes on")
     if outcome.failed:
@@ -93,6 +90,14 @@ def execute(
         bad = True
         say(f"hierbench: {empty}")
     return 1 if bad else 0
+
+
+def check_fresh(plan: Plan, fresh: Sequence[str]) -> None:
+    """Refuse labels of learners that the plan has not."""
+    labels = {u.learner for u in plan.curves}
+    for label in fresh:
+        if label not in labels:
+            raise UserError(unknown("learner", label, labels))
 
 
 def _without_numbers(suite: Suite, rows: Sequence[Row]) -> str:

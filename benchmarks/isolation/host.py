@@ -27,6 +27,7 @@ from hierbench.benchmarks.units.fitting import (
     plain_report,
 )
 from hierbench.benchmarks.units.plain import DescribedError, one_line
+from hierbench.errors import refusal
 from hierbench.learners.base import Curve, FitReport
 from hierbench.learners.predictions import real_predictions
 
@@ -243,7 +244,9 @@ class There(Fitting):
         # what reaches this process is checked here again
         reports = [tuple(plain_report(FitReport(**r)) for r in of_curve) for of_curve in answer["reports"]]
         first = int(answer["first"])
-        fits = [_ThereFit(self, first + i, r) for i, (r, _) in enumerate(zip(reports, curves, strict=True))]
+        if len(reports) != len(curves):
+            raise ValueError(refusal("fitted curves", len(reports), f"{len(curves)}, one a curve"))
+        fits = [_ThereFit(self, first + i, r) for i, r in enumerate(reports)]
         warning = one_line(str(answer["warning"]))
         return Fits(tuple(fits), float(answer["seconds"]), warning, max(threads) - threads[0])
 

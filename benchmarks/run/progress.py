@@ -32,8 +32,10 @@ class Estimator:
         self.total += sum(u.cost for u in units)
 
     def finished(self, unit: Unit, seconds: float) -> None:
-        """Take note of what a unit took."""
+        """Take note of what a unit took; of one that failed early that says nothing about the others."""
         self.left.pop(unit.key, None)
+        if not seconds:
+            return
         estimated, took = self.spent.get(unit.pace(), (0.0, 0.0))
         self.spent[unit.pace()] = (estimated + unit.cost, took + seconds)
 
@@ -69,7 +71,7 @@ def duration(seconds: float) -> str:
 
 
 def complaint(unit: Unit, result: Result) -> str:
-    """One line about a unit that failed."""
+    """One line about a unit without numbers."""
     return f"{result.status}: {one_line(unit.title(), 200)}: {result.reason}"
 
 

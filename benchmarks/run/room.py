@@ -1,64 +1,75 @@
-"""Memory for the units of a run: none starts that would not fit, beside those that are on their way."""
+"""Memory for the units of a run: one starts when it fits beside those that are on their way."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import psutil
 
 from hierbench.benchmarks.units.unit import Result, Unit, UnitStatus
 
-_GIB = 2.0**30
-WORKER = 4e8
-"""Bytes of a worker that has imported torch and jax and computes nothing."""
-_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-_USED = (Path("/sys/fs/cgroup/memory.current"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"))
-
-
-def available() -> float:
-    """Bytes that the machine has left, or the container, where one sets a limit."""
-    left = float(psutil.virtual_memory().available)
-    for limit, used in zip(_LIMITS, _USED, strict=True):
-        try:
-            left = min(left, float(limit.read_text()) - float(used.read_text()))
-        except (OSError, ValueError):  # no such file, or "max"
-            continue
-    return left
+GIB = 2.0**30
+_SHARE = 0.9
+"""Of what is free; the rest is for what workers import."""
 
 
 class Room:
-    """What there is when a run begins, for its units to share.
+    """What is free, for the units of a run to share.
 
-    Parameters
-    ----------
-    total : float
-        Bytes.
+    It is looked at when no unit is on its way: what the others need by then is not seen later.
     """
 
-    def __init__(self, total: float) -> None:
-        self.total = total
+    def __init__(self, free: Callable[[], float]) -> None:
+        self._free = free
+        self.total = 0.0
 
     def next(self, waiting: Iterable[Unit], flying: Collection[Unit]) -> Unit | None:
-        """Return the first unit that fits beside ``flying``; None if all have to wait for these.
+        """Return the first unit that fits when it is alone, if it fits now; None if it has to wait.
 
-        Where nothing is flying it is the first of all, fit or not.
+        No other passes it meanwhile, so that the most urgent is not put off. None with nothing flying says
+        that none fits.
         """
-        left = self.total - sum(unit.memory for unit in flying)
-        first = None
-        for unit in waiting:
-            if unit.memory <= left or unit.memory > self.total:
-                return unit
-            first = first or unit
-        return None if flying else first
-
-    def refused(self, unit: Unit) -> Result | None:
-        """Return the result of a unit that never fits; None for one that may start."""
-        if unit.memory <= self.total:
+        if not flying:
+            self.total = max(0.0, _SHARE * self._free())
+        first = next((unit for unit in waiting if unit.memory <= self.total), None)
+        if first is None or first.memory > self.total - sum(unit.memory for unit in flying):
             return None
-        reason = f"needs {_gib(unit.memory)} of memory by its memory law, {_gib(self.total)} are there"
+        return first
+
+    def skipped(self, unit: Unit) -> Result:
+        """Return the result of a unit that does not fit."""
+        reason = f"needs {unit.memory / GIB:.3g} GiB of memory, {self.total / GIB:.3g} are there"
         return unit.without_numbers(UnitStatus.SKIPPED, reason)
 
 
-def _gib(number: float) -> str:
-    return f"{number / _GIB:.3g} GiB"
+def free() -> float:
+    """Bytes that are free on the machine, and below every limit that is set to this process."""
+    return min([float(psutil.virtual_memory().available), *_free_in_groups()])
+
+
+def _free_in_groups() -> Iterator[float]:
+    """What is free in the control groups of Linux that this process is in, of either version."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            root, names = Path("/sys/fs/cgroup"), ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            root = Path("/sys/fs/cgroup/memory")
+        else:
+            continue
+        group = root / path.lstrip("/")
+        for folder in (group, *group.parents):
+            if folder != root and root not in folder.parents:
+                break
+            try:
+                limit, used = (float((folder / name).read_text()) for name in names[:2])
+                stat = dict(entry.split() for entry in (folder / "memory.stat").read_text().splitlines())
+                yield limit - used + float(stat.get(names[2], 0))  # files that are only remembered give way
+            except (OSError, ValueError):  # not set ("max"), or not seen from in here
+                continue

@@ -53,8 +53,8 @@ class Progress(Protocol):
 class Outcome:
     """How a run ended.
 
-    failed : units with status failed or timeout, and why.
-    skipped : units that need more memory than there is, and how much.
+    computed : units that were stored.
+    failed : units without numbers, and why: failed, timeout, and skipped for want of memory (not stored).
     stopped_by : number of the signal that ended the run early; 0 for none.
     """
 
@@ -62,7 +62,6 @@ class Outcome:
     present: int
     waiting: int
     failed: tuple[tuple[Unit, Result], ...]
-    skipped: tuple[tuple[Unit, Result], ...] = ()
     stopped_by: int = 0
 
 
@@ -77,6 +76,14 @@ def missing(plan: Plan, done: Collection[str], fresh: Collection[str] = ()) -> t
 
 def _is_of(unit: Unit, learners: Collection[str]) -> bool:
     return isinstance(unit, CurveUnit) and unit.learner in learners
+
+
+def workers_of(asked: int | None) -> int:
+    """Return the worker processes of a run: what is asked for, or the cores; UserError for too many."""
+    most = workers_allowed(machine.cores())
+    if asked and asked > most:
+        raise UserError(refusal("--workers", asked, f"integers from 1 to {most} on this machine"))
+    return asked or machine.cores()
 
 
 def run(
@@ -113,15 +120,13 @@ def run(
     """
     todo = missing(plan, store.done(), fresh)
     # more may be asked for than is waiting now
-    workers = workers or machine.cores()
-    if workers > (most := workers_allowed(machine.cores())):
-        raise UserError(refusal("--workers", workers, f"integers from 1 to {most} on this machine"))
+    workers = workers_of(workers)
     workers = workers if follow and todo else min(workers, max(len(todo), 1))
     limit = timeout or plan.suite.timeout_seconds
     present = len({u.key for u in plan.units}) - len(todo)
     waiting = {u.key: u for u in todo}
     seen = set(waiting)
-    ended: dict[str, list[tuple[Unit, Result]]] = {status: [] for status in UnitStatus}
+    failed: list[tuple[Unit, Result]] = []
     end = time.monotonic() + 60.0 * minutes
     computed = 0
     stopped_by = 0
@@ -136,10 +141,12 @@ def run(
                     contextlib.closing(_results(pool, waiting, workers, limit, arrived, end)) as results,
                 ):
                     for unit, result in results:
-                        store.commit(unit, result)
-                        _keep_log(logs, unit, result)
-                        computed += 1
-                        ended[result.status].append((unit, result))
+                        if result.status != UnitStatus.SKIPPED:
+                            store.commit(unit, result)
+                            _keep_log(logs, unit, result)
+                            computed += 1
+                        if result.status != UnitStatus.DONE:
+                            failed.append((unit, result))
                         progress.finished(unit, result)
                         if follow:
                             asked = missing(follow(), store.done(), fresh)
@@ -156,9 +163,9 @@ def run(
         stopped_by = signal.SIGINT
     finally:
         progress.close()
-    failed = (*ended[UnitStatus.FAILED], *ended[UnitStatus.TIMEOUT])
-    skipped = tuple(ended[UnitStatus.SKIPPED])
-    return Outcome(computed, present, len(seen) - computed, failed, skipped, int(stopped_by))
+    skipped = sum(result.status == UnitStatus.SKIPPED for _, result in failed)
+    left = len(seen) - computed - skipped
+    return Outcome(computed, present, left, tuple(failed), int(stopped_by))
 
 
 def _keep_log(logs: Path | None, unit: Unit, result: Result) -> None:
@@ -184,8 +191,8 @@ def _results(
     """Units with their results, as they come; an exception is turned into a result.
 
     They are taken out of ``waiting`` from its front, one for each free worker, so that what is put
-    there between two results is computed next. What never fits into memory is skipped; after ``end``, a
-    time of the monotonic clock, nothing is started.
+    there between two results is computed next. Those that do not fit into memory are skipped at the end;
+    after ``end``, a time of the monotonic clock, nothing is started.
 
     Raises
     ------
@@ -196,20 +203,20 @@ def _results(
         No worker can be started.
     """
     flying: set[_Flight] = set()
-    space = room.Room(room.available() - room.WORKER * workers)
+    space = room.Room(room.free)
     while flying or (waiting and time.monotonic() < end):
         while len(flying) < workers and time.monotonic() < end:
             unit = space.next(waiting.values(), [flight.unit for flight in flying])
             if unit is None:
                 break
             del waiting[unit.key]
-            if refused := space.refused(unit):
-                yield unit, refused
-                continue
             flight = _Flight(unit, _schedule(pool, unit, limit), limit)
             flight.land_in(arrived)
             flying.add(flight)
         if not flying:
+            for unit in list(waiting.values()) if time.monotonic() < end else ():
+                del waiting[unit.key]
+                yield unit, space.skipped(unit)
             continue
         landed = _next(arrived, flying)
         if isinstance(landed, int):

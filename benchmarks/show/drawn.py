@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hierbench import plots
+from hierbench import plots, targets
 from hierbench.benchmarks.provenance.fingerprint import digest
 from hierbench.files import replace_file
 
 NAME = ".drawn.json"
-_BENCHMARKS = Path(__file__).parents[1]
-_CODE = (Path(plots.__file__).parent, _BENCHMARKS / "show", _BENCHMARKS / "statistics")
+_CODE = (Path(__file__).parents[1], *(Path(str(m.__file__)).parent for m in (plots, targets)))
 _LIBRARIES = ("matplotlib", "numpy", "scipy")
 
 

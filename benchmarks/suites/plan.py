@@ -219,5 +219,5 @@ def _cost(law: Cost | None, sizes: Sequence[tuple[int, ...]], d: int, parameters
 def _memory(law: Memory | None, sizes: Sequence[tuple[int, ...]], d: int, test: int) -> float:
     """Estimate the bytes of a unit: its data and, where the learner has a law, the largest fit."""
     largest = [max(one) for one in sizes]
-    data = 8.0 * (d + 1) * (sum(largest) + test)
+    data = 2 * 8.0 * (d + 1) * (sum(largest) + test)  # the learner gets copies
     return data + (law(max(largest), d) if law else 0.0)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import psutil
 import pytest
 from machinery import Silent, plan_of, suite_file
 
@@ -11,6 +12,7 @@ from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import later_stage, make_plan
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.unit import UnitStatus
+from hierbench.errors import UserError
 from hierbench.learners.registry import LEARNERS
 
 
@@ -21,31 +23,55 @@ def units(tmp_path):
     return [dataclasses.replace(first, key=str(n), memory=n * 2.0**30) for n in (9, 4, 1)]
 
 
-def test_the_first_that_fits_beside_those_on_their_way_is_next(units):
+def room_of(*gibibytes):
+    """A room that sees these free, one after the other."""
+    readings = iter(gibibytes)
+    return room.Room(lambda: next(readings) * 2.0**30 / 0.9)
+
+
+def test_the_first_that_fits_is_next_and_none_passes_it(units):
     nine, four, one = units
-    space = room.Room(10 * 2.0**30)
+    space = room_of(10.0)
     assert space.next(units, []) is nine
-    assert space.next([four, one], [nine]) is one
-    assert space.next([four], [nine]) is None
-    assert space.next([nine], [four]) is None
-    assert space.next([], []) is None
+    assert space.next([one, four], [nine]) is one
+    assert space.next([four, one], [nine]) is None
+    assert space.next([], [nine]) is None
 
 
-def test_what_never_fits_is_skipped_at_once_with_what_it_needs_and_what_is_there(units):
-    nine, four, _ = units
-    space = room.Room(5 * 2.0**30)
-    assert space.next([nine], [four]) is nine
-    result = space.refused(nine)
+def test_what_does_not_fit_alone_is_passed_and_looked_at_again_when_nothing_flies(units):
+    nine, four, one = units
+    space = room_of(5.0, 5.0, 9.5)
+    assert space.next(units, []) is four
+    assert space.next([nine, one], [four]) is one
+    assert space.next([nine], [four, one]) is None
+    assert space.next([nine], []) is None
+    assert space.next([nine], []) is nine
+
+
+def test_what_is_skipped_says_what_it_needs_and_what_is_there(units):
+    space = room_of(5.0)
+    assert space.next(units[:1], []) is None
+    result = space.skipped(units[0])
     assert result.status == UnitStatus.SKIPPED and {row.status for row in result.rows} == {"skipped"}
-    assert result.reason == "needs 9 GiB of memory by its memory law, 5 GiB are there"
-    assert space.refused(four) is None
+    assert result.reason == "needs 9 GiB of memory, 5 are there"
+
+
+def test_what_needs_nothing_always_fits(units):
+    certificate = dataclasses.replace(units[0], memory=0.0)
+    assert room_of(-3.0).next([certificate], []) is certificate
+
+
+def test_free_memory_is_that_of_the_machine_and_below_every_limit(monkeypatch):
+    assert 0 < room.free() <= psutil.virtual_memory().total
+    monkeypatch.setattr(room, "_free_in_groups", lambda: iter([1e18, 5.0]))
+    assert room.free() == 5.0
 
 
 def test_memory_is_what_the_law_says_of_the_largest_fit_and_the_data():
     suite = load_suite("smoke")
     unit = next(u for u in make_plan(suite).curves if u.learner == "krr_rbf")
     largest = [max(sizes) for sizes in unit.sizes]
-    data = 8 * (unit.d + 1) * (sum(largest) + unit.test_max)
+    data = 2 * 8 * (unit.d + 1) * (sum(largest) + unit.test_max)
     assert unit.memory == data + LEARNERS["krr_rbf"].memory(max(largest), unit.d)
     later = later_stage(unit, 1, unit.replicates[:1], ((40_000,),))
     assert later.memory > 24 * 40_000**2
@@ -58,9 +84,9 @@ def test_a_run_skips_what_does_not_fit_and_does_the_rest(tmp_path, monkeypatch):
     plan = dataclasses.replace(plan, curves=grown)
     with Store.writable(tmp_path) as store:
         outcome = runner.run(plan, store, Silent(), workers=1)
-        assert [unit.key for unit, _ in outcome.skipped] == [much.key] and not outcome.failed
-        statuses = {row.learner: row.status for row in store.rows()}
-        assert statuses["Mean"] == "skipped" and statuses["FastMean"] != "skipped"
+        assert [(unit.key, r.status) for unit, r in outcome.failed] == [(much.key, UnitStatus.SKIPPED)]
+        assert (outcome.computed, outcome.waiting) == (len(plan.units) - 1, 0)
+        assert {row.learner for row in store.rows()} == {"FastMean"}
         assert [unit.key for unit in runner.missing(plan, store.done())] == [much.key]
 
 
@@ -78,3 +104,26 @@ def test_a_dry_run_counts_units_and_computes_none(tmp_path, capsys):
     assert f"{len(make_plan(suite).units)} units to compute (0 present): " in said
     assert "longest: " in said and "largest: " in said
     assert not (tmp_path / "hierbench.sqlite").exists()
+
+
+def test_a_skip_takes_nothing_away_that_is_stored(tmp_path, monkeypatch):
+    """``--fresh`` on a machine that has less left than the one before."""
+    plan = plan_of(suite_file(tmp_path, {"FastMean": ""}))
+    with Store.writable(tmp_path) as store:
+        runner.run(plan, store, Silent(), workers=1)
+        rows = store.rows()
+        large = dataclasses.replace(
+            plan, curves=tuple(dataclasses.replace(u, memory=1e18) for u in plan.curves)
+        )
+        outcome = runner.run(large, store, Silent(), workers=1, fresh=["FastMean"])
+        assert [r.status for _, r in outcome.failed] == ["skipped"] and store.rows() == rows != []
+
+
+def test_a_dry_run_of_an_adaptive_suite_counts_what_is_known_by_now(tmp_path, capsys):
+    show(load_suite("default"), tmp_path, workers=2)
+    without = capsys.readouterr().out
+    Store.writable(tmp_path).close()
+    show(load_suite("default"), tmp_path, workers=2)
+    assert capsys.readouterr().out == without
+    with pytest.raises(UserError, match="unknown learner 'x'"):
+        show(load_suite("default"), tmp_path, workers=2, fresh=["x"])
