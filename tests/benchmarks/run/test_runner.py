@@ -124,7 +124,7 @@ def test_failed_units_are_tried_again_and_others_are_not(ill_behaved, tmp_path):
     path, folder, *_ = ill_behaved
     before = stored(folder)
     with Store.readable(folder) as store:
-        again = runner.missing(plan_of(path), store)
+        again = runner.missing(plan_of(path), store.done())
     assert {u.learner for u in again} == {"Raises", "RaisesFast", "Dies"}
     outcome = run(path, folder)
     assert outcome.computed == 3 and outcome.present == 12

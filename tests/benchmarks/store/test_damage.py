@@ -36,7 +36,7 @@ def copy(whole, tmp_path):
 def test_a_whole_store_has_no_damage(whole, copy, capsys):
     assert damages(copy) == damages(copy.parent) == []
     with Store.readable(copy.parent) as store:
-        assert not missing(plan_of(whole[0]), store) and not store.damages()
+        assert not missing(plan_of(whole[0]), store.done()) and not store.damages()
     assert capsys.readouterr().err == ""
 
 
