@@ -118,9 +118,9 @@ def run(
     minutes : float
         After which no unit is started any more.
     """
+    workers = workers_of(workers)
     todo = missing(plan, store.done(), fresh)
     # more may be asked for than is waiting now
-    workers = workers_of(workers)
     workers = workers if follow and todo else min(workers, max(len(todo), 1))
     limit = timeout or plan.suite.timeout_seconds
     present = len({u.key for u in plan.units}) - len(todo)

@@ -385,6 +385,7 @@ max = {max}
 """
 
 
+@pytest.mark.slow
 def test_bars(tmp_path, status):
     bars = BAR.format(label="easy", max=5.0) + BAR.format(label="hard", max=1e-3)
     learners = {"Mean": "", "FastMean": "offset = 1.0"}

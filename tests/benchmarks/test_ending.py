@@ -197,6 +197,7 @@ def test_a_run_that_the_whole_group_is_told_to_end_keeps_its_units_and_fails_non
 # a script without the guard ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_script_without_the_guard_computes_and_ends(tmp_path):
     path = suite_file(tmp_path, {"Mean": ""})
     script = tmp_path / "script.py"

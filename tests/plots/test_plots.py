@@ -167,6 +167,7 @@ def test_limits_do_not_follow_a_learner_that_diverged() -> None:
     assert low < 0.01 and high < 25
 
 
+@pytest.mark.slow
 def test_curves_out_of_the_ordinary_are_drawn_or_left_out_without_a_warning(tmp_path: Path) -> None:
     rows = [row(10, 0.5, target="point")]
     rows += [row(n, None, target="nothing", status="failed") for n in (10, 20)]

@@ -108,6 +108,7 @@ def test_a_run_that_stopped_between_stages_goes_on_with_the_same_ones(finished, 
     assert [(r.n, r.error) for r in same] == [(r.n, r.error) for r in rows]
 
 
+@pytest.mark.slow
 def test_units_that_others_wait_for_come_first(tmp_path):
     path = adaptive(tmp_path, dimensions="[4, 5]")
     plan = plan_of(path)
@@ -145,6 +146,7 @@ def test_nothing_follows_before_the_certificates_are_known(tmp_path):
         assert len(resolved(plan, store).curves) == 2
 
 
+@pytest.mark.slow
 def test_a_failed_stage_ends_the_chain(tmp_path):
     path = adaptive(tmp_path, "stub_learners:Raises")
     assert run(path, tmp_path) == 1
@@ -176,6 +178,7 @@ def test_ratios_that_narrow_nothing_are_refused(tmp_path, refine):
         load_suite(adaptive(tmp_path, refine=refine))
 
 
+@pytest.mark.slow
 def test_a_larger_d_starts_where_the_smaller_ones_say(tmp_path):
     path = adaptive(tmp_path, dimensions="[4, 5, 6]")
     plan = plan_of(path)

@@ -89,6 +89,7 @@ def test_interrupt_keeps_what_is_finished_and_says_how_to_resume(tmp_path):
     assert stored_units(tmp_path) >= 3
 
 
+@pytest.mark.slow
 @POSIX
 def test_a_worker_in_the_middle_of_a_unit_dies_with_its_parent(tmp_path):
     path = suite_file(tmp_path, {"Mean": "seconds = 60"}, timeout=600)
@@ -107,6 +108,7 @@ def test_a_worker_in_the_middle_of_a_unit_dies_with_its_parent(tmp_path):
     assert children and all_gone
 
 
+@pytest.mark.slow
 @POSIX
 def test_workers_leave_interrupts_to_their_parent(tmp_path):
     path = suite_file(tmp_path, {"Mean": "seconds = 0.1"}, d=(4, 6))

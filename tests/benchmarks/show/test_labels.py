@@ -65,6 +65,7 @@ def test_tables_show_every_label(terminal):
     assert "[/b]" in file.getvalue() and "[red]x" in file.getvalue() and "\x1b[31mred" not in file.getvalue()
 
 
+@pytest.mark.slow
 def test_figures_take_every_label(tmp_path):
     rows, certificates = relabelled_rows(LABELS)
     assert len(write_curve_figures(rows, certificates, EPSILONS[:1], tmp_path)) == 6

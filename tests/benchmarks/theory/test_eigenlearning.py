@@ -155,6 +155,7 @@ def test_the_sizes_of_the_test_on_the_sphere_span_the_staircase() -> None:
     assert max(predicted) > 1.3 and min(predicted) < 0.4
 
 
+@pytest.mark.slow
 def test_the_deviation_on_the_sphere_grows_at_small_d_and_past_the_last_step() -> None:
     """d = 8, up to and past the 450 dimensions of degree 4; errors down to 1e-11."""
     for case in CASES[:3]:

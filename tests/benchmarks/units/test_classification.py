@@ -69,6 +69,7 @@ def test_errors_are_rates_of_misclassification(tmp_path):
     assert best < 0.8 * np.mean([r.error for r in rows if r.learner == "Mean"])
 
 
+@pytest.mark.slow
 def test_classifiers_take_labels_that_are_no_whole_numbers(tmp_path):
     path = suite_on(tmp_path, 'task = "classification"', [TREE, "Mean"], "random-hierarchy", d=16)
     assert not run(path, tmp_path).failed
@@ -82,6 +83,7 @@ def test_classifiers_take_labels_that_are_no_whole_numbers(tmp_path):
         assert r.error == errors_by_hand(r, Mean, target.classes)[0]
 
 
+@pytest.mark.slow
 def test_a_classifier_is_skipped_where_labels_are_real(tmp_path):
     path = suite_on(tmp_path, "width = 2", [LOGISTIC, "Mean"])
     outcome = run(path, tmp_path)

@@ -231,6 +231,7 @@ def test_rounding_has_no_power():
     assert figure.value is None and "rounding" in figure.note
 
 
+@pytest.mark.slow
 def test_the_figures_are_drawn_from_measurements_alone(tmp_path):
     suite = tiny(
         tmp_path,

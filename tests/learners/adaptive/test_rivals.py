@@ -83,6 +83,7 @@ def test_number_of_trees_is_the_best_on_held_out_rows():
     assert model.fit_report_.health["held_out_mse"] == pytest.approx(errors.min(), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_trees_are_tuned_to_the_target():
     """An additive target gets small trees (Friedman 2001), one of three inputs together does not."""
     rng = np.random.default_rng(0)
@@ -94,6 +95,7 @@ def test_trees_are_tuned_to_the_target():
     assert set(additive.hyperparameters_) == {*AXES, "max_iter"}
 
 
+@pytest.mark.slow
 def test_tuning_of_trees_beats_their_defaults():
     X, y, X_test, y_test = sample("projected", 10, 1000, depth=2, width=3)
     tuned = BoostedTreesRegressor(n_splits=1, n_candidates=8, max_iter=400).fit(X, y)

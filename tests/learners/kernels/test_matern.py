@@ -68,6 +68,7 @@ def test_bad_parameters_say_what_is_allowed(parameters):
         MaternRegressor(**parameters).fit(X, y)
 
 
+@pytest.mark.slow
 def test_tuning_is_within_a_tenth_of_the_best_of_a_larger_grid():
     """A check of ours, never used for fitting; see test_kernel_ridge.py for its twin."""
     n, ridges, ratios = 300, np.geomspace(1e-10, 1e2, 25), []

@@ -151,6 +151,7 @@ print(json.dumps([heavy, "tensorflow" in sys.modules, model.predict(X).tobytes()
 """
 
 
+@pytest.mark.slow
 def test_importing_is_cheap_and_two_processes_give_the_same_bits():
     runs = [
         json.loads(

@@ -397,6 +397,7 @@ def test_it_learns_degree_four_in_one_pass(optimizer, bound):
     assert error < bound < 0.02 * linear
 
 
+@pytest.mark.slow
 def test_one_pass_has_a_length_of_its_own():
     learner = clone(SMALL).set_params(steps=None, batch_size=4, width=2, narrow=1, restarts=1)
     learner.set_params(learning_rate=0.01, weight_decay=0.3)

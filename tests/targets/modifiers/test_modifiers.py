@@ -166,6 +166,7 @@ def test_ridge_polynomials_are_orthonormal_and_have_the_covariance_stated():
         ridge(inputs.input_law("cube", 3, 0), x, 2)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(
     seed=st.integers(0, 2**40),

@@ -58,6 +58,7 @@ def test_residual_alternation_shrinks_by_a_factor_that_does_not_depend_on_alpha(
     assert ratios[0] == pytest.approx(ratios[1], rel=0.1)
 
 
+@pytest.mark.slow
 def test_layerwise_floors():
     """Read-outs refitted: MSE like alpha^4; strictly frozen: like alpha^2; all together: none."""
     floors = {}

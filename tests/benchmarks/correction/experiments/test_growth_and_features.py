@@ -188,6 +188,7 @@ def test_records_of_features_and_attacks(small):
         visualise(seed=0, learner="dense", d=5, n=100, steps=10)
 
 
+@pytest.mark.slow
 def test_figures(small, tmp_path):
     records = {name: [Measured(name, m.labels, m.values) for m in own] for name, own in small.items()}
     with figure_style():

@@ -208,6 +208,7 @@ def test_ends_of_a_share_leave_what_was_seen_a_chance_of_a_fortieth(wins, runs):
 # --- figures -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_also_where_a_run_diverged(tmp_path):
     rng = np.random.default_rng(0)
     grid = [

@@ -334,6 +334,7 @@ def test_figures_show_every_run(short: list[Measurement]) -> None:
 # kernels that learn features ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_kernels_keep_the_contaminated_level_1_and_their_own_form_is_read_off() -> None:
     found = kernel_features.run(seed=900, sizes=(600,), learners=("sequential_kernels", "rfm"), d=6)
     for m in found:
