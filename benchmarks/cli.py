@@ -123,14 +123,15 @@ def run(
 ) -> None:
     """Compute what a suite still lacks, print the table, draw the figures."""
     # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.dry_run import show as show_dry_run
     from hierbench.benchmarks.commands.run import execute
     from hierbench.benchmarks.suites.choices import choose
     from hierbench.benchmarks.suites.suite_file import load_suite
 
     chosen = choose(load_suite(suite), learner or [], target or [], d or [], settings or [], experiment or [])
     if dry_run:
-        show_dry_run(chosen[0], results, workers, fresh or [])
+        from hierbench.benchmarks.commands.dry_run import show
+
+        show(chosen[0], results, workers, fresh or [])
         return
     raise typer.Exit(
         execute(
