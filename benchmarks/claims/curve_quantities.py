@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from hierbench.benchmarks.claims.criteria import Criterion
 from hierbench.benchmarks.results.suite_results import SuiteResults
@@ -154,7 +154,7 @@ def n_star_ratio(
         with np.errstate(divide="ignore"):
             lower, upper = np.log([s.lower for s in usable_stars]), np.log([s.upper for s in usable_stars])
         count = sum(bracketed)
-        quantile = float(stats.f.ppf(confidence, 1, count - 2))
+        quantile = float(scipy.stats.f.ppf(confidence, 1, count - 2))
         fit = fit_interval_regression(x, lower, upper, 0.5 * count * math.log1p(quantile / (count - 2)))
         return IntervalEstimate(
             label, math.exp(fit.slope), math.exp(fit.slope_low), math.exp(fit.slope_high), n_rows
@@ -199,7 +199,7 @@ def final_slopes(rows: Sequence[Row]) -> dict[Replicate, float]:
         last = max(x for x, _ in points)
         end = sorted(p for p in points if p[0] > last - math.log(LAST))
         if len(end) >= 3 and end[-1][0] - end[0][0] >= math.log(4):
-            slopes[name] = float(stats.linregress([x for x, _ in end], [y for _, y in end]).slope)
+            slopes[name] = float(scipy.stats.linregress([x for x, _ in end], [y for _, y in end]).slope)
     return slopes
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from hierbench.benchmarks.statistics.sample_complexity import NStar
 
@@ -125,7 +125,7 @@ def _estimate(
     count = len(slopes)
     value = float(np.mean(slopes))
     sigma = math.sqrt(max(float(np.var(slopes, ddof=1)), float(np.mean(grid))))
-    reach = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * sigma / math.sqrt(count)
+    reach = float(scipy.stats.t.ppf((1 + confidence) / 2, count - 1)) * sigma / math.sqrt(count)
     low, high = max(value - reach, 0.0), value + reach
     return EpsilonExponent("estimate", value, low, high, sigma, tuple(used), count)
 

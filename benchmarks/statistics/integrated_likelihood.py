@@ -7,9 +7,7 @@ import functools
 import math
 
 import numpy as np
-from scipy.interpolate import CubicSpline
-from scipy.special import ndtr
-from scipy.stats import chi2
+import scipy
 
 _FLOOR = 0.05  # of the narrowest interval: what sigma is below does not show
 _DROP = 14.0  # log-likelihood below its top at which the grid ends
@@ -117,7 +115,7 @@ def slope_interval(
     cumulative = np.cumsum(mass.sum((0, 1)))
     cumulative -= mass.sum((0, 1)) / 2
     median = float(np.interp(cumulative[-1] / 2, cumulative, axes[2]))
-    sigma = math.exp(median) * math.sqrt(float(chi2.median(freedom)) / freedom)
+    sigma = math.exp(median) * math.sqrt(float(scipy.stats.chi2.median(freedom)) / freedom)
     precise = mass * np.exp(-2 * log_sigma)  # a mean of the level that exists from N = 3 on
     level = float((precise * a).sum() / precise.sum())
     tail = (1 - confidence) / 2
@@ -129,6 +127,7 @@ def _log_likelihood(
     a: np.ndarray, b: np.ndarray, log_sigma: np.ndarray, x: np.ndarray, lower: np.ndarray, upper: np.ndarray
 ) -> np.ndarray:
     """At each line; intervals in the upper tail are mirrored, where Phi keeps its digits."""
+    ndtr = scipy.special.ndtr
     total = np.zeros(a.shape)
     per_sigma = np.exp(-log_sigma)
     for x_i, lower_i, upper_i in zip(x, lower, upper, strict=True):
@@ -148,7 +147,7 @@ def _log_likelihood(
 def _quantiles(mass: np.ndarray, beta: np.ndarray, b: np.ndarray, shares: np.ndarray) -> list[float]:
     """Of the slope; ``mass`` and ``b`` are (beta, log sigma) arrays, b linear in beta for each sigma."""
     fine = np.linspace(beta[0], beta[-1], _FINE)
-    density = np.maximum(CubicSpline(beta, mass)(fine), 0.0)
+    density = np.maximum(scipy.interpolate.CubicSpline(beta, mass)(fine), 0.0)
     part = (fine - beta[0]) / (beta[-1] - beta[0])
     where = b[0] + part[:, None] * (b[-1] - b[0])
     order = np.argsort(where, axis=None)
@@ -176,10 +175,15 @@ def kept_information(sigma: float) -> float:
     sigma : float
         Above 0, in widths of a cell. The sum is taken as far as nine of it.
     """
+    ndtr = scipy.special.ndtr
     begin = (np.arange(_OFFSETS) + 0.5) / _OFFSETS
     far = math.ceil(9 * sigma) + 2
     z = (np.arange(-far, far + 2)[:, None] - begin) / sigma
-    p = np.where(z[:-1] > 0, ndtr(-z[:-1]) - ndtr(-z[1:]), ndtr(z[1:]) - ndtr(z[:-1]))
+    p = np.where(
+        z[:-1] > 0,
+        ndtr(-z[:-1]) - ndtr(-z[1:]),
+        ndtr(z[1:]) - ndtr(z[:-1]),
+    )
     rise = np.diff(np.exp(-(z**2) / 2), axis=0) / math.sqrt(2 * math.pi)
     counts = p > _VANISHING
     return float(np.where(counts, rise**2 / np.where(counts, p, 1.0), 0.0).sum(0).mean())

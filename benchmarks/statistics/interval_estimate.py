@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+import scipy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,13 +68,13 @@ def mean_estimate(label: str, values: Sequence[float], confidence: float, n_rows
         note = f"{len(values)} of the 3 replicates that an interval needs"
         return IntervalEstimate(label, n_rows=n_rows, note=note)
     centre = float(np.mean(values))
-    half = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1) * stats.sem(values))
+    half = float(scipy.stats.t.ppf((1 + confidence) / 2, len(values) - 1) * scipy.stats.sem(values))
     return IntervalEstimate(label, centre, centre - half, centre + half, n_rows)
 
 
 def share_estimate(label: str, outcomes: Sequence[bool], confidence: float) -> IntervalEstimate:
     """A share of independent runs with its exact interval (Clopper & Pearson, Biometrika 26, 1934)."""
-    interval = stats.binomtest(sum(outcomes), len(outcomes)).proportion_ci(confidence, method="exact")
+    interval = scipy.stats.binomtest(sum(outcomes), len(outcomes)).proportion_ci(confidence, method="exact")
     return IntervalEstimate(
         label, sum(outcomes) / len(outcomes), float(interval.low), float(interval.high), len(outcomes)
     )

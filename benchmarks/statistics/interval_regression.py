@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import log_ndtr
+import scipy
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 _SIGMA_MAX = 50.0
@@ -34,8 +34,8 @@ def log_probability(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.n
     """
     mirror = low > 0
     a, b = np.where(mirror, -high, low), np.where(mirror, -low, high)
-    log_b = log_ndtr(b)
-    log_p = log_b + np.log(-np.expm1(np.minimum(log_ndtr(a) - log_b, -1e-15)))
+    log_b = scipy.special.log_ndtr(b)
+    log_p = log_b + np.log(-np.expm1(np.minimum(scipy.special.log_ndtr(a) - log_b, -1e-15)))
 
     def ratio(x: np.ndarray) -> np.ndarray:
         finite = np.isfinite(x)

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from hierbench.benchmarks.statistics.sample_complexity import NStar
 
@@ -152,7 +152,7 @@ def _one_sided(strata: Sequence[np.ndarray]) -> float:
     variance = max(pooled, float(np.concatenate([stratum[:, 1] for stratum in strata]).mean()))
     mean = float(np.mean([v.mean() for v in values]))
     error = math.sqrt(variance * sum(1 / len(v) for v in values)) / len(values)
-    return float(stats.t.sf(mean / error, freedom))
+    return float(scipy.stats.t.sf(mean / error, freedom))
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import isotonic_regression
+import scipy
 
 from hierbench.benchmarks.suites.epsilon import EPSILONS, Epsilon
 from hierbench.benchmarks.units.rows import Replicate, Row, RowStatus
@@ -110,7 +110,7 @@ def crossing(
     log_errors = np.log(np.maximum(np.asarray(errors, dtype=float), _SMALLEST_ERROR))
     grid, where, counts = np.unique(np.asarray(sizes, dtype=float), return_inverse=True, return_counts=True)
     means = np.bincount(where, weights=log_errors) / counts
-    monotone = isotonic_regression(means, weights=counts, increasing=False).x
+    monotone = scipy.optimize.isotonic_regression(means, weights=counts, increasing=False).x
     # Pooling rounds: a curve that sits exactly on the threshold has reached it.
     above = monotone > math.log(threshold) + 1e-9
     if above.all():

@@ -26,6 +26,7 @@ from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.suites.suite import SizePlan
 from hierbench.benchmarks.units.rows import Replicate
 from hierbench.benchmarks.units.seeds import generator
+from hierbench.errors import refusal
 
 DIMENSIONS = (8, 12, 16, 24, 32)
 RESAMPLES = 299
@@ -313,8 +314,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", help="only parts whose heading contains this, such as 'Three dimensions'")
     parser.add_argument("--out", type=Path, help="Markdown file (default: standard output)")
     options = parser.parse_args(arguments)
-    if options.simulations < 1 or options.workers < 1:
-        parser.error("--simulations and --workers must be at least 1")
+    for name in ("simulations", "workers"):
+        if getattr(options, name) < 1:
+            parser.error(refusal(f"--{name}", getattr(options, name), "integers from 1"))
     groups = {
         "Forty per cent censored": (STUDY, True),
         "Little scatter, averaged over exponents": (AVERAGED, False),

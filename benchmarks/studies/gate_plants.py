@@ -20,7 +20,6 @@ from hierbench.learners.engines import sgd_engine
 from hierbench.learners.engines.kernel_engine import Axis
 from hierbench.learners.engines.network import DenseNetwork
 from hierbench.learners.kernels import classical, kernel_estimator
-from hierbench.learners.nets import sgd_estimator
 from hierbench.learners.nets.densenet import DenseNetRegressor
 
 RATE, BANDWIDTH, NOISE, VARIANCE = 0.3, 1.5, 0.05, 1.25
@@ -104,8 +103,8 @@ def frozen_layer() -> Iterator[None]:
         self: Any, network: DenseNetwork, jobs: Any, initial: np.ndarray, schedule: Any, hook: Any
     ) -> Any:
         return sgd_engine.train(
-            network, initial, jobs, schedule, trainable=network.trainable(2, True), lowest=2,
-            dtype=sgd_estimator.TORCH_DTYPES[self.dtype], device=self.device,
+            network, initial, jobs, schedule, trainable=network.trainable(2, True),
+            dtype=self.dtype, device=self.device,
         )  # fmt: skip
 
     with mock.patch.object(DenseNetRegressor, "_train", wrong):

@@ -23,7 +23,9 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy.optimize import brentq
+import scipy
+
+from hierbench.errors import refusal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +116,7 @@ def implicit_regularisation(modes: Modes, n: float, ridge: float) -> float:
         On a negative eigenvalue.
     """
     if modes.eigenvalues.size and modes.eigenvalues.min() < 0:
-        raise ValueError(f"eigenvalues must be >= 0; the smallest is {modes.eigenvalues.min():g}")
+        raise ValueError(refusal("smallest eigenvalue", float(modes.eigenvalues.min()), "numbers >= 0"))
     positive = modes.eigenvalues > 0
     value, count = modes.eigenvalues[positive], modes.multiplicities[positive]
     delta = ridge + modes.tail
@@ -132,4 +134,4 @@ def implicit_regularisation(modes: Modes, n: float, ridge: float) -> float:
         low -= 5.0
     if excess(high) >= 0:
         return math.exp(high)
-    return math.exp(brentq(excess, low, high, xtol=1e-13, rtol=1e-14))
+    return math.exp(scipy.optimize.brentq(excess, low, high, xtol=1e-13, rtol=1e-14))

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar, Protocol
 
 import numpy as np
-from scipy import special
+import scipy
 
 from hierbench.benchmarks.theory.eigenlearning import Modes
 
@@ -62,8 +62,8 @@ class GaussianKernel:
         z = np.outer(radii, radii) / (d * self.length_scale**2)
         nu = d / 2 - 1
         gap = np.subtract.outer(radii, radii) ** 2 / (2 * d * self.length_scale**2)
-        log_scale = special.gammaln(nu + 1) - nu * np.log(z / 2)
-        bessel = special.ive(nu + degree, z)
+        log_scale = scipy.special.gammaln(nu + 1) - nu * np.log(z / 2)
+        bessel = scipy.special.ive(nu + degree, z)
         with np.errstate(divide="ignore"):
             values = np.exp(log_scale + np.log(bessel) - gap)
         return values + self.intercept if degree == 0 else values
@@ -163,7 +163,7 @@ def gegenbauer(degree: int, c: np.ndarray, d: int) -> np.ndarray:
 
 @functools.cache
 def _cosines(nodes: int, d: int) -> tuple[np.ndarray, np.ndarray]:
-    c, weights = special.roots_jacobi(nodes, (d - 3) / 2, (d - 3) / 2)
+    c, weights = scipy.special.roots_jacobi(nodes, (d - 3) / 2, (d - 3) / 2)
     return c, weights / weights.sum()
 
 
@@ -180,7 +180,7 @@ def radial_rule(law: str, d: int, count: int = _RADII) -> tuple[np.ndarray, np.n
         return np.array([math.sqrt(d)]), np.ones(1)
     if law != "gaussian":
         raise ValueError(f"law = {law!r}: radial spectra are known for {', '.join(LAWS)}")
-    t, weights = special.roots_genlaguerre(count, d / 2 - 1)
+    t, weights = scipy.special.roots_genlaguerre(count, d / 2 - 1)
     return np.sqrt(2 * t), weights / weights.sum()
 
 
@@ -193,8 +193,10 @@ def radial_functions(degree: int, count: int, radii: np.ndarray, d: int) -> np.n
     t = radii**2 / 2
     a = degree + d / 2 - 1
     s = np.arange(count)
-    norm = np.exp(0.5 * (special.gammaln(s + 1) + special.gammaln(d / 2) - special.gammaln(s + a + 1)))
-    return np.asarray(norm * t[:, None] ** (degree / 2) * special.eval_genlaguerre(s, a, t[:, None]))
+    norm = np.exp(
+        0.5 * (scipy.special.gammaln(s + 1) + scipy.special.gammaln(d / 2) - scipy.special.gammaln(s + a + 1))
+    )
+    return np.asarray(norm * t[:, None] ** (degree / 2) * scipy.special.eval_genlaguerre(s, a, t[:, None]))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

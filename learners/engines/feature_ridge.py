@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from hierbench.learners.engines.kernel_engine import CHUNK, TIE, Axis, float64_tensor, tail
+from hierbench.learners.engines.linear_algebra import cholesky, solve_lower, solve_positive
 
 Features = Callable[[np.ndarray, int], Tensor]
 """``features(X, count)``: the first ``count`` features, (len(X), count) float64."""
@@ -98,8 +99,8 @@ class _Prefix:
     def factor(self, penalty: int, ridge: float, count: int) -> Tensor | None:
         shifted = self.gram[:count, :count].clone()
         shifted.diagonal().add_(self.penalties[penalty][:count], alpha=ridge)
-        L, info = torch.linalg.cholesky_ex(shifted)
-        return L if info == 0 and bool(torch.isfinite(L.diagonal()).all()) else None
+        L, info = cholesky(shifted, shifted)
+        return L if info == 0 else None
 
     def evaluate(self, penalty: int, index: int) -> None:
         """Errors of every group at one penalty and the ``index``-th ridge."""
@@ -108,13 +109,13 @@ class _Prefix:
         L = self.factor(penalty, ridge, count)
         if L is None:
             return
-        z = torch.linalg.solve_triangular(L, self.b[:count, None], upper=False)[:, 0]
+        z = solve_lower(L, self.b[:count, None])[:, 0]
         starts = [0, *self.groups[:-1]]
         first = n - tail(n)
         fits, leverages = torch.zeros((2, len(self.groups), n - first), dtype=torch.float64)
         for a in range(first, n, rows := max(1, CHUNK // count)):
             phi = self.features(self.X[a : a + rows], count)
-            W = torch.linalg.solve_triangular(L, phi.T, upper=False)
+            W = solve_lower(L, phi.T)
             at = slice(a - first, a - first + len(phi))
             for k, (start, stop) in enumerate(zip(starts, self.groups, strict=True)):
                 fits[k, at] = z[start:stop] @ W[start:stop]
@@ -173,7 +174,7 @@ class _Prefix:
         ridge, stop = self.axis.values[index], self.groups[group]
         L = self.factor(penalty, ridge, stop)
         assert L is not None, "a leading block of a positive definite matrix"
-        coef = torch.cholesky_solve(self.b[:stop, None], L)[:, 0].numpy()
+        coef = solve_positive(L, self.b[:stop]).numpy()
         n, count, steps = len(self.y), self.groups[-1], len(self.tried)
         flops = float(n * count**2 + steps * (count**3 / 3 + tail(n) * count**2))
         ridge *= float(self.penalties[penalty][stop - 1])

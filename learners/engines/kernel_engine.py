@@ -27,9 +27,9 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from scipy.linalg import lapack
 
 from hierbench.errors import refusal
+from hierbench.learners.engines.linear_algebra import cholesky, inverse_lower, product, solve_lower
 
 Point = tuple[int, ...]
 """Indices into the values of the axes of a lattice; the last one is the ridge."""
@@ -48,7 +48,7 @@ class Kernel(Protocol):
     def gram(
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
-        """Write k(A, B) to ``out``, shape (len(A), len(B)); B None: k(A, A), its diagonal exact."""
+        """Write k(A, B) to ``out``, shape (len(A), len(B)); B None: k(A, A), its diagonal to rounding."""
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
         """Floating-point operations of one entry of the matrix."""
@@ -185,20 +185,15 @@ class PrefixSolver:
         K = self._gram(self.shape(point), length)
         diagonal = K.diagonal()
         plain = diagonal.clone()
-        # LAPACK works on columns: the buffer is read as its transpose, which is what Cholesky returns.
-        L = self._buffer("factor", length).mT
-        info = torch.empty((), dtype=torch.int32)
         diagonal.add_(self.ridge(point))
-        torch.linalg.cholesky_ex(K, out=(L, info))
+        L, info = cholesky(K, self._buffer("factor", length))
         diagonal.copy_(plain)
-        if not torch.isfinite(L.diagonal()).all():
-            info.fill_(1)
         if info > 0:
             # The minors before the first bad pivot are sound, and a fit of their size would find them so.
             for n in self.lengths:
-                if int(info) <= n <= length:
+                if info <= n <= length:
                     self._solutions[point, n] = None
-            sound = [n for n in self.lengths if n < int(info)]
+            sound = [n for n in self.lengths if n < info]
             if sound and (point, sound[-1]) not in self._solutions:
                 self._factor(point, sound[-1])
             return
@@ -208,14 +203,14 @@ class PrefixSolver:
         ridge = self.ridge(point)
         lengths = [n for n in self.lengths if n <= length]
         pivots = L.diagonal().square()
-        z = torch.linalg.solve_triangular(L, self.y[:length, None], upper=False)
+        z = solve_lower(L, self.y[:length, None])
         Z = z.expand(length, len(lengths)).clone()
         for column, n in enumerate(lengths):
             Z[n:, column] = 0
-        alphas = torch.linalg.solve_triangular(L.mT, Z, upper=True)
+        alphas = solve_lower(L, Z, transposed=True)
         whole = [n for n in lengths if tail(n) == n]
         # Short prefixes read theirs from one inverse, in segments: c is a sum over the rows seen so far.
-        head = _inverse(L, 0, whole[-1]) if whole else torch.empty((0, 0))
+        head = inverse_lower(L[: whole[-1], : whole[-1]]) if whole else torch.empty((0, 0))
         c = torch.zeros(len(head), dtype=torch.float64)
         start = 0
         for column, n in enumerate(lengths):
@@ -225,7 +220,7 @@ class PrefixSolver:
             if (point, n) in self._solutions:
                 continue
             m = tail(n)
-            diagonal = c[:n] if m == n else _inverse(L, n - m, n).square().sum(0)
+            diagonal = c[:n] if m == n else inverse_lower(L[n - m : n, n - m : n]).square_().sum(0)
             alpha = alphas[:n, column]
             solution = Solution(
                 alpha=alpha.numpy().copy(),
@@ -240,12 +235,6 @@ class PrefixSolver:
 def tail(n: int) -> int:
     """How many of the last points of a prefix its leave-one-out error is averaged over."""
     return min(n, max(WHOLE, n // 2))
-
-
-def _inverse(L: torch.Tensor, start: int, stop: int) -> torch.Tensor:
-    """Inverse of a diagonal block of a lower triangular matrix."""
-    inverse, _ = lapack.dtrtri(L[start:stop, start:stop].numpy().copy(order="F"), lower=1, overwrite_c=1)
-    return torch.from_numpy(inverse)
 
 
 def predict(
@@ -273,7 +262,7 @@ def predict(
         for a in range(0, len(test), rows):
             b = min(a + rows, len(test))
             kernel.gram(test[a:b], train[:n], shape, block[: b - a])
-            result[members, a:b] = (block[: b - a] @ coefficients).T
+            result[members, a:b] = product(block[: b - a], coefficients).T
     return result.numpy()
 
 

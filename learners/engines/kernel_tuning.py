@@ -18,6 +18,7 @@ import torch
 
 from hierbench.learners.base import FitReport
 from hierbench.learners.engines.kernel_engine import Axis, Kernel, Point, PrefixSolver, Solution, tail
+from hierbench.learners.engines.linear_algebra import cholesky, solve_positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +59,10 @@ class Fit:
     report: FitReport
 
 
-def tune(solver: PrefixSolver, n: int, budget: Budget) -> Fit:
+def tune(solver: PrefixSolver, n: int, budget: Budget, near: Point | None = None) -> Fit:
     """Choose hyperparameters for prefix ``n`` by closed-form leave-one-out, and fit it.
+
+    near : what is best for a similar problem: the scan then changes one hyperparameter at a time from there.
 
     Raises
     ------
@@ -68,10 +71,12 @@ def tune(solver: PrefixSolver, n: int, budget: Budget) -> Fit:
     """
     scan, walk, _ = budget.lengths(n)
     cost = _Cost(solver)
-    coarse = _product([axis.coarse for axis in solver.axes])
+    coarse = _product([axis.coarse for axis in solver.axes]) if near is None else _star(near, solver.axes)
     scanned = cost.solve(coarse, scan)
-    while not scanned and coarse[-1][-1] + 1 < len(solver.axes[-1].values):
-        coarse = [p[:-1] + (coarse[-1][-1] + 1,) for p in dict.fromkeys(q[:-1] + (0,) for q in coarse)]
+    highest = max(p[-1] for p in coarse)
+    while not scanned and highest + 1 < len(solver.axes[-1].values):
+        highest += 1
+        coarse = [p[:-1] + (highest,) for p in dict.fromkeys(q[:-1] + (0,) for q in coarse)]
         scanned = cost.solve(coarse, scan)
     if not scanned:
         remedy = "scale the features to unit variance, or allow a larger ridge"
@@ -138,13 +143,19 @@ def tune(solver: PrefixSolver, n: int, budget: Budget) -> Fit:
 
 
 def fit_prefixes(
-    kernel: Kernel, axes: Sequence[Axis], X: np.ndarray, y: np.ndarray, sizes: Sequence[int], budget: Budget
+    kernel: Kernel,
+    axes: Sequence[Axis],
+    X: np.ndarray,
+    y: np.ndarray,
+    sizes: Sequence[int],
+    budget: Budget,
+    near: Point | None = None,
 ) -> list[Fit]:
-    """Tuned fits of the prefixes ``sizes`` of (X, y), in their order."""
+    """Tuned fits of the prefixes ``sizes`` of (X, y), in their order; ``near`` as in ``tune``."""
     lengths = {length for n in sizes for length in budget.lengths(n)}
     solver = PrefixSolver(kernel, axes, X, y, lengths)
     # From the largest down, so that the long factorisations are there when the short ones are asked for.
-    fits = {n: tune(solver, n, budget) for n in sorted(set(sizes), reverse=True)}
+    fits = {n: tune(solver, n, budget, near) for n in sorted(set(sizes), reverse=True)}
     return [fits[n] for n in sizes]
 
 
@@ -164,12 +175,11 @@ def coefficients(K: torch.Tensor, y: torch.Tensor, ridge: float, count: Callable
     plain = K.diagonal().clone()
     while True:
         K.diagonal().copy_(plain + ridge)
-        L, info = torch.linalg.cholesky_ex(K)
+        L, info = cholesky(K)
         K.diagonal().copy_(plain)
         count()
         if info == 0:
-            alpha: np.ndarray = torch.cholesky_solve(y[:, None], L)[:, 0].numpy()
-            return alpha
+            return solve_positive(L, y).numpy()
         # A ridge beyond this dominates every row.
         dominant = len(K) * float(K.abs().max())
         if not ridge <= dominant < math.inf:
@@ -235,6 +245,14 @@ def _neighbours(point: Point, axes: Sequence[Axis]) -> list[Point]:
 
 def _inside(point: Point, axes: Sequence[Axis]) -> bool:
     return all(0 <= i < len(axis.values) for i, axis in zip(point, axes, strict=True))
+
+
+def _star(centre: Point, axes: Sequence[Axis]) -> list[Point]:
+    """The centre, and it with one index at a time replaced by those of the axis' coarse scan."""
+    points = {centre: None}
+    for i, axis in enumerate(axes):
+        points |= {centre[:i] + (value,) + centre[i + 1 :]: None for value in axis.coarse}
+    return sorted(points)
 
 
 def _product(ranges: Sequence[Sequence[int]]) -> list[Point]:

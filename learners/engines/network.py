@@ -1,7 +1,7 @@
-"""The network that the SGD learners share: many independent nets as one batched model.
+"""The networks that the SGD learners share, as pure functions of their parameters.
 
-Forward and backward passes are written out (they are short, and twice as fast on a CPU as
-recording them); a test holds them to automatic differentiation.
+A pass is written once, in operations that numpy, jax and torch arrays have alike: jax trains it, numpy
+predicts with it in float64, torch follows it in tests and experiments.
 """
 
 from __future__ import annotations
@@ -9,14 +9,30 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 ACTIVATIONS = ("power", "relu")
+_RELU_MEAN = 1.0 / math.sqrt(2.0 * math.pi)
+_RELU_SCALE = 1.0 / math.sqrt(0.5 - 0.5 / math.pi)
 PREDICT_ROWS = 8192
 """Rows whose outputs are computed together."""
+
+
+Array = Any
+"""An array of numpy, jax or torch."""
+
+
+class Passed(NamedTuple):
+    """What a net computes on its way to the output.
+
+    output : (n, 1); features : x, h_1, ..., h_L; pre_activations : z_1, ..., z_L. Each (n, size).
+    """
+
+    output: Array
+    features: list[Array]
+    pre_activations: list[Array]
 
 
 def gaussian_moment(power: int) -> float:
@@ -79,10 +95,6 @@ class DenseNetwork:
         shapes.append((1, 1))
         return shapes
 
-    def _position(self, level: int) -> int:
-        """Where the parameters of ``level`` begin in ``shapes()``; L + 1 is the read-out."""
-        return sum(len(self.reads(lower)) + 1 for lower in range(1, level))
-
     @property
     def n_parameters(self) -> int:
         """Count the parameters of one net."""
@@ -139,8 +151,22 @@ class DenseNetwork:
         upper[:, -1] = 0.0
         return upper
 
-    def trainable(self, lowest: int, all_readouts: bool) -> np.ndarray:
-        """Which parameters move when the levels below ``lowest`` are frozen, (n_parameters,) bool.
+    def trained(self) -> tuple[bool, ...]:
+        """Which parts move when everything is trained."""
+        return (True,) * len(self.shapes())
+
+    def reads_x(self) -> tuple[bool, ...]:
+        """Which parts have rows for x: these come first."""
+        levels = (level for level in range(1, self.depth + 1))
+        flags = [flag for level in levels for flag in (*(j == 0 for j in self.reads(level)), False)]
+        return (*flags, *(j == 0 for j in self.read_out()), False)
+
+    def decayed(self) -> tuple[bool, ...]:
+        """Which parts the weight decay shrinks."""
+        return (True,) * len(self.shapes())
+
+    def trainable(self, lowest: int, all_readouts: bool) -> tuple[bool, ...]:
+        """Which parts move when the levels below ``lowest`` are frozen.
 
         The read-outs of frozen levels, and of x once there are any, move only if ``all_readouts``; c
         always does.
@@ -150,10 +176,7 @@ class DenseNetwork:
         for level in range(1, self.depth + 1):
             flags.extend([level >= lowest] * (len(self.reads(level)) + 1))
         flags.extend(everything or level >= lowest for level in range(self.depth + 1))
-        flags.append(True)
-        return np.concatenate(
-            [np.full(math.prod(s), flag) for s, flag in zip(self.shapes(), flags, strict=True)]
-        )
+        return (*flags, True)
 
     # passes ------------------------------------------------------------------------------
 
@@ -172,99 +195,70 @@ class DenseNetwork:
         parts.append(np.zeros(1))
         return np.concatenate(parts)
 
-    def views(self, flat: Tensor) -> list[Tensor]:
-        """Return the parameters as views of ``flat``, shape (n_nets, n_parameters)."""
-        views, start = [], 0
-        for shape in self.shapes():
-            stop = start + math.prod(shape)
-            views.append(flat[:, start:stop].unflatten(1, shape))
-            start = stop
-        return views
+    def parts(self, flat: Array) -> list[Array]:
+        """Return the parameters, in the order of ``shapes()``, from ``flat`` (..., n_parameters)."""
+        return split(flat, self.shapes())
 
-    def _activate(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """phi(z) and phi'(z)."""
+    def activate(self, z: Array) -> Array:
+        """phi(z)."""
         if self.activation == "relu":
-            # centred and scaled like the powers, so that depth and width mean the same
-            gate = (z > 0).to(z.dtype)
-            scale = 1.0 / math.sqrt(0.5 - 0.5 / math.pi)
-            return (z * gate - 1.0 / math.sqrt(2.0 * math.pi)).mul_(scale), gate.mul_(scale)
-        power = self.power
-        mean = gaussian_moment(power)
-        sd = math.sqrt(gaussian_moment(2 * power) - mean**2)
-        inner = z.clamp(-self.truncation, self.truncation)
-        if power == 2:
-            h = torch.sub(z, inner, alpha=0.5).mul_(inner).mul_(2.0 / sd).sub_(mean / sd)
-            return h, inner.mul_(2.0 / sd)
-        slope = inner.pow(power - 1)
+            return _RELU_SCALE * (z * (z > 0) - _RELU_MEAN)
+        mean, sd = self._moments()
+        inner = z.clip(-self.truncation, self.truncation)
+        if self.power == 2:
+            return ((2.0 * z - inner) * inner - mean) / sd
         # the power inside, its tangent outside
-        h = torch.addcmul(slope * inner, z - inner, slope, value=power).sub_(mean).div_(sd)
-        return h, slope.mul_(power / sd)
+        slope = inner ** (self.power - 1)
+        return (slope * (inner + self.power * (z - inner)) - mean) / sd
 
-    def forward(self, views: Sequence[Tensor], X: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Compute the outputs (n_nets, n, 1), features h_0..h_L and slopes phi'(z_1)..phi'(z_L)."""
-        features, slopes, position = [X], [], 0
+    def slope(self, z: Array) -> Array:
+        """phi'(z)."""
+        if self.activation == "relu":
+            return _RELU_SCALE * (z > 0)
+        inner = z.clip(-self.truncation, self.truncation)
+        return inner ** (self.power - 1) * (self.power / self._moments()[1])
+
+    def _moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of z^power, z standard Gaussian."""
+        mean = gaussian_moment(self.power)
+        return mean, math.sqrt(gaussian_moment(2 * self.power) - mean**2)
+
+    def forward(self, parts: Sequence[Array], X: Array) -> Passed:
+        """Compute the outputs for X (n, d), or with the same leading axes for parts and X, for many nets."""
+        features, pre_activations, position = [X], [], 0
         for level in range(1, self.depth + 1):
-            first, *others = self.reads(level)
-            bias = views[position + 1 + len(others)]
-            z = torch.baddbmm(bias, features[first], views[position])
-            for i, j in enumerate(others, position + 1):
-                z.baddbmm_(features[j], views[i])
-            h, slope = self._activate(z)
-            features.append(h)
-            slopes.append(slope)
-            position += len(others) + 2
-        # as a row times a matrix: torch multiplies a matrix by one column net by net
-        first, *others = self.read_out()
-        row = torch.baddbmm(views[-1], views[position].mT, features[first].mT)
-        for i, j in enumerate(others, position + 1):
-            row.baddbmm_(views[i].mT, features[j].mT)
-        return row.mT.contiguous(), features, slopes
-
-    def backward(
-        self,
-        views: Sequence[Tensor],
-        gradients: Sequence[Tensor],
-        error: Tensor,
-        features: Sequence[Tensor],
-        slopes: Sequence[Tensor],
-        lowest: int = 1,
-    ) -> None:
-        """Write d(sum of outputs * error)/d(parameters) into ``gradients``.
-
-        Levels below ``lowest`` are frozen: their gradients are left as they are.
-        """
-        readout = self._position(self.depth + 1)
-        torch.sum(error, dim=1, keepdim=True, out=gradients[-1])
-        inner: dict[int, Tensor] = {}
-        for i, level in enumerate(self.read_out(), readout):
-            gradients[i].mT.copy_(torch.bmm(error.mT, features[level]))
-            if level >= lowest:
-                inner[level] = error * views[i].mT
-        for level in range(self.depth, lowest - 1, -1):
-            position, reads = self._position(level), self.reads(level)
-            bias = position + len(reads)
-            if level not in inner:  # nothing reads this level
-                for unused in gradients[position : bias + 1]:
-                    unused.zero_()
-                continue
-            dz = inner.pop(level).mul_(slopes[level - 1])
+            reads = self.reads(level)
+            z = parts[position + len(reads)]
             for i, j in enumerate(reads, position):
-                torch.bmm(features[j].mT, dz, out=gradients[i])
-                if j < lowest:
-                    continue
-                if j in inner:
-                    inner[j].baddbmm_(dz, views[i].mT)
-                else:
-                    inner[j] = torch.bmm(dz, views[i].mT)
-            torch.sum(dz, dim=1, keepdim=True, out=gradients[bias])
+                z = z + features[j] @ parts[i]
+            pre_activations.append(z)
+            features.append(self.activate(z))
+            position += len(reads) + 1
+        output = parts[-1]
+        for i, j in enumerate(self.read_out(), position):
+            output = output + features[j] @ parts[i]
+        return Passed(output, features, pre_activations)
+
+    def penalty(self, parts: Sequence[Array], weights: Array) -> Array:
+        """Add to the loss, times ``weights`` (one a level); nothing here."""
+        return 0.0
+
+
+def split(flat: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """Return the parts of these shapes, one behind the other, of ``flat`` (..., size)."""
+    parts, start = [], 0
+    for shape in shapes:
+        stop = start + math.prod(shape)
+        parts.append(flat[..., start:stop].reshape((*flat.shape[:-1], *shape)))
+        start = stop
+    return parts
 
 
 def outputs_of(network: DenseNetwork, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
     """Compute the outputs (n,) of one net on scaled inputs, in float64 and bounded memory."""
     X = X.astype(np.float64, copy=False)
-    views = network.views(torch.from_numpy(parameters[None]))
-    parts = [
-        network.forward(views, torch.from_numpy(X[i : i + PREDICT_ROWS])[None])[0][0, :, 0].numpy()
-        for i in range(0, len(X), PREDICT_ROWS)
+    parts = network.parts(parameters)
+    chunks = [
+        network.forward(parts, X[i : i + PREDICT_ROWS]).output[:, 0] for i in range(0, len(X), PREDICT_ROWS)
     ]
-    return np.concatenate(parts)
+    return np.concatenate(chunks)

@@ -7,78 +7,33 @@ are trained beside it, up to rounding.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
 
+from hierbench.errors import refusal
+from hierbench.learners.engines.layout import Layout
+from hierbench.learners.engines.minibatches import (
+    CHUNK,
+    LONGEST,
+    FreshSamples,
+    ShuffledEpochs,
+    Source,
+    orders,
+)
 from hierbench.learners.engines.network import DenseNetwork
+from hierbench.learners.engines.sgd_program import BETA1, BETA2, EPSILON, Net, Pace, Recipe, State, program
 
-CHUNK = 64
-"""Steps whose minibatches are drawn together."""
-
-_CACHE_FLOATS = 1 << 19
-"""Activations kept in flight on a CPU: nets are trained in groups that stay in its cache."""
-
-Sampler = Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]]
-"""``sampler(n, rng) -> X, y``: fresh samples, for one pass over the data."""
-
-
-class Source(Protocol):
-    """Where one net's minibatches come from."""
-
-    def take(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return the next n rows, X (n, d) and y (n,)."""
-
-
-class Residuals:
-    """The rows of another source, with a fixed function of x taken from y."""
-
-    def __init__(self, source: Source, known: Callable[[np.ndarray], np.ndarray]) -> None:
-        self._source, self._known = source, known
-
-    def take(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Take the next n rows: X (n, d) and y (n,)."""
-        X, y = self._source.take(n, rng)
-        return X, y - self._known(X).astype(y.dtype)
-
-
-class ShuffledEpochs:
-    """Rows of a fixed training set, in one random order an epoch, epochs laid end to end.
-
-    Kept in the dtype of the training, so that a minibatch is gathered without a conversion.
-    """
-
-    def __init__(self, X: np.ndarray, y: np.ndarray, dtype: str = "float64") -> None:
-        self.X, self.y = X.astype(dtype), y.astype(dtype)
-        self._order = np.empty(0, dtype=np.int64)
-
-    def take(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Take the next n rows: X (n, d) and y (n,)."""
-        orders = [self._order]
-        have = len(self._order)
-        while have < n:
-            orders.append(rng.permutation(len(self.X)))
-            have += len(self.X)
-        order = np.concatenate(orders)
-        self._order = order[n:]
-        return self.X[order[:n]], self.y[order[:n]]
-
-
-class FreshSamples:
-    """Rows that are never seen twice, drawn from a sampler and put on the net's scale."""
-
-    def __init__(self, sampler: Sampler, scale: Callable[..., tuple[np.ndarray, np.ndarray]]) -> None:
-        self._sampler, self._scale = sampler, scale
-
-    def take(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Take the next n rows: X (n, d) and y (n,)."""
-        return self._scale(*self._sampler(n, rng))
+_ACCELERATOR_FLOATS = 1 << 30
+"""Numbers that the nets of a group may keep on an accelerator."""
+_AT_ONCE = (4, 1)
+"""Nets of a group on a CPU: few sizes, because each is compiled."""
+_ROWS = (1 << 15, 1 << 18)
+"""Lengths that training sets are filled up to: few again. Beyond the last, multiples of it."""
 
 
 @dataclasses.dataclass
@@ -112,17 +67,25 @@ class Schedule:
     optimizer: str = "adam"
     warmup: float = 0.3
     clip: float = 1.0
-    beta1: float = 0.9
-    beta2: float = 0.99
     momentum: float = 0.9
     loss: str = "square"
 
-    def rate(self, step: int) -> float:
-        """Factor on the learning rate at ``step`` (0-based)."""
-        share = step / self.steps
-        if share < self.warmup:
-            return 0.04 + 0.48 * (1.0 - math.cos(math.pi * share / self.warmup))
-        return 0.5 * (1.0 + math.cos(math.pi * (share - self.warmup) / (1.0 - self.warmup)))
+    def rate(self, step: Any) -> Any:
+        """Factor on the learning rate at ``step`` (0-based), a number or an array of them."""
+        share = np.asarray(step) / self.steps
+        up = 0.04 + 0.48 * (1.0 - np.cos(np.pi * share / self.warmup))
+        down = 0.5 * (1.0 + np.cos(np.pi * (share - self.warmup) / (1.0 - self.warmup)))
+        return np.where(share < self.warmup, up, down)
+
+    def pace(self, first: int, dtype: str) -> Pace:
+        """Return the numbers of the steps of one chunk, the first of which is ``first``."""
+        steps = np.arange(first, first + CHUNK)
+        rate = self.rate(steps)
+        root = np.sqrt(1.0 - BETA2 ** (steps + 1.0))
+        adam = rate * root / (1.0 - BETA1 ** (steps + 1.0))
+        weight = np.maximum(0.01, 1.0 / (steps + 1.0))
+        numbers = (rate, adam, EPSILON * root, weight, np.float64(self.clip), np.float64(self.momentum))
+        return Pace(*(n.astype(dtype) for n in numbers))
 
 
 @dataclasses.dataclass
@@ -166,19 +129,20 @@ TrainHook = Callable[[int, np.ndarray], None]
 class Control(Protocol):
     """What a learner changes while a group of nets is trained."""
 
-    def __call__(self, step: int, loss: Tensor) -> Tensor | float:
-        """After every backward pass; ``loss`` (n_nets,) is the running loss of every net.
+    every: int
+    """Steps between two looks."""
 
-        May add to the gradients and write to the parameters that it was made with; returns the
-        factor on the weight decay, broadcast over (n_nets, n_parameters).
-        """
+    def begin(self, flat: np.ndarray) -> np.ndarray:
+        """Return the parameters (n_nets, n_parameters) to begin with."""
+
+    def weights(self) -> np.ndarray:
+        """Return the weights of the network's penalty, (n_nets, L), until the next look."""
+
+    def look(self, step: int, loss: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+        """After ``step`` steps and with the running losses: (net, part, value) of what is replaced."""
 
     def notes(self) -> dict[str, np.ndarray]:
         """Numbers for the fit report at the end, (n_nets,) each."""
-
-
-MakeControl = Callable[[Tensor, Tensor], Control]
-"""``make(flat, gradient)``: both (n_nets, n_parameters) and updated in place by the engine."""
 
 
 def trace_steps(steps: int) -> list[int]:
@@ -188,11 +152,16 @@ def trace_steps(steps: int) -> list[int]:
     return sorted({0, *powers, *even, steps})
 
 
-def nets_at_once(network: DenseNetwork, batch_size: int, device: str) -> int:
-    """How many nets fill the cache; on an accelerator, all that fit a large budget."""
+def group_sizes(n_nets: int, network: DenseNetwork, batch_size: int, device: str) -> list[int]:
+    """Say how many nets are trained at once, group by group: on an accelerator all that fit."""
+    if device == "cpu":
+        sizes: list[int] = []
+        while left := n_nets - sum(sizes):
+            sizes.append(next(size for size in _AT_ONCE if size <= left))
+        return sizes
     floats = batch_size * network.floats_per_sample() + 4 * network.n_parameters
-    budget = _CACHE_FLOATS if device == "cpu" else 1 << 30
-    return max(1, budget // floats)
+    most = max(1, _ACCELERATOR_FLOATS // floats)
+    return [min(most, n_nets - i) for i in range(0, n_nets, most)]
 
 
 def train(
@@ -201,138 +170,154 @@ def train(
     jobs: Sequence[Job],
     schedule: Schedule,
     *,
-    trainable: np.ndarray | None = None,
-    lowest: int = 1,
-    dtype: torch.dtype = torch.float32,
+    trainable: Sequence[bool] | None = None,
+    dtype: str = "float32",
     device: str = "cpu",
     hook: TrainHook | None = None,
-    control: MakeControl | None = None,
+    control: Callable[[int], Control] | None = None,
 ) -> Trained:
     """Minimise every net's mean loss on its own data.
 
     Parameters
     ----------
     initial : (n_jobs, n_parameters)
-    trainable : (n_parameters,) of bool, optional
-        False freezes a parameter. Levels below ``lowest`` must be frozen.
-    hook : called with all nets' parameters; all nets are then trained as one group.
-    control : makes the control of each group of nets, which may first change the parameters.
+    trainable : for each part of the network, optional
+        False freezes it; None is what the network says.
+    hook : called with all nets' parameters.
+    control : makes the control of so many nets.
+
+    Raises
+    ------
+    ValueError
+        More rows in all minibatches than positions have numbers.
     """
-    group = len(jobs) if hook else nets_at_once(network, schedule.batch_size, device)
-    parts = [
-        _train_group(
-            network, initial[i : i + group], jobs[i : i + group], schedule,
-            trainable, lowest, dtype, device, hook, control,
+    if schedule.steps * schedule.batch_size >= LONGEST:
+        raise ValueError(
+            refusal("steps * batch_size", schedule.steps * schedule.batch_size, "integers below 2^32")
         )
-        for i in range(0, len(jobs), group)
-    ]  # fmt: skip
-    return Trained.join(parts)
-
-
-def _train_group(
-    network: DenseNetwork,
-    initial: np.ndarray,
-    jobs: Sequence[Job],
-    schedule: Schedule,
-    trainable: np.ndarray | None,
-    lowest: int,
-    dtype: torch.dtype,
-    device: str,
-    hook: TrainHook | None,
-    make_control: MakeControl | None,
-) -> Trained:
-    n_nets, batch = len(jobs), schedule.batch_size
-    flat = torch.as_tensor(initial, dtype=dtype, device=device).clone()
-    gradient = torch.zeros_like(flat)
-    views, gradients = network.views(flat), network.views(gradient)
-    mask = None if trainable is None else torch.as_tensor(trainable, dtype=dtype, device=device)
-
-    def column(values: list[float]) -> Tensor:
-        return torch.tensor(values, dtype=dtype, device=device).unsqueeze(1)
-
-    rates = column([j.learning_rate for j in jobs])
-    decay = column([j.learning_rate * j.weight_decay for j in jobs])
-    any_decay = any(j.weight_decay for j in jobs)
-    update = (
-        _adam(flat, gradient, schedule) if schedule.optimizer == "adam" else _momentum(gradient, schedule)
-    )
-    control = make_control(flat, gradient) if make_control else None
-    loss = torch.full((n_nets,), math.nan, dtype=dtype, device=device)
-    clipped = torch.zeros(n_nets, 1, dtype=dtype, device=device)
-    traced = set(trace_steps(schedule.steps)) if hook else set()
-
-    for start in range(0, schedule.steps, CHUNK):
-        length = min(CHUNK, schedule.steps - start)
-        # drawn in whole chunks, so that a shorter run sees the same first minibatches
-        drawn = [job.source.take(CHUNK * batch, job.rng) for job in jobs]
-        X = _stack([x.reshape(CHUNK, batch, -1) for x, _ in drawn], dtype, device)
-        y = _stack([t.reshape(CHUNK, batch, 1) for _, t in drawn], dtype, device)
-        for i in range(length):
-            step = start + i
-            if hook and step in traced:
-                hook(step, flat.cpu().double().numpy().copy())  # training goes on in the original
-            out, features, slopes = network.forward(views, X[i])
-            mean_loss, derivative = loss_and_derivative(out, y[i], schedule.loss)
-            loss = mean_loss if step == 0 else loss.lerp_(mean_loss, max(0.01, 1 / (step + 1)))
-            network.backward(views, gradients, derivative, features, slopes, lowest)
-            share = control(step, loss) if control else 1.0
-            if mask is not None:
-                gradient.mul_(mask)
-            norm = gradient.norm(dim=1, keepdim=True)
-            clipped.add_(norm > schedule.clip)
-            gradient.mul_((schedule.clip / norm.clamp_min_(1e-30)).clamp_max_(1.0))
-            rate = schedule.rate(step)
-            if any_decay:
-                shrink = decay * rate if mask is None else decay * rate * mask
-                flat.mul_(1.0 - shrink * share)
-            flat.addcmul_(update(step), rates, value=-rate)
+    groups, start = [], 0
+    for size in group_sizes(len(jobs), network, schedule.batch_size, device):
+        some = slice(start, start + size)
+        made = control(size) if control else None
+        groups.append(_Group(network, initial[some], jobs[some], schedule, trainable, dtype, device, made))
+        start += size
     if hook:
-        hook(schedule.steps, flat.cpu().double().numpy())
-    return Trained(
-        flat=flat.cpu().double().numpy(),
-        loss=loss.cpu().double().numpy(),
-        clipped=clipped[:, 0].cpu().double().numpy() / max(1, schedule.steps),
-        notes=control.notes() if control else {},
-    )
+        for step in trace_steps(schedule.steps):
+            hook(step, np.concatenate([group.train_to(step).flat for group in groups]))
+    return Trained.join([group.train_to(schedule.steps) for group in groups])
 
 
-def loss_and_derivative(out: Tensor, y: Tensor, loss: str) -> tuple[Tensor, Tensor]:
-    """Mean loss of every net (n_nets,) and its derivative in ``out`` (n_nets, batch, 1), overwritten."""
-    batch = out.shape[1]
-    if loss == "logistic":
-        margin = out.mul_(y)
-        mean = functional.softplus(-margin).mean((1, 2))
-        return mean, torch.sigmoid(margin.neg_()).mul_(y).mul_(-1.0 / batch)
-    error = out.sub_(y)
-    return error.square().mean((1, 2)), error.mul_(2.0 / batch)
+class _Group:
+    """Nets that are trained as one, on the device."""
 
+    def __init__(
+        self,
+        network: DenseNetwork,
+        initial: np.ndarray,
+        jobs: Sequence[Job],
+        schedule: Schedule,
+        trainable: Sequence[bool] | None,
+        dtype: str,
+        device: str,
+        control: Control | None,
+    ) -> None:
+        self.network, self.jobs, self.schedule, self.control = network, jobs, schedule, control
+        self.dtype, self.device = dtype, device
+        self.layout = Layout(network, network.trained() if trainable is None else trainable)
+        self.recipe = Recipe(
+            self.layout.filled, self.layout.trainable, schedule.optimizer, schedule.loss,
+            guided=control is not None,
+        )  # fmt: skip
+        self.step = 0
+        flat, fixed = self.layout.apart(initial if control is None else control.begin(initial))
+        rates = np.array([[job.learning_rate] for job in jobs])
+        decays = rates * [[job.weight_decay] for job in jobs] * self.layout.decays()
+        with self._on_device() as put:
+            zeros = np.zeros(len(jobs))
+            self.state = State(put(flat), put(0.0 * flat), put(0.0 * flat), put(zeros), put(zeros))
+            self.net = Net([put(part) for part in fixed], put(rates[:, 0]), put(decays), put(self._weights()))
+            self._load(put)
 
-def _stack(parts: list[np.ndarray], dtype: torch.dtype, device: str) -> Tensor:
-    """(CHUNK, n_nets, batch, .) in the dtype of the training."""
-    stacked = torch.stack([torch.as_tensor(p, dtype=dtype) for p in parts], dim=1)
-    return stacked.to(device)
+    @contextlib.contextmanager
+    def _on_device(self) -> Iterator[Callable[[Any], Any]]:
+        """Set up jax for this group; gives what puts an array on the device in the group's dtype."""
+        # jax starts slowly
+        import jax
 
+        platform, _, index = self.device.partition(":")
+        device = jax.devices(platform)[int(index or 0)]
+        with (
+            jax.enable_x64(self.dtype == "float64"),
+            jax.default_device(device),
+            jax.default_matmul_precision("highest"),
+        ):
+            yield lambda array: jax.device_put(np.asarray(array, dtype=self.dtype), device)
 
-def _adam(flat: Tensor, gradient: Tensor, schedule: Schedule) -> Callable[[int], Tensor]:
-    first, second = torch.zeros_like(flat), torch.zeros_like(flat)
-    scratch = torch.empty_like(flat)
+    def _weights(self) -> np.ndarray:
+        n_levels = self.network.depth
+        return np.zeros((len(self.jobs), n_levels)) if self.control is None else self.control.weights()
 
-    def update(step: int) -> Tensor:
-        first.lerp_(gradient, 1.0 - schedule.beta1)
-        second.mul_(schedule.beta2).addcmul_(gradient, gradient, value=1.0 - schedule.beta2)
-        correction1 = 1.0 - schedule.beta1 ** (step + 1)
-        correction2 = math.sqrt(1.0 - schedule.beta2 ** (step + 1))
-        torch.sqrt(second, out=scratch)
-        scratch.add_(1e-8 * correction2)
-        return torch.div(first, scratch, out=scratch).mul_(correction2 / correction1)
+    def _load(self, put: Callable[[Any], Any]) -> None:
+        """Put the training sets on the device, filled up to a few lengths, and draw the orders' keys."""
+        self.fresh = [job.source for job in self.jobs if isinstance(job.source, FreshSamples)]
+        if self.fresh:
+            rows = np.arange(CHUNK * self.schedule.batch_size, dtype=np.int32)
+            self.in_order = np.tile(rows.reshape(CHUNK, -1), (len(self.jobs), 1, 1))
+            return
+        sources = [job.source for job in self.jobs if isinstance(job.source, ShuffledEpochs)]
+        sizes = [len(source.X) for source in sources]
+        length = next((rows for rows in _ROWS if rows >= max(sizes)), -(-max(sizes) // _ROWS[-1]) * _ROWS[-1])
+        X = np.zeros((len(sizes), length, self.layout.filled.d), dtype=self.dtype)
+        y = np.zeros((len(sizes), length), dtype=self.dtype)
+        for i, source in enumerate(sources):
+            X[i, : sizes[i], : self.network.d], y[i, : sizes[i]] = source.X, source.y
+        self.data = put(X), put(y)
+        self.sizes = np.array(sizes, dtype=np.uint32)
+        self.keys = np.stack([job.rng.integers(1 << 32, size=2, dtype=np.uint32) for job in self.jobs])
 
-    return update
+    def _chunk(self, put: Callable[[Any], Any]) -> tuple[Any, Any, Any, Pace]:
+        """X, y, the rows of the minibatches and the pace of the chunk that begins at this step."""
+        batch, pace = self.schedule.batch_size, self.schedule.pace(self.step, self.dtype)
+        if self.fresh:
+            drawn = [
+                source.take(CHUNK * batch, job.rng) for source, job in zip(self.fresh, self.jobs, strict=True)
+            ]
+            X, y = (np.stack(part) for part in zip(*drawn, strict=True))
+            return put(self.layout.inputs(X)), put(y), self.in_order, pace
+        like = np.empty(CHUNK * batch, dtype=np.int8)
+        rows = orders()(self.keys, self.sizes, np.uint32(self.step * batch), like)
+        return *self.data, rows.reshape(len(self.jobs), CHUNK, batch), pace
 
+    def train_to(self, last: int) -> Trained:
+        """Train until ``last`` steps are done."""
+        every = self.control.every if self.control else self.schedule.steps
+        with self._on_device() as put:
+            advance = program(self.recipe)
+            while self.step < last:
+                begin = self.step % CHUNK
+                if begin == 0:
+                    self.chunk = self._chunk(put)
+                count = min(last - self.step, CHUNK - begin, every - self.step % every)
+                self.state = advance(self.state, self.net, *self.chunk, begin, begin + count)
+                self.step += count
+                if self.control and self.step % every == 0:
+                    self._look(self.control, put)
+            return self._trained()
 
-def _momentum(gradient: Tensor, schedule: Schedule) -> Callable[[int], Tensor]:
-    velocity = torch.zeros_like(gradient)
+    def _look(self, control: Control, put: Callable[[Any], Any]) -> None:
+        changes = control.look(self.step, np.asarray(self.state.loss, dtype=np.float64))
+        self.net = self.net._replace(weights=put(control.weights()))
+        for net, part, value in changes:
+            filled, start = self.layout.part(part, value[None]), self.layout.position(part)
+            flat = self.state.flat.at[net, start : start + filled.size].set(put(filled.ravel()))
+            self.state = self.state._replace(flat=flat)
 
-    def update(step: int) -> Tensor:
-        return velocity.mul_(schedule.momentum).add_(gradient)
-
-    return update
+    def _trained(self) -> Trained:
+        flat, *fixed = (np.asarray(part, dtype=np.float64) for part in (self.state.flat, *self.net.fixed))
+        loss, clipped = (np.asarray(part, dtype=np.float64) for part in self.state[3:])
+        return Trained(
+            flat=self.layout.together(flat, fixed),
+            loss=loss if self.step else np.full(len(loss), math.nan),
+            clipped=clipped / max(1, self.schedule.steps),
+            notes=self.control.notes() if self.control else {},
+        )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from hierbench.learners.engines.kernel_engine import float64_tensor
+from hierbench.learners.engines.linear_algebra import product
 
 _BLOCK = 1 << 15
 """Entries of a block of the kernel matrix: a recursion over six of these stays in the cache."""
@@ -88,7 +89,7 @@ class HermiteKernel:
         """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         d, degree, decay = A.shape[1], int(shape[0]), shape[1]
         other = A if B is None else B
-        torch.matmul(A, other.T, out=out)
+        product(A, other.T, out)
         squares_a = A.square().sum(1, keepdim=True)
         squares_b = other.square().sum(1)
         rows = max(1, _BLOCK // max(1, len(other)))

@@ -19,6 +19,7 @@ from hierbench.learners.base import Curve, FitReport, FittedCurve
 from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines import feature_ridge, kernel_engine, kernel_tuning
 from hierbench.learners.engines.kernel_engine import Axis, float64_tensor
+from hierbench.learners.engines.linear_algebra import product
 from hierbench.learners.parameters import not_negative
 from hierbench.learners.training_set import training_set
 
@@ -48,11 +49,11 @@ class FeatureKernel:
         out = torch.empty((len(X), D + 1), dtype=torch.float64)
         phi = out[:, :D]
         if self.activation == "fourier":
-            torch.matmul(X, float64_tensor(self.weights / (scale * math.sqrt(d))), out=phi)
+            product(X, float64_tensor(self.weights / (scale * math.sqrt(d))), phi)
             phi.add_(float64_tensor(self.offsets)).cos_().mul_(math.sqrt(2 / D))
         else:
             unit = math.sqrt(1 + scale**2)  # variance of what the activation sees, where |x|^2 = d
-            torch.matmul(X, float64_tensor(self.weights / (unit * math.sqrt(d))), out=phi)
+            product(X, float64_tensor(self.weights / (unit * math.sqrt(d))), phi)
             phi.add_(float64_tensor(self.offsets * (scale / unit)))
             if self.activation == "relu":
                 phi.clamp_(min=0.0).mul_(math.sqrt(2 / D))
@@ -66,9 +67,9 @@ class FeatureKernel:
         scale = shape[0]
         columns = self.features(A if B is None else B, scale)
         if B is None:
-            torch.matmul(columns, columns.T, out=out)
+            product(columns, columns.T, out)
         else:
-            torch.matmul(self.features(A, scale), columns.T, out=out)
+            product(self.features(A, scale), columns.T, out)
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
         """Count the operations of one entry of the matrix."""

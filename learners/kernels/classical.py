@@ -7,6 +7,8 @@ import math
 
 import torch
 
+from hierbench.learners.engines.linear_algebra import integer_power_, product
+
 
 def squared_distances(A: torch.Tensor, B: torch.Tensor, scale: float, out: torch.Tensor) -> None:
     """Write -|a - b|^2 / scale as one matrix product of augmented points: the matrix is written once."""
@@ -14,7 +16,7 @@ def squared_distances(A: torch.Tensor, B: torch.Tensor, scale: float, out: torch
     ones = torch.ones((1, 1), dtype=A.dtype)
     left = torch.cat([a, -0.5 * a.square().sum(1, keepdim=True), ones.expand(len(a), 1)], dim=1)
     right = torch.cat([b, ones.expand(len(b), 1), -0.5 * b.square().sum(1, keepdim=True)], dim=1)
-    torch.matmul(left, right.T, out=out)
+    product(left, right.T, out)
     out.clamp_(max=0.0)
 
 
@@ -69,8 +71,8 @@ class PolynomialKernel:
     ) -> None:
         """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         offset = shape[0]
-        torch.matmul(A / (A.shape[1] * (1 + offset)), (A if B is None else B).T, out=out)
-        out.add_(offset / (1 + offset)).pow_(self.degree)
+        product(A / (A.shape[1] * (1 + offset)), (A if B is None else B).T, out)
+        integer_power_(out.add_(offset / (1 + offset)), self.degree)
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
         """Count the operations of one entry of the matrix."""

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from hierbench.learners.base import Curve, FitReport, FittedCurve
 from hierbench.learners.engines.kernel_engine import Axis, PrefixSolver, Solution
 from hierbench.learners.engines.kernel_tuning import Fit, not_positive_definite
+from hierbench.learners.engines.linear_algebra import product
 from hierbench.learners.kernels.dot_product_weights import LOG_RIDGE, Weights, WeightSearch
 from hierbench.learners.kernels.kernel_estimator import FittedKernelCurve, KernelEstimator
 from hierbench.learners.parameters import integer_between
@@ -30,7 +31,7 @@ class DotProductKernel:
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
         """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
-        T = torch.matmul(A / A.shape[1], (A if B is None else B).T)
+        T = product(A / A.shape[1], (A if B is None else B).T)
         out.fill_(shape[-1])
         for weight in shape[-2::-1]:
             out.mul_(T).add_(weight)

@@ -22,6 +22,8 @@ import torch
 from scipy.linalg import blas
 from scipy.optimize import minimize
 
+from hierbench.learners.engines.linear_algebra import cholesky, inverse_positive
+
 FIRST = 1024
 """Longest prefix on which the descent starts afresh: what is best for short ones misleads it on longer."""
 LONGEST = 4096
@@ -180,11 +182,11 @@ def log_leave_one_out(
     for weight in w[-2::-1]:
         K.mul_(T).add_(float(weight))
     K.diagonal().add_(ridge)
-    L, info = torch.linalg.cholesky_ex(K)
-    if info > 0 or not torch.isfinite(L.diagonal()).all():
+    L, info = cholesky(K, K)
+    if info > 0:
         # A wall for the line search, which then takes a shorter step.
         return 1e3, np.zeros_like(theta)
-    A = torch.cholesky_inverse(L)
+    A = inverse_positive(L).mT
     alpha, c = A @ y, A.diagonal().clone()
     e = alpha / c
     total = float(e.square().sum()) + 1e-30 * scale * len(y)
@@ -193,7 +195,7 @@ def log_leave_one_out(
         return error, np.zeros_like(theta)
     v = A @ (2 * e / (c * total))
     # -q >= 0, and of a symmetric matrix one triangle will do: the off-diagonal part doubled.
-    root = torch.mul(A, (2 * e.square() / (c * total)).sqrt(), out=K).numpy()
+    root = A.mul_((2 * e.square() / (c * total)).sqrt()).numpy()
     half = blas.dsyrk(1.0, root.T, trans=1, lower=1)
     half = blas.dsyr2k(-0.5, v.numpy()[:, None], alpha.numpy()[:, None], 1.0, half, lower=1, overwrite_c=1)
     G = torch.from_numpy(half.T).mul_(2)

@@ -32,11 +32,12 @@ class CompositionalKernel(InfiniteWidthKernel):
         depth, bias, homogeneity, which = shape
         dual = COSINE_DUALS[self.activations[int(which)]]
         shift = bias**2
-        norms = ((a + shift) * (b + shift)).sqrt().clamp_min(1e-300)
-        c = ((s + shift) / norms).clamp(-1.0, 1.0)
+        # the norms are of a row and of a column: roots and powers are taken of vectors
+        a, b = ((q + shift).sqrt().clamp_min(1e-150) for q in (a, b))
+        c = ((s + shift) / a).div_(b).clamp_(-1.0, 1.0)
         for _ in range(int(depth)):
             c = dual(c)
-        return c * norms**homogeneity
+        return (c * a**homogeneity).mul_(b**homogeneity)
 
 
 class CompositionalKernelRegressor(KernelRegressor):

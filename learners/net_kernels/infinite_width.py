@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hierbench.learners.engines.kernel_engine import Axis
+from hierbench.learners.engines.linear_algebra import product
 from hierbench.learners.net_kernels.dual_activations import DUALS
 
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-8, 1e2), every=4)
@@ -34,7 +35,7 @@ class InfiniteWidthKernel(abc.ABC):
         """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         d = A.shape[1]
         other = A if B is None else B
-        torch.matmul(A / d, other.T, out=out)
+        product(A / d, other.T, out)
         a = A.square().sum(1, keepdim=True) / d
         b = other.square().sum(1)[None, :] / d
         one = torch.ones((1, 1), dtype=A.dtype)

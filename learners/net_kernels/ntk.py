@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from hierbench.learners.engines import compiling
 from hierbench.learners.engines.kernel_engine import Axis, Kernel
 from hierbench.learners.kernels.kernel_estimator import KernelRegressor
 from hierbench.learners.parameters import integers, not_negative
@@ -30,6 +31,7 @@ def _compiled_block() -> Callable[..., Any]:
 
     from hierbench.learners.net_kernels.neural_tangents_compat import load
 
+    compiling.count()
     stax = load().stax
 
     @jax.jit

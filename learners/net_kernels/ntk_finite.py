@@ -78,21 +78,21 @@ class TangentKernel:
     def _tangents(self, X: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Features h_0, ..., h_L and errors df / dz_1, ..., df / dz_L, each (len(X), size)."""
         network = self.network
-        views = network.views(float64_tensor(self.parameters)[None])
-        _, features, slopes = network.forward(views, X[None])
+        parts = network.parts(float64_tensor(self.parameters))
+        _, features, pre_activations = network.forward(parts, X)
         position = sum(len(network.reads(level)) + 1 for level in range(1, network.depth + 1))
         inner: list[Tensor | float] = [0.0] * (network.depth + 1)
         for i, level in enumerate(network.read_out(), position):
-            inner[level] = views[i][0].T.expand(len(X), -1)
+            inner[level] = parts[i].T.expand(len(X), -1)
         errors: list[Tensor] = []
         for level in range(network.depth, 0, -1):
-            error = inner[level] * slopes[level - 1][0]
+            error = inner[level] * network.slope(pre_activations[level - 1])
             errors.insert(0, error)
             position -= len(network.reads(level)) + 1
             for i, j in enumerate(network.reads(level), position):
                 if j > 0:
-                    inner[j] = inner[j] + error @ views[i][0].T
-        return [h[0] for h in features], errors
+                    inner[j] = inner[j] + error @ parts[i].T
+        return features, errors
 
 
 class FiniteNTKRegressor(FitsCurvesOneByOne, KernelEstimator):

@@ -18,7 +18,7 @@ from hierbench.learners.nets.algorithm1_network import Algorithm1Network
 from hierbench.learners.nets.algorithm1_switching import LevelSwitch, Switching
 from hierbench.learners.nets.densenet import quadratic_densenet
 from hierbench.learners.nets.sgd_block import NetworkHook
-from hierbench.learners.nets.sgd_estimator import TORCH_DTYPES, SGDRegressorBase, after_steps
+from hierbench.learners.nets.sgd_estimator import SGDRegressorBase, after_steps
 from hierbench.learners.parameters import not_negative, share
 
 
@@ -168,7 +168,7 @@ class Algorithm1Regressor(SGDRegressorBase):
         )
         return train(
             network, initial, jobs, schedule,
-            dtype=TORCH_DTYPES[self.dtype], device=self.device,
+            dtype=self.dtype, device=self.device,
             hook=after_steps(hook, network, 0),
             control=functools.partial(LevelSwitch, network, rule, schedule.steps),
         )  # fmt: skip

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from hierbench.learners.engines.network import DenseNetwork
+from hierbench.learners.engines.network import Array, DenseNetwork, Passed
 
 _OUTPUT = 0.3
 """Sum(F_l) of a fresh level, on average: small against the labels, which have variance 1."""
@@ -70,10 +67,17 @@ class Algorithm1Network(DenseNetwork):
         """Shapes of P_1..P_L."""
         return [(u, k + self.width) for u, k in zip(self.inputs(), self.narrow, strict=True)]
 
-    def block_slices(self) -> list[slice]:
-        """Where P_1..P_L lie in the flat parameters."""
-        ends = np.cumsum([0, *(math.prod(s) for s in self.blocks())])
-        return [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
+    def trained(self) -> tuple[bool, ...]:
+        """Return True for all but R."""
+        return (*[True] * self.depth, *[False] * (self.depth - 1), True, True)
+
+    def reads_x(self) -> tuple[bool, ...]:
+        """Which parts have rows for x: P_1..P_L."""
+        return (*[True] * self.depth, *[False] * (self.depth + 1))
+
+    def decayed(self) -> tuple[bool, ...]:
+        """Return True for K and W: neither R, which is not trained, nor the read-outs decay."""
+        return (*[True] * self.depth, *[False] * (self.depth + 1))
 
     def floats_per_sample(self) -> int:
         """Numbers that the two passes keep for a sample, about."""
@@ -95,56 +99,46 @@ class Algorithm1Network(DenseNetwork):
 
     # passes ------------------------------------------------------------------------------
 
-    def _square(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the truncated square and its slope."""
-        inner = z.clamp(-self.truncation, self.truncation)
-        return torch.sub(z, inner, alpha=0.5).mul_(inner).mul_(2.0), inner.mul_(2.0)
+    def forward(self, parts: Sequence[Array], X: Array) -> Passed:
+        """Compute the outputs for X (n, d), or with the same leading axes for parts and X, for many nets.
 
-    def forward(self, views: Sequence[Tensor], X: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Compute the outputs (n_nets, n, 1); x and S_1..S_L; and what the backward pass needs."""
-        ends = [*self.inputs(), self.d + 1 + sum(self.lifted())]
-        U = X.new_empty((*X.shape[:2], ends[-1]))
-        U[..., : self.d] = X
-        U[..., self.d] = 1.0
-        readout, intercept = views[-2], views[-1]
-        features, slopes, sums, lift_slopes = [X], [], [], []
-        out = intercept.expand(-1, X.shape[1], 1).clone()
+        The features are the narrow S_l, the pre-activations the wide W_l u_l.
+        """
+        read, ends = [X], [0, self.d]  # u without its constant, and where its blocks end
+        features, pre_activations = [X], []
+        readout, output = parts[-2], parts[-1]
         for i, k in enumerate(self.narrow):
-            z = torch.bmm(U[..., : ends[i]], views[i])
+            P = parts[i]
+            z = P[..., self.d : self.d + 1, :]
+            for j, h in enumerate(read):
+                first = ends[j] + (j > 0)  # the constant stands behind x
+                z = z + h @ P[..., first : ends[j + 1] + (j > 0), :]
             features.append(z[..., :k])
-            wide, slope = self._square(z[..., k:])
-            sums.append(wide.sum(2, keepdim=True))
-            slopes.append(slope)
-            out.addcmul_(sums[-1], readout[:, i : i + 1])
+            pre_activations.append(z[..., k:])
+            output = output + readout[..., i : i + 1, :] * self._square(z[..., k:]).sum(-1)[..., None]
             if i < self.depth - 1:
-                h, slope = self._square(torch.bmm(z[..., :k], views[self.depth + i]))
-                torch.sub(h, 1.0, out=U[..., ends[i] : ends[i + 1]]).mul_(self.lift_scale(i))
-                lift_slopes.append(slope)
-        return out, features, [U, *slopes, *sums, *lift_slopes]
+                lifted = self._square(z[..., :k] @ parts[self.depth + i]) - 1.0
+                read.append(lifted * self.lift_scale(i))
+                ends.append(ends[-1] + self.lifted()[i])
+        return Passed(output, features, pre_activations)
 
-    def backward(
-        self,
-        views: Sequence[Tensor],
-        gradients: Sequence[Tensor],
-        error: Tensor,
-        features: Sequence[Tensor],
-        slopes: Sequence[Tensor],
-        lowest: int = 1,
-    ) -> None:
-        """Write d(sum of outputs * error)/d(parameters) into ``gradients``; R has none."""
-        L, first = self.depth, self.d + 1
-        U, wide, sums, lifts = slopes[0], slopes[1 : L + 1], slopes[L + 1 : 2 * L + 1], slopes[2 * L + 1 :]
-        ends = self.inputs()
-        torch.sum(error, dim=1, keepdim=True, out=gradients[-1])
-        dU = torch.zeros_like(U[..., first:])
-        for i in reversed(range(L)):
-            k = self.narrow[i]
-            gradients[-2][:, i] = (error * sums[i]).sum(1)
-            dz = U.new_zeros((*U.shape[:2], k + self.width))
-            torch.mul(wide[i], error * views[-2][:, i : i + 1], out=dz[..., k:])
-            if i < L - 1:
-                above = dU[..., ends[i] - first : ends[i + 1] - first].mul(lifts[i]).mul_(self.lift_scale(i))
-                torch.bmm(above, views[L + i].mT, out=dz[..., :k])
-            torch.bmm(U[..., : ends[i]].mT, dz, out=gradients[i])
-            if i:
-                dU[..., : ends[i] - first].baddbmm_(dz, views[i][:, first:].mT)
+    def _square(self, z: Array) -> Array:
+        """z^2, continued by its tangent."""
+        inner = z.clip(-self.truncation, self.truncation)
+        return (2.0 * z - inner) * inner
+
+    def penalty(self, parts: Sequence[Array], weights: Array) -> Array:
+        """Compute the distillation of every level times its weight, (L,), summed."""
+        return sum(weights[i] * distillation(parts[i], k) for i, k in enumerate(self.narrow))
+
+
+def distillation(block: Array, k: int) -> Array:
+    r"""Compute the regulariser of one level, for P (inputs, k + m) = [K, W].
+
+    .. math:: \sum_{i,j} \|K_i^T K_j - W_i^T W_j\|_F^2
+
+    over all pairs of blocks is the squared norm of P J P^T = K K^T - W W^T, J = diag(1, -1), which needs
+    no more than the small Gram matrices of K and W.
+    """
+    K, W = block[:, :k], block[:, k:]
+    return ((K.T @ K) ** 2).sum() + ((W.T @ W) ** 2).sum() - 2.0 * ((K.T @ W) ** 2).sum()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import deque
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from hierbench.learners.nets.algorithm1_network import Algorithm1Network
 
-_CHECKS = 256
-"""Looks at the running loss a training, each of which may wait for an accelerator."""
+_LOOKS = 128
+"""Looks at the running loss a training, each of which waits for the device."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,72 +42,48 @@ class Switching:
     chance: float = 1.0
 
 
-def distillation(block: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    r"""Return the regulariser of one level and its gradient, for blocks (n_nets, inputs, k + m).
-
-    .. math:: \sum_{i,j} \|K_i^T K_j - W_i^T W_j\|_F^2
-
-    over all pairs of blocks is the squared norm of P J P^T, P = [K, W], J = diag(1, -1), which
-    needs no more than the small Gram matrix of P.
-    """
-    sign = torch.ones(block.shape[2], dtype=block.dtype, device=block.device)
-    sign[k:] = -1.0
-    gram = torch.bmm(block.mT, block)
-    signed = gram * (sign[:, None] * sign)
-    return (signed * gram).sum((1, 2)), torch.bmm(block, signed).mul_(4.0)
-
-
 class LevelSwitch:
     """The engine's control of one group of nets (see ``hierbench.learners.engines.sgd_engine.Control``).
 
-    Made with the fresh parameters of all levels; it puts those of the levels above the first
-    aside, and back, net by net, when a level goes on.
+    It puts the fresh parameters of the levels above the first aside, and back, net by net, when a level
+    goes on.
 
     Attributes
     ----------
+    every : int
+        Steps between two looks at the running loss.
     on_at, distilled_at : (n_nets, L) float
         First step at which a level, and its distillation, is on; infinite until then.
     """
 
-    def __init__(
-        self, network: Algorithm1Network, rule: Switching, steps: int, flat: Tensor, gradient: Tensor
-    ) -> None:
-        self._network, self._rule, self._steps, self._flat = network, rule, steps, flat
-        self._blocks = network.views(flat)[: network.depth]
-        self._gradients = network.views(gradient)[: network.depth]
-        self._slices = network.block_slices()
-        self._fresh = flat.clone()
-        # neither R, which is not trained, nor the read-outs decay
-        self._decayed = torch.zeros_like(flat[:1])
-        self._decayed[:, : self._slices[-1].stop] = 1.0
-        flat[:, self._slices[0].stop : self._slices[-1].stop] = 0.0
-        n_nets, L = len(flat), network.depth
-        self.on_at = np.full((n_nets, L), np.inf)
+    def __init__(self, network: Algorithm1Network, rule: Switching, steps: int, n_nets: int) -> None:
+        self._network, self._rule, self._steps = network, rule, steps
+        L = network.depth
+        self.on_at, self.distilled_at = np.full((2, n_nets, L), np.inf)
         self.on_at[:, 0] = 0
-        self.distilled_at = np.full((n_nets, L), np.inf)
         self._plateau = np.full(n_nets, rule.chance)
-        self._every = max(1, steps // _CHECKS)
-        self._patience = max(self._every, round(rule.patience * steps))
-        self._history: deque[np.ndarray] = deque(maxlen=1 + self._patience // self._every)
+        self.every = max(1, steps // _LOOKS)
+        self._patience = max(self.every, round(rule.patience * steps))
+        self._history: deque[np.ndarray] = deque(maxlen=1 + self._patience // self.every)
 
-    def __call__(self, step: int, loss: Tensor) -> Tensor:
-        """After the backward pass: regularise, switch; the factor on the weight decay."""
-        if self._rule.distillation:
-            for i, k in enumerate(self._network.narrow):
-                on = self.distilled_at[:, i] <= step
-                if on.any():
-                    strength = torch.as_tensor(self._rule.distillation * on, dtype=self._flat.dtype)
-                    pull = distillation(self._blocks[i], k)[1]
-                    self._gradients[i].addcmul_(pull, strength.to(pull.device)[:, None, None])
-        if step % self._every == 0:
-            self._switch(step, loss.cpu().double().numpy())
-        return self._decayed * loss.clamp(max=1.0)[:, None]
+    def begin(self, flat: np.ndarray) -> np.ndarray:
+        """Return parameters with all levels off but the first."""
+        self._fresh = self._network.parts(flat)
+        sizes = [math.prod(shape) for shape in self._network.blocks()]
+        begun = flat.copy()
+        begun[:, sizes[0] : sum(sizes)] = 0.0
+        return begun
 
-    def _switch(self, step: int, loss: np.ndarray) -> None:
-        """Decide what goes on from the next step; ``loss`` (n_nets,)."""
+    def weights(self) -> np.ndarray:
+        """Factor on each level's distillation, (n_nets, L)."""
+        return self._rule.distillation * np.isfinite(self.distilled_at)
+
+    def look(self, step: int, loss: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+        """Decide what goes on now; gives (net, part, its fresh parameters) for every level that does."""
         rule, L = self._rule, self._network.depth
         self._history.append(loss.copy())
         before = self._history[0]
+        changes = []
         for net in range(len(loss)):
             top = int(np.isfinite(self.on_at[net]).sum()) - 1
             if np.isinf(self.distilled_at[net, top]):
@@ -116,12 +91,12 @@ class LevelSwitch:
                 still = loss[net] > (1.0 - rule.settled) * before[net]
                 settled = waited and still and loss[net] < rule.fallen * self._plateau[net]
                 if settled or step >= rule.deadline * self._steps * (top + 1) / L:
-                    self.distilled_at[net, top] = step + 1
+                    self.distilled_at[net, top] = step
                     self._plateau[net] = loss[net]
             elif top + 1 < L and step - self.distilled_at[net, top] >= self._patience:
-                self.on_at[net, top + 1] = step + 1
-                part = self._slices[top + 1]
-                self._flat[net, part] = self._fresh[net, part]
+                self.on_at[net, top + 1] = step
+                changes.append((net, top + 1, self._fresh[top + 1][net]))
+        return changes
 
     def notes(self) -> dict[str, np.ndarray]:
         """First steps of the levels above the first (all steps: never on), for the fit report."""

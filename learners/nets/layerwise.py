@@ -11,10 +11,10 @@ import numpy as np
 from hierbench.checks import integer
 from hierbench.errors import refusal
 from hierbench.learners.engines.network import DenseNetwork, outputs_of
-from hierbench.learners.engines.sgd_engine import Job, Residuals, Schedule, Trained, train
+from hierbench.learners.engines.sgd_engine import Job, Schedule, Trained, train
 from hierbench.learners.nets.densenet import quadratic_densenet
 from hierbench.learners.nets.sgd_block import NetworkHook
-from hierbench.learners.nets.sgd_estimator import TORCH_DTYPES, SGDRegressorBase, after_steps
+from hierbench.learners.nets.sgd_estimator import SGDRegressorBase, after_steps
 
 
 class LayerwiseDenseNetRegressor(SGDRegressorBase):
@@ -129,15 +129,15 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
                 traced = None  # alone, a level that is fitted to a residual predicts nothing
                 phase_jobs = [
                     dataclasses.replace(
-                        job, source=Residuals(job.source, functools.partial(outputs_of, network, one))
+                        job, source=job.source.minus(functools.partial(outputs_of, network, one))
                     )
                     for job, one in zip(jobs, above, strict=True)
                 ]
             lowest = max(1, level - self.correction)
             trained = train(
                 phase, start, phase_jobs, schedule,
-                trainable=phase.trainable(lowest, self.refit_readouts), lowest=lowest,
-                dtype=TORCH_DTYPES[self.dtype], device=self.device,
+                trainable=phase.trainable(lowest, self.refit_readouts),
+                dtype=self.dtype, device=self.device,
                 hook=after_steps(traced, phase, turn * schedule.steps),
             )  # fmt: skip
         assert trained is not None

@@ -7,10 +7,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from hierbench.learners.engines.network import DenseNetwork
+from hierbench.learners.engines.network import Array, DenseNetwork, Passed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +34,10 @@ class ResidualNetwork(DenseNetwork):
         level = [(self.stream, self.width), (1, self.width), (self.width, self.stream)]
         return [(self.d, self.stream), *(level * self.depth), (self.stream, 1), (1, 1)]
 
+    def reads_x(self) -> tuple[bool, ...]:
+        """Which parts have rows for x: P alone."""
+        return (True, *[False] * (3 * self.depth + 2))
+
     def floats_per_sample(self) -> int:
         """Numbers that the two passes keep for a sample, about."""
         return self.d + self.depth * (3 * self.width + self.stream) + 2 * self.stream
@@ -56,38 +58,13 @@ class ResidualNetwork(DenseNetwork):
         parts.append(np.zeros(1))
         return np.concatenate(parts)
 
-    def forward(self, views: Sequence[Tensor], X: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Compute the outputs (n_nets, n, 1); x, h_1..h_L; and slopes, then streams."""
-        features, slopes = [X], []
-        streams = [torch.bmm(X, views[0])]
+    def forward(self, parts: Sequence[Array], X: Array) -> Passed:
+        """Compute the outputs for X (n, d), or with the same leading axes for parts and X, for many nets."""
+        features, pre_activations = [X], []
+        stream = X @ parts[0]
         for level in range(self.depth):
-            inward, bias, outward = views[1 + 3 * level : 4 + 3 * level]
-            h, slope = self._activate(torch.baddbmm(bias, streams[-1], inward))
-            features.append(h)
-            slopes.append(slope)
-            streams.append(torch.baddbmm(streams[-1], h, outward))
-        row = torch.baddbmm(views[-1], views[-2].mT, streams[-1].mT)
-        return row.mT.contiguous(), features, slopes + streams
-
-    def backward(
-        self,
-        views: Sequence[Tensor],
-        gradients: Sequence[Tensor],
-        error: Tensor,
-        features: Sequence[Tensor],
-        slopes: Sequence[Tensor],
-        lowest: int = 1,
-    ) -> None:
-        """Write d(sum of outputs * error)/d(parameters) into ``gradients``; nothing is frozen."""
-        streams = slopes[self.depth :]
-        torch.sum(error, dim=1, keepdim=True, out=gradients[-1])
-        gradients[-2].mT.copy_(torch.bmm(error.mT, streams[-1]))
-        down = error * views[-2].mT
-        for level in reversed(range(self.depth)):
-            at = 1 + 3 * level
-            torch.bmm(features[level + 1].mT, down, out=gradients[at + 2])
-            dz = torch.bmm(down, views[at + 2].mT).mul_(slopes[level])
-            torch.bmm(streams[level].mT, dz, out=gradients[at])
-            torch.sum(dz, dim=1, keepdim=True, out=gradients[at + 1])
-            down.baddbmm_(dz, views[at].mT)
-        torch.bmm(features[0].mT, down, out=gradients[0])
+            inward, bias, outward = parts[1 + 3 * level : 4 + 3 * level]
+            pre_activations.append(bias + stream @ inward)
+            features.append(self.activate(pre_activations[-1]))
+            stream = stream + features[-1] @ outward
+        return Passed(parts[-1] + stream @ parts[-2], features, pre_activations)

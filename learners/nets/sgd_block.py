@@ -11,8 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from hierbench.learners.base import Curve, FittedCurve, TraceCallback
+from hierbench.learners.engines.minibatches import ShuffledEpochs
 from hierbench.learners.engines.network import DenseNetwork
-from hierbench.learners.engines.sgd_engine import Job, Schedule, ShuffledEpochs, Trained
+from hierbench.learners.engines.sgd_engine import Job, Schedule, Trained
 from hierbench.learners.generators import Purpose, generator
 
 NetworkHook = Callable[[int, DenseNetwork, np.ndarray], None]
@@ -33,7 +34,6 @@ class TrainsCells(Protocol):
     """What a block asks of its learner."""
 
     restarts: int
-    dtype: str
 
     def _scaling(self, X: np.ndarray, y: np.ndarray) -> Any: ...
 
@@ -87,7 +87,7 @@ class Group:
         jobs, initial = [], []
         for restart in range(self.learner.restarts):
             for cell, (rate, decay) in zip(self.cells, self.chosen, strict=True):
-                source = ShuffledEpochs(*cell.scaling.both(cell.X, cell.y), self.learner.dtype)
+                source = ShuffledEpochs(*cell.scaling.both(cell.X, cell.y))
                 jobs.append(Job(source, generator(cell.seed, Purpose.MINIBATCHES, restart), rate, decay))
                 initial.append(self.network.initial(generator(cell.seed, Purpose.INITIALISATION, restart)))
         schedule = self.learner._schedule(self.steps)

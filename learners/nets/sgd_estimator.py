@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -17,24 +16,16 @@ from hierbench.checks import integer, one_of
 from hierbench.errors import refusal
 from hierbench.learners.base import Curve, FitReport, FittedCurve, TraceCallback, steps_law
 from hierbench.learners.catalogue.bounds import check_bounds
+from hierbench.learners.engines.minibatches import FreshSamples, Sampler, ShuffledEpochs
 from hierbench.learners.engines.network import DenseNetwork, outputs_of
-from hierbench.learners.engines.sgd_engine import (
-    FreshSamples,
-    Job,
-    Sampler,
-    Schedule,
-    ShuffledEpochs,
-    Trained,
-    TrainHook,
-    train,
-)
+from hierbench.learners.engines.sgd_engine import Job, Schedule, Trained, TrainHook, train
 from hierbench.learners.generators import Purpose, generator
 from hierbench.learners.nets.scaling import ClassScaling, Scaling
 from hierbench.learners.nets.sgd_block import Block, Cell, NetworkHook
 from hierbench.learners.parameters import KeepsParameters, integer_or_none, share
 from hierbench.learners.training_set import training_set
 
-TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DTYPES = ("float32", "float64")
 LOSSES = ("square", "logistic")
 OPTIMIZERS = ("adam", "sgd")
 
@@ -81,7 +72,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
     dtype : {"float32", "float64"}
         Arithmetic of the training; predictions are computed in float64.
     device : str
-        A torch device.
+        Where it is trained: "cpu", "cuda", or "cuda:1", as jax has them.
 
     Attributes
     ----------
@@ -119,7 +110,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         """Train all nets from their initial parameters; here all levels together."""
         return train(
             network, initial, jobs, schedule,
-            dtype=TORCH_DTYPES[self.dtype], device=self.device,
+            dtype=self.dtype, device=self.device,
             hook=after_steps(hook, network, 0),
         )  # fmt: skip
 
@@ -217,8 +208,8 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
             scaling = self._scaling(X[kept], y[kept])
             splits.append(scaling.both(X[held], y[held]))
             start = network.initial(generator(cell.seed, Purpose.INITIALISATION))
+            source = ShuffledEpochs(*scaling.both(X[kept], y[kept]))
             for rate, decay in grid:
-                source = ShuffledEpochs(*scaling.both(X[kept], y[kept]), self.dtype)
                 jobs.append(Job(source, generator(cell.seed, Purpose.TUNING), rate, decay))
                 initial.append(start)
         steps = max(1, round(self.tuning_share * steps))
@@ -279,7 +270,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         _check_numbers("weight_decay", self.weight_decay, zero=True)
         one_of("loss", self.loss, LOSSES)
         one_of("optimizer", self.optimizer, OPTIMIZERS)
-        one_of("dtype", self.dtype, tuple(TORCH_DTYPES))
+        one_of("dtype", self.dtype, DTYPES)
         share("tuning_share", self.tuning_share)
 
     # predict --------------------------------------------------------------------------------
@@ -295,9 +286,8 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         """Features h_1, ..., h_L, each of shape (n, width)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        views = self.network_.views(torch.from_numpy(self.parameters_[None]))
-        _, features, _ = self.network_.forward(views, torch.from_numpy(self.scaling_.inputs(X))[None])
-        return [h[0].numpy() for h in features[1:]]
+        passed = self.network_.forward(self.network_.parts(self.parameters_), self.scaling_.inputs(X))
+        return passed.features[1:]
 
 
 def _finite_mean(values: np.ndarray) -> float:

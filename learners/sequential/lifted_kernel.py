@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from hierbench.learners.engines.kernel_engine import Axis
+from hierbench.learners.engines.linear_algebra import integer_power_, product
 
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-7, 1e1), every=4)
 OFFSETS = Axis.geometric("offset", 1e-3, 1e3, per_decade=4, scan=(0.3, 6.0), every=4)
@@ -50,15 +51,22 @@ class LiftedKernel:
         offset, mix = shape
         d = self.n_inputs
         B = A if B is None else B
-        torch.matmul(A[:, :d] * ((1 - mix) / (d * (1 + offset))), B[:, :d].T, out=out)
-        constant = offset / (1 + offset)
+        a, b = A[:, d:], B[:, d:]
+        constant, factor = offset / (1 + offset), mix / (self.scale * (1 + offset))
+        M = torch.from_numpy(self.moment)
+        # one product of augmented points adds what depends on a row or a column alone
+        ones = torch.ones((1, 1), dtype=A.dtype)
+        left = [
+            A[:, :d] * ((1 - mix) / (d * (1 + offset))),
+            constant + factor * (M.square().sum() - ((a @ M) * a).sum(1, keepdim=True)),
+            ones.expand(len(A), 1),
+        ]
+        right = [B[:, :d], ones.expand(len(B), 1), -factor * ((b @ M) * b).sum(1, keepdim=True)]
+        product(torch.cat(left, dim=1), torch.cat(right, dim=1).T, out)
         if mix > 0:
-            M, factor = torch.from_numpy(self.moment), mix / (self.scale * (1 + offset))
-            a, b = A[:, d:], B[:, d:]
-            out.addcmul_(*2 * [a @ b.T], value=factor)
-            out.sub_(factor * ((a @ M) * a).sum(1)[:, None]).sub_(factor * ((b @ M) * b).sum(1)[None, :])
-            constant += factor * float(M.square().sum())
-        out.add_(constant).pow_(self.degree)
+            pp = product(a, b.T)
+            out.addcmul_(pp, pp, value=factor)
+        integer_power_(out, self.degree)
 
     def flops(self, n_features: int, shape: tuple[float, ...]) -> float:
         """Operations of one entry."""

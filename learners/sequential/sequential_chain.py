@@ -109,14 +109,28 @@ class Chain:
         return [coefficients(K, y, ridge, lambda: work.add(len(A))) for ridge in ridges]
 
 
-def tuned(chain: Chain, degrees: Sequence[int], d: int, work: Work) -> Regression:
-    """Return the level's regression on the chain's rows, by leave-one-out among the degrees."""
+def tuned(
+    chain: Chain,
+    degrees: Sequence[int],
+    d: int,
+    work: Work,
+    near: Regression | None = None,
+) -> Regression:
+    """Return the level's regression on the chain's rows, by leave-one-out among the degrees.
+
+    near : the regression of a similar chain, from which the search then starts.
+    """
     points, y = chain.points[chain.rows], chain.y[chain.rows]
     mixes = NO_MIX if points.shape[1] == d else MIXES
+    axes = (OFFSETS, mixes, RIDGES)
+    start = None
+    if near is not None:
+        chosen = (*near.fit.shape, near.fit.ridge)
+        start = tuple(axis.values.index(value) for axis, value in zip(axes, chosen, strict=True))
     tried = []
     for degree in degrees:
         kernel = LiftedKernel.of(degree, d, chain.points)
-        [fit] = fit_prefixes(kernel, (OFFSETS, mixes, RIDGES), points, y, [len(y)], BUDGET)
+        [fit] = fit_prefixes(kernel, axes, points, y, [len(y)], BUDGET, start)
         work.steps += fit.report.steps or 0
         work.flops += fit.report.flops or 0.0
         tried.append(Regression(kernel, fit))

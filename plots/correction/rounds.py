@@ -9,9 +9,9 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import scipy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
 from hierbench.plots.data import Measured
 from hierbench.plots.style import PAGE_WIDTH, legend_entry
@@ -203,7 +203,7 @@ def _found_powers(ax: Axes, groups: Sequence[Sequence[Measured]], names: Sequenc
                     continue
                 half = 0.0
                 if len(slopes) > 2:
-                    half = float(stats.sem(slopes) * stats.t.ppf(0.975, len(slopes) - 1))
+                    half = float(scipy.stats.sem(slopes) * scipy.stats.t.ppf(0.975, len(slopes) - 1))
                 ax.errorbar(
                     number + 0.16 * k + (0.08 if stage == "upper" else 0),
                     np.mean(slopes),

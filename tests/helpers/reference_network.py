@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from hierbench.learners.engines.network import DenseNetwork
-from hierbench.learners.engines.sgd_engine import CHUNK, Schedule, ShuffledEpochs
+from hierbench.learners.engines.sgd_engine import Schedule
 from hierbench.learners.nets.residual_network import ResidualNetwork
 
 
@@ -63,6 +63,25 @@ def outputs(network: DenseNetwork, parameters: Sequence[torch.Tensor], X: torch.
     return (sum(terms) + next(left))[:, 0]
 
 
+def mixed(x):
+    """MurmurHash3's finaliser, of numbers below 2^32: their products need 64 bits without a sign."""
+    x = (np.uint64(x ^ (x >> 16)) * np.uint64(0x85EBCA6B) % np.uint64(2**32)).astype(np.int64)
+    x = (np.uint64(x ^ (x >> 13)) * np.uint64(0xC2B2AE35) % np.uint64(2**32)).astype(np.int64)
+    return x ^ (x >> 16)
+
+
+def rows_at(key, n, positions):
+    """Rows at some positions of the shuffled epochs of n rows, round by round as swap-or-not says."""
+    epoch, x = np.divmod(np.asarray(positions, dtype=np.int64), n)
+    seed = mixed(int(key[0]) ^ mixed(epoch ^ int(key[1])))
+    for r in range(16):
+        k = mixed((seed + r * 0x9E3779B9) % 2**32)
+        K = ((k >> 8).astype(np.float32) * (np.float32(n) * np.float32(2.0**-24))).astype(np.int64)
+        partner = (np.minimum(K, n - 1) - x) % n
+        x = np.where(mixed(np.maximum(x, partner) ^ k) % 2 == 1, partner, x)
+    return x
+
+
 def plain_loop(network, initial, X, y, rng, learning_rate, weight_decay, steps, batch, clip):
     """One net at a time with torch's own autograd, clipping and AdamW: the independent twin."""
     parts = split(network, torch.tensor(initial))
@@ -70,18 +89,16 @@ def plain_loop(network, initial, X, y, rng, learning_rate, weight_decay, steps, 
     optimizer = torch.optim.AdamW(
         parameters, lr=learning_rate, betas=(0.9, 0.99), eps=1e-8, weight_decay=weight_decay
     )
-    source = ShuffledEpochs(X, y)
+    key = rng.integers(1 << 32, size=2, dtype=np.uint32)
     schedule = Schedule(steps=steps, batch_size=batch, clip=clip)
-    for start in range(0, steps, CHUNK):
-        xs, ys = source.take(CHUNK * batch, rng)
-        for i in range(min(CHUNK, steps - start)):
-            rows = slice(i * batch, (i + 1) * batch)
-            out = outputs(network, parameters, torch.tensor(xs[rows]))
-            loss = ((out - torch.tensor(ys[rows])) ** 2).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, clip)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate * schedule.rate(start + i)
-            optimizer.step()
+    for step in range(steps):
+        rows = rows_at(key, len(X), step * batch + np.arange(batch))
+        out = outputs(network, parameters, torch.tensor(X[rows]))
+        loss = ((out - torch.tensor(y[rows])) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, clip)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate * float(schedule.rate(step))
+        optimizer.step()
     return np.concatenate([p.detach().numpy().ravel() for p in parameters])

@@ -49,7 +49,8 @@ def test_public_names_are_imported_when_asked_for():
         "import sys, learners; assert not {'torch', 'jax', 'numpy'} & set(sys.modules)\n"
         "from hierbench.learners import Curve, LEARNERS; assert not {'torch', 'jax'} & set(sys.modules)\n"
         "assert 'DenseNetRegressor' in dir(learners) and 'torch' not in sys.modules\n"
-        "from hierbench.learners import DenseNetRegressor; assert 'torch' in sys.modules\n"
+        "from hierbench.learners import DenseNetRegressor; assert not {'torch', 'jax'} & set(sys.modules)\n"
+        "from hierbench.learners import KernelRidgeRBF; assert 'torch' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 import pytest
 from machinery import plan_of
+from repeats import OF_CLASSES, OF_WAYS
 from sklearn.linear_model import Ridge
 from stub_learners import SplitsBadly
 
@@ -19,12 +20,15 @@ from hierbench.learners.registry import LEARNERS, load
 from hierbench.learners.testing import LearnerContract, check_rows_are_predicted_one_by_one
 
 SMALL = {
-    **{"steps": 50, "dtype": "float64", "batch_size": 32},
+    **{"steps": 50, "dtype": "float64", "batch_size": 32, "width": 24, "stream": 40},
     **{"max_iter": 20, "n_candidates": 3, "iterations": 2, "folds": 2},
 }
-"""For nets: as long as the fast path is held to the slow one. For the others: a short search."""
+"""For nets: as long as the fast path is held to the slow one, and of one shape, which is compiled once.
+
+For the others: a short search.
+"""
 BRIEF = {
-    **{"steps": 4, "batch_size": 4, "width": 8, "restarts": 1, "learning_rate": 0.01, "weight_decay": 0.03},
+    **{"steps": 4, "narrow": 2, "restarts": 1, "learning_rate": 0.01, "weight_decay": 0.03},
     **{"max_iter": 5, "n_candidates": 2, "n_splits": 1, "n_features": 32, "max_degree": 3},
     **{"ridge": (1e-6, 1.0), "length_scale": (1.0, 2.0), "offset": (0.3, 3.0), "bias": 0.3, "nu": 1.5},
     **{"degree": 2, "n_directions": 2, "exponent": 1.0, "power": 1.0, "iterations": 1, "folds": 2},
@@ -102,8 +106,6 @@ def promises(name):
     ]
 
 
-FIRST = list({LEARNERS[name].path: name for name in reversed(LEARNERS)}.values())
-"""One name of each class; the others set parameters of it."""
 FAST_PATH = LearnerContract.test_curves_are_what_fits_one_by_one_give
 ORDER = LearnerContract.test_the_order_of_the_curves_does_not_matter
 LONG = {
@@ -111,11 +113,17 @@ LONG = {
     **dict.fromkeys(("sequential_kernels", "nngp", "compositional", "relu_mlp", "ntk", "ntk_erf"), (ORDER,)),
 }
 """What takes longest, by learner."""
+OF_FITTING = (ORDER, LearnerContract.test_two_fits_with_one_random_state_are_equal)
+"""What classes that share the way to fit keep together."""
 
 
 def marks(name, check):
-    """What make test leaves out: what takes longest, and of a class seen before all but the fast path."""
-    left_out = check in LONG.get(name, ()) or (name not in FIRST and check is not FAST_PATH)
+    """What make test leaves out: what takes longest, and what is a repeat."""
+    left_out = (
+        check in LONG.get(name, ())
+        or (name not in OF_CLASSES and check is not FAST_PATH)
+        or (name not in OF_WAYS and check in OF_FITTING)
+    )
     return pytest.mark.slow if left_out else ()
 
 

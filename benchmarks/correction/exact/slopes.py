@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from hierbench.errors import UserError, unknown
 
@@ -51,7 +51,7 @@ def loglog_slope(
     if len(used) < 2:
         return math.nan, len(used)
     x, y = np.array(used).T
-    return float(stats.linregress(x, y).slope), len(used)
+    return float(scipy.stats.linregress(x, y).slope), len(used)
 
 
 def slopes(
@@ -111,5 +111,5 @@ def _interval(values: Sequence[float]) -> tuple[float, float, float]:
     mean = float(np.mean(values))
     if len(values) < 2 or math.isnan(mean):
         return mean, math.nan, math.nan
-    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    half = float(scipy.stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
     return mean, mean - half, mean + half

@@ -14,7 +14,6 @@ from hierbench.benchmarks.correction.experiments.visualise import form_record, v
 from hierbench.benchmarks.correction.trained.ascent import attack
 from hierbench.benchmarks.correction.trained.neurons import (
     contributions,
-    densenet_levels,
     level1_form,
     net_levels,
     readouts,
@@ -85,7 +84,7 @@ def run(
     nets: dict[str, Function] = {"target": true}
     for name, radius in (("plain", 0.0), ("adversarial", trained_at * math.sqrt(d))):
         flat = _train(network, X, y, seed, steps, batch_size, learning_rate, radius, attack_steps)
-        nets[name] = output_of(network, _views(network, torch.from_numpy(flat)))
+        nets[name] = output_of(network, torch.from_numpy(flat))
         net_labels = {**base, "learner": "densenet", "when": name}
         levels = net_levels(network, flat)
         error = nets[name](torch.from_numpy(fresh)).numpy() - labels
@@ -129,23 +128,10 @@ def _robustness(
     return errors
 
 
-def output_of(network: DenseNetwork, views: list[Tensor]) -> Function:
-    """f(x) of one net, (n,), that autograd can follow through x and the parameters."""
-    levels = densenet_levels(network, views)
-    linear, *readout, intercept = views[-network.depth - 2 :]
-
-    def output(X: Tensor) -> Tensor:
-        total = intercept[0, 0] + X @ linear[:, 0]
-        for a, z in zip(readout, levels(X), strict=True):
-            inner = z.clamp(-network.truncation, network.truncation)
-            total = total + ((2.0 * z - inner) * inner - 1.0) @ a[:, 0] / 2.0**0.5
-        return total
-
-    return output
-
-
-def _views(network: DenseNetwork, flat: Tensor) -> list[Tensor]:
-    return [v[0] for v in network.views(flat[None])]
+def output_of(network: DenseNetwork, flat: Tensor) -> Function:
+    """f(x) of one net, (n,), that autograd can follow through x and ``flat`` (n_parameters,)."""
+    parts = network.parts(flat)
+    return lambda X: network.forward(parts, X).output[:, 0]
 
 
 def _train(
@@ -169,7 +155,7 @@ def _train(
         rows = torch.from_numpy(rng.integers(len(X), size=batch_size))
         batch, wanted = inputs[rows], labels[rows]
         if radius > 0:
-            net = output_of(network, _views(network, flat.detach()))
+            net = output_of(network, flat.detach())
 
             def loss(moved: Tensor, net: Function = net, wanted: Tensor = wanted) -> Tensor:
                 return (net(moved) - wanted).square()
@@ -178,11 +164,11 @@ def _train(
             batch = batch + attack(loss, batch, radius, attack_steps, noise)
         else:
             rng.standard_normal(batch.shape)  # so that both nets see the same minibatches
-        error = (output_of(network, _views(network, flat))(batch) - wanted).square().mean()
+        error = (output_of(network, flat)(batch) - wanted).square().mean()
         optimizer.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_([flat], schedule.clip)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate * schedule.rate(step)
+            group["lr"] = learning_rate * float(schedule.rate(step))
         optimizer.step()
     return np.asarray(flat.detach().double().numpy())

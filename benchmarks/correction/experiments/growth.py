@@ -15,8 +15,9 @@ from hierbench.benchmarks.correction.trained.feature_error import (
 )
 from hierbench.benchmarks.correction.trained.neurons import level1_form, net_levels
 from hierbench.benchmarks.units.measurement import Label, Measurement
+from hierbench.learners.engines.minibatches import FreshSamples
 from hierbench.learners.engines.network import DenseNetwork, outputs_of
-from hierbench.learners.engines.sgd_engine import FreshSamples, Job, Schedule, TrainHook, trace_steps, train
+from hierbench.learners.engines.sgd_engine import Job, Schedule, TrainHook, trace_steps, train
 from hierbench.learners.nets.densenet import quadratic_densenet
 from hierbench.targets.registry import make_target
 
@@ -125,7 +126,6 @@ def run(
             jobs,
             schedule,
             trainable=network.trainable(lowest, all_readouts=True),
-            lowest=lowest,
             hook=shown,
         )
         return trained.flat

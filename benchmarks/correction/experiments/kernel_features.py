@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from hierbench.benchmarks.correction.experiments.sgd_trace import make_learner
 from hierbench.benchmarks.correction.trained.feature_error import subspace_angle
 from hierbench.benchmarks.correction.trained.judge import ROWS
 from hierbench.benchmarks.correction.trained.trained_levels import first_level_form
+from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.seeds import derive, generator
 from hierbench.errors import UserError, unknown
@@ -72,7 +72,7 @@ def run(
     for name in learners:
         if name not in LEARNERS:
             raise UserError(unknown("learner of the comparison", name, LEARNERS))
-    torch.set_num_threads(1)
+    machine.one_thread()
     try:
         target: Any = make_target("projected", d, seed, depth=depth, width=width, alpha=alpha, rho=rho)
     except ValueError as reason:

@@ -134,8 +134,7 @@ def _fitted(
 
     def keep(_: int, curves: Sequence[Any]) -> None:
         now = curves[0].estimators[0]
-        upper = now.network_.block_slices()[1]
-        if not now.parameters_[upper].any():
+        if not now.network_.parts(now.parameters_)[1].any():
             before[:] = [now]
 
     curve = Curve(X, y, (len(X),), seed)

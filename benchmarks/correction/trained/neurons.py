@@ -19,52 +19,10 @@ Levels = Callable[[Tensor], list[Tensor]]
 """``levels(X) -> [z_1, ..., z_L]``: X (n, d), z_l (n, width of level l) before the square."""
 
 
-def truncated_square(z: Tensor, truncation: float) -> Tensor:
-    """z^2, continued by its tangent where |z| > ``truncation``."""
-    inner = z.clamp(-truncation, truncation)
-    return (2.0 * z - inner) * inner
-
-
-def densenet_levels(network: DenseNetwork, views: list[Tensor]) -> Levels:
-    """z_l = b_l + x W_{l,0} + sum_j h_j W_{l,j} of one net; ``views`` without the axis of nets."""
-
-    def levels(X: Tensor) -> list[Tensor]:
-        features, pre_activations, position = [X], [], 0
-        for level in range(1, network.depth + 1):
-            reads = network.reads(level)
-            z = views[position + len(reads)]
-            for i, j in enumerate(reads, position):
-                z = z + features[j] @ views[i]
-            pre_activations.append(z)
-            features.append((truncated_square(z, network.truncation) - 1.0) / 2.0**0.5)
-            position += len(reads) + 1
-        return pre_activations
-
-    return levels
-
-
-def algorithm1_levels(network: Algorithm1Network, views: list[Tensor]) -> Levels:
-    """The wide W_l u_l of one net of Algorithm 1."""
-
-    def levels(X: Tensor) -> list[Tensor]:
-        u, pre_activations = torch.cat([X, torch.ones_like(X[:, :1])], dim=1), []
-        for i, k in enumerate(network.narrow):
-            z = u @ views[i]
-            pre_activations.append(z[:, k:])
-            if i < network.depth - 1:
-                lifted = truncated_square(z[:, :k] @ views[network.depth + i], network.truncation) - 1.0
-                u = torch.cat([u, lifted * network.lift_scale(i)], dim=1)
-        return pre_activations
-
-    return levels
-
-
 def net_levels(network: DenseNetwork, flat: np.ndarray) -> Levels:
     """Of one net: ``flat`` (n_parameters,), float64; inputs on the scale that it was trained on."""
-    views = [v[0] for v in network.views(torch.from_numpy(np.ascontiguousarray(flat[None])))]
-    if isinstance(network, Algorithm1Network):
-        return algorithm1_levels(network, views)
-    return densenet_levels(network, views)
+    parts = network.parts(torch.from_numpy(np.ascontiguousarray(flat)))
+    return lambda X: network.forward(parts, X).pre_activations
 
 
 def estimator_levels(fitted: Any) -> Levels:
@@ -128,16 +86,15 @@ def contributions(fitted_levels: Levels, weights: list[np.ndarray], X: np.ndarra
 
 def readouts(network: DenseNetwork, flat: np.ndarray) -> list[np.ndarray]:
     """Factor of every neuron's square in the output, level by level, up to one constant."""
-    views = [v[0].numpy() for v in network.views(torch.from_numpy(np.ascontiguousarray(flat[None])))]
+    parts = network.parts(flat)
     if isinstance(network, Algorithm1Network):
-        return [np.full(network.width, views[-2][i, 0]) for i in range(network.depth)]
-    return [views[-1 - network.depth + i][:, 0] for i in range(network.depth)]
+        return [np.full(network.width, parts[-2][i, 0]) for i in range(network.depth)]
+    return [parts[-1 - network.depth + i][:, 0] for i in range(network.depth)]
 
 
 def level1_form(network: DenseNetwork, flat: np.ndarray) -> np.ndarray:
     """sum_j a_j w_j w_j^T of level 1, (d, d), on the scale of the net's inputs."""
-    views = [v[0].numpy() for v in network.views(torch.from_numpy(np.ascontiguousarray(flat[None])))]
-    W = views[0][: network.d]
+    W = network.parts(flat)[0][: network.d]
     if isinstance(network, Algorithm1Network):
         W = W[:, network.narrow[0] :]
     return np.asarray((W * readouts(network, flat)[0]) @ W.T)

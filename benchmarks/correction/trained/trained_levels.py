@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from scipy import stats
 
 from hierbench.benchmarks.correction.exact.population import orthonormal
@@ -44,7 +43,7 @@ def is_on(estimator: Any, level: int) -> bool:
     if level > network.depth:
         return False
     if isinstance(network, Algorithm1Network):
-        return bool(np.any(_views(estimator)[level - 1]))
+        return bool(np.any(_parts(estimator)[level - 1]))
     return True
 
 
@@ -63,7 +62,7 @@ def passed_up_form(estimator: Any) -> np.ndarray | None:
     network = estimator.network_
     if not isinstance(network, Algorithm1Network):
         return None
-    K = _views(estimator)[0][: network.d, : network.narrow[0]] / estimator.scaling_.x_scale[:, None]
+    K = _parts(estimator)[0][: network.d, : network.narrow[0]] / estimator.scaling_.x_scale[:, None]
     return np.asarray(K @ K.T)
 
 
@@ -76,50 +75,38 @@ def narrow_mismatch(estimator: Any, level: int) -> float | None:
     network = estimator.network_
     if not isinstance(network, Algorithm1Network):
         return None
-    block = _views(estimator)[level - 1]
+    block = _parts(estimator)[level - 1]
     K, W = np.split(block, [network.narrow[level - 1]], axis=1)
     narrow, wide = K @ K.T, W @ W.T
     return float(np.linalg.norm(narrow - wide) / math.hypot(np.linalg.norm(narrow), np.linalg.norm(wide)))
 
 
 def _first_rows(estimator: Any) -> tuple[np.ndarray, np.ndarray]:
-    network, views = estimator.network_, _views(estimator)
+    network, parts = estimator.network_, _parts(estimator)
     if isinstance(network, Algorithm1Network):
-        w, a = views[0][: network.d, network.narrow[0] :], np.full(network.width, views[-2][0, 0])
+        w, a = parts[0][: network.d, network.narrow[0] :], np.full(network.width, parts[-2][0, 0])
     else:
-        w, a = views[0], views[-(network.depth + 1)][:, 0]
+        w, a = parts[0], parts[-(network.depth + 1)][:, 0]
     return w / estimator.scaling_.x_scale[:, None], a
 
 
-def _views(estimator: Any) -> list[np.ndarray]:
-    """Parameter blocks of the net as arrays."""
-    flat = torch.from_numpy(np.asarray(estimator.parameters_)[None])
-    return [view[0].numpy() for view in estimator.network_.views(flat)]
+def _parts(estimator: Any) -> list[np.ndarray]:
+    """Parameters of the net, part by part."""
+    parts: list[np.ndarray] = estimator.network_.parts(np.asarray(estimator.parameters_))
+    return parts
 
 
 def levels_of(estimator: Any, X: np.ndarray) -> list[Level]:
     """The levels of a fitted net on X (n, d), in float64, lowest first; those that exist."""
-    network, views = estimator.network_, _views(estimator)
-    scaled = estimator.scaling_.inputs(X)
-    tensors = network.views(torch.from_numpy(np.asarray(estimator.parameters_)[None]))
-    _, features, intermediates = network.forward(tensors, torch.from_numpy(scaled)[None])
-    levels = []
+    network, parts = estimator.network_, _parts(estimator)
+    _, features, squared = network.forward(parts, estimator.scaling_.inputs(X))
     if isinstance(network, Algorithm1Network):
-        U, ends = intermediates[0][0].numpy(), network.inputs()
-        for i, k in enumerate(network.narrow):
-            a = np.full(network.width, views[-2][i, 0])
-            passed = narrow_products([features[i + 1][0].numpy()])[0]
-            levels.append(Level(U[:, : ends[i]] @ views[i][:, k:], a, passed))
-        return levels
-    position = 0
-    for level in range(1, network.depth + 1):
-        reads = network.reads(level)
-        z = sum(features[j][0].numpy() @ views[position + i] for i, j in enumerate(reads))
-        z = z + views[position + len(reads)]
-        a = views[level - network.depth - 2][:, 0]
-        levels.append(Level(z, a, features[level][0].numpy()))
-        position += len(reads) + 1
-    return levels
+        readouts = [np.full(network.width, a) for a in parts[-2][:, 0]]
+        passed = [narrow_products([S])[0] for S in features[1:]]
+    else:
+        readouts = [a[:, 0] for a in parts[-network.depth - 1 : -1]]
+        passed = features[1:]
+    return [Level(*level) for level in zip(squared, readouts, passed, strict=True)]
 
 
 def leading_directions(level: Level, k: int) -> np.ndarray | None:

@@ -31,7 +31,7 @@ def stars(law, slope, dims, rng, sd=0.1, ratio=1.5, replicates=4, largest=math.i
 @pytest.mark.parametrize(
     ("law", "slope"),
     [
-        ("power", 3.0),
+        pytest.param("power", 3.0, marks=pytest.mark.slow),
         pytest.param("quasi-polynomial", 0.6, marks=pytest.mark.slow),
         pytest.param("exponential", 0.25, marks=pytest.mark.slow),
     ],

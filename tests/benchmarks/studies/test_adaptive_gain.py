@@ -63,7 +63,7 @@ def test_full_grid_covers_the_range_of_the_plan_in_steps_of_refine(plan):
             assert len(many) == math.ceil(math.log(few[-1] / few[0]) / math.log(1.5) - 0.01) + 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow(50)
 def test_adaptive_run_takes_fewer_fits_for_brackets_as_narrow(plan, tmp_path):
     found = adaptive_gain.computed(plan, tmp_path / "adaptive", adaptive=True)
     full = adaptive_gain.computed(adaptive_gain.full_grid(plan), tmp_path / "full", adaptive=False)

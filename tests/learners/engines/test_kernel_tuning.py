@@ -11,7 +11,8 @@ from hierbench.learners.engines.kernel_tuning import Budget, coefficients, tune
 from hierbench.learners.features.polynomial_regression import PolynomialRegressor
 from hierbench.learners.kernels.classical import RBFKernel
 from hierbench.learners.kernels.dot_product import DotProductRegressor
-from hierbench.learners.kernels.kernel_ridge import KernelRidgeRBF
+from hierbench.learners.kernels.kernel_ridge import LENGTH_SCALES, KernelRidgeRBF
+from hierbench.learners.kernels.kernel_ridge import RIDGES as RIDGES_OF_KERNELS
 from hierbench.learners.net_kernels.ntk_finite import FiniteNTKRegressor
 
 X = np.random.default_rng(0).standard_normal((10, 3))
@@ -51,6 +52,31 @@ def test_equal_labels_are_fitted_by_their_value():
     for n in (2, 3, 4):
         fitted = FiniteNTKRegressor(random_state=0).fit(X[:n], np.ones(n))
         np.testing.assert_array_equal(fitted.predict(X), 1.0)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1, 1.0])
+def test_a_search_from_what_is_best_for_a_similar_problem_gets_as_far(noise):
+    kernel, axes = RBFKernel(1.0), (LENGTH_SCALES["rbf"], RIDGES_OF_KERNELS)
+
+    def fitted(seed, near=None):
+        rng = np.random.default_rng(seed)
+        points = rng.standard_normal((300, 3))
+        y = points[:, 0] * points[:, 1] + noise * rng.standard_normal(300)
+        return kernel_tuning.fit_prefixes(kernel, axes, points, y, [300], Budget(), near)[0]
+
+    before = fitted(1)
+    chosen = (*before.shape, before.ridge)
+    near = tuple(axis.values.index(value) for axis, value in zip(axes, chosen, strict=True))
+    started, scanned = fitted(2, near).report, fitted(2).report
+    assert started.health["loo_mse"] < 1.05 * scanned.health["loo_mse"]
+    assert started.steps < scanned.steps
+
+
+def test_a_search_that_starts_where_nothing_is_sound_raises_the_ridge():
+    ridges = Axis("ridge", (0.0, 1e-30, 1e-3, 1.0), (0, 1))
+    rows = np.repeat(X[:2], 5, axis=0)
+    solver = PrefixSolver(RBFKernel(0.0), (Axis.listed("l", (1.0, 2.0)), ridges), rows, rows[:, 0], [10])
+    assert tune(solver, 10, Budget(), near=(1, 0)).ridge >= 1e-3
 
 
 def test_the_walk_takes_no_more_than_its_points():

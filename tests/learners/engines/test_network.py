@@ -1,4 +1,4 @@
-"""The written-out passes are held to automatic differentiation, growth to its definition."""
+"""A pass is its definition, whatever is wired; growth is its own."""
 
 import numpy as np
 import pytest
@@ -10,41 +10,35 @@ from hierbench.learners.engines.network import DenseNetwork
 ACTIVATIONS = [("power", 2), ("power", 3), ("power", 4), ("power", 8), ("relu", 1)]
 
 
-def batch(network: DenseNetwork, n_nets: int = 3, n: int = 7, scale: float = 1.0):
+def batch(network: DenseNetwork, n: int = 7):
     rng = np.random.default_rng(0)
-    flat = torch.tensor(np.stack([network.initial(rng) for _ in range(n_nets)]))
-    return flat, torch.tensor(scale * rng.standard_normal((n_nets, n, network.d))), rng
+    return network.initial(rng), rng.standard_normal((n, network.d)), rng
+
+
+def outputs_and_gradient(network, compute, flat, X, error):
+    """Outputs (n,) of ``compute(parts, X)`` and the gradient of their sum with weights ``error``."""
+    leaf = torch.tensor(flat, requires_grad=True)
+    out = compute(network.parts(leaf), torch.tensor(X))
+    (out @ torch.tensor(error)).backward()
+    return out.detach(), leaf.grad
+
+
+def assert_is_the_definition(network):
+    flat, X, rng = batch(network)
+    error = rng.standard_normal(len(X))
+    found = outputs_and_gradient(network, lambda p, X: network.forward(p, X).output[:, 0], flat, X, error)
+    twin = outputs_and_gradient(network, lambda p, X: reference.outputs(network, p, X), flat, X, error)
+    for ours, expected in zip(found, twin, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(("activation", "power"), ACTIVATIONS)
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_forward_is_the_definition(activation, power, depth):
-    network = DenseNetwork(d=4, depth=depth, width=5, activation=activation, power=power, truncation=1.5)
-    flat, X, _ = batch(network)
-    out = network.forward(network.views(flat), X)[0][..., 0].numpy()
-    for i in range(len(flat)):
-        expected = reference.outputs(network, reference.split(network, flat[i]), X[i])
-        np.testing.assert_allclose(out[i], expected.numpy(), rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize(("activation", "power"), ACTIVATIONS)
-@pytest.mark.parametrize("lowest", [1, 2, 3])
-def test_backward_is_the_gradient(activation, power, lowest):
+def test_a_pass_is_the_definition(activation, power, depth):
     # truncation within reach, so that both branches are differentiated
-    network = DenseNetwork(d=4, depth=3, width=5, activation=activation, power=power, truncation=1.5)
-    flat, X, rng = batch(network)
-    error = torch.tensor(rng.standard_normal((3, 7, 1)))
-
-    leaf = flat.clone().requires_grad_()
-    for i in range(len(leaf)):
-        (reference.outputs(network, reference.split(network, leaf[i]), X[i]) @ error[i, :, 0]).backward()
-    assert leaf.grad is not None
-
-    gradient = torch.zeros_like(flat)
-    _, features, slopes = network.forward(network.views(flat), X)
-    network.backward(network.views(flat), network.views(gradient), error, features, slopes, lowest)
-    moved = torch.tensor(network.trainable(lowest, all_readouts=True))
-    torch.testing.assert_close(gradient, leaf.grad * moved, rtol=1e-10, atol=1e-10)
+    assert_is_the_definition(
+        DenseNetwork(d=4, depth=depth, width=5, activation=activation, power=power, truncation=1.5)
+    )
 
 
 WIRINGS = {
@@ -58,27 +52,8 @@ WIRINGS = {
 
 
 @pytest.mark.parametrize("wiring", WIRINGS)
-@pytest.mark.parametrize("lowest", [1, 2])
-def test_every_wiring_has_its_outputs_and_gradients(wiring, lowest):
-    network = DenseNetwork(d=4, depth=3, width=5, truncation=1.5, **WIRINGS[wiring])
-    flat, X, rng = batch(network)
-    error = torch.tensor(rng.standard_normal((3, 7, 1)))
-    leaf = flat.clone().requires_grad_()
-    out, features, slopes = network.forward(network.views(flat), X)
-    gradient = torch.full_like(flat, 7.0)
-    moved = network.trainable(lowest, all_readouts=True) if not network.top_readout else np.array(True)
-    if network.top_readout:
-        lowest = 1
-    network.backward(network.views(flat), network.views(gradient), error, features, slopes, lowest)
-    for i in range(len(leaf)):
-        expected = reference.outputs(network, reference.split(network, leaf[i]), X[i])
-        torch.testing.assert_close(out[i, :, 0], expected.detach(), rtol=1e-9, atol=1e-9)
-        (expected @ error[i, :, 0]).backward()
-    assert leaf.grad is not None
-    still = torch.full_like(flat, 7.0)
-    torch.testing.assert_close(
-        gradient, torch.where(torch.tensor(moved), leaf.grad, still), rtol=1e-10, atol=1e-10
-    )
+def test_every_wiring_is_its_definition(wiring):
+    assert_is_the_definition(DenseNetwork(d=4, depth=3, width=5, truncation=1.5, **WIRINGS[wiring]))
 
 
 def test_a_chain_read_at_its_top_has_the_parameters_of_a_perceptron():
@@ -91,20 +66,17 @@ def test_a_chain_read_at_its_top_has_the_parameters_of_a_perceptron():
 def test_activation_has_unit_variance_on_a_gaussian(activation, power):
     network = DenseNetwork(d=1, depth=1, width=1, activation=activation, power=power, truncation=1e6)
     nodes, weights = np.polynomial.hermite_e.hermegauss(200)
-    h, _ = network._activate(torch.tensor(nodes)[None, :, None])
+    h = network.activate(nodes)
     weights = weights / weights.sum()
-    mean = float(weights @ h[0, :, 0].numpy())
-    assert mean == pytest.approx(0.0, abs=0.02)
-    assert float(weights @ h[0, :, 0].numpy() ** 2) == pytest.approx(1.0, abs=0.03)
+    assert weights @ h == pytest.approx(0.0, abs=0.02)
+    assert weights @ h**2 == pytest.approx(1.0, abs=0.03)
 
 
 def test_truncation_is_continuous_with_its_slope():
     network = DenseNetwork(d=1, depth=1, width=1, power=4, truncation=2.0)
-    z = torch.tensor([2.0 - 1e-7, 2.0 + 1e-7, -2.0 - 1e-7, -2.0 + 1e-7])[None, :, None].double()
-    h, slope = network._activate(z)
-    assert abs(float(h[0, 0, 0] - h[0, 1, 0])) < 1e-5
-    assert abs(float(h[0, 2, 0] - h[0, 3, 0])) < 1e-5
-    assert abs(float(slope[0, 0, 0] - slope[0, 1, 0])) < 1e-5
+    z = np.array([2.0 - 1e-7, 2.0 + 1e-7, -2.0 - 1e-7, -2.0 + 1e-7])
+    for values in (network.activate(z), network.slope(z)):
+        np.testing.assert_allclose(values[::2], values[1::2], atol=1e-4)
 
 
 def test_growing_keeps_the_lower_levels_and_their_readouts():
@@ -115,16 +87,16 @@ def test_growing_keeps_the_lower_levels_and_their_readouts():
     lower = two.grow(np.zeros((2, network.first_levels(1).n_parameters)), network.restrict(full, 2))
     lower = np.where(lower == 0, 0.5, lower)
     grown = three.grow(lower, full)
-    grown_views = three.views(torch.tensor(grown))
-    # with the new level's read-out at zero the grown net is the smaller one
-    grown_views[-2].zero_()
-    X = torch.tensor(rng.standard_normal((2, 6, 4)))
-    small = two.forward(two.views(torch.tensor(lower)), X)[0]
-    torch.testing.assert_close(three.forward(grown_views, X)[0], small)
-    # and the new level's own weights are the fresh ones
-    fresh = three.views(torch.tensor(full))
-    for i in range(5, 9):
-        torch.testing.assert_close(grown_views[i], fresh[i])
+    X = rng.standard_normal((6, 4))
+    for net in range(2):
+        parts = three.parts(grown[net])
+        # the new level's weights are the fresh ones
+        for ours, fresh in list(zip(parts, three.parts(full[net]), strict=True))[5:9]:
+            np.testing.assert_array_equal(ours, fresh)
+        # with its read-out at zero the grown net is the smaller one
+        parts[-2] = np.zeros_like(parts[-2])
+        small = two.forward(two.parts(lower[net]), X).output
+        np.testing.assert_allclose(three.forward(parts, X).output, small)
 
 
 def test_restricting_to_all_levels_is_the_identity():

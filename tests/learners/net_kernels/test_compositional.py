@@ -146,19 +146,23 @@ def densenet_scales(network, bias, share):
 
 
 def empirical_tangent_kernels(network, scales, X, nets, rng):
-    """Tangent kernels of random nets, (nets, n, n), by the passes that training uses, point by point."""
-    views = network.views(scales * torch.from_numpy(rng.standard_normal((nets, network.n_parameters))))
-    _, features, slopes = network.forward(views, X.expand(nets, *X.shape))
-    gradients = torch.zeros((len(X), nets, network.n_parameters), dtype=torch.float64)
-    for i, flat in enumerate(gradients):
-        error = torch.zeros((nets, len(X), 1), dtype=torch.float64)
-        error[:, i] = 1.0
-        network.backward(views, network.views(flat), error, features, slopes)
-    gradients = gradients.mul_(scales).transpose(0, 1)
-    return (gradients @ gradients.mT).numpy()
+    """Tangent kernels of random nets, (nets, n, n), by the pass that training uses, point by point."""
+    flat = scales * torch.from_numpy(rng.standard_normal((nets, network.n_parameters)))
+    flat.requires_grad_()
+    out = network.forward(network.parts(flat), X.expand(nets, *X.shape)).output[..., 0]
+    gradients = [torch.autograd.grad(out[:, i].sum(), flat, retain_graph=True)[0] for i in range(len(X))]
+    tangents = torch.stack(gradients, dim=1) * scales
+    return (tangents @ tangents.mT).numpy()
 
 
-@pytest.mark.parametrize(("depth", "width", "nets"), [(1, 16, 8000), (2, 16, 8000), (3, 32, 2000)])
+@pytest.mark.parametrize(
+    ("depth", "width", "nets"),
+    [
+        (1, 16, 8000),
+        pytest.param(2, 16, 8000, marks=pytest.mark.slow),
+        pytest.param(3, 32, 2000, marks=pytest.mark.slow),
+    ],
+)
 def test_the_densenets_that_train_approach_the_densenet_kernel(depth, width, nets):
     """The mean over nets is off by O(1 / width): it shrinks, and extrapolated is within its error."""
     bias, share, d = 1.0, 0.5, 4  # with less of either the tails are too heavy for so few nets
@@ -217,6 +221,7 @@ def perceptron_output(parameters, x, phi, depth, width, bias):
     return norm * (h @ next(parts) / math.sqrt(fan_in) + bias * next(parts)), h
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("activation", "phi"),
     [
@@ -269,6 +274,7 @@ def test_densenet_of_depth_one_is_a_two_layer_kernel():
     np.testing.assert_allclose(gram(DenseNetKernel(0.0), (1.0, 0.0, 0.5), A), expected, rtol=1e-12)
 
 
+@pytest.mark.slow  # the contract has fewer rows
 @pytest.mark.parametrize("estimator", LEARNERS, ids=lambda e: type(e).__name__)
 def test_curves_are_fits_size_by_size(estimator):
     rng = np.random.default_rng(0)

@@ -20,7 +20,6 @@ from hierbench.benchmarks.correction.trained.neurons import (
     net_levels,
     target_levels,
     target_output,
-    truncated_square,
 )
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.learners.engines.network import outputs_of
@@ -89,17 +88,17 @@ def test_levels_that_autograd_follows_are_those_of_the_net(network):
     flat = network.initial(np.random.default_rng(0)) * 1.5
     X = gaussian(20, 5)
     levels = net_levels(network, flat)(X)
-    views_ = network.views(torch.from_numpy(flat[None]))
-    out, features, _ = network.forward(views_, X[None])
+    parts = network.parts(flat)
+    out, features, _ = network.forward(parts, X.numpy())
     if isinstance(network, Algorithm1Network):
-        readout, total = views_[-2][0, :, 0], views_[-1][0, 0]
-        for a, z in zip(readout, levels, strict=True):
-            total = total + a * z.square().sum(1)
-        np.testing.assert_allclose(total, out[0, :, 0], rtol=1e-10)
+        squares = [z.square().sum(1).numpy() for z in levels]
+        total = parts[-1] + sum(a * s for a, s in zip(parts[-2][:, 0], squares, strict=True))
+        np.testing.assert_allclose(total[0], out[:, 0], rtol=1e-10)
     else:
         for z, h in zip(levels, features[1:], strict=True):
-            np.testing.assert_allclose((truncated_square(z, network.truncation) - 1) / math.sqrt(2), h[0])
-        f = output_of(network, [v[0] for v in views_])(X)
+            inner = z.clip(-network.truncation, network.truncation)
+            np.testing.assert_allclose(((2 * z - inner) * inner - 1) / math.sqrt(2), h)
+        f = output_of(network, torch.from_numpy(flat))(X)
         np.testing.assert_allclose(f, outputs_of(network, flat, X.numpy()), rtol=1e-10)
 
 
@@ -160,10 +159,12 @@ def small():
     return found
 
 
+@pytest.mark.slow
 def test_every_record_names_the_optimiser(small):
     assert {m.labels["optimiser"] for found in small.values() for m in found} == {"Adam"}
 
 
+@pytest.mark.slow
 def test_growth_has_every_path_and_frozen_levels_stay(small):
     found = small["growth"]
     assert {m.labels["path"] for m in found} == {"common", *PATHS}
@@ -175,6 +176,7 @@ def test_growth_has_every_path_and_frozen_levels_stay(small):
     assert all(m.values["relative_mse"] > 0 for m in found)
 
 
+@pytest.mark.slow
 def test_records_of_features_and_attacks(small):
     kinds = {(m.labels["kind"], m.labels["when"]) for m in small["features-algorithm1"]}
     assert kinds == {(k, w) for k in ("form", "neuron") for w in ("before", "after")}

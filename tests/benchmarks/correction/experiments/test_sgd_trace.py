@@ -93,14 +93,14 @@ def test_levels_of_algorithm_1_rebuild_its_output() -> None:
 def test_a_level_of_zeros_is_off() -> None:
     estimator = random_net(TWO_HALVES)
     assert is_on(estimator, 2)
-    estimator.parameters_[TWO_HALVES.block_slices()[1]] = 0.0
+    TWO_HALVES.parts(estimator.parameters_)[1][:] = 0.0
     assert is_on(estimator, 1) and not is_on(estimator, 2) and not is_on(estimator, 3)
 
 
 def test_mismatch_is_zero_where_the_narrow_half_equals_the_wide_one() -> None:
     network = Algorithm1Network(d=D, depth=1, width=3, narrow=(3,))
     estimator = random_net(network)
-    block = estimator.parameters_[network.block_slices()[0]].reshape(D + 1, 6)
+    block = network.parts(estimator.parameters_)[0]
     assert 0.3 < float(narrow_mismatch(estimator, 1) or 0.0) <= 1.0
     turn = linalg.qr(np.random.default_rng(2).standard_normal((3, 3)))[0]
     block[:, 3:] = block[:, :3] @ turn

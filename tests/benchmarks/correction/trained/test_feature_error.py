@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from hierbench.benchmarks.correction.trained.feature_error import (
     VacuousReadOut,
@@ -30,8 +29,8 @@ def net_of(target):
     """The plain DenseNet with the weights of a "projected" target: (network, flat parameters)."""
     k, root = target.k, math.sqrt(2.0)
     network = DenseNetwork(d=target.d, depth=target.depth, width=k, truncation=1e3)  # past every sample
-    flat = torch.zeros((1, network.n_parameters), dtype=torch.float64)
-    views, position = network.views(flat), 0
+    flat = np.zeros(network.n_parameters)
+    views, position = network.parts(flat), 0
     affine = {}  # the true h_l is slope * (net's h_l) + shift
     for level, c in target.constants.levels.items():
         mean, sd = (np.array([e.value for e in v]) for v in (c.mean, c.sd))
@@ -41,23 +40,23 @@ def net_of(target):
         for j in range(level):
             w = target.weight_matrices.get((level, j), np.zeros((k, target.d if j == 0 else k)))
             slope, shift = affine[j] if j else (np.ones(target.d), np.zeros(target.d))
-            views[position + j][0] = torch.from_numpy((w * slope).T)
+            views[position + j][:] = (w * slope).T
             bias = bias + w @ shift
-        views[position + level][0, 0] = torch.from_numpy(bias)
+        views[position + level][0] = bias
         position += level + 1
     intercept = 0.0
     for level, alpha in target.alphas.items():
         factor = alpha / (target.constants.levels[level].sum_sd.value * target.constants.scale.value)
         slope, shift = affine[level]
-        views[position + level][0, :, 0] = torch.from_numpy(factor * slope)
+        views[position + level][:, 0] = factor * slope
         intercept += factor * shift.sum()
-    views[-1][0] = intercept
+    views[-1][:] = intercept
     return network, flat
 
 
 def features(network, flat, X):
-    output, h, _ = network.forward(network.views(flat), torch.from_numpy(X)[None])
-    return [v[0].numpy() for v in h[1:]], output[0, :, 0].numpy()
+    output, h, _ = network.forward(network.parts(flat), X)
+    return h[1:], output[:, 0]
 
 
 @pytest.mark.parametrize(("depth", "d", "k"), [(2, 8, 2), (3, 9, 3)])
@@ -68,7 +67,7 @@ def test_zero_on_a_net_whose_weights_are_the_target_s(depth, d, k):
     found = [features(network, flat, X) for X in both]
     np.testing.assert_allclose(found[0][1], target.evaluate(both[0]), atol=1e-9)  # it is the target
     rng = np.random.default_rng(5)
-    fresh = torch.from_numpy(network.initial(rng)[None])
+    fresh = network.initial(rng)
     start = [features(network, fresh, X)[0] for X in both]
     for level in range(2, depth + 1):
         truth = tuple(target.hidden_features(X)[level - 1] for X in both)
