@@ -104,6 +104,12 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Compute on the workers of this dask scheduler, such as tcp://host:8786.", metavar="ADDRESS"
+        ),
+    ] = None,
     results: Results = Path("results"),
     no_wait: NoWait = False,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="Do not draw figures.")] = False,
@@ -136,7 +142,7 @@ def run(
     raise typer.Exit(
         execute(
             *chosen, results, workers=workers, wait=not no_wait, figures=not no_figures, fresh=fresh or [],
-            minutes=math.inf if minutes is None else minutes,
+            minutes=math.inf if minutes is None else minutes, scheduler=scheduler,
         )
     )  # fmt: skip
 
@@ -186,6 +192,23 @@ def status(
     if prune:
         delete_stale(results, not no_wait, yes, everything)
     show_status(suite, results)
+
+
+@app.command()
+def merge(
+    stores: Annotated[
+        list[Path], typer.Argument(help="Folders of results that are taken over.", metavar="STORE...")
+    ],
+    results: Annotated[
+        Path, typer.Option(help="Folder of the results that they are merged into.", metavar="DIR")
+    ] = Path("results"),
+    no_wait: NoWait = False,
+) -> None:
+    """Join the results of several folders; numbers of one machine that differ are refused."""
+    # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.merging import merge_into
+
+    merge_into(results, stores, wait=not no_wait)
 
 
 @app.command()

@@ -1,10 +1,37 @@
 """What holds for every test."""
 
+import os
 import signal
 import threading
+from pathlib import Path
+
+import pytest
 
 if threading.current_thread() is threading.main_thread():
     # A shell that starts pytest in the background leaves these ignored, and subprocesses inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# what jax compiles is kept for the other processes of a run, and for the next one
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "compiled")
+)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+
+def pytest_collection_modifyitems(items):
+    """Let tests that share a fixture of their module share a worker; those of known length come first."""
+    for item in items:
+        shared = item._fixtureinfo.name2fixturedefs.keys() - {"units_are_computed_here"}
+        definitions = [item._fixtureinfo.name2fixturedefs[name][-1] for name in shared]
+        if any(d.scope in ("class", "module", "package") for d in definitions):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+        if _seconds(item) > 30:
+            item.add_marker(pytest.mark.timeout(10 * _seconds(item)))
+    items.sort(key=_seconds, reverse=True)
+
+
+def _seconds(item):
+    marker = item.get_closest_marker("slow")
+    return marker.args[0] if marker and marker.args else 0

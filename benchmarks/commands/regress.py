@@ -77,7 +77,7 @@ def regress(
     outcomes = []
     with lock.writer(results, True, say=say), Store.writable(results) as store:
         for tier in tiers:
-            outcome = runner.run(tier.plan, store, progress.make(), workers)
+            outcome = runner.run(tier.plan, store, progress.make(), workers, compiled=results / "compiled")
             if outcome.stopped_by:
                 kept = f"{outcome.computed} units finished now are kept, {outcome.waiting} left"
                 say(f"hierbench: nothing was compared: {signals.farewell(outcome.stopped_by, kept)}")

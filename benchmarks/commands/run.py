@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from hierbench.benchmarks.commands import claims
@@ -13,6 +14,7 @@ from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.results import stages
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.run import probe, progress, runner
+from hierbench.benchmarks.run.pool import Pool
 from hierbench.benchmarks.show import bars, draw, table
 from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.show.output import say
@@ -35,6 +37,7 @@ def execute(
     figures: bool,
     fresh: Sequence[str] = (),
     minutes: float = math.inf,
+    scheduler: str | None = None,
 ) -> int:
     """Compute what is missing, then show everything there is.
 
@@ -44,6 +47,8 @@ def execute(
         Labels of learners that are computed again though they are present.
     minutes : float
         After which no unit is started any more; what is there by then is shown.
+    scheduler : str, optional
+        Address of a dask scheduler, on whose workers units are computed; by default they are here.
 
     Returns
     -------
@@ -54,9 +59,11 @@ def execute(
     check_fresh(plan, fresh)
     if fresh and minutes < math.inf:
         raise UserError("--fresh and --for exclude each other: with both, each call would begin anew")
+    if scheduler and workers:
+        raise UserError("--workers and --scheduler exclude each other: a cluster has the workers that it has")
     shown_plan = plan if to_show == to_run else make_plan(to_show)
     with lock.writer(results, wait, say=say), Store.writable(results) as store:
-        outcome = _run(plan, store, workers, results / "logs", fresh, minutes)
+        outcome = _run(plan, store, workers, results, fresh, minutes, scheduler)
         if outcome.stopped_by:
             kept = f"{outcome.computed} units finished now are kept, {outcome.waiting} left"
             say(f"hierbench: {signals.farewell(outcome.stopped_by, kept)}")
@@ -64,7 +71,8 @@ def execute(
         shown = SuiteResults.of(shown_plan, store)
     console = make_console()
     if to_show.runs:
-        table.show_table(to_show, shown.rows, shown.certificates, console)
+        made = results / "tables" / f"{to_show.name}.json"
+        table.show_table(to_show, shown.rows, shown.certificates, console, made)
     if shown.measurements:
         claims.show_findings(to_show, results, console)
     verdicts = bars.judge(to_run, shown.rows, shown.certificates)
@@ -79,6 +87,9 @@ def execute(
             # The rows are safe in the store; only the exit status says that something is missing.
             say(f"hierbench: no figures: {one_line_of(error)}")
             bad = True
+    if outcome.compiling >= 1.0:
+        kept = f"{results / 'compiled'} keeps what it made"
+        say(f"{outcome.compiling:.0f} core-seconds went into compilation; {kept}")
     if outcome.waiting:
         say(f"{outcome.waiting} units remain: the time of --for is over, the same command goes on")
     if outcome.failed:
@@ -113,7 +124,13 @@ def _without_numbers(suite: Suite, rows: Sequence[Row]) -> str:
 
 
 def _run(
-    plan: Plan, store: Store, workers: int | None, logs: Path, fresh: Sequence[str], minutes: float
+    plan: Plan,
+    store: Store,
+    workers: int | None,
+    results: Path,
+    fresh: Sequence[str],
+    minutes: float,
+    scheduler: str | None,
 ) -> runner.Outcome:
     """Run the plan, with the stages that its rows ask for as they come."""
     growing = stages.Stages(plan, store)
@@ -122,8 +139,21 @@ def _run(
     waiting = [u for u in runner.missing(begun, store.done(), fresh) if isinstance(u, CurveUnit)]
     probe.refuse_unfit(waiting, workers or machine.cores())
     return runner.run(
-        begun, store, progress.make(), workers, follow=follow, logs=logs, fresh=fresh, minutes=minutes
-    )
+        begun, store, progress.make(), workers, follow=follow, fresh=fresh, minutes=minutes,
+        logs=results / "logs", compiled=results / "compiled",
+        elsewhere=_cluster(scheduler, begun) if scheduler else None,
+    )  # fmt: skip
+
+
+def _cluster(scheduler: str, plan: Plan) -> Callable[[], AbstractContextManager[Pool]]:
+    try:
+        # an extra, and slow to start
+        from hierbench.benchmarks.run import cluster
+    except ImportError as error:
+        raise UserError(
+            f"--scheduler needs dask.distributed ({error}): pip install 'hierbench[cluster]'"
+        ) from error
+    return lambda: cluster.opened(scheduler, plan)
 
 
 def figures_of(suite: Suite, results: Path) -> None:

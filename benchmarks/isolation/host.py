@@ -6,8 +6,6 @@ import contextlib
 import os
 import select
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +14,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from hierbench.benchmarks.isolation import messages, signals
+from hierbench.benchmarks.isolation import fork_server, messages
 from hierbench.benchmarks.units.fitting import (
     Fit,
     Fits,
@@ -32,7 +30,6 @@ from hierbench.learners.base import Curve, FitReport
 from hierbench.learners.predictions import real_predictions
 
 LONGEST_LOG = 2**16
-START = "import sys; from hierbench.benchmarks.isolation.guest import main; main(*map(int, sys.argv[1:]))"
 
 
 class Process:
@@ -51,17 +48,7 @@ class Process:
         self._answers, outgoing = os.pipe()
         output, written = os.pipe()
         try:
-            # deaf to Ctrl-C as a worker is, from its first moment on
-            with signals.blocked():
-                # a session, so that neither a terminal's signals nor its own kills reach others
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-c", START, str(incoming), str(outgoing)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=written,
-                    stderr=written,
-                    pass_fds=(incoming, outgoing),
-                    start_new_session=True,
-                )
+            self._child = fork_server.start((incoming, outgoing), written)
         finally:
             for descriptor in (incoming, outgoing, written):
                 os.close(descriptor)
@@ -106,7 +93,7 @@ class Process:
                 raise LateError(f"not finished within {self.limit:g} s")
             ready, _, _ = select.select([self._answers], [], [], min(left, 0.05))
             if not ready:
-                if self._process.poll() is not None and not select.select([self._answers], [], [], 0)[0]:
+                if self._child.poll() is not None and not select.select([self._answers], [], [], 0)[0]:
                     raise LearnerGoneError(self._death())
                 if watch:
                     watch()
@@ -118,8 +105,11 @@ class Process:
         return content
 
     def _death(self) -> str:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return death(self._process.wait(timeout=1.0))
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            if (code := self._child.poll()) is not None:
+                return death(code)
+            time.sleep(0.01)
         return "the process of the learner closed its connection"
 
     def _listen(self, output: int) -> None:
@@ -131,7 +121,7 @@ class Process:
     def threads(self) -> int:
         """Threads of the process and of its children, now."""
         with contextlib.suppress(psutil.Error):
-            main = psutil.Process(self._process.pid)
+            main = psutil.Process(self._child.pid)
             return sum(p.num_threads() for p in [main, *main.children(recursive=True)])
         return 0
 
@@ -142,10 +132,7 @@ class Process:
         """End the process and what it left behind, whatever it is doing."""
         for descriptor in (self._requests, self._answers):
             os.close(descriptor)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        _end_orphans()
+        self._child.end()
         self._listener.join(timeout=1.0)
 
     def log(self) -> str:
@@ -162,29 +149,6 @@ def death(code: int) -> str:
             hint = " (out of memory?)" if name == "SIGKILL" else ""
             return f"worker process killed by {name}{hint}"
     return f"worker process ended with exit status {code}"
-
-
-_reaping = False
-
-
-def adopt_orphans() -> None:
-    """Become the parent of what the processes of learners leave behind, and end it with each of them.
-
-    For workers only, whose children are these and no others. Where the system cannot (all but Linux),
-    what leaves its process group lives on.
-    """
-    global _reaping
-    with contextlib.suppress(OSError, AttributeError):
-        import ctypes  # workers only
-
-        _reaping = ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER
-
-
-def _end_orphans() -> None:
-    for process in psutil.Process().children(recursive=True) if _reaping else ():
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-            process.wait(timeout=1.0)
 
 
 class _ThereFit(Fit):

@@ -53,20 +53,36 @@ def without_docstrings(source: Path) -> str:
 
 @functools.cache
 def _without_docstrings(source: Path, text: bytes) -> str:
-    bare = modules.parse(source)  # a tree that nobody shares, since it is changed
-    for node in ast.walk(bare):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [  # type: ignore[attr-defined]
-                s
-                for s in body
-                if not (
-                    isinstance(s, ast.Expr)
-                    and isinstance(s.value, ast.Constant)
-                    and isinstance(s.value.value, str)
-                )
-            ]
-    return ast.dump(bare, annotate_fields=False)
+    return canonical(modules.tree_of(source))
+
+
+def canonical(tree: ast.AST) -> str:
+    """``ast.dump(tree, annotate_fields=False, show_empty=True)``, without free-standing strings.
+
+    In one pass, which takes a third of the time of taking them out and dumping what is left. Empty lists
+    show, as they did in Python 3.11 and 3.12, which have no ``show_empty``.
+    """
+    kind, parts, name_it = type(tree), [], False
+    for name in kind._fields:
+        value = getattr(tree, name, None)
+        if value is None and getattr(kind, name, ...) is None:
+            name_it = True
+            continue
+        if isinstance(value, ast.AST):
+            text = canonical(value)
+        elif isinstance(value, list):
+            items = [v for v in value if not _is_text(v)] if name == "body" else value
+            text = f"[{', '.join([canonical(v) if isinstance(v, ast.AST) else repr(v) for v in items])}]"
+        else:
+            text = repr(value)
+        parts.append(f"{name}={text}" if name_it else text)
+    return f"{kind.__name__}({', '.join(parts)})"
+
+
+def _is_text(node: Any) -> bool:
+    """Whether a statement is a string alone."""
+    value = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def closure(roots: Iterable[str]) -> tuple[dict[str, str], set[str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import CodeType
 
 _texts: dict[str, bytes] = {}
+_records = False
 
 
 def record() -> None:
@@ -17,8 +18,12 @@ def record() -> None:
 
     Such a module is compiled from the text that is kept, never from a cached ``.pyc``, so that both are
     the same whatever happens to the file. Of modules that are loaded already the text on disk is taken:
-    call this first.
+    call this first. A second call changes nothing.
     """
+    global _records
+    if _records:
+        return
+    _records = True
     for module in list(sys.modules.values()):
         source = getattr(getattr(module, "__spec__", None), "origin", None)
         if isinstance(source, str) and source.endswith(".py") and _is_watched(source):

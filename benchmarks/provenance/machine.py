@@ -14,9 +14,14 @@ ONE_THREAD = {
     "MKL_NUM_THREADS": "1",
     "NUMEXPR_NUM_THREADS": "1",
     "VECLIB_MAXIMUM_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "NPROC": "1",
 }
-"""Environment of a worker: set before it imports anything, because BLAS reads it then."""
+"""Environment of a worker: set before it imports anything, because BLAS reads it then.
+
+NPROC is the size of the pool in which XLA computes. With one thread for each core two workers on two cores
+wait for one another: a net then takes 1.5 times as long.
+"""
 
 
 def cores() -> int:
@@ -24,6 +29,16 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def compilation_cache(folder: Path | None) -> dict[str, str]:
+    """Environment in which jax keeps what it compiles in ``folder``, unless it is told already where."""
+    if folder is None or os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        return {}
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(folder.resolve()),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    }
 
 
 @functools.cache

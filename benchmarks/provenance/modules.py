@@ -48,16 +48,6 @@ def source_of(module: str) -> Path | None:
     return None
 
 
-def parse(path: Path) -> ast.Module:
-    """Syntax tree of a source file, of the caller's own.
-
-    Raises
-    ------
-    UnreadableSourceError
-    """
-    return _parse(path, loaded.content(path))
-
-
 def _parse(path: Path, text: bytes) -> ast.Module:
     try:
         return ast.parse(text, filename=str(path))
@@ -72,13 +62,18 @@ _shared_tree = functools.cache(_parse)
 
 
 def tree_of(path: Path) -> ast.Module:
-    """Syntax tree of a source file, shared."""
+    """Syntax tree of a source file, shared.
+
+    Raises
+    ------
+    UnreadableSourceError
+    """
     return _shared_tree(path, loaded.content(path))
 
 
 def forget() -> None:
     """Drop what was read, for sources that may have changed since."""
-    for cached in (_top, source_of):
+    for cached in (_top, source_of, _imported_by):
         cached.cache_clear()
 
 
@@ -125,15 +120,22 @@ def absolute(module: str, node: ast.ImportFrom) -> str:
     return ".".join(parts + ([node.module] if node.module else []))
 
 
-def imported_by(module: str) -> Iterator[str]:
+def imported_by(module: str) -> tuple[str, ...]:
     """Names of the modules that ``module`` imports anywhere in its source, functions included.
 
     ``import_module("a.b")`` counts when its argument is a literal.
     """
     source = source_of(module)
-    if source is None:
-        return
-    for node in ast.walk(tree_of(source)):
+    return () if source is None else _imported_by(module, source, loaded.content(source))
+
+
+@functools.cache
+def _imported_by(module: str, source: Path, text: bytes) -> tuple[str, ...]:
+    return tuple(_imports(module, _shared_tree(source, text)))
+
+
+def _imports(module: str, tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

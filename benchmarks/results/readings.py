@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hierbench.benchmarks.store.store import Store
@@ -15,6 +16,24 @@ if TYPE_CHECKING:
     from hierbench.benchmarks.statistics.sample_complexity import Certificates
 
 
+def of_one_machine(rows: Iterable[Row]) -> list[Row]:
+    """Rows without those that further machines have of the same unit.
+
+    A merged store may hold a unit of several machines, whose numbers differ by rounding. For statistics they
+    are one measurement: those of the machine that comes first in alphabetical order count, wherever it is
+    read.
+    """
+    rows = list(rows)
+    first: dict[str, str] = {}
+    for row in rows:
+        first[row.unit] = min(first.get(row.unit, _name(row)), _name(row))
+    return [row for row in rows if first[row.unit] == _name(row)]
+
+
+def _name(row: Row) -> str:
+    return ", ".join(f"{key} {value}" for key, value in sorted(row.machine.items()))
+
+
 def suite_rows(plan: Plan, store: Store) -> list[Row]:
     """The plan's rows that the store has, in the order of the plan and under its labels.
 
@@ -23,7 +42,7 @@ def suite_rows(plan: Plan, store: Store) -> list[Row]:
     is left out.
     """
     by_unit: dict[str, list[Row]] = {}
-    for row in store.rows({u.key for u in plan.curves} - store.changed().keys()):
+    for row in of_one_machine(store.rows({u.key for u in plan.curves} - store.changed().keys())):
         by_unit.setdefault(row.unit, []).append(row)
     return [
         dataclasses.replace(

@@ -7,7 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence, Set
 
-from hierbench.benchmarks.results.readings import suite_certificates
+from hierbench.benchmarks.results.readings import of_one_machine, suite_certificates
 from hierbench.benchmarks.results.refine import expected, next_sizes, starting_sizes
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, decides, n_stars
 from hierbench.benchmarks.store.store import Store
@@ -106,7 +106,7 @@ class Stages:
 
     def _rows(self, chain: Sequence[CurveUnit]) -> list[Row]:
         """Of a block, under the labels of its first unit."""
-        rows = self.store.rows(u.key for u in chain)
+        rows = of_one_machine(self.store.rows(u.key for u in chain))
         return [dataclasses.replace(r, learner=chain[0].learner, target=chain[0].target) for r in rows]
 
     def _stars(self, chain: Sequence[CurveUnit]) -> list[NStar]:

@@ -1,34 +1,24 @@
-"""Run the units of a plan that the store lacks, on a pool of spawned workers."""
+"""Run the units of a plan that the store lacks, on a pool of workers."""
 
 from __future__ import annotations
 
-import concurrent.futures
-import concurrent.futures.process
 import contextlib
 import dataclasses
 import math
-import multiprocessing
-import multiprocessing.resource_tracker
-import os
 import queue
 import signal
-import sys
 import time
-import types
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
-
-import pebble
+from typing import Protocol
 
 from hierbench.benchmarks.isolation import signals
-from hierbench.benchmarks.isolation.host import death
 from hierbench.benchmarks.provenance import machine
-from hierbench.benchmarks.run import room, start, worker
+from hierbench.benchmarks.run import local_pool
+from hierbench.benchmarks.run.pool import Flight, Pool
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.limits import workers_allowed
 from hierbench.benchmarks.suites.plan import Plan
-from hierbench.benchmarks.units.plain import one_line_of
 from hierbench.benchmarks.units.unit import CurveUnit, Result, Unit, UnitStatus
 from hierbench.errors import UserError, refusal
 
@@ -56,6 +46,7 @@ class Outcome:
     computed : units that were stored.
     failed : units without numbers, and why: failed, timeout, and skipped for want of memory (not stored).
     stopped_by : number of the signal that ended the run early; 0 for none.
+    compiling : core-seconds that went into compilation by jax.
     """
 
     computed: int
@@ -63,6 +54,7 @@ class Outcome:
     waiting: int
     failed: tuple[tuple[Unit, Result], ...]
     stopped_by: int = 0
+    compiling: float = 0.0
 
 
 def missing(plan: Plan, done: Collection[str], fresh: Collection[str] = ()) -> tuple[Unit, ...]:
@@ -96,6 +88,8 @@ def run(
     logs: Path | None = None,
     fresh: Collection[str] = (),
     minutes: float = math.inf,
+    compiled: Path | None = None,
+    elsewhere: Callable[[], contextlib.AbstractContextManager[Pool]] | None = None,
 ) -> Outcome:
     """Compute and store what is missing of ``plan``.
 
@@ -117,6 +111,10 @@ def run(
         Labels of learners whose units are computed again; what they had is kept until then.
     minutes : float
         After which no unit is started any more.
+    compiled : Path, optional
+        Folder in which workers keep what they compile, so that it is compiled once; by default nowhere.
+    elsewhere : callable, optional
+        Opens the pool of workers, which are then not processes of this machine.
     """
     workers = workers_of(workers)
     todo = missing(plan, store.done(), fresh)
@@ -129,18 +127,22 @@ def run(
     failed: list[tuple[Unit, Result]] = []
     end = time.monotonic() + 60.0 * minutes
     computed = 0
+    compiling = 0.0
     stopped_by = 0
-    arrived: queue.SimpleQueue[_Flight | int] = queue.SimpleQueue()
-    progress.start(todo, present, workers)
+    arrived: queue.SimpleQueue[Flight | int] = queue.SimpleQueue()
     try:
-        if todo:
+        if not todo:
+            progress.start(todo, present, workers)
+        else:
             # never raised inside a commit or the start of a worker
             with signals.heard(arrived.put):
                 with (
-                    _pool(workers) as pool,
-                    contextlib.closing(_results(pool, waiting, workers, limit, arrived, end)) as results,
+                    elsewhere() if elsewhere else local_pool.opened(workers, compiled) as pool,
+                    contextlib.closing(_results(pool, waiting, limit, arrived, end)) as results,
                 ):
+                    progress.start(todo, present, pool.size())
                     for unit, result in results:
+                        compiling += result.compiling
                         if result.status != UnitStatus.SKIPPED:
                             store.commit(unit, result)
                             _keep_log(logs, unit, result)
@@ -165,7 +167,7 @@ def run(
         progress.close()
     skipped = sum(result.status == UnitStatus.SKIPPED for _, result in failed)
     left = len(seen) - computed - skipped
-    return Outcome(computed, present, left, tuple(failed), int(stopped_by))
+    return Outcome(computed, present, left, tuple(failed), int(stopped_by), compiling)
 
 
 def _keep_log(logs: Path | None, unit: Unit, result: Result) -> None:
@@ -181,11 +183,10 @@ def _keep_log(logs: Path | None, unit: Unit, result: Result) -> None:
 
 
 def _results(
-    pool: pebble.ProcessPool,
+    pool: Pool,
     waiting: dict[str, Unit],
-    workers: int,
     limit: float,
-    arrived: queue.SimpleQueue[_Flight | int],
+    arrived: queue.SimpleQueue[Flight | int],
     end: float,
 ) -> Generator[tuple[Unit, Result], None, None]:
     """Units with their results, as they come; an exception is turned into a result.
@@ -202,23 +203,22 @@ def _results(
     UserError
         No worker can be started.
     """
-    flying: set[_Flight] = set()
-    space = room.Room(room.free)
+    flying: set[Flight] = set()
     while flying or (waiting and time.monotonic() < end):
-        while len(flying) < workers and time.monotonic() < end:
-            unit = space.next(waiting.values(), [flight.unit for flight in flying])
+        while len(flying) < pool.size() and time.monotonic() < end:
+            unit = pool.room.next(waiting.values(), [flight.unit for flight in flying])
             if unit is None:
                 break
             del waiting[unit.key]
-            flight = _Flight(unit, _schedule(pool, unit, limit), limit)
-            flight.land_in(arrived)
-            flying.add(flight)
+            flying.add(pool.fly(unit, limit, arrived.put))
         if not flying:
             for unit in list(waiting.values()) if time.monotonic() < end else ():
                 del waiting[unit.key]
-                yield unit, space.skipped(unit)
+                yield unit, pool.room.skipped(unit)
             continue
         landed = _next(arrived, flying)
+        if landed is None:
+            continue
         if isinstance(landed, int):
             raise signals.StoppedError(landed)
         flying.remove(landed)
@@ -228,103 +228,12 @@ def _results(
             yield landed.unit, result
 
 
-def _schedule(pool: pebble.ProcessPool, unit: Unit, limit: float) -> pebble.ProcessFuture[Result]:
-    try:
-        return pool.schedule(worker.compute, args=[unit, limit])
-    except RuntimeError as error:  # the pool is broken
-        raise UserError(_NO_WORKER) from error
-
-
-_NO_WORKER = (
-    "no worker process can be started (too little memory, or too many processes or open files?): "
-    "what is finished is kept, and the next run computes the rest"
-)
-
-
-@dataclasses.dataclass(eq=False)
-class _Flight:
-    """A unit on its way. Time is that of a clock which nobody can set, and which sleeps with the machine."""
-
-    unit: Unit
-    future: pebble.ProcessFuture[Result]
-    limit: float
-    started: float | None = None
-    late: bool = False
-
-    def land_in(self, arrived: queue.SimpleQueue[Any]) -> None:
-        """Put the unit there when it has a result."""
-        self.future.add_done_callback(lambda _: arrived.put(self))
-
-    def check(self) -> None:
-        """Stop the worker if the time is over."""
-        now = time.monotonic()
-        if self.started is None and self.future.running():
-            self.started = now
-        # a process of its own is stopped by the worker, which then says so itself
-        grace = 10.0 if isinstance(self.unit, CurveUnit) and self.unit.is_foreign else 0.0
-        if self.started is not None and now - self.started > self.limit + grace and not self.late:
-            self.late = True
-            self.future.cancel()
-
-    def result(self) -> Result:
-        """What came of it."""
-        try:
-            return self.future.result()
-        except concurrent.futures.CancelledError:
-            reason = f"not finished within {self.limit:g} s"
-            return self.unit.without_numbers(UnitStatus.TIMEOUT, reason, self.limit)
-        except concurrent.futures.process.BrokenProcessPool as error:
-            raise UserError(_NO_WORKER) from error
-        except pebble.ProcessExpired as error:
-            return self.unit.without_numbers(UnitStatus.FAILED, death(error.exitcode or 0))
-        except Exception as error:
-            return self.unit.without_numbers(UnitStatus.FAILED, one_line_of(error))
-
-
-def _next(arrived: queue.SimpleQueue[Any], flying: Iterable[_Flight]) -> Any:
-    while True:
+def _next(arrived: queue.SimpleQueue[Flight | int], flying: Iterable[Flight]) -> Flight | int | None:
+    """What arrives next; None after some seconds, for there may be more workers by then."""
+    for _ in range(20):
         # With a time limit, so that signals are noticed wherever they do not wake a lock.
         with contextlib.suppress(queue.Empty):
             return arrived.get(timeout=0.1)
         for flight in flying:
             flight.check()
-
-
-@contextlib.contextmanager
-def _pool(workers: int) -> Iterator[pebble.ProcessPool]:
-    """Spawned workers of one thread each, deaf to interrupts; stopped at once on any error."""
-    context = multiprocessing.get_context("spawn")
-    # The tracker would unblock SIGINT in this thread when it is started along with a worker.
-    with signals.blocked():
-        multiprocessing.resource_tracker.ensure_running()
-    saved = {name: os.environ.get(name) for name in machine.ONE_THREAD}
-    os.environ.update(machine.ONE_THREAD)
-    if os.environ.get("XLA_FLAGS") and saved["XLA_FLAGS"]:
-        os.environ["XLA_FLAGS"] = f"{saved['XLA_FLAGS']} {machine.ONE_THREAD['XLA_FLAGS']}"
-    pool = pebble.ProcessPool(
-        max_workers=workers,
-        initializer=start.start,
-        initargs=(os.getpid(), list(sys.path)),
-        context=context,
-    )
-    # Spawned processes import the main program: one without a guard would call itself in each of them.
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        with signals.blocked():
-            # Starts the threads that start the workers: all of them inherit the signal mask, so
-            # that Ctrl-C at a terminal, or its end, which go to every process, reach this one only.
-            pool.schedule(time.time)
-        yield pool
-        pool.close()
-    except BaseException:
-        pool.stop()
-        raise
-    finally:
-        pool.join()
-        sys.modules["__main__"] = main
-        for name, value in saved.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    return None

@@ -14,7 +14,3 @@ def start(parent: int, path: list[str]) -> None:
     sys.path[:] = path
     loaded.record()
     when_orphaned(parent, lambda: os._exit(1))  # else it keeps a core busy to the end of its unit
-    # after the recording
-    from hierbench.benchmarks.isolation.host import adopt_orphans
-
-    adopt_orphans()

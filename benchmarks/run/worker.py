@@ -17,6 +17,7 @@ from hierbench.benchmarks.units.experiment_unit import ExperimentUnit
 from hierbench.benchmarks.units.fitting import LateError, LearnerGoneError
 from hierbench.benchmarks.units.plain import DescribedError, one_line_of
 from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result, Unit, UnitStatus
+from hierbench.learners.engines import compiling
 
 
 def compute(unit: Unit, limit: float) -> Result:
@@ -36,9 +37,11 @@ def compute(unit: Unit, limit: float) -> Result:
         if isinstance(unit, CurveUnit) and unit.is_foreign:
             return _compute_apart(unit, limit)
         log: list[str] = []
+        before = compiling.seconds()
         with _printing_to(log):
             result = compute_here(unit)
-        return dataclasses.replace(_held_to_key(unit, result, {}), log="".join(log))
+        held = _held_to_key(unit, result, {})
+        return dataclasses.replace(held, log="".join(log), compiling=compiling.seconds() - before)
     except BaseException as error:
         return unit.without_numbers(UnitStatus.FAILED, one_line_of(error))
 

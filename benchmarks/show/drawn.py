@@ -1,7 +1,8 @@
-"""Which figures a folder holds, and of what: those that would come out the same are not drawn again."""
+"""Which figures and tables there are, and of what: those that would come out the same are not made again."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -15,11 +16,11 @@ from hierbench.files import replace_file
 
 NAME = ".drawn.json"
 _CODE = (Path(__file__).parents[1], *(Path(str(m.__file__)).parent for m in (plots, targets)))
-_LIBRARIES = ("matplotlib", "numpy", "scipy")
+_LIBRARIES = ("matplotlib", "numpy", "rich", "scipy")
 
 
 def state_of(*data: Any) -> str:
-    """Digest of what figures are made of: data, by their ``repr``, code, style and library versions."""
+    """Digest of what is shown: data, by their ``repr``, code, style and library versions."""
     files = sorted(
         path for folder in _CODE for path in folder.rglob("*") if path.suffix in (".py", ".mplstyle")
     )
@@ -43,6 +44,22 @@ def keep(folder: Path, state: str, paths: Sequence[Path]) -> None:
     """Remember what was drawn of ``state``."""
     files = {str(path.relative_to(folder)): _hash(path) for path in paths}
     replace_file(folder / NAME, json.dumps({"state": state, "files": files}, indent=1).encode())
+
+
+def text_of(path: Path, state: str) -> str | None:
+    """Return the text that was made of ``state``; None if there is none."""
+    try:
+        kept = json.loads(path.read_text())
+        return str(kept["text"]) if kept["state"] == state else None
+    except (OSError, ValueError, TypeError, LookupError):
+        return None
+
+
+def keep_text(path: Path, state: str, text: str) -> None:
+    """Remember the text that was made of ``state``, where that is possible."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, json.dumps({"state": state, "text": text}).encode())
 
 
 def _hash(path: Path) -> str:

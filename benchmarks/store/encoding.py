@@ -8,7 +8,6 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
-from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.store.schema import COLUMNS, is_mapping
 from hierbench.benchmarks.units.experiment_unit import ExperimentResult, ExperimentUnit
 from hierbench.benchmarks.units.rows import Row
@@ -37,7 +36,7 @@ def _(unit: ExperimentUnit, result: Result) -> dict[str, list[tuple[Any, ...]]]:
     if not isinstance(result, ExperimentResult):  # one that failed
         return {}
     experiment = (unit.key, unit.axes["experiment"], as_json(unit.axes["parameters"]))
-    by = (as_json(machine.identity()), unit.code, as_json(unit.versions))
+    by = (as_json(result.machine), unit.code, as_json(unit.versions))
     measurements = [
         (unit.key, number, as_json(dict(m.labels)), as_json(dict(m.values)))
         for number, m in enumerate(result.measurements)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 from hierbench.benchmarks.store.schema import BELONGINGS, COLUMNS, misfits
@@ -102,6 +102,11 @@ def contents(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, C
             if record[at] in units:
                 units[record[at]].parts[table].append(record)
     return units
+
+
+def in_turn(connection: sqlite3.Connection, keys: Sequence[str]) -> Iterator[dict[str, Content]]:
+    """Contents of many units, some at a time."""
+    return (contents(connection, some) for some in _batches(keys))
 
 
 def seal(connection: sqlite3.Connection, keys: Sequence[str]) -> None:

@@ -8,14 +8,14 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
 from hierbench.benchmarks.provenance.dependencies import change
 from hierbench.benchmarks.store import integrity, opening
 from hierbench.benchmarks.store.encoding import as_json, beside_rows, decoded, encoded
-from hierbench.benchmarks.store.schema import BELONGINGS, insert, unusable
+from hierbench.benchmarks.store.schema import BELONGINGS, COLUMNS, insert, unusable
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Row
 from hierbench.benchmarks.units.unit import Result, Trace, Unit, UnitStatus, row_key
@@ -29,6 +29,9 @@ MOST_LINES = 20
 
 _COMPUTED = {table: BELONGINGS[table] for table in ("rows", "certificates", "experiments")}
 """Tables that say by what code and library versions a unit was computed."""
+_ROW_KEY = list(COLUMNS["rows"]).index("key")
+
+Join = Callable[[integrity.Content | None, integrity.Content], integrity.Content | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,25 +139,59 @@ class Store:
             The store has been removed or moved (what it held is written elsewhere), or cannot be written.
         """
         assert all(row.unit == unit.key for row in result.rows), "a row of another unit"
+        finished = time.strftime("%Y-%m-%d %H:%M:%S")
+        record = (unit.key, as_json(unit.axes), unit.suite, unit.title(), result.status, result.reason)
+        depends = as_json(result.dependencies)
+        traces = [dataclasses.astuple(t) for t in result.traces]
+        content = integrity.Content(
+            (*record, finished, float(result.seconds), len(result.rows), "", depends),
+            {"rows": [encoded(row) for row in result.rows], "traces": traces, **beside_rows(unit, result)},
+        )
         with self._transaction():
-            self._delete([unit.key])
-            # what damage has made the row of another unit
-            self.connection.executemany("DELETE FROM rows WHERE key = ? AND unit IS NOT ?",
-                                        [(row.key, unit.key) for row in result.rows])  # fmt: skip
-            insert(self.connection, "rows", [encoded(row) for row in result.rows])
-            insert(self.connection, "traces", [dataclasses.astuple(t) for t in result.traces])
-            for table, records in beside_rows(unit, result).items():
-                insert(self.connection, table, records)
-            finished = time.strftime("%Y-%m-%d %H:%M:%S")
-            record = (unit.key, as_json(unit.axes), unit.suite, unit.title(), result.status, result.reason)
-            depends = as_json(result.dependencies)
-            insert(
-                self.connection,
-                "units",
-                [(*record, finished, float(result.seconds), len(result.rows), "", depends)],
-            )
+            self._put(content)
             integrity.seal(self.connection, [unit.key])
         self._mended([unit.key])
+        self._held_to_path()
+
+    def _put(self, content: integrity.Content) -> None:
+        """Write a unit in place of what is there of it, inside a transaction, without its checksum."""
+        key = content.record[0]
+        self._delete([key])
+        # what damage has made the row of another unit
+        keys = [(row[_ROW_KEY], key) for row in content.parts["rows"]]
+        self.connection.executemany("DELETE FROM rows WHERE key = ? AND unit IS NOT ?", keys)
+        insert(self.connection, "units", [content.record])
+        for table, records in content.parts.items():
+            insert(self.connection, table, records)
+
+    def contents(self) -> Iterator[dict[str, integrity.Content]]:
+        """Units that are not damaged, with all that belongs to them, by key; some at a time."""
+        yield from integrity.in_turn(self.connection, list(self.statuses()))
+
+    def take_over(self, others: Iterable[Mapping[str, integrity.Content]], join: Join) -> None:
+        """Join units that other stores hold with those that are here, in one transaction.
+
+        Parameters
+        ----------
+        others : iterable of mapping
+            Some units at a time, by key.
+        join : callable
+            What becomes of a unit, from what is here of it (None: nothing that counts) and what is there;
+            None where it stays as it is.
+        """
+        wrong = self._examined().damaged
+        taken: list[str] = []
+        with self._transaction():
+            for there in others:
+                here = integrity.contents(self.connection, [key for key in there if key not in wrong])
+                joined = {key: join(here.get(key), content) for key, content in there.items()}
+                for content in joined.values():
+                    if content is not None:
+                        self._put(content)
+                keys = [key for key, content in joined.items() if content is not None]
+                integrity.seal(self.connection, keys)
+                taken += keys
+        self._mended(taken)
         self._held_to_path()
 
     def prune(self, keys: Sequence[Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.unit import Result, Unit
 from hierbench.benchmarks.units.vocabulary import ExperimentAxes, Parameters
@@ -53,6 +54,7 @@ class ExperimentUnit(Unit):
 
 @dataclasses.dataclass(frozen=True)
 class ExperimentResult(Result):
-    """What an experiment hands back."""
+    """What an experiment hands back, and the machine that it was computed on."""
 
     measurements: tuple[Measurement, ...] = ()
+    machine: dict[str, str] = dataclasses.field(default_factory=machine.identity)

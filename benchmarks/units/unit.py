@@ -173,6 +173,7 @@ class Result:
 
     status : a ``UnitStatus``
     log : what the unit printed.
+    compiling : seconds of ``seconds`` that went into compilation by jax.
     dependencies : what the numbers depend on besides the key (``{}``: nothing). ``versions`` of the
         distributions that a foreign learner had loaded, ``files`` by path with their sha256.
     """
@@ -185,6 +186,7 @@ class Result:
     seconds: float = 0.0
     log: str = ""
     dependencies: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    compiling: float = 0.0
 
 
 def row_key(unit: str, replicate: Replicate, n: int) -> str:

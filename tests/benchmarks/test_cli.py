@@ -345,10 +345,11 @@ def test_stale_units_are_shown_and_pruned_on_request(tmp_path, status, monkeypat
     (tmp_path / "stub.toml").write_text(
         (tmp_path / "stub.toml").read_text().replace("stub_learners:", "mylearner:")
     )
-    assert hierbench("run", path, "--results", tmp_path, "--no-figures", cwd=tmp_path).returncode == 0
+    monkeypatch.syspath_prepend(str(tmp_path))
+    fingerprint.forget()
+    assert status("run", path, "--results", tmp_path, "--no-figures")[0] == 0
     with (tmp_path / "mylearner.py").open("a") as file:
         file.write("\nEDITED = True\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
     fingerprint.forget()
     out = status("status", path, "--results", tmp_path)[1]
     assert "Mean on sq, d = 4: 1 missing, 1 stale" in out and "1 units are stale" in out

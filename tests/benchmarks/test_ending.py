@@ -18,6 +18,8 @@ from hierbench.benchmarks import ending
 from hierbench.benchmarks.isolation import signals
 from hierbench.errors import UserError
 
+WORKERS = True
+
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals")
 
 
@@ -176,7 +178,8 @@ def test_ten_signals_while_a_command_starts(moment, number, tmp_path):
 
 
 @POSIX
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGHUP])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_the_whole_group_is_told_to_end_keeps_its_units_and_fails_none(number, tmp_path):
     path = suite_file(tmp_path, {"Mean": "seconds = 0.5"}, d=(4, 6, 8))
     process = subprocess.Popen(

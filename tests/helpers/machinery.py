@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
-from hierbench.benchmarks.run import progress, runner
+from hierbench.benchmarks.run import progress, room, runner, worker
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.rows import Row
+from hierbench.benchmarks.units.unit import Result, Unit
 
 ROOT = Path(__file__).resolve().parents[2]
 COST_COLUMNS = ("fit_seconds", "predict_seconds", "peak_memory_bytes")
@@ -104,6 +107,41 @@ class Silent(progress.Silent):
 
     def added(self, units):
         self.titles += [u.title() for u in units]
+
+
+@dataclasses.dataclass(eq=False)
+class Landed:
+    """A unit that was computed before anybody could wait for it."""
+
+    unit: Unit
+    outcome: Result
+
+    def check(self):
+        pass
+
+    def result(self):
+        return self.outcome
+
+
+class Here:
+    """A pool without workers: this process computes, which has imported by now what they would import."""
+
+    room = room.Room(room.free)
+
+    def size(self):
+        return 1
+
+    def fly(self, unit, limit, land):
+        # plain data on both ways, as to a worker and back
+        result = worker.compute(pickle.loads(pickle.dumps(unit)), limit)
+        flight = Landed(unit, pickle.loads(pickle.dumps(result)))
+        land(flight)
+        return flight
+
+
+@contextlib.contextmanager
+def here(workers, compiled=None):
+    yield Here()
 
 
 def run(path, results, **options):

@@ -149,7 +149,7 @@ def test_a_signal_is_the_exit_status_of_the_gate(gate, monkeypatch, capsys):
     path = gate.suite()
     gate.learner("return super().predict(X)")
     stopped = runner.Outcome(computed=3, present=0, waiting=2, failed=(), stopped_by=15)
-    monkeypatch.setattr(runner, "run", lambda *_: stopped)
+    monkeypatch.setattr(runner, "run", lambda *_, **__: stopped)
     status = regress(path, gate.folder, gate.folder, 1, exact=False, update=True, reason="first")
     said = capsys.readouterr().err
     assert status == 143 and "nothing was compared: stopped by SIGTERM: 3 units finished now are kept" in said

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import sys
 from pathlib import Path
 
@@ -161,3 +163,17 @@ def test_constructor_parameters_follow_reexports():
     assert modules.constructor_parameters("sklearn.linear_model:Ridge") == tuple(
         inspect.signature(Ridge).parameters
     )
+
+
+@pytest.mark.parametrize("module", [fp, ast, pytest])
+def test_the_canonical_text_is_that_of_ast(module):
+    """Of sources with and without strings among their statements."""
+    source = inspect.getsource(module)
+    bare = ast.parse(source)
+    for node in ast.walk(bare):
+        if isinstance(body := getattr(node, "body", None), list):
+            text = [isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) for s in body]
+            strings = [t and isinstance(s.value.value, str) for t, s in zip(text, body, strict=True)]
+            node.body = [s for s, string in zip(body, strings, strict=True) if not string]
+    empty = {"show_empty": True} if sys.version_info >= (3, 13) else {}
+    assert fp.canonical(ast.parse(source)) == ast.dump(bare, annotate_fields=False, **empty)

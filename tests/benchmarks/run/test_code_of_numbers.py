@@ -15,6 +15,8 @@ from hierbench.benchmarks.provenance import fingerprint, loaded
 from hierbench.benchmarks.run import runner
 from hierbench.benchmarks.store.store import Store
 
+WORKERS = True
+
 SOURCE = """
 from pathlib import Path
 import numpy as np

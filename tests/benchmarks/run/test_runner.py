@@ -11,13 +11,15 @@ from machinery import Silent, plan_of, run, stored, suite_file, without_cost
 from sklearn.base import clone
 from stub_learners import Mean
 
-from hierbench.benchmarks.run import runner
+from hierbench.benchmarks.run import local_pool, runner
 from hierbench.benchmarks.run.progress import Estimator, Lines, duration
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.units import draw
 from hierbench.benchmarks.units.compute_curves import run_curves
 from hierbench.benchmarks.units.metric import relative_mse
 from hierbench.benchmarks.units.unit import Result
+
+WORKERS = True
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +154,7 @@ def test_timeout_is_a_status(tmp_path):
 def test_environment_is_put_back(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("XLA_FLAGS", raising=False)
-    with runner._pool(1):
+    with local_pool.opened(1):
         assert os.environ["OMP_NUM_THREADS"] == "1"
     assert os.environ["OMP_NUM_THREADS"] == "7" and "XLA_FLAGS" not in os.environ
 

@@ -4,7 +4,8 @@ import pytest
 from synthetic_rows import suite
 
 from hierbench.benchmarks.results.suite_results import SuiteResults
-from hierbench.benchmarks.show import draw, drawn
+from hierbench.benchmarks.show import draw, drawn, table
+from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.suites.suite_file import load_suite
 
 
@@ -59,3 +60,30 @@ def test_a_second_drawing_of_the_same_rows_draws_nothing(tmp_path, monkeypatch):
     assert len(calls) == 1
     draw.draw_figures(smoke, SuiteResults(rows[:-1], certificates), tmp_path)
     assert len(calls) == 2
+
+
+def test_a_table_of_the_same_rows_is_not_made_again(tmp_path, monkeypatch, capsys):
+    rows, certificates = suite()
+    rows = [r for r in rows if r.learner == "krr_rbf" and r.target == "squares-L2" and r.d < 11]
+    smoke, kept, calls = load_suite("smoke"), tmp_path / "tables" / "smoke.json", []
+    make = table.print_table
+    monkeypatch.setattr(table, "print_table", lambda *given: calls.append(given) or make(*given))
+
+    def shown(rows, **size):
+        console = make_console()
+        for name, value in size.items():
+            setattr(console, name, value)
+        table.show_table(smoke, rows, certificates, console, kept)
+        return capsys.readouterr().out
+
+    first = shown(rows)
+    assert "n*" in first and shown(rows) == first and len(calls) == 1
+    assert shown(rows[:-1]) != first and shown(rows, width=70) and len(calls) == 3
+    assert shown(rows, no_color=True) == first and len(calls) == 4
+    for damaged in (b"", b"{}", b"[1]", b"\xff"):
+        kept.write_bytes(damaged)
+        assert shown(rows) == first
+    assert len(calls) == 8
+    kept.unlink()
+    kept.mkdir()  # no table can be kept here
+    assert shown(rows) == first

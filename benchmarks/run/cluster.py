@@ -1,0 +1,260 @@
+"""Workers of a dask cluster, which hold no state: results come back to the one process that stores them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import CancelledError
+from typing import Any
+
+import distributed
+
+from hierbench.benchmarks.run import cluster_worker
+from hierbench.benchmarks.run.room import GIB
+from hierbench.benchmarks.suites.plan import Plan
+from hierbench.benchmarks.units.experiment_unit import ExperimentUnit
+from hierbench.benchmarks.units.plain import one_line_of
+from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result, Unit, UnitStatus
+from hierbench.errors import UserError
+
+PATIENCE = 30.0
+"""Seconds for the scheduler to answer, and for the first worker to be there."""
+GRACE = 10.0
+"""Seconds beyond a unit's limit: one whose learner has a process of its own ends by itself before."""
+_SHARE = 0.9
+"""Of a worker's memory that a unit may need: dask restarts the worker when it is nearly full."""
+_GONE = (
+    "the scheduler has gone: what is finished is kept, and the same command computes the rest when it is back"
+)
+
+
+@contextlib.contextmanager
+def opened(address: str, plan: Plan) -> Iterator[ClusterPool]:
+    """Connect to a scheduler, and hold its workers to the code and the versions that the plan's keys cover.
+
+    Parameters
+    ----------
+    address : str
+        ``tcp://host:8786``, as ``dask scheduler`` says it.
+    plan : Plan
+        What is to be computed.
+
+    Raises
+    ------
+    UserError
+        Nobody answers there, there is no worker, or one has other code, other library versions or more than
+        one thread.
+    """
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said as ours
+    try:
+        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"no dask scheduler answers at {address} ({one_line_of(error)}): dask scheduler starts one, "
+            "and says its address"
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError as error:
+            raise UserError(
+                f"the scheduler at {address} has no worker: dask worker {address} --nthreads 1"
+            ) from error
+        _hold(client, plan)
+        yield ClusterPool(client)
+
+
+def _hold(client: distributed.Client, plan: Plan) -> None:
+    """Refuse workers that would compute other numbers than this process."""
+    for worker, info in client.scheduler_info()["workers"].items():
+        if info["nthreads"] != 1:
+            raise UserError(
+                f"worker {worker} has {info['nthreads']} threads, allowed is 1: dask worker --nthreads 1, "
+                "several on a machine with --nworkers"
+            )
+    try:
+        client.register_plugin(cluster_worker.Start([*sys.path, os.getcwd()]))
+        units = _one_of_each(plan)
+        answers = client.run(cluster_worker.keys_here, [unit.axes for unit in units])
+    except Exception as error:  # of any worker, raised here
+        raise UserError(f"a worker cannot load hierbench: {one_line_of(error)}") from error
+    for worker, keys in answers.items():
+        for unit, answer in zip(units, keys, strict=True):
+            if difference := _difference(unit, answer):
+                raise UserError(
+                    f"worker {worker} differs from this process in {unit.title()}: {difference}; install the "
+                    "same there, and start it again"
+                )
+
+
+def _difference(unit: Any, answer: tuple[str, str, dict[str, str]] | str) -> str:
+    if isinstance(answer, str):
+        return answer
+    key, code, versions = answer
+    if key == unit.key:
+        return ""
+    names = sorted(versions.keys() | unit.versions.keys())
+    others = [f"{n} {versions.get(n)} instead of {unit.versions.get(n)}" for n in names
+              if versions.get(n) != unit.versions.get(n)]  # fmt: skip
+    return ", ".join(others) or ("other code" if code != unit.code else "another form of keys")
+
+
+def _one_of_each(plan: Plan) -> list[Any]:
+    """A unit for each learner, target and experiment: all units of one have the same code."""
+    each: dict[tuple[str, str], Unit] = {}
+    for unit in plan.units:
+        if isinstance(unit, ExperimentUnit):
+            each.setdefault(("", unit.axes["experiment"]), unit)
+        elif isinstance(unit, CurveUnit | CertificateUnit):
+            learner = unit.learner_spec["name"] if isinstance(unit, CurveUnit) else ""
+            each.setdefault((learner, unit.target), unit)
+    return list(each.values())
+
+
+class ClusterPool:
+    """The workers of a cluster, as many as there are at a time."""
+
+    def __init__(self, client: distributed.Client) -> None:
+        self._client = client
+        self._seen, self._limits = -1.0, dict[str, float]()
+        self._flights: dict[str, ClusterFlight] = {}
+        self._topic = f"hierbench-{uuid.uuid4().hex}"
+        client.subscribe_topic(self._topic, self._begins)
+        self.room = _Room(self)
+
+    def _begins(self, event: tuple[float, Any]) -> None:
+        """Hear from a worker that it starts a unit: a second time where the first worker was lost."""
+        said = event[1]
+        if flight := self._flights.get(said["unit"]):
+            flight.started, flight.worker = time.monotonic(), said["worker"]
+
+    def limits(self) -> dict[str, float]:
+        """Return the bytes that each worker may use, by its address; looked at once a second."""
+        if time.monotonic() - self._seen > 1.0:
+            try:
+                workers = self._client.scheduler_info()["workers"]
+            except (OSError, CancelledError) as error:
+                raise UserError(_GONE) from error
+            self._limits = {a: float(info["memory_limit"] or "inf") for a, info in workers.items()}
+            self._seen = time.monotonic()
+        return self._limits
+
+    def size(self) -> int:
+        """Return how many workers there are; one where none is for the moment."""
+        return max(1, len(self.limits()))
+
+    def fly(self, unit: Unit, limit: float, land: Callable[[ClusterFlight], None]) -> ClusterFlight:
+        """Submit a unit, and call ``land`` with it when it has a result."""
+        flight = self._flights[unit.key] = ClusterFlight(unit, limit, self._client, self.limits)
+        roomy = [a for a, bytes_ in self.limits().items() if unit.memory <= _SHARE * bytes_]
+        future = self._client.submit(
+            cluster_worker.compute, unit, limit, self._topic, pure=False,
+            # of all workers none is named, so that one that comes later may take it
+            workers=roomy if len(roomy) < len(self.limits()) else None,
+        )  # fmt: skip
+
+        def arrive(_: Any) -> None:
+            flight.land()
+            land(flight)
+
+        flight.future = future
+        future.add_done_callback(arrive)
+        return flight
+
+
+class ClusterFlight:
+    """A unit on its way, whose clock starts when a worker says that it does."""
+
+    def __init__(
+        self,
+        unit: Unit,
+        limit: float,
+        client: distributed.Client,
+        present: Callable[[], Collection[str]],
+    ) -> None:
+        self.unit, self.limit = unit, limit
+        self.future: distributed.Future | None = None
+        self.started: float | None = None
+        self.worker = ""
+        self._client = client
+        self._present = present  # addresses of the workers that there are
+        self._late = False
+        self._outcome: Result | BaseException | None = None
+
+    def check(self) -> None:
+        """Restart the worker if the time is over.
+
+        Raises
+        ------
+        UserError
+            There is no scheduler any more.
+        """
+        if self._client.status in ("closing", "closed"):
+            raise UserError(_GONE)
+        if self._late or self.started is None or time.monotonic() - self.started <= self.limit + GRACE:
+            return
+        assert self.future is not None
+        if self.future.done():
+            return  # it only has not landed yet
+        if self.worker not in self._present():
+            self.started = None  # that worker was lost: the clock starts again with the next one
+            return
+        self._late = True
+        self.future.cancel()
+        with contextlib.suppress(Exception):  # without a nanny it ends by itself, or not
+            self._client.restart_workers([self.worker], raise_for_error=False)
+
+    def land(self) -> None:
+        """Fetch the result from its worker: not in the thread that stores, which has other things to do."""
+        assert self.future is not None
+        try:
+            self._outcome = self.future.result()
+        except BaseException as error:
+            self._outcome = error
+
+    def result(self) -> Result:
+        """What came of it.
+
+        Raises
+        ------
+        UserError
+            There is no scheduler any more.
+        """
+        outcome = self._outcome
+        if isinstance(outcome, Result):
+            return outcome
+        if self._late:
+            reason = f"not finished within {self.limit:g} s"
+            return self.unit.without_numbers(UnitStatus.TIMEOUT, reason, self.limit)
+        if isinstance(outcome, distributed.KilledWorker):
+            return self.unit.without_numbers(UnitStatus.FAILED, "every worker that computed it died")
+        if isinstance(outcome, CancelledError | OSError):
+            raise UserError(_GONE) from outcome
+        assert isinstance(outcome, BaseException)
+        return self.unit.without_numbers(UnitStatus.FAILED, one_line_of(outcome))
+
+
+class _Room:
+    """Memory that each worker has to itself."""
+
+    def __init__(self, pool: ClusterPool) -> None:
+        self._pool = pool
+
+    def _most(self) -> float:
+        return _SHARE * max(self._pool.limits().values(), default=float("inf"))
+
+    def next(self, waiting: Iterable[Unit], flying: Collection[Unit]) -> Unit | None:
+        """Return the first unit for which one of the workers is large enough."""
+        most = self._most()
+        return next((unit for unit in waiting if unit.memory <= most), None)
+
+    def skipped(self, unit: Unit) -> Result:
+        """Return the result of a unit that is too large for all of them."""
+        need, most = (f"{b / GIB:.3g}" for b in (unit.memory, self._most()))
+        reason = f"needs {need} GiB of memory, the largest worker has {most} for it"
+        return unit.without_numbers(UnitStatus.SKIPPED, reason)
