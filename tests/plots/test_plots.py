@@ -38,6 +38,7 @@ def demo(learners: tuple[str, ...] = ("densenet", "two_layer", "krr_rbf")) -> Fi
     return figure_data(chosen, certificates, EPSILONS, provenance_of(chosen, "demo.sqlite", "0.1.0"))
 
 
+@pytest.mark.slow
 def test_same_rows_give_the_same_bytes_with_their_source_and_no_date(tmp_path: Path) -> None:
     rows, certificates = suite()
     chosen = [r for r in rows if r.target == "squares-L2" and r.learner in ("densenet", "ntk") and r.d < 13]

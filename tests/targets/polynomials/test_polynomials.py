@@ -474,9 +474,13 @@ def targets(draw_):
     return name, d, params
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(drawn=targets(), seed=st.integers(0, 2**40))
-def test_certificates_hold_on_samples(drawn, seed):
+@pytest.mark.parametrize("examples", [10, pytest.param(40, marks=pytest.mark.slow)])
+def test_certificates_hold_on_samples(examples):
+    drawn = given(drawn=targets(), seed=st.integers(0, 2**40))(certificate_holds_on_samples)
+    settings(max_examples=examples, deadline=None, derandomize=True)(drawn)()
+
+
+def certificate_holds_on_samples(drawn, seed):
     name, d, params = drawn
     target = make_target(name, d, seed, **params)
     certificate = target.certificate()
