@@ -137,7 +137,7 @@ def run(
     if dry_run:
         from hierbench.benchmarks.commands.dry_run import show
 
-        show(chosen[0], results, workers, fresh or [])
+        show(chosen[0], results, workers, fresh or [], math.inf if minutes is None else minutes)
         return
     raise typer.Exit(
         execute(

@@ -100,8 +100,8 @@ class Memory:
     """What a fit at its default parameters needs beyond its data and what is imported, at most.
 
     The law is ``per_pair`` n^2 + ``per_entry`` n d + ``per_row`` n + ``per_input_pair`` d^2
-    + ``per_input`` d + ``fixed``, in bytes. A test holds every learner to it, from above and within
-    a factor of five from below.
+    + ``per_input`` d + ``fixed``, in bytes; ``pairs_up_to``: the n beyond which n^2 grows no more. A test
+    holds every learner to it, from above and within a factor of five from below.
     """
 
     per_pair: float = 0.0
@@ -110,14 +110,16 @@ class Memory:
     per_input: float = 0.0
     per_input_pair: float = 0.0
     fixed: float = 0.0
+    pairs_up_to: float = math.inf
 
     def __call__(self, n: int, d: int) -> float:
         """Bytes for n samples of d inputs."""
-        grown = self.per_pair * n * n + self.per_entry * n * d + self.per_row * n
+        grown = self.per_pair * min(n, self.pairs_up_to) ** 2 + self.per_entry * n * d + self.per_row * n
         return grown + self.per_input_pair * d * d + self.per_input * d + self.fixed
 
     def __str__(self) -> str:
-        grown = ((self.per_pair, "n^2"), (self.per_entry, "n d"), (self.per_row, "n"))
+        pairs = "n^2" if self.pairs_up_to == math.inf else f"min(n, {self.pairs_up_to:g})^2"
+        grown = ((self.per_pair, pairs), (self.per_entry, "n d"), (self.per_row, "n"))
         parts = [" + ".join(f"{size:g} {what}" for size, what in grown if size)]
         fixed = ((self.per_input_pair, " d^2 MB"), (self.per_input, " d MB"), (self.fixed, " MB"))
         return " + ".join(

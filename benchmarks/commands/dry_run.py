@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
+import math
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -20,8 +22,10 @@ from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.units.unit import Unit
 
 
-def show(suite: Suite, results: Path, workers: int | None, fresh: Sequence[str] = ()) -> None:
-    """Print the units that a run would compute, by learner, and the longest of them.
+def show(
+    suite: Suite, results: Path, workers: int | None, fresh: Sequence[str] = (), minutes: float = math.inf
+) -> None:
+    """Print the units that a run would compute, by learner, the longest of them, and what would not fit.
 
     Times are estimates: those of the learners' cost laws, times what the store's finished units of the
     same learner took over what their laws said. Of an adaptive suite only the units that are known by now
@@ -52,18 +56,50 @@ def show(suite: Suite, results: Path, workers: int | None, fresh: Sequence[str] 
         most = max(unit.memory for unit in units)
         table.add_row(name, str(len(units)), f"{hours:.3g}", f"{most / room.GIB:.2g}" if most else "?")
     console.print(table)
-    total = sum(estimator.seconds_of(unit) for unit in waiting)
-    longest = max(waiting, key=estimator.seconds_of)
-    wall = progress.duration(max(total / workers, estimator.seconds_of(longest)))
-    largest = max(waiting, key=lambda unit: unit.memory)
-    free = room.free()
-    for line in (
-        f"{len(waiting)} units to compute ({present} present): {total / 3600:.3g} core-hours, about {wall} "
-        f"on {workers} workers",
-        f"longest: {longest.title()}: about {progress.duration(estimator.seconds_of(longest))}",
-        f"largest: {largest.title()}: {largest.memory / room.GIB:.2g} GiB; {free / room.GIB:.3g} are free",
-    ):
+    memory = room.Room(room.free)
+    memory.next([], ())  # looks at what is free
+    fitting = [unit for unit in waiting if unit.memory <= memory.total]
+    for line in _lines(waiting, fitting, estimator, workers, present):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
+    if minutes < math.inf:
+        count = _started(fitting, estimator, workers, 60 * minutes)
+        console.print(f"in {minutes:g} minutes about {count} of them start", soft_wrap=True, highlight=False)
+
+
+def _lines(
+    waiting: Sequence[Unit],
+    fitting: Sequence[Unit],
+    estimator: progress.Estimator,
+    workers: int,
+    present: int,
+) -> Iterator[str]:
+    """Sums, extremes, and the units that would be skipped."""
+    seconds = [estimator.seconds_of(unit) for unit in fitting]
+    wall = progress.duration(max(sum(seconds) / workers, max(seconds, default=0.0)))
+    yield (
+        f"{len(waiting)} units to compute ({present} present): {sum(seconds) / 3600:.3g} core-hours, "
+        f"about {wall} on {workers} workers"
+    )
+    if fitting:
+        longest = max(fitting, key=estimator.seconds_of)
+        yield f"longest: {longest.title()}: about {progress.duration(estimator.seconds_of(longest))}"
+    largest = max(waiting, key=lambda unit: unit.memory)
+    free = room.free() / room.GIB
+    yield f"largest: {largest.title()}: {largest.memory / room.GIB:.2g} GiB; {free:.3g} are free"
+    sound = {unit.key for unit in fitting}
+    for unit in waiting:
+        if unit.key not in sound:
+            yield f"skipped: {unit.title()}: needs {unit.memory / room.GIB:.3g} GiB of memory"
+
+
+def _started(units: Sequence[Unit], estimator: progress.Estimator, workers: int, seconds: float) -> int:
+    """How many units start within a time, each on the worker that is free first."""
+    free = [0.0] * workers
+    for count, unit in enumerate(units):
+        if free[0] >= seconds:
+            return count
+        heapq.heapreplace(free, free[0] + estimator.seconds_of(unit))
+    return len(units)
 
 
 @contextlib.contextmanager

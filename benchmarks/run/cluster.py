@@ -6,9 +6,10 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -151,43 +152,55 @@ class ClusterPool:
     def fly(self, unit: Unit, limit: float, land: Callable[[ClusterFlight], None]) -> ClusterFlight:
         """Submit a unit, and call ``land`` with it when it has a result."""
         flight = self._flights[unit.key] = ClusterFlight(unit, limit, self._client, self.limits)
-        roomy = [a for a, bytes_ in self.limits().items() if unit.memory <= _SHARE * bytes_]
-        future = self._client.submit(
-            cluster_worker.compute, unit, limit, self._topic, pure=False,
-            # of all workers none is named, so that one that comes later may take it
-            workers=roomy if len(roomy) < len(self.limits()) else None,
-        )  # fmt: skip
-
-        def arrive(_: Any) -> None:
-            flight.land()
-            land(flight)
-
-        flight.future = future
-        future.add_done_callback(arrive)
+        flight.submit(self._topic, land)
         return flight
 
 
 class ClusterFlight:
-    """A unit on its way, whose clock starts when a worker says that it does."""
+    """A unit on its way, whose clock starts when a worker says that it does.
+
+    Parameters
+    ----------
+    limit : float
+        Seconds that it may take.
+    limits : callable
+        Returns the bytes that each worker may use, by its address.
+    """
 
     def __init__(
-        self,
-        unit: Unit,
-        limit: float,
-        client: distributed.Client,
-        present: Callable[[], Collection[str]],
+        self, unit: Unit, limit: float, client: distributed.Client, limits: Callable[[], Mapping[str, float]]
     ) -> None:
         self.unit, self.limit = unit, limit
         self.future: distributed.Future | None = None
         self.started: float | None = None
         self.worker = ""
-        self._client = client
-        self._present = present  # addresses of the workers that there are
-        self._late = False
+        self._client, self._limits = client, limits
+        self._named: set[str] = set()  # the workers that may compute it; empty: all
+        self._again: Callable[[], None] = lambda: None
+        self._late = self._landed = False
         self._outcome: Result | BaseException | None = None
+        self._turn = threading.Lock()  # of dask's threads and of the one that stores
+
+    def submit(self, topic: str, land: Callable[[ClusterFlight], None]) -> None:
+        """Hand it to the scheduler, for those workers whose memory is enough."""
+        limits = self._limits()
+        roomy = {a for a, most in limits.items() if self.unit.memory <= _SHARE * most}
+        # of all workers none is named, so that one that comes later may take it
+        self._named = roomy if len(roomy) < len(limits) else set()
+        self.future = self._client.submit(
+            cluster_worker.compute, self.unit, self.limit, topic, pure=False,
+            workers=sorted(self._named) or None,
+        )  # fmt: skip
+        self._again = lambda: self.submit(topic, land)
+
+        def arrive(future: distributed.Future) -> None:
+            if self._lands(future):
+                land(self)
+
+        self.future.add_done_callback(arrive)
 
     def check(self) -> None:
-        """Restart the worker if the time is over.
+        """Restart the worker if the time is over; submit the unit again if all that it is named to are gone.
 
         Raises
         ------
@@ -196,26 +209,47 @@ class ClusterFlight:
         """
         if self._client.status in ("closing", "closed"):
             raise UserError(_GONE)
-        if self._late or self.started is None or time.monotonic() - self.started <= self.limit + GRACE:
-            return
         assert self.future is not None
-        if self.future.done():
+        if self.future.done() or self._late:
             return  # it only has not landed yet
-        if self.worker not in self._present():
+        present = self._limits()
+        if self._named and not self._named & present.keys():
+            self._go_elsewhere(self.future)
+        elif self.started is None or time.monotonic() - self.started <= self.limit + GRACE:
+            pass
+        elif self.worker not in present:
             self.started = None  # that worker was lost: the clock starts again with the next one
-            return
-        self._late = True
-        self.future.cancel()
-        with contextlib.suppress(Exception):  # without a nanny it ends by itself, or not
-            self._client.restart_workers([self.worker], raise_for_error=False)
+        else:
+            self._late = True
+            self.future.cancel()
+            with contextlib.suppress(Exception):  # without a nanny it ends by itself, or not
+                self._client.restart_workers([self.worker], raise_for_error=False)
 
-    def land(self) -> None:
-        """Fetch the result from its worker: not in the thread that stores, which has other things to do."""
-        assert self.future is not None
+    def _go_elsewhere(self, before: distributed.Future) -> None:
+        """Leave workers that are gone for others, if there are any that have room."""
+        if not any(self.unit.memory <= _SHARE * most for most in self._limits().values()):
+            return  # such a one may come back
+        with self._turn:
+            if self._landed:
+                return
+            self.future = self.started = None
+        self._again()
+        before.cancel()
+
+    def _lands(self, future: distributed.Future) -> bool:
+        """Fetch the result from its worker: not in the thread that stores, which has other things to do.
+
+        False where the unit has been submitted again, and this is what came of it before.
+        """
+        with self._turn:
+            if future is not self.future:
+                return False
+            self._landed = True
         try:
-            self._outcome = self.future.result()
+            self._outcome = future.result()
         except BaseException as error:
             self._outcome = error
+        return True
 
     def result(self) -> Result:
         """What came of it.

@@ -17,6 +17,8 @@ LARGEST: Mapping[str, float] = {
     "narrow": 1e5,
     "stream": 1e5,
     "n_features": 1e6,
+    "n_exact": 1e5,
+    "n_centres": 1e5,
     "n_directions": 1e5,
     "max_features": 1e6,
     "r_rows": 1e3,

@@ -8,6 +8,9 @@ _KERNEL = frozenset({"fit_curves"})
 _KERNEL_MEMORY = Memory(per_pair=24.0, fixed=4e7)
 _RANDOM = "Rahimi & Recht, NIPS 2007; Rudi & Rosasco, arXiv 1602.04474"
 _KRR = "Saunders, Gammerman & Vovk, ICML 1998"
+_CG = f"{_KRR}; preconditioner: Williams & Seeger, NIPS 2000; Rudi, Carratino & Rosasco, arXiv 1705.10958"
+_ITERATED = Cost((Term(4e-6, n=2),), shared=True, note="beyond 8192 samples each size by itself")
+_CG_MEMORY = Memory(per_pair=32.0, per_row=33000.0, fixed=4e7, pairs_up_to=8192)
 
 
 def _tuned(scan: float, final: float, tried: int) -> Cost:
@@ -55,6 +58,27 @@ DESCRIPTORS = (
         source=_KRR,
         cost=_tuned(6e-5, 1.6e-10, 55),
         memory=_KERNEL_MEMORY,
+        capabilities=_KERNEL,
+        knows_degree="degree",
+    ),
+    Descriptor(
+        name="krr_rbf_cg",
+        path="hierbench.learners.kernels.kernel_ridge_cg:KernelRidgeCGRBF",
+        summary="krr_rbf; beyond 8192 samples by conjugate gradients, length scale and ridge on held-out rows",
+        learns="fixed features",
+        source=_CG,
+        cost=_ITERATED,
+        memory=_CG_MEMORY,
+        capabilities=_KERNEL,
+    ),
+    Descriptor(
+        name="krr_polynomial_cg",
+        path="hierbench.learners.kernels.kernel_ridge_cg:KernelRidgeCGPolynomial",
+        summary="krr_polynomial; beyond 8192 samples by conjugate gradients, c and ridge on held-out rows",
+        learns="fixed features",
+        source=_CG,
+        cost=_ITERATED,
+        memory=_CG_MEMORY,
         capabilities=_KERNEL,
         knows_degree="degree",
     ),

@@ -70,7 +70,75 @@ def tune(solver: PrefixSolver, n: int, budget: Budget, near: Point | None = None
         If K + ridge I is not positive definite at any ridge allowed.
     """
     scan, walk, _ = budget.lengths(n)
-    cost = _Cost(solver)
+    cost = Cost(solver)
+    listed = shortlist(cost, n, (scan, walk), budget, near)
+    rank, expected, smallest = listed.points, listed.best, listed.smallest
+    final = cost.solve(rank, n)
+    while not final:  # rounding may spoil at n what was sound on a part of it
+        rank = [p[:-1] + (p[-1] + 1,) for p in rank if p[-1] + 1 < len(solver.axes[-1].values)]
+        if not rank:
+            raise ValueError(not_positive_definite(n, "allow a larger ridge"))
+        final = cost.solve(rank, n)
+    winner = _ranked(final)[0]
+    if winner[-1] > smallest:
+        final |= cost.solve([winner[:-1] + (smallest,)], n)
+    chosen = _ranked(final)[0]
+    for _ in range(budget.drift):
+        onward = follow(expected, chosen, solver.axes)
+        if onward is None or onward in final:
+            break
+        final |= cost.solve([onward], n)
+        expected, chosen = chosen, _ranked(final)[0]
+    solution = final[chosen]
+    shape, ridge = solver.shape(chosen), solver.ridge(chosen)
+    names = [axis.name for axis in solver.axes]
+    edges = sum(
+        len(axis.values) > 1 and i in (0, len(axis.values) - 1)
+        for axis, i in zip(solver.axes, chosen, strict=True)
+    )
+    report = FitReport(
+        steps=cost.factorisations,
+        flops=cost.flops,
+        hyperparameters=dict(zip(names, (*shape, ridge), strict=True)),
+        health={
+            "loo_mse": solution.loo_mse,
+            "train_mse": solution.train_mse,
+            "log10_condition": math.log10(solution.condition),
+            "edges_of_grid": float(edges),
+        },
+    )
+    return Fit(shape, ridge, solution.alpha, report)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shortlist:
+    """Who competes at n.
+
+    points : different kernels, the best first, each with its best ridge; the last one at the smallest ridge.
+    smallest : index of the smallest ridge at which some kernel is sound.
+    """
+
+    points: list[Point]
+    smallest: int
+
+    @property
+    def best(self) -> Point:
+        """Return the best on the prefix of the walk."""
+        return self.points[0]
+
+
+def shortlist(
+    cost: Cost, n: int, lengths: tuple[int, int], budget: Budget, near: Point | None = None
+) -> Shortlist:
+    """Scan and walk on prefixes of ``lengths``, for a fit at ``n``.
+
+    Raises
+    ------
+    ValueError
+        If K + ridge I is not positive definite at any ridge allowed.
+    """
+    scan, walk = lengths
+    solver = cost.solver
     coarse = _product([axis.coarse for axis in solver.axes]) if near is None else _star(near, solver.axes)
     scanned = cost.solve(coarse, scan)
     highest = max(p[-1] for p in coarse)
@@ -101,45 +169,17 @@ def tune(solver: PrefixSolver, n: int, budget: Budget, near: Point | None = None
             break
     seen = seen or scanned
 
-    expected = _ranked(seen)[0]
-    promising = {p: s for p, s in seen.items() if s.loo_mse <= budget.hopeless * seen[expected].loo_mse}
+    best = _ranked(seen)[0]
+    promising = {p: s for p, s in seen.items() if s.loo_mse <= budget.hopeless * seen[best].loo_mse}
     rank = _best_kernels(promising, budget.finalists)
     rank += [p for p in _ranked(promising) if p[-1] <= smallest][:1]
-    final = cost.solve(rank, n)
-    while not final:  # rounding may spoil at n what was sound on a part of it
-        rank = [p[:-1] + (p[-1] + 1,) for p in rank if p[-1] + 1 < len(solver.axes[-1].values)]
-        if not rank:
-            raise ValueError(not_positive_definite(n, "allow a larger ridge"))
-        final = cost.solve(rank, n)
-    winner = _ranked(final)[0]
-    if winner[-1] > smallest:
-        final |= cost.solve([winner[:-1] + (smallest,)], n)
-    chosen = _ranked(final)[0]
-    for _ in range(budget.drift):
-        onward = tuple(2 * c - e for c, e in zip(chosen, expected, strict=True))
-        if chosen == expected or not _inside(onward, solver.axes) or onward in final:
-            break
-        final |= cost.solve([onward], n)
-        expected, chosen = chosen, _ranked(final)[0]
-    solution = final[chosen]
-    shape, ridge = solver.shape(chosen), solver.ridge(chosen)
-    names = [axis.name for axis in solver.axes]
-    edges = sum(
-        len(axis.values) > 1 and i in (0, len(axis.values) - 1)
-        for axis, i in zip(solver.axes, chosen, strict=True)
-    )
-    report = FitReport(
-        steps=cost.factorisations,
-        flops=cost.flops,
-        hyperparameters=dict(zip(names, (*shape, ridge), strict=True)),
-        health={
-            "loo_mse": solution.loo_mse,
-            "train_mse": solution.train_mse,
-            "log10_condition": math.log10(solution.condition),
-            "edges_of_grid": float(edges),
-        },
-    )
-    return Fit(shape, ridge, solution.alpha, report)
+    return Shortlist(rank, smallest)
+
+
+def follow(expected: Point, chosen: Point, axes: Sequence[Axis]) -> Point | None:
+    """Return the next step after a winner that has moved; None if it has not, or would leave the lattice."""
+    onward = tuple(2 * c - e for c, e in zip(chosen, expected, strict=True))
+    return onward if chosen != expected and _inside(onward, axes) else None
 
 
 def fit_prefixes(
@@ -193,8 +233,8 @@ def not_positive_definite(n: int, remedy: str, ridge: float | None = None) -> st
     return f"the kernel matrix of {n} points is not positive definite{limit}: {remedy}"
 
 
-class _Cost:
-    """Counts what a fit of one size alone would cost, however much of it a curve has in common."""
+class Cost:
+    """Solves, and counts what a fit of one size alone would cost, however much a curve has in common."""
 
     def __init__(self, solver: PrefixSolver) -> None:
         self.solver = solver
@@ -203,9 +243,11 @@ class _Cost:
 
     @property
     def factorisations(self) -> int:
+        """Return how many there were."""
         return len(self._done)
 
     def solve(self, points: Sequence[Point], length: int) -> dict[Point, Solution]:
+        """Solutions on the prefix ``length``, as of ``PrefixSolver``."""
         d = self.solver.X.shape[1]
         for point in points:
             if (point, length) not in self._done:

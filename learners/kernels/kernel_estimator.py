@@ -74,7 +74,7 @@ class KernelRegressor(KernelEstimator):
         """
         X, y = self._validated(X, y)
         kernel = self._kernel()
-        [fit] = fit_prefixes(kernel, self._axes(), X, y, [len(y)], self._budget())
+        [fit] = self._fits(kernel, X, y, [len(y)])
         return self._store(kernel, X, fit)
 
     def fit_curves(self, curves: Sequence[Curve], callback: None = None) -> list[FittedCurve]:
@@ -88,13 +88,17 @@ class KernelRegressor(KernelEstimator):
     def _fit_curve(self, curve: Curve) -> FittedCurve:
         kernel, n = self._kernel(), max(curve.sizes)
         X, y = clone(self)._validated(curve.X[:n], curve.y[:n])
-        fits = fit_prefixes(kernel, self._axes(), X, y, curve.sizes, self._budget())
+        fits = self._fits(kernel, X, y, curve.sizes)
         estimators = []
         for size, fit in zip(curve.sizes, fits, strict=True):
             estimator = clone(self)
             estimator._validated(X[:size], y[:size])
             estimators.append(estimator._store(kernel, X[:size], fit))
         return FittedKernelCurve(estimators)
+
+    def _fits(self, kernel: Kernel, X: np.ndarray, y: np.ndarray, sizes: Sequence[int]) -> list[Fit]:
+        """Tuned fits of the prefixes ``sizes``, in their order."""
+        return fit_prefixes(kernel, self._axes(), X, y, sizes, self._budget())
 
     def _budget(self) -> Budget:
         return Budget()

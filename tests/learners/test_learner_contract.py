@@ -21,7 +21,7 @@ from hierbench.learners.testing import LearnerContract, check_rows_are_predicted
 
 SMALL = {
     **{"steps": 50, "dtype": "float64", "batch_size": 32, "width": 24, "stream": 40},
-    **{"max_iter": 20, "n_candidates": 3, "iterations": 2, "folds": 2},
+    **{"max_iter": 20, "n_candidates": 3, "iterations": 2, "folds": 2, "n_exact": 20, "n_centres": 10},
 }
 """For nets: as long as the fast path is held to the slow one, and of one shape, which is compiled once.
 
@@ -29,7 +29,7 @@ For the others: a short search.
 """
 BRIEF = {
     **{"steps": 4, "narrow": 2, "restarts": 1, "learning_rate": 0.01, "weight_decay": 0.03},
-    **{"max_iter": 5, "n_candidates": 2, "n_splits": 1, "n_features": 32, "max_degree": 3},
+    **{"max_iter": 5, "n_candidates": 2, "n_splits": 1, "n_features": 32, "max_degree": 3, "n_exact": 20},
     **{"ridge": (1e-6, 1.0), "length_scale": (1.0, 2.0), "offset": (0.3, 3.0), "bias": 0.3, "nu": 1.5},
     **{"degree": 2, "n_directions": 2, "exponent": 1.0, "power": 1.0, "iterations": 1, "folds": 2},
 }

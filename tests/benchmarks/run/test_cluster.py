@@ -82,10 +82,25 @@ def wait_for(holds):
         time.sleep(0.05)
 
 
-def run_on(address, path, folder, **options):
+def run_on(address, path, folder, progress=None, **options):
     plan = plan_of(path)
     with Store.writable(folder) as store:
-        return runner.run(plan, store, Silent(), elsewhere=lambda: cluster.opened(address, plan), **options)
+        return runner.run(
+            plan, store, progress or Silent(), elsewhere=lambda: cluster.opened(address, plan), **options
+        )
+
+
+class Kills(Silent):
+    """Kills a process once so many units are finished."""
+
+    def __init__(self, process, units):
+        super().__init__()
+        self.process, self.units = process, units
+
+    def finished(self, unit, result):
+        self.units -= 1
+        if self.units == 0:
+            self.process.kill()
 
 
 def test_a_lost_worker_changes_no_row(tmp_path, dask):
@@ -93,20 +108,35 @@ def test_a_lost_worker_changes_no_row(tmp_path, dask):
     path = suite_file(tmp_path, learners, d=[4, 6])
     lost = dask.worker("--no-nanny")
     dask.worker("--no-nanny")
-
-    def kill_half_way():
-        wait_for(lambda: (tmp_path / "there").exists() and len(stored(tmp_path / "there")) >= 8)
-        lost.kill()
-
-    killer = threading.Thread(target=kill_half_way, daemon=True)
-    killer.start()
-    outcome = run_on(dask.address, path, tmp_path / "there")
-    killer.join()
+    outcome = run_on(dask.address, path, tmp_path / "there", Kills(lost, 4))
     assert lost.wait() < 0
     run(path, tmp_path / "here")
     assert not outcome.failed and outcome.waiting == 0
     rows = [without_cost(stored(tmp_path / folder)) for folder in ("here", "there")]
     assert rows[0] == rows[1] and len(rows[0]) == 2 * 2 * 4 * 2
+
+
+def test_a_unit_of_workers_that_are_gone_goes_to_others(tmp_path, dask):
+    plan = plan_of(suite_file(tmp_path, {"Mean": "seconds = 0.3"}, d=[4, 6, 8]))
+    plan = dataclasses.replace(plan, curves=tuple(dataclasses.replace(u, memory=4e9) for u in plan.curves))
+    small = dask.worker("--no-nanny", "--memory-limit", "2 GiB")
+    lost = dask.worker("--no-nanny", "--memory-limit", "8 GiB")
+
+    class Replaces(Kills):
+        def finished(self, unit, result):
+            super().finished(unit, result)
+            if self.units == 0:
+                dask.worker("--no-nanny", "--memory-limit", "8 GiB")
+
+    def opened():
+        with distributed.Client(dask.address) as client:
+            wait_for(lambda: len(client.scheduler_info()["workers"]) == 2)
+        return cluster.opened(dask.address, plan)
+
+    with Store.writable(tmp_path / "there") as store:
+        outcome = runner.run(plan, store, Replaces(lost, 3), elsewhere=opened)
+    assert not outcome.failed and outcome.waiting == 0 and small.poll() is None
+    assert {row.learner for row in stored(tmp_path / "there") if row.status == "ok"} == {"Mean"}
 
 
 def test_a_learner_that_dies_or_is_late_fails_alone(tmp_path, dask):
@@ -176,7 +206,7 @@ class Waits:
 )
 def test_only_a_unit_that_its_worker_still_computes_is_late(tmp_path, workers, done, ended):
     unit, there = plan_of(suite_file(tmp_path, {"Mean": ""})).curves[0], Waits(done)
-    flight = cluster.ClusterFlight(unit, 1.0, there, lambda: workers)
+    flight = cluster.ClusterFlight(unit, 1.0, there, lambda: dict.fromkeys(workers, 1e12))
     flight.future, flight.worker = there, "w"
     flight.check()
     flight.started = time.monotonic() - 2.0 - cluster.GRACE

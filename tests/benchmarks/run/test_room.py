@@ -4,7 +4,7 @@ import dataclasses
 
 import psutil
 import pytest
-from machinery import Silent, plan_of, suite_file
+from machinery import RUN, Silent, plan_of, suite_file
 
 from hierbench.benchmarks.commands.dry_run import show
 from hierbench.benchmarks.run import room, runner
@@ -106,6 +106,27 @@ def test_a_dry_run_counts_units_and_computes_none(tmp_path, capsys):
     assert f"{len(make_plan(suite).units)} units to compute (0 present): " in said
     assert "longest: " in said and "largest: " in said
     assert not (tmp_path / "hierbench.sqlite").exists()
+
+
+def test_a_dry_run_names_what_would_be_skipped(tmp_path, capsys, monkeypatch):
+    labels = ("densenet", "krr_rbf")
+    text = "".join(f'[[learner]]\nlabel = "{name}"\nlearner = "{name}"\n' for name in labels)
+    text += RUN.format(learners='"densenet", "krr_rbf"', d=[4], ratio=2, count=2)
+    suite = load_suite(suite_file(tmp_path, {"FastMean": ""}, extra=text))
+    needs = {unit.learner: unit.memory for unit in make_plan(suite).curves}
+    assert 0 < needs["densenet"] < needs["krr_rbf"]
+    monkeypatch.setattr(room, "free", lambda: needs["densenet"] / 0.85)
+    show(suite, tmp_path, workers=2)
+    said = capsys.readouterr().out
+    assert f"skipped: krr_rbf on sq, d = 4, block 0: needs {needs['krr_rbf'] / room.GIB:.3g} GiB" in said
+    assert "skipped: densenet" not in said and "longest: krr_rbf" not in said
+
+
+@pytest.mark.parametrize(("minutes", "started"), [(0.0, 0), (1e6, 4)])
+def test_a_dry_run_says_how_far_its_minutes_go(tmp_path, capsys, minutes, started):
+    suite = load_suite(suite_file(tmp_path, {"Mean": "", "FastMean": ""}))
+    show(suite, tmp_path, workers=1, minutes=minutes)
+    assert f"minutes about {started} of them start" in capsys.readouterr().out
 
 
 def test_a_skip_takes_nothing_away_that_is_stored(tmp_path, monkeypatch):

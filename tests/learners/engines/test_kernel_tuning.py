@@ -22,14 +22,14 @@ RIDGES = Axis("ridge", (1e-6, 1e-3, 1.0), (0, 2))
 @pytest.fixture(autouse=True)
 def bounded_search(monkeypatch):
     """An endless search is an error after as many looks as no search of this file needs."""
-    solve, looks = kernel_tuning._Cost.solve, []
+    solve, looks = kernel_tuning.Cost.solve, []
 
     def counted(self, points, length):
         looks.append(len(points))
         assert len(looks) < 500, "the search does not end"
         return solve(self, points, length)
 
-    monkeypatch.setattr(kernel_tuning._Cost, "solve", counted)
+    monkeypatch.setattr(kernel_tuning.Cost, "solve", counted)
 
 
 @pytest.mark.parametrize(

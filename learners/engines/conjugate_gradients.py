@@ -1,0 +1,165 @@
+r"""Kernel ridge regression without the kernel matrix in memory: conjugate gradients, preconditioned.
+
+Solves (K + ridge I) alpha = y for several ridges at once. K is computed tile by tile in every iteration, each
+tile once for all ridges and, as K is symmetric, for both of its places. The preconditioner is
+
+    P = B B^T + level I,    B = K_nm L^-T,    K_mm = L L^T,
+
+with the first m rows as centres: B B^T is the Nystrom approximation of K (C. Williams, M. Seeger, NIPS 2000),
+``level`` the mean of the diagonal that it leaves (that of K as the centres have it), plus the ridge. What the
+approximation has of the spectrum is mapped to about 1, so that the number of iterations depends on the rest.
+P^-1 is applied through the m x m matrix level I + B^T B. The centres only set the number of iterations: what
+these tend to is the exact solution, where a regression on m Nystrom features (A. Rudi, L. Carratino,
+L. Rosasco, *FALKON*, arXiv 1705.10958) has the error of m features however many samples there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hierbench.learners.engines.kernel_engine import Kernel, float64_tensor
+from hierbench.learners.engines.linear_algebra import cholesky, product, solve_lower, solve_positive
+
+TILE = 1024
+"""Rows and columns of a tile of K: 8 MiB in float64, which stay in the cache."""
+_JITTER = 1e-12
+"""First share of the mean of the diagonal of K_mm that is added to it where rounding asks for it."""
+
+
+class KernelSystem:
+    """One kernel matrix that is never kept, and its preconditioner.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    shape : tuple of float
+        The kernel's parameters.
+    X : (n, d), float64.
+    centres : int
+        m, at most n: the first rows.
+    """
+
+    def __init__(self, kernel: Kernel, shape: tuple[float, ...], X: np.ndarray, centres: int) -> None:
+        self.kernel, self.shape = kernel, shape
+        self.X = float64_tensor(X)
+        self._tile = torch.empty(TILE * TILE, dtype=torch.float64)
+        m = min(centres, len(X))
+        factor, trace = self._factor(m)
+        self._B = torch.empty((len(X), m), dtype=torch.float64)
+        self._gram = torch.zeros((m, m), dtype=torch.float64)
+        for a in range(0, len(X), TILE):
+            rows = self._B[a : a + TILE]
+            kernel.gram(self.X[a : a + TILE], self.X[:m], shape, rows)
+            rows.copy_(solve_lower(factor, rows.T).T)
+            self._gram += product(rows.T, rows)
+        left = trace * len(X) / m - float(self._gram.diagonal().sum())
+        self._left = max(left / len(X), 1e-12 * trace / m)
+
+    def _factor(self, m: int) -> tuple[Tensor, float]:
+        """Return the factor of K_mm, and its trace."""
+        K = torch.empty((m, m), dtype=torch.float64)
+        self.kernel.gram(self.X[:m], None, self.shape, K)
+        trace = float(K.diagonal().sum())
+        jitter = _JITTER * trace / m
+        while True:
+            K.diagonal().add_(jitter)
+            factor, info = cholesky(K)
+            if info == 0:
+                return factor, trace
+            if not jitter < trace:
+                raise ValueError("the kernel matrix is not finite: scale the features to unit variance")
+            jitter *= 10
+
+    def times(self, P: Tensor) -> Tensor:
+        """Return K P, (n, k)."""
+        out = torch.zeros_like(P)
+        for a in range(0, len(P), TILE):
+            rows = self.X[a : a + TILE]
+            for b in range(0, a, TILE):
+                tile = self._tile[: len(rows) * TILE].view(len(rows), TILE)
+                self.kernel.gram(rows, self.X[b : b + TILE], self.shape, tile)
+                out[a : a + TILE] += product(tile, P[b : b + TILE])
+                out[b : b + TILE] += product(tile.T, P[a : a + TILE])
+            tile = self._tile[: len(rows) ** 2].view(len(rows), len(rows))
+            self.kernel.gram(rows, None, self.shape, tile)
+            out[a : a + TILE] += product(tile, P[a : a + TILE])
+        return out
+
+    def inverse(self, ridge: float) -> Callable[[Tensor], Tensor]:
+        """Return the map R -> P^-1 R of the preconditioner at a ridge, R (n, 1)."""
+        level = self._left + ridge
+        shifted = self._gram.clone()
+        shifted.diagonal().add_(level)
+        factor, info = cholesky(shifted, shifted)
+        assert info == 0, "a sum of squares plus a multiple of the identity"
+
+        def apply(R: Tensor) -> Tensor:
+            inner = solve_positive(factor, product(self._B.T, R)[:, 0])
+            return (R - product(self._B, inner[:, None])) / level
+
+        return apply
+
+
+class Iteration:
+    """Conjugate gradients for (K + ridge I) alpha = y, at several ridges in step.
+
+    Parameters
+    ----------
+    system : KernelSystem
+    y : (n,)
+    ridges : sequence of float
+        k of them.
+
+    Attributes
+    ----------
+    alphas : (n, k), a column for each ridge.
+    residuals : (k,), |y - (K + ridge I) alpha| / |y|.
+    done : int, iterations so far.
+    """
+
+    def __init__(self, system: KernelSystem, y: np.ndarray, ridges: Sequence[float]) -> None:
+        self._system = system
+        self._ridges = torch.tensor(list(ridges), dtype=torch.float64)
+        self._inverses = [system.inverse(float(r)) for r in ridges]
+        target = float64_tensor(y)
+        self._scale = float(target.norm()) or 1.0
+        self._R = target[:, None].expand(len(y), len(self._ridges)).clone()
+        self._P = self._preconditioned(range(len(self._ridges)))
+        self._rho = (self._R * self._P).sum(0)
+        self.alphas = torch.zeros_like(self._R)
+        self.done = 0
+
+    @property
+    def residuals(self) -> np.ndarray:
+        norms: np.ndarray = self._R.norm(dim=0).numpy()
+        return norms / self._scale
+
+    def run(self, most: int, tolerance: float) -> bool:
+        """Iterate, at most ``most`` times, where a residual is above ``tolerance``; False: there is none."""
+        for _ in range(most):
+            # rounding may make what is nearly solved indefinite: that ends its iterations as well
+            active = np.flatnonzero((self.residuals > tolerance) & (self._rho.numpy() > 0))
+            if not len(active):
+                return False
+            self._step(torch.from_numpy(active))
+            self.done += 1
+        return True
+
+    def _step(self, active: Tensor) -> None:
+        P, rho = self._P[:, active], self._rho[active]
+        Q = self._system.times(P).add_(self._ridges[active] * P)
+        curvature = (P * Q).sum(0)
+        step = torch.where(curvature > 0, rho / curvature, 0.0)
+        self.alphas[:, active] += step * P
+        self._R[:, active] -= step * Q
+        Z = self._preconditioned(active.tolist())
+        # after a step of zero the next one is zero too
+        self._rho[active] = torch.where(curvature > 0, (self._R[:, active] * Z).sum(0), 0.0)
+        self._P[:, active] = Z + (self._rho[active] / rho) * P
+
+    def _preconditioned(self, columns: Iterable[int]) -> Tensor:
+        return torch.cat([self._inverses[i](self._R[:, i : i + 1]) for i in columns], dim=1)

@@ -1,0 +1,221 @@
+"""Kernel ridge regression beyond the sizes whose kernel matrix fits into memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+import numpy as np
+
+from hierbench.checks import integer
+from hierbench.learners.base import FitReport
+from hierbench.learners.engines import kernel_engine
+from hierbench.learners.engines.conjugate_gradients import Iteration, KernelSystem
+from hierbench.learners.engines.kernel_engine import Kernel, Point, PrefixSolver
+from hierbench.learners.engines.kernel_tuning import Cost, Fit, follow, shortlist, tune
+from hierbench.learners.kernels.kernel_ridge import KernelRidge
+
+HELD_OUT = 2048
+"""Most rows, and a quarter of all at most, by which kernel and ridge are chosen."""
+_CHECK, _LOOKS = 5, 4
+"""Iterations between two looks at the held-out rows, and how many looks are compared."""
+_STILL = 1e-2
+"""Iterations end where those looks differ by no more than this, relatively, at every ridge that may win."""
+_HOPELESS = 10.0
+"""A ridge with this many times the least error may not."""
+_TOLERANCE = 1e-10
+"""Of the residual, relative to the labels: nothing is left to gain."""
+
+
+class KernelRidgeCG(KernelRidge):
+    """``KernelRidge`` by preconditioned conjugate gradients where there are more than ``n_exact`` samples.
+
+    Up to ``n_exact`` samples it is ``KernelRidge``. Beyond, the kernels that compete at n are chosen as there,
+    on prefixes of ``n_exact`` samples at most. They are fitted to all but the last rows (a quarter, at most
+    2048), each at the smallest ridge and five around its best one; the kernel and the ridge that predict the
+    last rows best are fitted to all. Iterations end where these predictions no longer change. From
+    3 ``n_exact`` samples on kernels compete on a third of the samples. Memory grows with n, time with n^2: see
+    ``hierbench.learners.engines.conjugate_gradients``.
+
+    Parameters
+    ----------
+    kernel, degree, length_scale, offset, ridge, intercept : as for ``KernelRidge``.
+    n_exact : int
+        Samples up to which the kernel matrix is kept and factored.
+    n_centres : int
+        Rows of the preconditioner, which takes ``8 n n_centres`` bytes.
+    max_iter : int
+        Most iterations of a solution.
+
+    Attributes
+    ----------
+    n_iter_ : int
+        Iterations of the fit, at least 1.
+    """
+
+    def __init__(
+        self,
+        kernel: str = "rbf",
+        *,
+        degree: int = 4,
+        length_scale: float | Sequence[float] | None = None,
+        offset: float | Sequence[float] | None = None,
+        ridge: float | Sequence[float] | None = None,
+        intercept: float = 1.0,
+        n_exact: int = 8192,
+        n_centres: int = 4096,
+        max_iter: int = 200,
+    ) -> None:
+        super().__init__(
+            kernel, degree=degree, length_scale=length_scale, offset=offset, ridge=ridge, intercept=intercept
+        )
+        self.n_exact = n_exact
+        self.n_centres = n_centres
+        self.max_iter = max_iter
+
+    def _fits(self, kernel: Kernel, X: np.ndarray, y: np.ndarray, sizes: Sequence[int]) -> list[Fit]:
+        exact = integer("n_exact", self.n_exact, 2)
+        integer("n_centres", self.n_centres, 1)
+        integer("max_iter", self.max_iter, 1)
+        lengths = {min(length, exact) for n in sizes for length in self._budget().lengths(n)}
+        m = max(lengths)
+        solver = PrefixSolver(kernel, self._axes(), X[:m], y[:m], lengths)
+        fits = {
+            n: tune(solver, n, self._budget()) if n <= exact else self._fit_long(solver, X[:n], y[:n])
+            for n in sorted(set(sizes), reverse=True)
+        }
+        return [fits[n] for n in sizes]
+
+    def _store(self, kernel: Kernel, X: np.ndarray, fit: Fit) -> Self:
+        self.n_iter_ = max(1, int(fit.report.hyperparameters.get("iterations", 1)))
+        return super()._store(kernel, X, fit)
+
+    def _fit_long(self, solver: PrefixSolver, X: np.ndarray, y: np.ndarray) -> Fit:
+        """Fit more than ``n_exact`` samples; the solver has the first of them."""
+        n, cost = len(y), Cost(solver)
+        scan, walk, _ = (min(length, int(self.n_exact)) for length in self._budget().lengths(n))
+        listed = shortlist(cost, n, (scan, walk), self._budget())
+        # for an exact fit at this length, the walk would have been as long
+        length = min(n, max(3 * int(self.n_exact), math.ceil(n / 3)))
+        tried: dict[Point, _Trial] = {}
+
+        def best_with(points: Iterable[Point]) -> _Trial:
+            for point in points:
+                if point[:-1] not in tried:
+                    tried[point[:-1]] = self._try(solver, point, listed.smallest, X[:length], y[:length])
+            return min(tried.values(), key=lambda trial: trial.error)
+
+        best, expected = best_with(listed.points), listed.best
+        for _ in range(self._budget().drift):
+            onward = follow(expected, best.point, solver.axes)
+            if onward is None or onward[:-1] in tried:
+                break
+            expected, best = best.point, best_with([onward])
+        trials = list(tried.values())
+        if length < n:
+            trials.append(best := self._try(solver, best.point, listed.smallest, X, y))
+        shape, ridge = solver.shape(best.point), solver.ridge(best.point)
+        final = self._iteration(solver, best.point, [ridge], X, y)
+        # a little more than for fewer samples, to come as far
+        final.run(min(2 * best.done, int(self.max_iter)), max(best.residual, _TOLERANCE))
+        flops = sum(trial.flops for trial in trials) + final.done * self._flops(solver, best.point, n, 1)
+        names = [axis.name for axis in solver.axes]
+        report = FitReport(
+            steps=cost.factorisations + sum(trial.done for trial in trials) + final.done,
+            flops=cost.flops + flops,
+            hyperparameters={**dict(zip(names, (*shape, ridge), strict=True)), "iterations": final.done},
+            health={"held_out_mse": best.error, "residual": float(final.residuals[0])},
+        )
+        return Fit(shape, ridge, final.alphas[:, 0].numpy(), report)
+
+    def _try(self, solver: PrefixSolver, point: Point, smallest: int, X: np.ndarray, y: np.ndarray) -> _Trial:
+        """Fit all but the last rows with a kernel, and choose ridge and iterations by those."""
+        near = {smallest, *range(point[-1] - 2, point[-1] + 3)}  # a decade, or neighbours that are named
+        points = [point[:-1] + (i,) for i in sorted(near) if 0 <= i < len(solver.axes[-1].values)]
+        n = len(y) - min(HELD_OUT, len(y) // 4)
+        shape = solver.shape(point)
+        iteration = self._iteration(solver, point, [solver.ridge(p) for p in points], X[:n], y[:n])
+        looks: list[np.ndarray] = []
+        more = True
+        while more and iteration.done < self.max_iter and not _still(looks):
+            more = iteration.run(min(_CHECK, int(self.max_iter) - iteration.done), _TOLERANCE)
+            fits = [(shape, column) for column in iteration.alphas.numpy().T]
+            predicted = kernel_engine.predict(solver.kernel, X[:n], fits, X[n:])
+            looks.append(np.square(predicted - y[n:]).mean(axis=1))
+        errors = looks[-1]
+        # of ridges that rounding alone tells apart, the largest
+        best = int(np.flatnonzero(errors <= (1 + kernel_engine.TIE) * errors.min())[-1])
+        flops = iteration.done * self._flops(solver, point, n, len(points))
+        residual = float(iteration.residuals[best])
+        return _Trial(points[best], float(errors[best]), residual, iteration.done, flops)
+
+    def _iteration(
+        self, solver: PrefixSolver, point: Point, ridges: Sequence[float], X: np.ndarray, y: np.ndarray
+    ) -> Iteration:
+        system = KernelSystem(solver.kernel, solver.shape(point), X, int(self.n_centres))
+        return Iteration(system, y, ridges)
+
+    def _flops(self, solver: PrefixSolver, point: Point, n: int, ridges: int) -> float:
+        """Count the operations of an iteration."""
+        entry = solver.kernel.flops(solver.X.shape[1], solver.shape(point)) / 2
+        return n**2 * (entry + 2 * ridges) + 4.0 * n * min(n, int(self.n_centres)) * ridges
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trial:
+    """A kernel and its best ridge, how far its iterations went, and how many they were."""
+
+    point: Point
+    error: float
+    residual: float
+    done: int
+    flops: float
+
+
+def _still(looks: Sequence[np.ndarray]) -> bool:
+    """Whether the errors of all ridges that may win have settled."""
+    if len(looks) < _LOOKS:
+        return False
+    last = np.array(looks[-_LOOKS:])
+    may_win = last.min(axis=0) <= _HOPELESS * last[-1].min()
+    return bool((last.max(axis=0) <= (1 + _STILL) * last.min(axis=0))[may_win].all())
+
+
+class KernelRidgeCGRBF(KernelRidgeCG):
+    """``KernelRidgeCG`` with the Gaussian kernel; parameters as there."""
+
+    def __init__(
+        self,
+        *,
+        length_scale: float | Sequence[float] | None = None,
+        ridge: float | Sequence[float] | None = None,
+        intercept: float = 1.0,
+        n_exact: int = 8192,
+        n_centres: int = 4096,
+        max_iter: int = 200,
+    ) -> None:
+        super().__init__(
+            "rbf", length_scale=length_scale, ridge=ridge, intercept=intercept, n_exact=n_exact,
+            n_centres=n_centres, max_iter=max_iter,
+        )  # fmt: skip
+
+
+class KernelRidgeCGPolynomial(KernelRidgeCG):
+    """``KernelRidgeCG`` with the polynomial kernel; parameters as there."""
+
+    def __init__(
+        self,
+        *,
+        degree: int = 4,
+        offset: float | Sequence[float] | None = None,
+        ridge: float | Sequence[float] | None = None,
+        n_exact: int = 8192,
+        n_centres: int = 4096,
+        max_iter: int = 200,
+    ) -> None:
+        super().__init__(
+            "polynomial", degree=degree, offset=offset, ridge=ridge, n_exact=n_exact, n_centres=n_centres,
+            max_iter=max_iter,
+        )  # fmt: skip
