@@ -35,7 +35,9 @@ SHORT = {
     **{"steps": 40, "dtype": "float64", "batch_size": 32, "max_iter": 40, "n_candidates": 4},
     **{"n_exact": 30, "n_centres": 10},
 }
-"""Nets: float64 and few steps, before rounding has grown. Trees: a short search. Kernels: no factorisation."""
+"""Nets: float64 and few steps, before rounding has grown. Trees: a short search.
+
+Kernels by conjugate gradients: beyond what they factor."""
 
 EPSILON = 2.0**-52
 

@@ -64,7 +64,7 @@ DESCRIPTORS = (
     Descriptor(
         name="krr_rbf_cg",
         path="hierbench.learners.kernels.kernel_ridge_cg:KernelRidgeCGRBF",
-        summary="krr_rbf; beyond 8192 samples by conjugate gradients, length scale and ridge on held-out rows",
+        summary="krr_rbf; beyond 8192 samples by conjugate gradients, l and ridge on held-out rows",
         learns="fixed features",
         source=_CG,
         cost=_ITERATED,

@@ -117,7 +117,6 @@ class Iteration:
     Attributes
     ----------
     alphas : (n, k), a column for each ridge.
-    residuals : (k,), |y - (K + ridge I) alpha| / |y|.
     done : int, iterations so far.
     """
 
@@ -135,6 +134,7 @@ class Iteration:
 
     @property
     def residuals(self) -> np.ndarray:
+        """Return |y - (K + ridge I) alpha| / |y| of every ridge, (k,)."""
         norms: np.ndarray = self._R.norm(dim=0).numpy()
         return norms / self._scale
 

@@ -32,12 +32,12 @@ _TOLERANCE = 1e-10
 class KernelRidgeCG(KernelRidge):
     """``KernelRidge`` by preconditioned conjugate gradients where there are more than ``n_exact`` samples.
 
-    Up to ``n_exact`` samples it is ``KernelRidge``. Beyond, the kernels that compete at n are chosen as there,
-    on prefixes of ``n_exact`` samples at most. They are fitted to all but the last rows (a quarter, at most
-    2048), each at the smallest ridge and five around its best one; the kernel and the ridge that predict the
-    last rows best are fitted to all. Iterations end where these predictions no longer change. From
-    3 ``n_exact`` samples on kernels compete on a third of the samples. Memory grows with n, time with n^2: see
-    ``hierbench.learners.engines.conjugate_gradients``.
+    Up to ``n_exact`` samples it is ``KernelRidge``. Beyond, the kernels that compete at n are chosen as
+    there, on prefixes of ``n_exact`` samples at most. They are fitted to all but the last rows (a quarter, at
+    most 2048), each at the smallest ridge and five around its best one; the kernel and the ridge that predict
+    the last rows best are fitted to all. Iterations end where these predictions no longer change. From
+    3 ``n_exact`` samples on kernels compete on a third of the samples. Memory grows with n, time with n^2:
+    see ``hierbench.learners.engines.conjugate_gradients``.
 
     Parameters
     ----------
