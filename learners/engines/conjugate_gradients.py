@@ -15,7 +15,7 @@ L. Rosasco, *FALKON*, arXiv 1705.10958) has the error of m features however many
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -89,19 +89,21 @@ class KernelSystem:
             out[a : a + TILE] += product(tile, P[a : a + TILE])
         return out
 
-    def inverse(self, ridge: float) -> Callable[[Tensor], Tensor]:
-        """Return the map R -> P^-1 R of the preconditioner at a ridge, R (n, 1)."""
+    def factor(self, ridge: float) -> tuple[float, Tensor]:
+        """Return the level of the preconditioner at a ridge, and the factor of level I + B^T B."""
         level = self._left + ridge
         shifted = self._gram.clone()
         shifted.diagonal().add_(level)
         factor, info = cholesky(shifted, shifted)
         assert info == 0, "a sum of squares plus a multiple of the identity"
+        return level, factor
 
-        def apply(R: Tensor) -> Tensor:
-            inner = solve_positive(factor, product(self._B.T, R)[:, 0])
-            return (R - product(self._B, inner[:, None])) / level
-
-        return apply
+    def preconditioned(self, R: Tensor, factors: Sequence[tuple[float, Tensor]]) -> Tensor:
+        """Return P^-1 R, (n, k), with a factor for each column: B is read twice, whatever k is."""
+        inner = product(self._B.T, R)
+        solved = [solve_positive(factor, inner[:, i].clone()) for i, (_, factor) in enumerate(factors)]
+        levels = torch.tensor([level for level, _ in factors], dtype=torch.float64)
+        return (R - product(self._B, torch.stack(solved, dim=1))) / levels
 
 
 class Iteration:
@@ -123,11 +125,11 @@ class Iteration:
     def __init__(self, system: KernelSystem, y: np.ndarray, ridges: Sequence[float]) -> None:
         self._system = system
         self._ridges = torch.tensor(list(ridges), dtype=torch.float64)
-        self._inverses = [system.inverse(float(r)) for r in ridges]
+        self._factors = [system.factor(float(r)) for r in ridges]
         target = float64_tensor(y)
         self._scale = float(target.norm()) or 1.0
         self._R = target[:, None].expand(len(y), len(self._ridges)).clone()
-        self._P = self._preconditioned(range(len(self._ridges)))
+        self._P = system.preconditioned(self._R, self._factors)
         self._rho = (self._R * self._P).sum(0)
         self.alphas = torch.zeros_like(self._R)
         self.done = 0
@@ -156,10 +158,7 @@ class Iteration:
         step = torch.where(curvature > 0, rho / curvature, 0.0)
         self.alphas[:, active] += step * P
         self._R[:, active] -= step * Q
-        Z = self._preconditioned(active.tolist())
+        Z = self._system.preconditioned(self._R[:, active], [self._factors[i] for i in active.tolist()])
         # after a step of zero the next one is zero too
         self._rho[active] = torch.where(curvature > 0, (self._R[:, active] * Z).sum(0), 0.0)
         self._P[:, active] = Z + (self._rho[active] / rho) * P
-
-    def _preconditioned(self, columns: Iterable[int]) -> Tensor:
-        return torch.cat([self._inverses[i](self._R[:, i : i + 1]) for i in columns], dim=1)

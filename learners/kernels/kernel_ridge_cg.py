@@ -19,7 +19,7 @@ from hierbench.learners.kernels.kernel_ridge import KernelRidge
 
 HELD_OUT = 2048
 """Most rows, and a quarter of all at most, by which kernel and ridge are chosen."""
-_CHECK, _LOOKS = 5, 4
+_CHECK, _LOOKS = 5, 6
 """Iterations between two looks at the held-out rows, and how many looks are compared."""
 _STILL = 1e-2
 """Iterations end where those looks differ by no more than this, relatively, at every ridge that may win."""
@@ -66,7 +66,7 @@ class KernelRidgeCG(KernelRidge):
         intercept: float = 1.0,
         n_exact: int = 8192,
         n_centres: int = 4096,
-        max_iter: int = 200,
+        max_iter: int = 300,
     ) -> None:
         super().__init__(
             kernel, degree=degree, length_scale=length_scale, offset=offset, ridge=ridge, intercept=intercept
@@ -108,9 +108,9 @@ class KernelRidgeCG(KernelRidge):
             return min(tried.values(), key=lambda trial: trial.error)
 
         best, expected = best_with(listed.points), listed.best
-        for _ in range(self._budget().drift):
-            onward = follow(expected, best.point, solver.axes)
-            if onward is None or onward[:-1] in tried:
+        # each step takes an improvement: a ridge at the end of its axis does not end it
+        while onward := follow(expected[:-1] + best.point[-1:], best.point, solver.axes):
+            if onward[:-1] in tried:
                 break
             expected, best = best.point, best_with([onward])
         trials = list(tried.values())
@@ -194,7 +194,7 @@ class KernelRidgeCGRBF(KernelRidgeCG):
         intercept: float = 1.0,
         n_exact: int = 8192,
         n_centres: int = 4096,
-        max_iter: int = 200,
+        max_iter: int = 300,
     ) -> None:
         super().__init__(
             "rbf", length_scale=length_scale, ridge=ridge, intercept=intercept, n_exact=n_exact,
@@ -213,7 +213,7 @@ class KernelRidgeCGPolynomial(KernelRidgeCG):
         ridge: float | Sequence[float] | None = None,
         n_exact: int = 8192,
         n_centres: int = 4096,
-        max_iter: int = 200,
+        max_iter: int = 300,
     ) -> None:
         super().__init__(
             "polynomial", degree=degree, offset=offset, ridge=ridge, n_exact=n_exact, n_centres=n_centres,
