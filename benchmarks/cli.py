@@ -137,7 +137,8 @@ def run(
     if dry_run:
         from hierbench.benchmarks.commands.dry_run import show
 
-        show(chosen[0], results, workers, fresh or [], math.inf if minutes is None else minutes)
+        minutes = math.inf if minutes is None else minutes
+        show(chosen[0], results, workers, fresh or [], minutes, here=scheduler is None)
         return
     raise typer.Exit(
         execute(

@@ -23,13 +23,18 @@ from hierbench.benchmarks.units.unit import Unit
 
 
 def show(
-    suite: Suite, results: Path, workers: int | None, fresh: Sequence[str] = (), minutes: float = math.inf
+    suite: Suite,
+    results: Path,
+    workers: int | None,
+    fresh: Sequence[str] = (),
+    minutes: float = math.inf,
+    here: bool = True,
 ) -> None:
     """Print the units that a run would compute, by learner, the longest of them, and what would not fit.
 
     Times are estimates: those of the learners' cost laws, times what the store's finished units of the
     same learner took over what their laws said. Of an adaptive suite only the units that are known by now
-    are counted.
+    are counted. Of units that are computed elsewhere than ``here`` none is said to be skipped.
     """
     plan = make_plan(suite)
     check_fresh(plan, fresh)
@@ -47,49 +52,44 @@ def show(
     if not waiting:
         console.print(f"nothing to compute: all {present} units are present", soft_wrap=True)
         return
+    memory = room.Room(room.free)
+    memory.next([], ())  # looks at what is free
+    most = memory.total if here else math.inf
+    fitting = [unit for unit in waiting if unit.memory <= most]
     table = Table("learner", "units", "core-hours", "memory, GiB")
     groups: dict[str, list[Unit]] = defaultdict(list)
-    for unit in waiting:
+    for unit in fitting:
         groups[unit.pace()].append(unit)
     for name, units in groups.items():
         hours = sum(estimator.seconds_of(unit) for unit in units) / 3600
-        most = max(unit.memory for unit in units)
-        table.add_row(name, str(len(units)), f"{hours:.3g}", f"{most / room.GIB:.2g}" if most else "?")
+        largest = max(unit.memory for unit in units)
+        table.add_row(name, str(len(units)), f"{hours:.3g}", f"{largest / room.GIB:.2g}" if largest else "?")
     console.print(table)
-    memory = room.Room(room.free)
-    memory.next([], ())  # looks at what is free
-    fitting = [unit for unit in waiting if unit.memory <= memory.total]
-    for line in _lines(waiting, fitting, estimator, workers, present):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
-    if minutes < math.inf:
-        count = _started(fitting, estimator, workers, 60 * minutes)
-        console.print(f"in {minutes:g} minutes about {count} of them start", soft_wrap=True, highlight=False)
-
-
-def _lines(
-    waiting: Sequence[Unit],
-    fitting: Sequence[Unit],
-    estimator: progress.Estimator,
-    workers: int,
-    present: int,
-) -> Iterator[str]:
-    """Sums, extremes, and the units that would be skipped."""
-    seconds = [estimator.seconds_of(unit) for unit in fitting]
-    wall = progress.duration(max(sum(seconds) / workers, max(seconds, default=0.0)))
-    yield (
-        f"{len(waiting)} units to compute ({present} present): {sum(seconds) / 3600:.3g} core-hours, "
-        f"about {wall} on {workers} workers"
-    )
+    lines = [f"{len(fitting)} units to compute ({present} present): {_extent(fitting, estimator, workers)}"]
     if fitting:
         longest = max(fitting, key=estimator.seconds_of)
-        yield f"longest: {longest.title()}: about {progress.duration(estimator.seconds_of(longest))}"
-    largest = max(waiting, key=lambda unit: unit.memory)
-    free = room.free() / room.GIB
-    yield f"largest: {largest.title()}: {largest.memory / room.GIB:.2g} GiB; {free:.3g} are free"
-    sound = {unit.key for unit in fitting}
-    for unit in waiting:
-        if unit.key not in sound:
-            yield f"skipped: {unit.title()}: needs {unit.memory / room.GIB:.3g} GiB of memory"
+        lines.append(f"longest: {longest.title()}: about {progress.duration(estimator.seconds_of(longest))}")
+        large = max(fitting, key=lambda unit: unit.memory)
+        free = f"; a unit may need {most / room.GIB:.3g} here" if here else ""
+        lines.append(f"largest: {large.title()}: {large.memory / room.GIB:.2g} GiB{free}")
+    lines += [
+        f"skipped: {unit.title()}: needs {unit.memory / room.GIB:.3g} GiB of memory, "
+        f"{most / room.GIB:.3g} are there"
+        for unit in waiting
+        if unit.memory > most
+    ]
+    if minutes < math.inf:
+        count = _started(fitting, estimator, workers, 60 * minutes)
+        lines.append(f"in {minutes:g} minutes about {count} of them start")
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _extent(units: Sequence[Unit], estimator: progress.Estimator, workers: int) -> str:
+    """How much time units take."""
+    seconds = [estimator.seconds_of(unit) for unit in units]
+    wall = progress.duration(max(sum(seconds) / workers, max(seconds, default=0.0)))
+    return f"{sum(seconds) / 3600:.3g} core-hours, about {wall} on {workers} workers"
 
 
 def _started(units: Sequence[Unit], estimator: progress.Estimator, workers: int, seconds: float) -> int:

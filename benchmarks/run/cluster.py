@@ -27,8 +27,9 @@ PATIENCE = 30.0
 """Seconds for the scheduler to answer, and for the first worker to be there."""
 GRACE = 10.0
 """Seconds beyond a unit's limit: one whose learner has a process of its own ends by itself before."""
-_SHARE = 0.9
-"""Of a worker's memory that a unit may need: dask restarts the worker when it is nearly full."""
+_DEATHS = 4
+"""Workers that a unit may lose, as dask has it for those of a task that is named to none."""
+_DIED = "every worker that computed it died"
 _GONE = (
     "the scheduler has gone: what is finished is kept, and the same command computes the rest when it is back"
 )
@@ -151,8 +152,9 @@ class ClusterPool:
 
     def fly(self, unit: Unit, limit: float, land: Callable[[ClusterFlight], None]) -> ClusterFlight:
         """Submit a unit, and call ``land`` with it when it has a result."""
-        flight = self._flights[unit.key] = ClusterFlight(unit, limit, self._client, self.limits)
-        flight.submit(self._topic, land)
+        flight = ClusterFlight(unit, limit, self._client, self.limits, self._topic, land)
+        self._flights[unit.key] = flight
+        flight.submit()
         return flight
 
 
@@ -165,39 +167,45 @@ class ClusterFlight:
         Seconds that it may take.
     limits : callable
         Returns the bytes that each worker may use, by its address.
+    topic : str
+        Under which the worker says that it starts.
+    land : callable
+        Called with this when it has a result.
     """
 
     def __init__(
-        self, unit: Unit, limit: float, client: distributed.Client, limits: Callable[[], Mapping[str, float]]
+        self,
+        unit: Unit,
+        limit: float,
+        client: distributed.Client,
+        limits: Callable[[], Mapping[str, float]],
+        topic: str,
+        land: Callable[[ClusterFlight], None],
     ) -> None:
         self.unit, self.limit = unit, limit
         self.future: distributed.Future | None = None
         self.started: float | None = None
         self.worker = ""
-        self._client, self._limits = client, limits
+        self._client, self._limits, self._topic, self._land = client, limits, topic, land
         self._named: set[str] = set()  # the workers that may compute it; empty: all
-        self._again: Callable[[], None] = lambda: None
+        self._alone: float | None = None  # since when they are gone
+        self._deaths = 0
         self._late = self._landed = False
         self._outcome: Result | BaseException | None = None
         self._turn = threading.Lock()  # of dask's threads and of the one that stores
 
-    def submit(self, topic: str, land: Callable[[ClusterFlight], None]) -> None:
+    def submit(self) -> None:
         """Hand it to the scheduler, for those workers whose memory is enough."""
         limits = self._limits()
-        roomy = {a for a, most in limits.items() if self.unit.memory <= _SHARE * most}
-        # of all workers none is named, so that one that comes later may take it
+        roomy = {address for address, most in limits.items() if _fits(self.unit, most)}
+        # where all have room none is named: one that comes later may take it, and looks at its own memory
         self._named = roomy if len(roomy) < len(limits) else set()
+        self._alone = None
         self.future = self._client.submit(
-            cluster_worker.compute, self.unit, self.limit, topic, pure=False,
+            cluster_worker.compute, self.unit, self.limit, self._topic, pure=False,
             workers=sorted(self._named) or None,
         )  # fmt: skip
-        self._again = lambda: self.submit(topic, land)
-
-        def arrive(future: distributed.Future) -> None:
-            if self._lands(future):
-                land(self)
-
-        self.future.add_done_callback(arrive)
+        self.future.add_done_callback(self._arrive)
 
     def check(self) -> None:
         """Restart the worker if the time is over; submit the unit again if all that it is named to are gone.
@@ -214,7 +222,7 @@ class ClusterFlight:
             return  # it only has not landed yet
         present = self._limits()
         if self._named and not self._named & present.keys():
-            self._go_elsewhere(self.future)
+            self._move(present)
         elif self.started is None or time.monotonic() - self.started <= self.limit + GRACE:
             pass
         elif self.worker not in present:
@@ -225,31 +233,43 @@ class ClusterFlight:
             with contextlib.suppress(Exception):  # without a nanny it ends by itself, or not
                 self._client.restart_workers([self.worker], raise_for_error=False)
 
-    def _go_elsewhere(self, before: distributed.Future) -> None:
-        """Leave workers that are gone for others, if there are any that have room."""
-        if not any(self.unit.memory <= _SHARE * most for most in self._limits().values()):
-            return  # such a one may come back
+    def _move(self, present: Mapping[str, float]) -> None:
+        """Leave workers that are gone for others with room; end where it has lost several, or none comes."""
+        now = time.monotonic()
+        self._alone = now if self._alone is None else self._alone
+        if self.started is not None:
+            self._deaths, self.started = self._deaths + 1, None
+        instead: Result | None = None
+        if self._deaths >= _DEATHS:
+            instead = self.unit.without_numbers(UnitStatus.FAILED, _DIED)
+        elif not any(_fits(self.unit, most) for most in present.values()):
+            if now - self._alone < PATIENCE:
+                return  # such a one may come back
+            instead = _too_large(self.unit, present)
         with self._turn:
             if self._landed:
                 return
-            self.future = self.started = None
-        self._again()
+            before, self.future = self.future, None
+            self._landed = instead is not None
+        if instead is None:
+            self.submit()
+        else:
+            self._outcome = instead
+            self._land(self)
+        assert before is not None
         before.cancel()
 
-    def _lands(self, future: distributed.Future) -> bool:
-        """Fetch the result from its worker: not in the thread that stores, which has other things to do.
-
-        False where the unit has been submitted again, and this is what came of it before.
-        """
+    def _arrive(self, future: distributed.Future) -> None:
+        """Fetch the result from its worker: not in the thread that stores, which has other things to do."""
         with self._turn:
-            if future is not self.future:
-                return False
+            if future is not self.future or self._landed:
+                return  # the unit has been submitted again, and this is what came of it before
             self._landed = True
         try:
             self._outcome = future.result()
         except BaseException as error:
             self._outcome = error
-        return True
+        self._land(self)
 
     def result(self) -> Result:
         """What came of it.
@@ -266,7 +286,7 @@ class ClusterFlight:
             reason = f"not finished within {self.limit:g} s"
             return self.unit.without_numbers(UnitStatus.TIMEOUT, reason, self.limit)
         if isinstance(outcome, distributed.KilledWorker):
-            return self.unit.without_numbers(UnitStatus.FAILED, "every worker that computed it died")
+            return self.unit.without_numbers(UnitStatus.FAILED, _DIED)
         if isinstance(outcome, CancelledError | OSError):
             raise UserError(_GONE) from outcome
         assert isinstance(outcome, BaseException)
@@ -279,16 +299,21 @@ class _Room:
     def __init__(self, pool: ClusterPool) -> None:
         self._pool = pool
 
-    def _most(self) -> float:
-        return _SHARE * max(self._pool.limits().values(), default=float("inf"))
-
     def next(self, waiting: Iterable[Unit], flying: Collection[Unit]) -> Unit | None:
         """Return the first unit for which one of the workers is large enough."""
-        most = self._most()
-        return next((unit for unit in waiting if unit.memory <= most), None)
+        most = max(self._pool.limits().values(), default=float("inf"))
+        return next((unit for unit in waiting if _fits(unit, most)), None)
 
     def skipped(self, unit: Unit) -> Result:
         """Return the result of a unit that is too large for all of them."""
-        need, most = (f"{b / GIB:.3g}" for b in (unit.memory, self._most()))
-        reason = f"needs {need} GiB of memory, the largest worker has {most} for it"
-        return unit.without_numbers(UnitStatus.SKIPPED, reason)
+        return _too_large(unit, self._pool.limits())
+
+
+def _fits(unit: Unit, limit: float) -> bool:
+    return unit.memory <= cluster_worker.SHARE * limit
+
+
+def _too_large(unit: Unit, limits: Mapping[str, float]) -> Result:
+    most = cluster_worker.SHARE * max(limits.values(), default=0.0)
+    reason = f"needs {unit.memory / GIB:.3g} GiB of memory, the largest worker has {most / GIB:.3g} for it"
+    return unit.without_numbers(UnitStatus.SKIPPED, reason)

@@ -11,6 +11,9 @@ import distributed
 
 from hierbench.benchmarks.provenance import loaded, machine
 
+SHARE = 0.9
+"""Of a worker's memory that a unit may need: dask restarts the worker when it is nearly full."""
+
 
 class Start(distributed.WorkerPlugin):
     """The first thing of a run that a worker does, before it loads what makes numbers.
@@ -61,5 +64,9 @@ def compute(unit: Any, limit: float, topic: str) -> Any:
     here = distributed.get_worker()
     if here.state.nthreads != 1:  # it has joined the cluster since the others were looked at
         raise RuntimeError(f"worker {here.address} has {here.state.nthreads} threads, allowed is 1")
+    most = here.memory_manager.memory_limit
+    if most and unit.memory > SHARE * most:  # it has come since the unit was submitted
+        need, there = (f"{size / 2**30:.3g} GiB" for size in (unit.memory, SHARE * most))
+        raise MemoryError(f"needs {need} of memory, worker {here.address} has {there} for it")
     here.log_event(topic, {"unit": unit.key, "worker": here.address})
     return worker.compute(unit, limit)

@@ -6,8 +6,8 @@ tile once for all ridges and, as K is symmetric, for both of its places. The pre
     P = B B^T + level I,    B = K_nm L^-T,    K_mm = L L^T,
 
 with the first m rows as centres: B B^T is the Nystrom approximation of K (C. Williams, M. Seeger, NIPS 2000),
-``level`` the mean of the diagonal that it leaves (that of K as the centres have it), plus the ridge. What the
-approximation has of the spectrum is mapped to about 1, so that the number of iterations depends on the rest.
+``level`` the mean of the diagonal that it leaves, plus the ridge. What the approximation has of the spectrum
+is mapped to about 1, so that the number of iterations depends on the rest.
 P^-1 is applied through the m x m matrix level I + B^T B. The centres only set the number of iterations: what
 these tend to is the exact solution, where a regression on m Nystrom features (A. Rudi, L. Carratino,
 L. Rosasco, *FALKON*, arXiv 1705.10958) has the error of m features however many samples there are.
@@ -15,6 +15,7 @@ L. Rosasco, *FALKON*, arXiv 1705.10958) has the error of m features however many
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,7 +28,9 @@ from hierbench.learners.engines.linear_algebra import cholesky, product, solve_l
 TILE = 1024
 """Rows and columns of a tile of K: 8 MiB in float64, which stay in the cache."""
 _JITTER = 1e-12
-"""First share of the mean of the diagonal of K_mm that is added to it where rounding asks for it."""
+"""Share of the mean of the diagonal of K_mm that is added to it; more where rounding asks for it."""
+_TINY = 1e-290
+_NOT_FINITE = "the kernel matrix is not finite: scale the features to unit variance"
 
 
 class KernelSystem:
@@ -48,31 +51,45 @@ class KernelSystem:
         self.X = float64_tensor(X)
         self._tile = torch.empty(TILE * TILE, dtype=torch.float64)
         m = min(centres, len(X))
-        factor, trace = self._factor(m)
+        factor = self._factor_of_centres(m)
         self._B = torch.empty((len(X), m), dtype=torch.float64)
         self._gram = torch.zeros((m, m), dtype=torch.float64)
+        trace = 0.0
         for a in range(0, len(X), TILE):
             rows = self._B[a : a + TILE]
             kernel.gram(self.X[a : a + TILE], self.X[:m], shape, rows)
             rows.copy_(solve_lower(factor, rows.T).T)
             self._gram += product(rows.T, rows)
-        left = trace * len(X) / m - float(self._gram.diagonal().sum())
-        self._left = max(left / len(X), 1e-12 * trace / m)
+            trace += float(self._diagonal_tile(a).diagonal().sum())
+        explained = float(self._gram.diagonal().sum())
+        if not math.isfinite(trace + explained):
+            raise ValueError(_NOT_FINITE)
+        self._unexplained = max(trace - explained, _JITTER * trace, _TINY) / len(X)
 
-    def _factor(self, m: int) -> tuple[Tensor, float]:
-        """Return the factor of K_mm, and its trace."""
+    def _factor_of_centres(self, m: int) -> Tensor:
+        """Return the factor of K_mm plus a jitter that makes it sound."""
         K = torch.empty((m, m), dtype=torch.float64)
         self.kernel.gram(self.X[:m], None, self.shape, K)
-        trace = float(K.diagonal().sum())
-        jitter = _JITTER * trace / m
+        plain = K.diagonal().clone()
+        mean = float(plain.mean())
+        if not math.isfinite(mean):
+            raise ValueError(_NOT_FINITE)
+        jitter = max(_JITTER * mean, _TINY)
         while True:
-            K.diagonal().add_(jitter)
+            K.diagonal().copy_(plain + jitter)
             factor, info = cholesky(K)
             if info == 0:
-                return factor, trace
-            if not jitter < trace:
-                raise ValueError("the kernel matrix is not finite: scale the features to unit variance")
+                return factor
+            if not jitter <= m * max(mean, _TINY):
+                raise ValueError(_NOT_FINITE)
             jitter *= 10
+
+    def _diagonal_tile(self, a: int) -> Tensor:
+        """Return the tile of K at rows and columns from a on."""
+        rows = self.X[a : a + TILE]
+        tile = self._tile[: len(rows) ** 2].view(len(rows), len(rows))
+        self.kernel.gram(rows, None, self.shape, tile)
+        return tile
 
     def times(self, P: Tensor) -> Tensor:
         """Return K P, (n, k)."""
@@ -84,19 +101,20 @@ class KernelSystem:
                 self.kernel.gram(rows, self.X[b : b + TILE], self.shape, tile)
                 out[a : a + TILE] += product(tile, P[b : b + TILE])
                 out[b : b + TILE] += product(tile.T, P[a : a + TILE])
-            tile = self._tile[: len(rows) ** 2].view(len(rows), len(rows))
-            self.kernel.gram(rows, None, self.shape, tile)
-            out[a : a + TILE] += product(tile, P[a : a + TILE])
+            out[a : a + TILE] += product(self._diagonal_tile(a), P[a : a + TILE])
         return out
 
     def factor(self, ridge: float) -> tuple[float, Tensor]:
         """Return the level of the preconditioner at a ridge, and the factor of level I + B^T B."""
-        level = self._left + ridge
-        shifted = self._gram.clone()
-        shifted.diagonal().add_(level)
-        factor, info = cholesky(shifted, shifted)
-        assert info == 0, "a sum of squares plus a multiple of the identity"
-        return level, factor
+        level = self._unexplained + ridge
+        plain = self._gram.diagonal()
+        while True:
+            shifted = self._gram.clone()
+            shifted.diagonal().copy_(plain + level)
+            factor, info = cholesky(shifted, shifted)
+            if info == 0:
+                return level, factor
+            level *= 10  # below the rounding of B^T B; any level preconditions
 
     def preconditioned(self, R: Tensor, factors: Sequence[tuple[float, Tensor]]) -> Tensor:
         """Return P^-1 R, (n, k), with a factor for each column: B is read twice, whatever k is."""
@@ -126,9 +144,9 @@ class Iteration:
         self._system = system
         self._ridges = torch.tensor(list(ridges), dtype=torch.float64)
         self._factors = [system.factor(float(r)) for r in ridges]
-        target = float64_tensor(y)
-        self._scale = float(target.norm()) or 1.0
-        self._R = target[:, None].expand(len(y), len(self._ridges)).clone()
+        self._target = float64_tensor(y)
+        self._scale = float(self._target.norm()) or 1.0
+        self._R = self._target[:, None].expand(len(y), len(self._ridges)).clone()
         self._P = system.preconditioned(self._R, self._factors)
         self._rho = (self._R * self._P).sum(0)
         self.alphas = torch.zeros_like(self._R)
@@ -136,12 +154,22 @@ class Iteration:
 
     @property
     def residuals(self) -> np.ndarray:
-        """Return |y - (K + ridge I) alpha| / |y| of every ridge, (k,)."""
+        """Return |y - (K + ridge I) alpha| / |y| of every ridge, (k,), as the recurrence has it."""
         norms: np.ndarray = self._R.norm(dim=0).numpy()
         return norms / self._scale
 
+    def true_residuals(self) -> np.ndarray:
+        """Return the residuals, computed from alpha: rounding parts the recurrence from them."""
+        left = self._target[:, None] - self._system.times(self.alphas) - self._ridges * self.alphas
+        norms: np.ndarray = left.norm(dim=0).numpy()
+        return norms / self._scale
+
     def run(self, most: int, tolerance: float) -> bool:
-        """Iterate, at most ``most`` times, where a residual is above ``tolerance``; False: there is none."""
+        """Iterate, at most ``most`` times, where a residual is above ``tolerance``; False: none is, any more.
+
+        In the norm of the residual, which is not what the iterations decrease, it may rise far above 1 before
+        it falls.
+        """
         for _ in range(most):
             # rounding may make what is nearly solved indefinite: that ends its iterations as well
             active = np.flatnonzero((self.residuals > tolerance) & (self._rho.numpy() > 0))

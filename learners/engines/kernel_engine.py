@@ -167,6 +167,11 @@ class PrefixSolver:
         solutions = {p: self._solutions[p, length] for p in wanted}
         return {p: s for p, s in solutions.items() if s is not None}
 
+    def forget_matrices(self) -> None:
+        """Give back the memory of the matrices; the solutions stay."""
+        self._buffers.clear()
+        self._gram_at = None
+
     def _buffer(self, name: str, n: int) -> torch.Tensor:
         # Fresh memory of this size costs more than the arithmetic done on it.
         if name not in self._buffers or self._buffers[name].numel() < n * n:

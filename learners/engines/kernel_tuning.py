@@ -114,7 +114,8 @@ def tune(solver: PrefixSolver, n: int, budget: Budget, near: Point | None = None
 class Shortlist:
     """Who competes at n.
 
-    points : different kernels, the best first, each with its best ridge; the last one at the smallest ridge.
+    points : the best kernels, the best first, each with its best ridge; then the best at the smallest ridges,
+    which may be one of them.
     smallest : index of the smallest ridge at which some kernel is sound.
     """
 

@@ -14,7 +14,15 @@ from hierbench.learners.base import FitReport
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.conjugate_gradients import Iteration, KernelSystem
 from hierbench.learners.engines.kernel_engine import Kernel, Point, PrefixSolver
-from hierbench.learners.engines.kernel_tuning import Cost, Fit, follow, shortlist, tune
+from hierbench.learners.engines.kernel_tuning import (
+    Cost,
+    Fit,
+    Shortlist,
+    follow,
+    not_positive_definite,
+    shortlist,
+    tune,
+)
 from hierbench.learners.kernels.kernel_ridge import KernelRidge
 
 HELD_OUT = 2048
@@ -34,10 +42,11 @@ class KernelRidgeCG(KernelRidge):
 
     Up to ``n_exact`` samples it is ``KernelRidge``. Beyond, the kernels that compete at n are chosen as
     there, on prefixes of ``n_exact`` samples at most. They are fitted to all but the last rows (a quarter, at
-    most 2048), each at the smallest ridge and five around its best one; the kernel and the ridge that predict
-    the last rows best are fitted to all. Iterations end where these predictions no longer change. From
-    3 ``n_exact`` samples on kernels compete on a third of the samples. Memory grows with n, time with n^2:
-    see ``hierbench.learners.engines.conjugate_gradients``.
+    most 2048), each at the smallest ridge of the scan and those within a decade of its best one, and so are
+    kernels that follow a winner which has moved; the kernel and the ridge that predict the last rows best are
+    fitted to all. Iterations end where these predictions no longer change. Beyond 3 ``n_exact`` samples
+    kernels compete on so many, or on a third of the samples. Memory grows with n, time with n^2: see
+    ``hierbench.learners.engines.conjugate_gradients``.
 
     Parameters
     ----------
@@ -52,7 +61,7 @@ class KernelRidgeCG(KernelRidge):
     Attributes
     ----------
     n_iter_ : int
-        Iterations of the fit, at least 1.
+        Iterations of the fit to all samples; 1 where it took none.
     """
 
     def __init__(
@@ -83,58 +92,71 @@ class KernelRidgeCG(KernelRidge):
         m = max(lengths)
         solver = PrefixSolver(kernel, self._axes(), X[:m], y[:m], lengths)
         fits = {
-            n: tune(solver, n, self._budget()) if n <= exact else self._fit_long(solver, X[:n], y[:n])
+            n: tune(solver, n, self._budget()) if n <= exact else self._fit_long(solver, X[:n], y[:n], exact)
             for n in sorted(set(sizes), reverse=True)
         }
         return [fits[n] for n in sizes]
 
     def _store(self, kernel: Kernel, X: np.ndarray, fit: Fit) -> Self:
-        self.n_iter_ = max(1, int(fit.report.hyperparameters.get("iterations", 1)))
+        self.n_iter_ = int(fit.report.health.get("iterations", 1))
         return super()._store(kernel, X, fit)
 
-    def _fit_long(self, solver: PrefixSolver, X: np.ndarray, y: np.ndarray) -> Fit:
+    def _fit_long(self, solver: PrefixSolver, X: np.ndarray, y: np.ndarray, exact: int) -> Fit:
         """Fit more than ``n_exact`` samples; the solver has the first of them."""
         n, cost = len(y), Cost(solver)
-        scan, walk, _ = (min(length, int(self.n_exact)) for length in self._budget().lengths(n))
+        scan, walk, _ = (min(length, exact) for length in self._budget().lengths(n))
         listed = shortlist(cost, n, (scan, walk), self._budget())
-        # for an exact fit at this length, the walk would have been as long
-        length = min(n, max(3 * int(self.n_exact), math.ceil(n / 3)))
-        tried: dict[Point, _Trial] = {}
-
-        def best_with(points: Iterable[Point]) -> _Trial:
-            for point in points:
-                if point[:-1] not in tried:
-                    tried[point[:-1]] = self._try(solver, point, listed.smallest, X[:length], y[:length])
-            return min(tried.values(), key=lambda trial: trial.error)
-
-        best, expected = best_with(listed.points), listed.best
-        # each step takes an improvement: a ridge at the end of its axis does not end it
-        while onward := follow(expected[:-1] + best.point[-1:], best.point, solver.axes):
-            if onward[:-1] in tried:
-                break
-            expected, best = best.point, best_with([onward])
-        trials = list(tried.values())
+        solver.forget_matrices()
+        # up to 3 n_exact samples the walk was as long as that of an exact fit
+        length = min(n, max(3 * exact, math.ceil(n / 3)))
+        trials = self._contest(solver, listed, X[:length], y[:length])
+        best = _best(trials)
         if length < n:
             trials.append(best := self._try(solver, best.point, listed.smallest, X, y))
+        if not math.isfinite(best.error):
+            raise ValueError(not_positive_definite(n, "scale the features to unit variance"))
         shape, ridge = solver.shape(best.point), solver.ridge(best.point)
         final = self._iteration(solver, best.point, [ridge], X, y)
-        # a little more than for fewer samples, to come as far
-        final.run(min(2 * best.done, int(self.max_iter)), max(best.residual, _TOLERANCE))
-        flops = sum(trial.flops for trial in trials) + final.done * self._flops(solver, best.point, n, 1)
+        # as many for each sample as without the held-out ones; all that there may be if those took none
+        final.run(math.ceil(best.done * n / best.n) or int(self.max_iter), _TOLERANCE)
+        alpha = final.alphas[:, 0].numpy()
+        if not np.isfinite(alpha).all():
+            raise ValueError(not_positive_definite(n, "allow a larger ridge"))
+        flops = sum(trial.flops for trial in trials) + self._flops(solver, best.point, n, 1, final.done)
         names = [axis.name for axis in solver.axes]
         report = FitReport(
             steps=cost.factorisations + sum(trial.done for trial in trials) + final.done,
             flops=cost.flops + flops,
-            hyperparameters={**dict(zip(names, (*shape, ridge), strict=True)), "iterations": final.done},
-            health={"held_out_mse": best.error, "residual": float(final.residuals[0])},
+            hyperparameters=dict(zip(names, (*shape, ridge), strict=True)),
+            health={
+                "held_out_mse": best.error,
+                "residual": float(final.true_residuals()[0]),
+                "iterations": float(max(1, final.done)),
+                "settled": float(best.settled),
+            },
         )
-        return Fit(shape, ridge, final.alphas[:, 0].numpy(), report)
+        return Fit(shape, ridge, alpha, report)
+
+    def _contest(self, solver: PrefixSolver, listed: Shortlist, X: np.ndarray, y: np.ndarray) -> list[_Trial]:
+        """Try the kernels that are listed, and those that follow a winner which has moved."""
+        trials: dict[Point, _Trial] = {}
+        for point in listed.points:
+            if point[:-1] not in trials:
+                trials[point[:-1]] = self._try(solver, point, listed.smallest, X, y)
+        expected, best = listed.best, _best(trials.values())
+        # each step takes an improvement: a ridge at the end of its axis does not end it
+        while onward := follow(expected[:-1] + best.point[-1:], best.point, solver.axes):
+            if onward[:-1] in trials:
+                break
+            trials[onward[:-1]] = self._try(solver, onward, listed.smallest, X, y)
+            expected, best = best.point, _best(trials.values())
+        return list(trials.values())
 
     def _try(self, solver: PrefixSolver, point: Point, smallest: int, X: np.ndarray, y: np.ndarray) -> _Trial:
-        """Fit all but the last rows with a kernel, and choose ridge and iterations by those."""
+        """Fit all but the last rows with a kernel, and choose the ridge by those."""
         near = {smallest, *range(point[-1] - 2, point[-1] + 3)}  # a decade, or neighbours that are named
         points = [point[:-1] + (i,) for i in sorted(near) if 0 <= i < len(solver.axes[-1].values)]
-        n = len(y) - min(HELD_OUT, len(y) // 4)
+        n = len(y) - min(HELD_OUT, max(1, len(y) // 4))
         shape = solver.shape(point)
         iteration = self._iteration(solver, point, [solver.ridge(p) for p in points], X[:n], y[:n])
         looks: list[np.ndarray] = []
@@ -143,13 +165,15 @@ class KernelRidgeCG(KernelRidge):
             more = iteration.run(min(_CHECK, int(self.max_iter) - iteration.done), _TOLERANCE)
             fits = [(shape, column) for column in iteration.alphas.numpy().T]
             predicted = kernel_engine.predict(solver.kernel, X[:n], fits, X[n:])
-            looks.append(np.square(predicted - y[n:]).mean(axis=1))
+            with np.errstate(over="ignore", invalid="ignore"):
+                errors = np.square(predicted - y[n:]).mean(axis=1)
+            looks.append(np.where(np.isfinite(errors), errors, math.inf))
         errors = looks[-1]
-        # of ridges that rounding alone tells apart, the largest
-        best = int(np.flatnonzero(errors <= (1 + kernel_engine.TIE) * errors.min())[-1])
-        flops = iteration.done * self._flops(solver, point, n, len(points))
-        residual = float(iteration.residuals[best])
-        return _Trial(points[best], float(errors[best]), residual, iteration.done, flops)
+        # what has settled to _STILL tells no ridges apart that are closer: the largest
+        best = int(np.flatnonzero(errors <= (1 + _STILL) * errors.min())[-1])
+        settled = not more or _still(looks)
+        flops = self._flops(solver, point, n, len(points), iteration.done)
+        return _Trial(points[best], float(errors[best]), n, iteration.done, settled, flops)
 
     def _iteration(
         self, solver: PrefixSolver, point: Point, ridges: Sequence[float], X: np.ndarray, y: np.ndarray
@@ -157,21 +181,35 @@ class KernelRidgeCG(KernelRidge):
         system = KernelSystem(solver.kernel, solver.shape(point), X, int(self.n_centres))
         return Iteration(system, y, ridges)
 
-    def _flops(self, solver: PrefixSolver, point: Point, n: int, ridges: int) -> float:
-        """Count the operations of an iteration."""
-        entry = solver.kernel.flops(solver.X.shape[1], solver.shape(point)) / 2
-        return n**2 * (entry + 2 * ridges) + 4.0 * n * min(n, int(self.n_centres)) * ridges
+    def _flops(self, solver: PrefixSolver, point: Point, n: int, ridges: int, iterations: int) -> float:
+        """Count the operations of a system and its iterations."""
+        m = min(n, int(self.n_centres))
+        entry = solver.kernel.flops(solver.X.shape[1], solver.shape(point))
+        system = n * m * (entry + 3.0 * m) + (1 + ridges) * m**3 / 3
+        return system + iterations * (n**2 * (entry / 2 + 2 * ridges) + 4.0 * n * m * ridges)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Trial:
-    """A kernel and its best ridge, how far its iterations went, and how many they were."""
+    """A kernel and its best ridge.
+
+    error : on the held-out rows; n : samples that were fitted; done : iterations; settled : whether they
+    ended by themselves.
+    """
 
     point: Point
     error: float
-    residual: float
+    n: int
     done: int
+    settled: bool
     flops: float
+
+
+def _best(trials: Iterable[_Trial]) -> _Trial:
+    """Return the first of those that the errors do not tell apart."""
+    trials = list(trials)
+    least = min(trial.error for trial in trials)
+    return next(trial for trial in trials if trial.error <= (1 + _STILL) * least)
 
 
 def _still(looks: Sequence[np.ndarray]) -> bool:

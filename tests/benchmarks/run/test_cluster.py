@@ -179,7 +179,8 @@ def test_what_does_not_fit_into_the_largest_worker_is_skipped(tmp_path, dask):
     [(distributed.KilledWorker("unit", "worker", 3), "died"), (ValueError("no\nluck"), "no luck")],
 )
 def test_what_a_cluster_does_to_a_unit_is_its_failure(tmp_path, outcome, status):
-    flight = cluster.ClusterFlight(plan_of(suite_file(tmp_path, {"Mean": ""})).curves[0], 1.0, None, dict)
+    unit = plan_of(suite_file(tmp_path, {"Mean": ""})).curves[0]
+    flight = cluster.ClusterFlight(unit, 1.0, None, dict, "topic", lambda _: None)
     flight._outcome = outcome
     result = flight.result()
     assert result.status == UnitStatus.FAILED and status in result.reason
@@ -206,7 +207,9 @@ class Waits:
 )
 def test_only_a_unit_that_its_worker_still_computes_is_late(tmp_path, workers, done, ended):
     unit, there = plan_of(suite_file(tmp_path, {"Mean": ""})).curves[0], Waits(done)
-    flight = cluster.ClusterFlight(unit, 1.0, there, lambda: dict.fromkeys(workers, 1e12))
+    flight = cluster.ClusterFlight(
+        unit, 1.0, there, lambda: dict.fromkeys(workers, 1e12), "topic", lambda _: None
+    )
     flight.future, flight.worker = there, "w"
     flight.check()
     flight.started = time.monotonic() - 2.0 - cluster.GRACE
@@ -216,12 +219,75 @@ def test_only_a_unit_that_its_worker_still_computes_is_late(tmp_path, workers, d
 
 
 def test_a_worker_of_several_threads_that_joins_later_computes_nothing(monkeypatch):
-    late = types.SimpleNamespace(
-        address="w", state=types.SimpleNamespace(nthreads=4), log_event=lambda *_: None
-    )
+    late = types.SimpleNamespace(address="w", state=types.SimpleNamespace(nthreads=4))
     monkeypatch.setattr(distributed, "get_worker", lambda: late)
     with pytest.raises(RuntimeError, match="worker w has 4 threads, allowed is 1"):
         cluster_worker.compute(None, 1.0, "topic")
+
+
+def test_a_small_worker_that_joins_later_computes_no_large_unit(monkeypatch):
+    memory = types.SimpleNamespace(memory_limit=2**30)
+    late = types.SimpleNamespace(address="w", state=types.SimpleNamespace(nthreads=1), memory_manager=memory)
+    monkeypatch.setattr(distributed, "get_worker", lambda: late)
+    with pytest.raises(MemoryError, match=r"needs 4 GiB of memory, worker w has 0\.9 GiB for it"):
+        cluster_worker.compute(types.SimpleNamespace(memory=2.0**32), 1.0, "topic")
+
+
+class Submits:
+    """A client whose large worker is another one whenever it is looked at; it submits to nobody."""
+
+    status = "running"
+
+    def __init__(self, large=1e12):
+        self.large, self.looks, self.futures = large, 0, []
+
+    def limits(self):
+        self.looks += 1
+        return {"small": 1e9} | ({f"large-{self.looks}": self.large} if self.large else {})
+
+    def submit(self, *_, workers, **__):
+        future = types.SimpleNamespace(
+            workers=workers, done=lambda: False, cancel=lambda: None, add_done_callback=lambda _: None
+        )
+        self.futures.append(future)
+        return future
+
+
+def flying(tmp_path, client):
+    """A unit of 4 GB that has been submitted, and where it lands."""
+    unit = dataclasses.replace(plan_of(suite_file(tmp_path, {"Mean": ""})).curves[0], memory=4e9)
+    landed = []
+    flight = cluster.ClusterFlight(unit, 60.0, client, client.limits, "topic", landed.append)
+    flight.submit()
+    return flight, landed
+
+
+def test_a_unit_that_kills_its_workers_fails_in_the_end(tmp_path):
+    client = Submits()
+    flight, landed = flying(tmp_path, client)
+    for _ in range(20):
+        flight.started = time.monotonic()
+        if not landed:
+            flight.check()
+    assert landed == [flight] and len(client.futures) == 4
+    assert [future.workers for future in client.futures] == [[f"large-{n}"] for n in (1, 3, 5, 7)]
+    assert flight.result().status == UnitStatus.FAILED
+    assert "every worker that computed it died" in flight.result().reason
+
+
+def test_a_unit_whose_workers_do_not_come_back_is_skipped(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE", 0.1)
+    client = Submits()
+    flight, landed = flying(tmp_path, client)
+    client.large = None
+    flight.check()
+    assert not landed
+    time.sleep(0.15)
+    flight.check()
+    assert landed == [flight] and flight.result().status == UnitStatus.SKIPPED
+    assert flight.result().reason == "needs 3.73 GiB of memory, the largest worker has 0.838 for it"
+    flight._arrive(client.futures[0])  # what came of it in the end is not wanted any more
+    assert landed == [flight]
 
 
 def test_a_worker_that_differs_is_refused(tmp_path, dask, monkeypatch):

@@ -120,6 +120,9 @@ def test_a_dry_run_names_what_would_be_skipped(tmp_path, capsys, monkeypatch):
     said = capsys.readouterr().out
     assert f"skipped: krr_rbf on sq, d = 4, block 0: needs {needs['krr_rbf'] / room.GIB:.3g} GiB" in said
     assert "skipped: densenet" not in said and "longest: krr_rbf" not in said
+    assert f"{len(make_plan(suite).units) - 1} units to compute" in said
+    show(suite, tmp_path, workers=2, here=False)
+    assert "skipped" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("minutes", "started"), [(0.0, 0), (1e-9, 1), (1e6, 6)])

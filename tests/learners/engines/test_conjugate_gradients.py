@@ -58,7 +58,7 @@ def test_each_ridge_takes_the_steps_of_scipys_iteration(kernel, shape):
     iteration = Iteration(KernelSystem(kernel, shape, X, m), y, RIDGES)
     assert iteration.run(steps, 0.0) and iteration.done == steps
     nystrom = K[:, :m] @ np.linalg.pinv(K[:m, :m], rcond=1e-13, hermitian=True) @ K[:m]
-    left = K[:m, :m].diagonal().mean() - nystrom.diagonal().mean()
+    left = np.trace(K - nystrom) / N
     for ridge, alpha in zip(RIDGES, iteration.alphas.numpy().T, strict=True):
         inverse = np.linalg.inv(nystrom + (left + ridge) * np.eye(N))
         theirs, _ = cg(
@@ -90,6 +90,42 @@ def test_what_rounding_makes_indefinite_ends_with_finite_numbers():
     assert iteration.residuals[2] <= 1e-10
 
 
+def test_a_direction_of_no_curvature_ends_the_iterations(monkeypatch):
+    kernel, shape = KERNELS[0]
+    X, y, _ = problem(kernel, shape)
+    for sign in (0.0, -1.0):
+        system = KernelSystem(kernel, shape, X, 10)
+        monkeypatch.setattr(system, "times", lambda P, sign=sign: sign * P)
+        iteration = Iteration(system, y, [0.0, 0.5])
+        assert not iteration.run(10, 1e-10) or sign == 0.0
+        assert not iteration.alphas[:, 0].any() and torch.isfinite(iteration.alphas).all()
+
+
+def test_residuals_are_those_of_the_solution():
+    kernel, shape = KERNELS[0]
+    X, y, K = problem(kernel, shape)
+    iteration = Iteration(KernelSystem(kernel, shape, X, 30), y, RIDGES)
+    iteration.run(3, 0.0)
+    expected = [
+        np.linalg.norm(y - K @ alpha - ridge * alpha) / np.linalg.norm(y)
+        for ridge, alpha in zip(RIDGES, iteration.alphas.numpy().T, strict=True)
+    ]
+    np.testing.assert_allclose(iteration.true_residuals(), expected, rtol=1e-8)
+    np.testing.assert_allclose(iteration.residuals, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [3.0, 30.0, 300.0])
+def test_rows_that_are_larger_than_the_centres_are_solved(factor):
+    """Their share of the diagonal is not what the centres have; B^T B rounds beyond the level."""
+    kernel, shape = PolynomialKernel(4), (1.0,)
+    X, y, _ = problem(*KERNELS[0])
+    X[150:] *= factor
+    iteration = Iteration(KernelSystem(kernel, shape, X, 40), y, [1e-10, 1e3])
+    iteration.run(200, 1e-10)
+    assert torch.isfinite(iteration.alphas).all()
+    assert factor > 3 or iteration.true_residuals()[1] < 1e-3
+
+
 def test_labels_of_zero_take_no_step():
     kernel, shape = KERNELS[0]
     X, _, _ = problem(kernel, shape)
@@ -98,7 +134,10 @@ def test_labels_of_zero_take_no_step():
     assert not iteration.alphas.any()
 
 
-def test_numbers_that_are_not_finite_are_refused():
-    X = np.full((50, 3), 1e200)
+@pytest.mark.parametrize("first", [0, 30])
+def test_numbers_that_are_not_finite_are_refused(first):
+    """Among the centres or behind them."""
+    X = np.ones((50, 3))
+    X[first:] = 1e200
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="unit variance"):
         KernelSystem(PolynomialKernel(4), (1.0,), X, 20)
