@@ -61,6 +61,17 @@ def not_negative(name: str, value: Any) -> float:
     return checks.real(name, value, "finite numbers >= 0", checks.is_real(value) and value >= 0)
 
 
+def positive(name: str, value: Any) -> float:
+    """Return ``value`` as a float.
+
+    Raises
+    ------
+    ValueError
+        Unless it is a finite number above 0.
+    """
+    return checks.real(name, value, "finite numbers > 0", checks.is_real(value) and value > 0)
+
+
 def share(name: str, value: Any) -> float:
     """Return ``value`` as a float.
 

@@ -89,7 +89,7 @@ def growth(stars: Sequence[NStar]) -> Growth:
 def _score(g: Callable[[np.ndarray], np.ndarray], fitted: Sequence[NStar], held: Sequence[NStar]) -> float:
     """Log predictive probability of the held-out intervals."""
     x, lower, upper = _intervals(g, fitted)
-    fit = fit_interval_regression(x, lower, upper, drop=2.0)
+    fit = fit_interval_regression(x, lower, upper)
     bracketed = np.isfinite(lower) & np.isfinite(upper)
     count = int(bracketed.sum())
     sigma = fit.sigma * math.sqrt(count / max(count - 2, 1))

@@ -117,7 +117,9 @@ def profile(
     return state[0], c / tau, 1 / tau
 
 
-def fit_interval_regression(x: np.ndarray, lower: np.ndarray, upper: np.ndarray, drop: float) -> IntervalFit:
+def fit_interval_regression(
+    x: np.ndarray, lower: np.ndarray, upper: np.ndarray, drop: float | None = None
+) -> IntervalFit:
     """Fit y = intercept + slope x + sigma z, with y known to lie in (lower, upper].
 
     Method: interval-censored normal maximum likelihood; the interval of the slope holds all
@@ -134,8 +136,9 @@ def fit_interval_regression(x: np.ndarray, lower: np.ndarray, upper: np.ndarray,
     ----------
     x, lower, upper : arrays, shape (N,)
         Of the observations; ends in the scale of y, -inf and inf where censored.
-    drop : float
-        How far the log-likelihood may fall below its maximum.
+    drop : float, optional
+        How far the log-likelihood may fall below its maximum; by default no interval is asked for, and its
+        ends are not numbers.
     """
     centre = float(x.mean())
     shifted = x - centre
@@ -149,6 +152,8 @@ def fit_interval_regression(x: np.ndarray, lower: np.ndarray, upper: np.ndarray,
     value, intercept, sigma = (float(v[0]) for v in at(np.array([slope])))
 
     def end(side: float) -> float:
+        if drop is None:
+            return math.nan
         return _crossing(lambda s: at(s)[0], slope, side, value - drop)
 
     return IntervalFit(intercept - slope * centre, slope, end(-1.0), end(1.0), sigma, value)

@@ -24,6 +24,7 @@ from hierbench.benchmarks.units.vocabulary import (
     ExperimentAxes,
     UnitKind,
 )
+from hierbench.checks import is_real
 from hierbench.errors import UserError
 from hierbench.learners import registry as learner_registry
 from hierbench.learners.base import Cost, Memory, Term
@@ -213,7 +214,10 @@ def _cost(law: Cost | None, sizes: Sequence[tuple[int, ...]], d: int, parameters
     """Estimate the core-seconds of a unit: enough to start long units first, and to say when the run ends."""
     steps = parameters.get("steps")
     valid = isinstance(steps, int) and steps > 0  # what is not is refused by the learner itself
-    return (law or _UNKNOWN_COST)(sizes, d, steps if valid else None)
+    law, factor = law or _UNKNOWN_COST, parameters.get("step_factor", 1.0)
+    if is_real(factor) and factor > 0:
+        law = dataclasses.replace(law, step_factor=law.step_factor * factor)
+    return law(sizes, d, steps if valid else None)
 
 
 def _memory(law: Memory | None, sizes: Sequence[tuple[int, ...]], d: int, test: int) -> float:

@@ -30,6 +30,7 @@ LARGEST: Mapping[str, float] = {
     "max_degree": 64,
     # rounds of work: what a fit takes grows with them
     "steps": 1e9,
+    "step_factor": 1e4,
     "batch_size": 1e7,
     "restarts": 1e3,
     "rounds": 1e3,

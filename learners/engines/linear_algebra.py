@@ -65,7 +65,8 @@ def cholesky(K: torch.Tensor, out: torch.Tensor | None = None) -> tuple[torch.Te
     transpose = torch.empty(K.shape, dtype=K.dtype) if out is None else out
     transpose.copy_(K)
     factor, info = lapack.dpotrf(transpose.numpy().T, lower=1, clean=0, overwrite_a=1)
-    L = torch.from_numpy(factor).tril_()
+    L = torch.from_numpy(factor)
+    L.mT.triu_()  # rows contiguous: in half the time of a Cholesky factor less
     if info == 0 and not torch.isfinite(L.diagonal()).all():
         info = 1  # not a number is not below zero
     return L, int(info)

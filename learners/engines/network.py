@@ -208,7 +208,7 @@ class DenseNetwork:
         if self.power == 2:
             return ((2.0 * z - inner) * inner - mean) / sd
         # the power inside, its tangent outside
-        slope = inner ** (self.power - 1)
+        slope = integer_power(inner, self.power - 1)
         return (slope * (inner + self.power * (z - inner)) - mean) / sd
 
     def slope(self, z: Array) -> Array:
@@ -216,7 +216,7 @@ class DenseNetwork:
         if self.activation == "relu":
             return _RELU_SCALE * (z > 0)
         inner = z.clip(-self.truncation, self.truncation)
-        return inner ** (self.power - 1) * (self.power / self._moments()[1])
+        return integer_power(inner, self.power - 1) * (self.power / self._moments()[1])
 
     def _moments(self) -> tuple[float, float]:
         """Mean and standard deviation of z^power, z standard Gaussian."""
@@ -242,6 +242,19 @@ class DenseNetwork:
     def penalty(self, parts: Sequence[Array], weights: Array) -> Array:
         """Add to the loss, times ``weights`` (one a level); nothing here."""
         return 0.0
+
+
+def integer_power(base: Array, exponent: int) -> Array:
+    """Raise to a power >= 1 by squaring: NumPy takes 20 times as long for a cube."""
+    left, result = exponent, None
+    while True:
+        if left % 2:
+            result = base if result is None else result * base
+        left //= 2
+        if not left:
+            assert result is not None
+            return result
+        base = base * base
 
 
 def split(flat: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
