@@ -63,17 +63,18 @@ DESCRIPTORS = (
     ),
     Descriptor(
         name="krr_rbf_cg",
-        path="hierbench.learners.kernels.kernel_ridge_cg:KernelRidgeCGRBF",
+        path="hierbench.learners.kernels.kernel_ridge_cg:KernelRidgeCG",
         summary="krr_rbf; beyond 8192 samples by conjugate gradients, l and ridge on held-out rows",
         learns="fixed features",
         source=_CG,
         cost=_ITERATED,
         memory=_CG_MEMORY,
         capabilities=_KERNEL,
+        parameters={"kernel": "rbf"},
     ),
     Descriptor(
         name="krr_polynomial_cg",
-        path="hierbench.learners.kernels.kernel_ridge_cg:KernelRidgeCGPolynomial",
+        path="hierbench.learners.kernels.kernel_ridge_cg:KernelRidgeCG",
         summary="krr_polynomial; beyond 8192 samples by conjugate gradients, c and ridge on held-out rows",
         learns="fixed features",
         source=_CG,
@@ -81,6 +82,7 @@ DESCRIPTORS = (
         memory=_CG_MEMORY,
         capabilities=_KERNEL,
         knows_degree="degree",
+        parameters={"kernel": "polynomial"},
     ),
     Descriptor(
         name="polynomial_regression",

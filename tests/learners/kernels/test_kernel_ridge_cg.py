@@ -10,7 +10,7 @@ from hierbench.learners.engines.kernel_engine import PrefixSolver
 from hierbench.learners.engines.kernel_tuning import Shortlist
 from hierbench.learners.kernels import kernel_ridge_cg
 from hierbench.learners.kernels.kernel_ridge import KernelRidge
-from hierbench.learners.kernels.kernel_ridge_cg import KernelRidgeCG, KernelRidgeCGPolynomial
+from hierbench.learners.kernels.kernel_ridge_cg import KernelRidgeCG
 from hierbench.targets.registry import make_target
 
 SMALL = {"n_exact": 400, "n_centres": 300}
@@ -92,7 +92,7 @@ def test_a_curve_is_its_fits(kernel):
 
 def test_the_report_says_what_was_done():
     X, y, _, _ = data(1000)
-    report = KernelRidgeCGPolynomial(degree=4, **SMALL).fit(X, y).fit_report_
+    report = KernelRidgeCG("polynomial", degree=4, **SMALL).fit(X, y).fit_report_
     assert set(report.hyperparameters) == {"offset", "ridge"}
     assert report.health["residual"] < 1e-3 and report.health["held_out_mse"] >= 0
     assert report.health["settled"] == 1.0
