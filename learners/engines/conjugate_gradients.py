@@ -54,17 +54,17 @@ class KernelSystem:
         factor = self._factor_of_centres(m)
         self._B = torch.empty((len(X), m), dtype=torch.float64)
         self._gram = torch.zeros((m, m), dtype=torch.float64)
-        trace = 0.0
+        self._trace = 0.0
         for a in range(0, len(X), TILE):
             rows = self._B[a : a + TILE]
             kernel.gram(self.X[a : a + TILE], self.X[:m], shape, rows)
             rows.copy_(solve_lower(factor, rows.T).T)
             self._gram += product(rows.T, rows)
-            trace += float(self._diagonal_tile(a).diagonal().sum())
+            self._trace += float(self._diagonal_tile(a).diagonal().sum())
         explained = float(self._gram.diagonal().sum())
-        if not math.isfinite(trace + explained):
+        if not math.isfinite(self._trace + explained):
             raise ValueError(_NOT_FINITE)
-        self._unexplained = max(trace - explained, _JITTER * trace, _TINY) / len(X)
+        self._unexplained = max(self._trace - explained, _JITTER * self._trace, _TINY) / len(X)
 
     def _factor_of_centres(self, m: int) -> Tensor:
         """Return the factor of K_mm plus a jitter that makes it sound."""
@@ -104,6 +104,11 @@ class KernelSystem:
             out[a : a + TILE] += product(self._diagonal_tile(a), P[a : a + TILE])
         return out
 
+    def condition(self, ridge: float) -> float:
+        """Return a bound on the condition number of K + ridge I; where the ridge is below rounding, of that."""
+        smallest = max(ridge, np.finfo(float).eps * self._trace, _TINY)
+        return (self._trace + len(self.X) * ridge) / smallest
+
     def factor(self, ridge: float) -> tuple[float, Tensor]:
         """Return the level of the preconditioner at a ridge, and the factor of level I + B^T B."""
         level = self._unexplained + ridge
@@ -136,12 +141,13 @@ class Iteration:
 
     Attributes
     ----------
+    system : KernelSystem
     alphas : (n, k), a column for each ridge.
     done : int, iterations so far.
     """
 
     def __init__(self, system: KernelSystem, y: np.ndarray, ridges: Sequence[float]) -> None:
-        self._system = system
+        self.system = system
         self._ridges = torch.tensor(list(ridges), dtype=torch.float64)
         self._factors = [system.factor(float(r)) for r in ridges]
         self._target = float64_tensor(y)
@@ -160,7 +166,7 @@ class Iteration:
 
     def true_residuals(self) -> np.ndarray:
         """Return the residuals, computed from alpha: rounding parts the recurrence from them."""
-        left = self._target[:, None] - self._system.times(self.alphas) - self._ridges * self.alphas
+        left = self._target[:, None] - self.system.times(self.alphas) - self._ridges * self.alphas
         norms: np.ndarray = left.norm(dim=0).numpy()
         return norms / self._scale
 
@@ -181,12 +187,12 @@ class Iteration:
 
     def _step(self, active: Tensor) -> None:
         P, rho = self._P[:, active], self._rho[active]
-        Q = self._system.times(P).add_(self._ridges[active] * P)
+        Q = self.system.times(P).add_(self._ridges[active] * P)
         curvature = (P * Q).sum(0)
         step = torch.where(curvature > 0, rho / curvature, 0.0)
         self.alphas[:, active] += step * P
         self._R[:, active] -= step * Q
-        Z = self._system.preconditioned(self._R[:, active], [self._factors[i] for i in active.tolist()])
+        Z = self.system.preconditioned(self._R[:, active], [self._factors[i] for i in active.tolist()])
         # after a step of zero the next one is zero too
         self._rho[active] = torch.where(curvature > 0, (self._R[:, active] * Z).sum(0), 0.0)
         self._P[:, active] = Z + (self._rho[active] / rho) * P

@@ -133,6 +133,7 @@ class KernelRidgeCG(KernelRidge):
                 "residual": float(final.true_residuals()[0]),
                 "iterations": float(max(1, final.done)),
                 "settled": float(best.settled),
+                "log10_condition": math.log10(max(1.0, final.system.condition(ridge))),
             },
         )
         return Fit(shape, ridge, alpha, report)
