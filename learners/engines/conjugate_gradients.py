@@ -105,7 +105,7 @@ class KernelSystem:
         return out
 
     def condition(self, ridge: float) -> float:
-        """Return a bound on the condition number of K + ridge I; where the ridge is below rounding, of that."""
+        """Return a bound on the condition number of K + ridge I; a ridge below rounding counts as that."""
         smallest = max(ridge, np.finfo(float).eps * self._trace, _TINY)
         return (self._trace + len(self.X) * ridge) / smallest
 
