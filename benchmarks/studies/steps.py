@@ -1,0 +1,121 @@
+"""Whether n* is a law of the steps: ``hierbench run steps``, then this study of its rows; docs/results.md.
+
+``python -m hierbench.benchmarks.studies.steps [RESULTS]`` prints, for each target, d and epsilon, the
+geometric mean of n* with the steps of the law over n* with four times as many, paired by replicate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import scipy.stats
+
+from hierbench.benchmarks.results.read_results import read_results
+from hierbench.benchmarks.show.output import markdown_row
+from hierbench.benchmarks.statistics.sample_complexity import NStar, n_stars
+from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.suite_file import load_suite
+from hierbench.benchmarks.units.rows import Row
+from hierbench.errors import UserError
+
+LAW, LONGER = "densenet", "densenet_4x"
+
+
+@dataclasses.dataclass(frozen=True)
+class Shift:
+    """What four times the steps do to n* of one target, d and epsilon.
+
+    ratio, low, high : geometric mean of n*(law) / n*(longer) over the pairs in which both are bracketed, and
+    its 95 % interval by Student's t for log ratios; None without a pair, infinite ends with one.
+    pairs, law_not, neither : pairs that enter; replicates that the law does not bring to epsilon at the
+    suite's sizes, and those that neither does.
+    """
+
+    target: str
+    d: int
+    epsilon: Epsilon
+    ratio: float | None
+    low: float
+    high: float
+    pairs: int
+    law_not: int
+    neither: int
+    replicates: int
+
+
+def interpolated(star: NStar, errors: dict[int, float]) -> float:
+    """Where log error, linear in log n between the ends of the bracket, falls to epsilon."""
+    low, high = int(star.lower), int(star.upper)
+    above, below = math.log(errors[low]), math.log(errors[high])
+    share = 0.5 if above <= below else (above - math.log(star.epsilon.value)) / (above - below)
+    return math.exp(math.log(low) + min(max(share, 0.0), 1.0) * math.log(high / low))
+
+
+def shifts(rows: Iterable[Row], epsilons: Sequence[Epsilon]) -> Iterator[Shift]:
+    """Pairs of the two learners, for each target, d and epsilon."""
+    rows = list(rows)
+    stars = {(s.target, s.d, s.epsilon, s.replicate, s.learner): s for s in n_stars(rows, {}, epsilons)}
+    errors = {(r.target, r.d, r.replicate, r.learner, r.n): r.error for r in rows if r.error}
+
+    def at(star: NStar) -> float:
+        curve = (star.target, star.d, star.replicate, star.learner)
+        return interpolated(star, {k[4]: e for k, e in errors.items() if k[:4] == curve})
+
+    for target, d, epsilon in dict.fromkeys(key[:3] for key in stars):
+        replicates = [key[3] for key in stars if key[:3] == (target, d, epsilon) and key[4] == LAW]
+        pairs = [
+            (stars[target, d, epsilon, r, LAW], stars[target, d, epsilon, r, LONGER]) for r in replicates
+        ]
+        both = [p for p in pairs if all(star.censoring == "bracketed" for star in p)]
+        logs = np.array([math.log(at(law) / at(longer)) for law, longer in both])
+        ratio, half = (math.exp(logs.mean()), math.inf) if len(logs) else (None, math.inf)
+        if len(logs) > 1:
+            half = float(scipy.stats.t.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / math.sqrt(len(logs)))
+        right = [[star.censoring == "right" for star in p] for p in pairs]
+        yield Shift(
+            target, d, epsilon, ratio, (ratio or 0.0) * math.exp(-half), (ratio or math.inf) * math.exp(half),
+            len(both), sum(law for law, _ in right), sum(all(p) for p in right), len(pairs),
+        )  # fmt: skip
+
+
+def table(found: Iterable[Shift]) -> list[str]:
+    """Lines of a Markdown table."""
+    head = [
+        "target",
+        "d",
+        "error",
+        "n* ratio",
+        "pairs",
+        "not reached by the law",
+        "nor with four times",
+    ]
+    lines = [markdown_row(head), markdown_row(["---"] * len(head))]
+    for s in found:
+        ratio = "-" if s.ratio is None else f"{s.ratio:.2f} [{s.low:.2f}, {s.high:.2f}]"
+        counts = (f"{s.pairs} of {s.replicates}", str(s.law_not), str(s.neither))
+        lines.append(markdown_row([s.target, str(s.d), f"{s.epsilon.value:g}", ratio, *counts]))
+    return lines
+
+
+def main() -> None:
+    """Print the table of a results folder."""
+    parser = argparse.ArgumentParser(description="n* with the law's steps over n* with four times as many.")
+    parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
+    try:
+        rows = read_results(parser.parse_args().results, suite="steps")
+        if not rows:
+            raise UserError("no row of suite steps is there: hierbench run steps computes them")
+    except UserError as error:
+        print(f"steps: error: {error}", file=sys.stderr)
+        sys.exit(2)
+    print("\n".join(table(shifts(rows, [Epsilon(e) for e in load_suite("steps").epsilons]))))
+
+
+if __name__ == "__main__":
+    main()
