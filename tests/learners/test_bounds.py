@@ -11,7 +11,8 @@ from hierbench.learners.catalogue.bounds import LARGEST, check_bounds
 from hierbench.learners.registry import LEARNERS, load, make_learner
 
 TEXTS_AND_FLAGS = {
-    "activation", "device", "dtype", "initial_function", "loss", "optimizer", "refit_readouts", "splitting",
+    "activation", "device", "dtype", "initial_function", "kernel", "loss", "optimizer", "refit_readouts",
+    "splitting",
 }  # fmt: skip
 CLASSES = {d.path: name for name, d in LEARNERS.items()}
 
