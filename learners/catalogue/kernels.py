@@ -10,7 +10,7 @@ _RANDOM = "Rahimi & Recht, NIPS 2007; Rudi & Rosasco, arXiv 1602.04474"
 _KRR = "Saunders, Gammerman & Vovk, ICML 1998"
 _CG = f"{_KRR}; preconditioner: Williams & Seeger, NIPS 2000; Rudi, Carratino & Rosasco, arXiv 1705.10958"
 _ITERATED = Cost((Term(4e-6, n=2),), shared=True, note="beyond 8192 samples each size by itself")
-_CG_MEMORY = Memory(per_pair=32.0, per_row=33000.0, fixed=4e7, pairs_up_to=8192)
+_CG_MEMORY = Memory(per_pair=24.0, per_row=33000.0, fixed=3e7, pairs_up_to=8192)
 
 
 def _tuned(scan: float, final: float, tried: int) -> Cost:
