@@ -31,6 +31,11 @@ _CHECK, _LOOKS = 5, 6
 """Iterations between two looks at the held-out rows, and how many looks are compared."""
 _STILL = 1e-2
 """Iterations end where those looks differ by no more than this, relatively, at every ridge that may win."""
+_TIED = 1e-3
+"""Errors closer than this, relatively, are not told apart: the largest ridge, and the kernel tried first.
+
+With noise, most of a held-out error is noise: to tell less apart costs more than iterations leave open.
+"""
 _HOPELESS = 10.0
 """A ridge with this many times the least error may not."""
 _TOLERANCE = 1e-10
@@ -170,8 +175,7 @@ class KernelRidgeCG(KernelRidge):
                 errors = np.square(predicted - y[n:]).mean(axis=1)
             looks.append(np.where(np.isfinite(errors), errors, math.inf))
         errors = looks[-1]
-        # what has settled to _STILL tells no ridges apart that are closer: the largest
-        best = int(np.flatnonzero(errors <= (1 + _STILL) * errors.min())[-1])
+        best = int(np.flatnonzero(errors <= (1 + _TIED) * errors.min())[-1])
         settled = not more or _still(looks)
         flops = self._flops(solver, point, n, len(points), iteration.done)
         return _Trial(points[best], float(errors[best]), n, iteration.done, settled, flops)
@@ -210,7 +214,7 @@ def _best(trials: Iterable[_Trial]) -> _Trial:
     """Return the first of those that the errors do not tell apart."""
     trials = list(trials)
     least = min(trial.error for trial in trials)
-    return next(trial for trial in trials if trial.error <= (1 + _STILL) * least)
+    return next(trial for trial in trials if trial.error <= (1 + _TIED) * least)
 
 
 def _still(looks: Sequence[np.ndarray]) -> bool:
