@@ -129,13 +129,16 @@ class Memory:
 
 
 def steps_law(n: int) -> int:
-    """Give the steps of a net for n samples where the caller names none.
+    """Give the steps that a net begins with on n samples where the caller names none.
 
     3000 up to 4096 samples, doubled at every fourfold: about the square root of n, in powers of two so
-    that neighbouring sizes train together. Without noise a fixed number of steps ends in an error floor
-    of the optimisation.
+    that neighbouring sizes train together. ``fit`` doubles them where that pays.
     """
     return 3000 * 2 ** max(0, math.ceil(math.log2(max(1, n) / 4096) / 2.0))
+
+
+LENGTHENED = 3.0
+"""How many times the steps of the law a fit takes that may lengthen its training, about."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,7 +174,7 @@ class Cost:
         Whether the sizes of a curve share the fit of the largest, as those of kernels share one
         factorisation. Otherwise each size is fitted by itself.
     step_factor : float
-        How many times ``steps_law(n)`` steps a learner takes where its ``steps`` is None.
+        How many times ``LENGTHENED * steps_law(n)`` steps a learner takes where its ``steps`` is None.
     note : str
         What the formula leaves out, for readers only.
     """
@@ -195,7 +198,9 @@ class Cost:
             The learner's parameter of that name; None for its law, and for learners without one.
         """
         fits = [n for curve in sizes for n in ([max(curve)] if self.shared else curve)]
-        return sum(self._of_one(n, d, steps or round(self.step_factor * steps_law(n))) for n in fits)
+        return sum(
+            self._of_one(n, d, steps or round(self.step_factor * LENGTHENED * steps_law(n))) for n in fits
+        )
 
     def _of_one(self, n: int, d: int, steps: int) -> float:
         return self.fixed + sum(term(n, d, steps) for term in self.terms)

@@ -59,8 +59,8 @@ def rate_after_tuning() -> Iterator[None]:
     right = DenseNetRegressor._tune
 
     def wrong(self: Any, *arguments: Any) -> Any:
-        chosen, steps = right(self, *arguments)
-        return [(RATE * rate, decay) for rate, decay in chosen], steps
+        choices = right(self, *arguments)
+        return [choice._replace(learning_rate=RATE * choice.learning_rate) for choice in choices]
 
     with mock.patch.object(DenseNetRegressor, "_tune", wrong):
         yield

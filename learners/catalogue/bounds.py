@@ -31,6 +31,7 @@ LARGEST: Mapping[str, float] = {
     # rounds of work: what a fit takes grows with them
     "steps": 1e9,
     "step_factor": 1e4,
+    "max_lengthening": 1e4,
     "batch_size": 1e7,
     "restarts": 1e3,
     "rounds": 1e3,
@@ -44,6 +45,7 @@ LARGEST: Mapping[str, float] = {
     "weight_decay": 1e30,
     "momentum": 1e6,
     "tuning_share": 1e6,
+    "tol": 1e6,
     "patience": 1e6,
     "distillation": 1e6,
     "truncation": 1e6,

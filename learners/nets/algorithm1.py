@@ -73,8 +73,8 @@ class Algorithm1Regressor(SGDRegressorBase):
     patience : float in (0, 1], default 0.05
         How long a loss has to stand still, and a level waits, as a share of the steps.
     steps : int or None
-        Minibatch steps of the final training. None is twice what DenseNetRegressor takes for n
-        samples: an upper level begins only when those below it have come to their plateau.
+        Minibatch steps of the final training. None begins with twice what DenseNetRegressor begins
+        with: an upper level begins only when those below it have come to their plateau.
     weight_decay : float or sequence of float
         Decay for a running loss of 1; a sequence is tuned.
     momentum : float in [0, 1), default 0.9
@@ -109,6 +109,9 @@ class Algorithm1Regressor(SGDRegressorBase):
         optimizer: str = "adam",
         momentum: float = 0.9,
         tuning_share: float = 0.25,
+        step_factor: float = 1.0,
+        max_lengthening: float = 16.0,
+        tol: float = 1e-3,
         restarts: int = 2,
         loss: str = "square",
         random_state: int | np.random.RandomState | None = None,

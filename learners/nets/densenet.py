@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from hierbench.errors import refusal
 from hierbench.learners.engines.network import DenseNetwork
 from hierbench.learners.nets.sgd_estimator import SGDRegressorBase
-from hierbench.learners.parameters import integer_between, integer_or_none, is_integer, positive
+from hierbench.learners.parameters import integer_between, integer_or_none, is_integer
 
 
 class DenseNetRegressor(SGDRegressorBase):
@@ -33,8 +32,6 @@ class DenseNetRegressor(SGDRegressorBase):
     skips : sequence of sequence of int, or None
         The skip sets J_1, ..., J_L: which lower levels every level reads, 0 being x; None is all
         of them. The output reads x and every level in any case.
-    step_factor : float, default 1
-        How many times the steps of the law are taken where ``steps`` is None.
     learning_rate : default (0.01, 0.03); weight_decay : default (0.03, 0.3); restarts : default 2
 
     The other parameters are those of SGDRegressorBase.
@@ -43,7 +40,6 @@ class DenseNetRegressor(SGDRegressorBase):
     depth: int
     width: int | None
     skips: Sequence[Sequence[int]] | None
-    step_factor: float
 
     def __init__(
         self,
@@ -52,12 +48,14 @@ class DenseNetRegressor(SGDRegressorBase):
         *,
         skips: Sequence[Sequence[int]] | None = None,
         steps: int | None = None,
-        step_factor: float = 1.0,
         batch_size: int = 256,
         learning_rate: float | Sequence[float] = (0.01, 0.03),
         weight_decay: float | Sequence[float] = (0.03, 0.3),
         optimizer: str = "adam",
         tuning_share: float = 0.5,
+        step_factor: float = 1.0,
+        max_lengthening: float = 16.0,
+        tol: float = 1e-3,
         restarts: int = 2,
         loss: str = "square",
         random_state: int | np.random.RandomState | None = None,
@@ -68,10 +66,6 @@ class DenseNetRegressor(SGDRegressorBase):
 
     def _network(self, d: int) -> DenseNetwork:
         return quadratic_densenet(d, self.depth, self.width, self.skips)
-
-    def _steps(self, n: int) -> int:
-        factor = positive("step_factor", self.step_factor)
-        return super()._steps(n) if self.steps is not None else math.ceil(factor * super()._steps(n))
 
 
 def quadratic_densenet(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Sequence
@@ -15,19 +14,10 @@ from hierbench.learners.engines.minibatches import ShuffledEpochs
 from hierbench.learners.engines.network import DenseNetwork
 from hierbench.learners.engines.sgd_engine import Job, Schedule, Trained
 from hierbench.learners.generators import Purpose, generator
+from hierbench.learners.nets.cells import Cell, Choice
 
 NetworkHook = Callable[[int, DenseNetwork, np.ndarray], None]
 """``hook(step, network, flat)`` along training; the network may still be growing."""
-
-Chosen = tuple[float, float]
-"""Learning rate and weight decay of a cell."""
-
-
-class Scale(Protocol):
-    """What puts a training set on the scale of the nets."""
-
-    def both(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scale inputs and labels."""
 
 
 class TrainsCells(Protocol):
@@ -43,7 +33,7 @@ class TrainsCells(Protocol):
 
     def _schedule(self, steps: int) -> Schedule: ...
 
-    def _tune(self, network: Any, cells: Sequence[Cell], steps: int) -> tuple[list[Chosen], int]: ...
+    def _tune(self, network: Any, cells: Sequence[Cell], steps: int) -> list[Choice]: ...
 
     def _train(
         self,
@@ -55,30 +45,17 @@ class TrainsCells(Protocol):
     ) -> Trained: ...
 
     def _fitted(
-        self, network: Any, trained: Trained, k: int, scaling: Any, chosen: Chosen, steps: int, final: bool
+        self, network: Any, trained: Trained, k: int, scaling: Any, choice: Choice, final: bool
     ) -> Any: ...
-
-
-@dataclasses.dataclass
-class Cell:
-    """One size of one curve: its data, its seed, its scale, its steps, and what is fitted so far."""
-
-    curve: int
-    X: np.ndarray
-    y: np.ndarray
-    seed: tuple[int, int]
-    scaling: Scale
-    steps: int
-    fitted: Any = None
 
 
 class Group:
     """Cells of as many steps, trained together: all restarts of all of them as one model."""
 
-    def __init__(self, learner: TrainsCells, network: DenseNetwork, cells: Sequence[Cell], steps: int):
-        self.learner, self.network, self.cells, self.steps = learner, network, cells, steps
-        self.chosen, tuning_steps = learner._tune(network, cells, steps)
-        self.spent = learner.restarts * learner._total_steps(steps) + tuning_steps
+    def __init__(
+        self, learner: TrainsCells, network: DenseNetwork, cells: Sequence[Cell], choices: Sequence[Choice]
+    ) -> None:
+        self.learner, self.network, self.cells, self.choices = learner, network, cells, choices
         # Until the training is over the first initialisation stands for all.
         self.kept = np.arange(len(cells))
 
@@ -86,11 +63,12 @@ class Group:
         """Train all restarts and put the nets with the least loss into the cells."""
         jobs, initial = [], []
         for restart in range(self.learner.restarts):
-            for cell, (rate, decay) in zip(self.cells, self.chosen, strict=True):
+            for cell, choice in zip(self.cells, self.choices, strict=True):
                 source = ShuffledEpochs(*cell.scaling.both(cell.X, cell.y))
-                jobs.append(Job(source, generator(cell.seed, Purpose.MINIBATCHES, restart), rate, decay))
+                rng = generator(cell.seed, Purpose.MINIBATCHES, restart)
+                jobs.append(Job(source, rng, choice.learning_rate, choice.weight_decay))
                 initial.append(self.network.initial(generator(cell.seed, Purpose.INITIALISATION, restart)))
-        schedule = self.learner._schedule(self.steps)
+        schedule = self.learner._schedule(self.choices[0].steps)
         trained = self.learner._train(self.network, jobs, np.stack(initial), schedule, hook)
         self.kept = trained.least_loss(len(self.cells))
         self.fill(self.network, trained, final=True)
@@ -98,8 +76,8 @@ class Group:
     def fill(self, network: DenseNetwork, trained: Trained, *, final: bool) -> None:
         """Put fitted learners with these parameters into the cells."""
         nets = trained.take(self.kept)
-        for m, (cell, chosen) in enumerate(zip(self.cells, self.chosen, strict=True)):
-            cell.fitted = self.learner._fitted(network, nets, m, cell.scaling, chosen, self.spent, final)
+        for m, (cell, choice) in enumerate(zip(self.cells, self.choices, strict=True)):
+            cell.fitted = self.learner._fitted(network, nets, m, cell.scaling, choice, final)
 
 
 class Block:
@@ -120,8 +98,7 @@ class Block:
         self.learner, self.network, self.callback = learner, network, callback
         self.n_curves = len(curves)
         self.cells = [self._cell(i, curve, n) for i, curve in enumerate(curves) for n in curve.sizes]
-        self.lengths = sorted({cell.steps for cell in self.cells})
-        self.live = len(self.lengths) == 1 and learner.restarts == 1
+        self.live = False
         self.frames: list[tuple[int, Group, DenseNetwork, Trained]] = []
 
     def _cell(self, index: int, curve: Curve, n: int) -> Cell:
@@ -131,13 +108,24 @@ class Block:
 
     def train(self) -> list[FittedCurve]:
         """Train every cell and return the fitted curves, in the order in which they came."""
-        for steps in self.lengths:
-            cells = [cell for cell in self.cells if cell.steps == steps]
-            group = Group(self.learner, self.network, cells, steps)
+        groups = self._groups()
+        self.live = len(groups) == 1 and self.learner.restarts == 1
+        for group in groups:
             group.train(functools.partial(self._show, group) if self.callback else None)
         fitted = self._curves()
         self._show_frames()
         return fitted
+
+    def _groups(self) -> list[Group]:
+        """Tune cells of as many steps together, and put those together that are then trained for as long."""
+        alike: dict[int, list[tuple[Cell, Choice]]] = {}
+        for steps in sorted({cell.steps for cell in self.cells}):
+            cells = [cell for cell in self.cells if cell.steps == steps]
+            for cell, choice in zip(cells, self.learner._tune(self.network, cells, steps), strict=True):
+                alike.setdefault(choice.steps, []).append((cell, choice))
+        return [
+            Group(self.learner, self.network, *zip(*alike[length], strict=True)) for length in sorted(alike)
+        ]
 
     def _show(self, group: Group, step: int, network: DenseNetwork, flat: np.ndarray) -> None:
         """Show the nets at a step of the training of a group, or keep them until they can be shown."""

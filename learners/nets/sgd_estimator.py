@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -12,17 +13,19 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hierbench.checks import integer, one_of
+from hierbench.checks import integer, is_real, one_of, real
 from hierbench.errors import refusal
 from hierbench.learners.base import Curve, FitReport, FittedCurve, TraceCallback, steps_law
 from hierbench.learners.catalogue.bounds import check_bounds
-from hierbench.learners.engines.minibatches import FreshSamples, Sampler, ShuffledEpochs
+from hierbench.learners.engines.minibatches import FreshSamples, Sampler
 from hierbench.learners.engines.network import DenseNetwork, outputs_of
 from hierbench.learners.engines.sgd_engine import Job, Schedule, Trained, TrainHook, train
 from hierbench.learners.generators import Purpose, generator
+from hierbench.learners.nets.cells import Cell, Choice
 from hierbench.learners.nets.scaling import ClassScaling, Scaling
-from hierbench.learners.nets.sgd_block import Block, Cell, NetworkHook
-from hierbench.learners.parameters import KeepsParameters, integer_or_none, share
+from hierbench.learners.nets.sgd_block import Block, NetworkHook
+from hierbench.learners.nets.tuning import choose
+from hierbench.learners.parameters import KeepsParameters, integer_or_none, not_negative, positive, share
 from hierbench.learners.training_set import training_set
 
 DTYPES = ("float32", "float64")
@@ -43,6 +46,12 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
     least squared error on the other 20 % is chosen, and its net is trained anew on all of it.
     ``fit_report_.steps`` and ``.flops`` count all of this.
 
+    With ``steps=None`` the steps begin with a law of n and are doubled, the two best running anew,
+    until doubling no longer takes a fifth off the held-out error, until that error is below ``tol``,
+    or up to ``max_lengthening`` times the law. The error is then that of the samples and not of a
+    schedule that ended too early; the doubling that did not pay is kept, since a fifth of the
+    samples was missing when it was tried.
+
     With ``restarts`` > 1 the final training starts from that many initialisations, and the net
     with the least training loss at its end is kept: among nets trained alike that tells a poor
     initialisation, where the held-out error of a shorter run does not.
@@ -53,8 +62,8 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
     Parameters
     ----------
     steps : int or None
-        Minibatch steps of the final training. None is a law of n: 3000 up to 4096 samples,
-        doubled at every fourfold of them, so that the error goes on falling with n.
+        Minibatch steps of the final training. None begins with a law of n, 3000 up to 4096 samples
+        and doubled at every fourfold of them, and doubles them while that pays: see above.
     batch_size : int
         Rows a minibatch.
     learning_rate, weight_decay : float or sequence of float
@@ -63,6 +72,14 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
     optimizer : {"adam", "sgd"}
     tuning_share : float in (0, 1]
         Length of a tuning run as a share of ``steps``.
+    max_lengthening : float, default 16
+        How many times the steps of the law training may take where ``steps`` is None; 1 is the law.
+    tol : float, default 1e-3
+        Held-out error, as a share of the variance of the labels (or the share of wrong classes),
+        below which training is not lengthened.
+    step_factor : float, default 1
+        How many times what was settled the final training takes where ``steps`` is None. The two best
+        candidates are compared once more at so many times the length.
     restarts : int
         Initialisations of the final training, of which the least training loss is kept.
     loss : {"square", "logistic"}
@@ -92,6 +109,9 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
     random_state: Any
     dtype: str
     device: str
+    step_factor: float
+    max_lengthening: float
+    tol: float
     restarts: int = 1
     loss: str = "square"
 
@@ -164,15 +184,14 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
             )
         network = self._network(d)
         seed = (self._seed(), 0)
-        steps = self._steps(0)
+        steps = self._steps(0) if self.steps is not None else math.ceil(self.step_factor * self._steps(0))
         rngs = [generator(seed, Purpose.MINIBATCHES, restart) for restart in range(self.restarts)]
         scaling = self._scaling(*sampler(max(self.batch_size, 1024), rngs[0]))
         jobs = [Job(FreshSamples(sampler, scaling.both), rng, *grid[0]) for rng in rngs]
         initial = [network.initial(generator(seed, Purpose.INITIALISATION, r)) for r in range(self.restarts)]
         trained = self._train(network, jobs, np.stack(initial), self._schedule(steps), None)
         trained = trained.take(trained.least_loss(1))
-        spent = self.restarts * self._total_steps(steps)
-        return self._become(self._fitted(network, trained, 0, scaling, grid[0], spent, True))
+        return self._become(self._fitted(network, trained, 0, scaling, Choice(*grid[0], steps, 0), True))
 
     def _schedule(self, steps: int) -> Schedule:
         return Schedule(steps=steps, batch_size=self.batch_size, optimizer=self.optimizer, loss=self.loss)
@@ -192,34 +211,9 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         rates, decays = np.atleast_1d(self._learning_rate()), np.atleast_1d(self.weight_decay)
         return [(float(r), float(w)) for r, w in itertools.product(rates, decays)]
 
-    def _tune(
-        self, network: DenseNetwork, cells: Sequence[Cell], steps: int
-    ) -> tuple[list[tuple[float, float]], int]:
-        """Choose the (learning rate, weight decay) of every cell, and count the steps that it took."""
-        grid = self._grid()
-        if len(grid) == 1:
-            return grid * len(cells), 0
-        splits, jobs, initial = [], [], []
-        for cell in cells:
-            X, y = cell.X, cell.y
-            order = generator(cell.seed, Purpose.SPLIT).permutation(len(X))
-            held = order[: max(1, len(X) // 5)]
-            kept = order[len(held) :]
-            scaling = self._scaling(X[kept], y[kept])
-            splits.append(scaling.both(X[held], y[held]))
-            start = network.initial(generator(cell.seed, Purpose.INITIALISATION))
-            source = ShuffledEpochs(*scaling.both(X[kept], y[kept]))
-            for rate, decay in grid:
-                jobs.append(Job(source, generator(cell.seed, Purpose.TUNING), rate, decay))
-                initial.append(start)
-        steps = max(1, round(self.tuning_share * steps))
-        trained = self._train(network, jobs, np.stack(initial), self._schedule(steps), None)
-        chosen = []
-        for k, (X, y) in enumerate(splits):
-            outputs = [outputs_of(network, trained.flat[k * len(grid) + i], X) for i in range(len(grid))]
-            errors = [self._held_out_error(out, y) for out in outputs]
-            chosen.append(grid[errors.index(min(errors))])
-        return chosen, len(grid) * self._total_steps(steps)
+    def _tune(self, network: DenseNetwork, cells: Sequence[Cell], steps: int) -> list[Choice]:
+        """Settle rate, decay and steps of every cell."""
+        return choose(self, network, cells, steps)
 
     def _held_out_error(self, outputs: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
         """Compute what tuning minimises: squared error, or wrong classes and then, of as many, the loss."""
@@ -234,8 +228,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         trained: Trained,
         k: int,
         scaling: Scaling,
-        chosen: tuple[float, float],
-        steps: int,
+        choice: Choice,
         final: bool,
     ) -> Any:
         fitted = clone(self)
@@ -244,11 +237,15 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         fitted.parameters_ = trained.flat[k]
         fitted.scaling_ = scaling
         finite = bool(np.isfinite(trained.flat[k]).all() and np.isfinite(trained.loss[k]))
+        chosen = {"learning_rate": choice.learning_rate, "weight_decay": choice.weight_decay}
+        if self.steps is None:
+            chosen["steps"] = choice.steps
+        steps = self.restarts * self._total_steps(choice.steps) + choice.spent
         fitted.fit_report_ = FitReport(
             steps=steps,
             # a backward pass costs twice a forward one
             flops=3.0 * network.flops_per_sample() * self.batch_size * steps,
-            hyperparameters={"learning_rate": chosen[0], "weight_decay": chosen[1]},
+            hyperparameters=chosen,
             status="ok" if finite else "diverged",
             reason="" if finite else "the training loss became infinite or NaN",
             health={
@@ -272,6 +269,10 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         one_of("optimizer", self.optimizer, OPTIMIZERS)
         one_of("dtype", self.dtype, DTYPES)
         share("tuning_share", self.tuning_share)
+        positive("step_factor", self.step_factor)
+        longest = self.max_lengthening
+        real("max_lengthening", longest, "finite numbers >= 1", is_real(longest) and longest >= 1)
+        not_negative("tol", self.tol)
 
     # predict --------------------------------------------------------------------------------
 

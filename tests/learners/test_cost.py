@@ -7,7 +7,7 @@ import pytest
 
 from hierbench import learners
 from hierbench.benchmarks.provenance.modules import constructor_parameters, imported_by
-from hierbench.learners.base import Cost, Term, steps_law
+from hierbench.learners.base import LENGTHENED, Cost, Term, steps_law
 from hierbench.learners.registry import LEARNERS
 
 
@@ -22,7 +22,7 @@ def test_a_shared_fit_is_paid_once_a_curve():
 def test_steps_are_those_that_are_set_or_those_of_the_law():
     law = Cost((Term(1e-3, steps=1),), step_factor=2.0)
     assert law([(100, 20000)], 5, 40) == pytest.approx(0.08)
-    assert law([(100, 20000)], 5) == pytest.approx(2e-3 * (steps_law(100) + steps_law(20000)))
+    assert law([(100, 20000)], 5) == pytest.approx(2e-3 * LENGTHENED * (steps_law(100) + steps_law(20000)))
 
 
 def test_a_law_reads_as_a_formula():

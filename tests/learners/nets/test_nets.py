@@ -45,14 +45,6 @@ def data(n, d=5, seed=0):
     return X, 3.0 + 2.0 * (X[:, 0] * X[:, 1] + X[:, 2] ** 2)
 
 
-@pytest.mark.parametrize(("factor", "steps"), [(1.0, 3000), (4.0, 12000), (0.001, 3)])
-def test_the_law_of_steps_can_be_stretched(factor, steps):
-    assert DenseNetRegressor(step_factor=factor)._steps(100) == steps
-    assert DenseNetRegressor(step_factor=factor, steps=7)._steps(100) == 7
-    with pytest.raises(ValueError, match=r"step_factor .* finite numbers > 0"):
-        DenseNetRegressor(step_factor=0.0)._steps(100)
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_pass_is_the_definition_in_numpy_torch_and_jax(name):
     """One net, and many with an axis of nets; outputs, gradients, slopes."""

@@ -1,0 +1,37 @@
+"""One size of one curve while a block is trained, and what ``fit`` has settled for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+
+class Scale(Protocol):
+    """What puts a training set on the scale of the nets."""
+
+    def both(self, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scale inputs and labels."""
+
+
+@dataclasses.dataclass
+class Cell:
+    """Its data, its seed, its scale, the steps that it begins with, and what is fitted so far."""
+
+    curve: int
+    X: np.ndarray
+    y: np.ndarray
+    seed: tuple[int, int]
+    scaling: Scale
+    steps: int
+    fitted: Any = None
+
+
+class Choice(NamedTuple):
+    """What the final training of a cell takes, and the steps that it took to find it."""
+
+    learning_rate: float
+    weight_decay: float
+    steps: int
+    spent: int
