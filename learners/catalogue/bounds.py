@@ -14,6 +14,7 @@ from hierbench.errors import refusal
 LARGEST: Mapping[str, float] = {
     # shapes: what a fit holds grows with them
     "width": 1e5,
+    "first_width": 1e5,
     "narrow": 1e5,
     "stream": 1e5,
     "n_features": 1e6,

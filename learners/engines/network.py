@@ -55,7 +55,9 @@ class DenseNetwork:
 
     Parameters
     ----------
-    d, depth, width : int
+    d, depth : int
+    width : int or tuple of int
+        Neurons a level, or of each of the levels.
     activation : one of ``ACTIVATIONS``, centred and scaled to unit variance on a standard Gaussian
     power : int
         Exponent of the activation ``"power"``, continued linearly where \|z\| > ``truncation``.
@@ -69,7 +71,7 @@ class DenseNetwork:
 
     d: int
     depth: int
-    width: int
+    width: int | tuple[int, ...]
     activation: str = "power"
     power: int = 2
     truncation: float = 30.0
@@ -80,17 +82,22 @@ class DenseNetwork:
         """Return the levels that ``level`` reads, 0 being x."""
         return range(level) if self.skips is None else self.skips[level - 1]
 
+    def sizes(self) -> list[int]:
+        """Coordinates of x and of each level."""
+        widths = [self.width] * self.depth if isinstance(self.width, int) else self.width
+        return [self.d, *widths]
+
     def read_out(self) -> Sequence[int]:
         """Return the levels that the output reads."""
         return (self.depth,) if self.top_readout else range(self.depth + 1)
 
     def shapes(self) -> list[tuple[int, ...]]:
         """Shapes of the parameters of one net, in the order they are stored."""
-        sizes = [self.d] + [self.width] * self.depth
+        sizes = self.sizes()
         shapes: list[tuple[int, ...]] = []
         for level in range(1, self.depth + 1):
-            shapes.extend((sizes[j], self.width) for j in self.reads(level))
-            shapes.append((1, self.width))
+            shapes.extend((sizes[j], sizes[level]) for j in self.reads(level))
+            shapes.append((1, sizes[level]))
         shapes.extend((sizes[j], 1) for j in self.read_out())
         shapes.append((1, 1))
         return shapes
@@ -106,14 +113,15 @@ class DenseNetwork:
 
     def floats_per_sample(self) -> int:
         """Numbers that the two passes keep for a sample, about."""
-        return self.d + 4 * self.depth * self.width
+        return self.d + 4 * sum(self.sizes()[1:])
 
     # growth, level by level --------------------------------------------------------------
 
     def first_levels(self, depth: int) -> DenseNetwork:
         """Return the network of the lowest ``depth`` levels."""
         skips = None if self.skips is None else self.skips[:depth]
-        return dataclasses.replace(self, depth=depth, skips=skips)
+        width = self.width if isinstance(self.width, int) else self.width[:depth]
+        return dataclasses.replace(self, depth=depth, width=width, skips=skips)
 
     def _sizes(self) -> tuple[int, list[int]]:
         """Count the parameters that feed the levels, and of each read-out x, 1, ..., L, c."""
@@ -183,13 +191,13 @@ class DenseNetwork:
     def initial(self, rng: np.random.Generator) -> np.ndarray:
         """Flat float64 parameters of one net: weights N(0, 1/fan-in), read-outs small."""
         parts = []
-        sizes = [self.d] + [self.width] * self.depth
+        sizes = self.sizes()
         for level in range(1, self.depth + 1):
             fan_in = sum(sizes[j] for j in self.reads(level))
             for j in self.reads(level):
-                parts.append(rng.standard_normal(sizes[j] * self.width) / math.sqrt(fan_in))
+                parts.append(rng.standard_normal(sizes[j] * sizes[level]) / math.sqrt(fan_in))
             bias = 0.1 if self.activation == "relu" else 0.0
-            parts.append(bias * rng.standard_normal(self.width))
+            parts.append(bias * rng.standard_normal(sizes[level]))
         features = sum(sizes[j] for j in self.read_out())
         parts.append(rng.standard_normal(features) * (0.1 / math.sqrt(features)))
         parts.append(np.zeros(1))

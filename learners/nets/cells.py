@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from hierbench.learners.engines.network import DenseNetwork
+
 
 class Scale(Protocol):
     """What puts a training set on the scale of the nets."""
@@ -29,9 +31,14 @@ class Cell:
 
 
 class Choice(NamedTuple):
-    """What the final training of a cell takes, and the steps that it took to find it."""
+    """What the final training of a cell takes.
 
+    spent, work : steps that it took to find it, and those steps times the operations of a forward pass.
+    """
+
+    network: DenseNetwork
     learning_rate: float
     weight_decay: float
     steps: int
     spent: int
+    work: float

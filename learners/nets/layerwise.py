@@ -15,6 +15,7 @@ from hierbench.learners.engines.sgd_engine import Job, Schedule, Trained, train
 from hierbench.learners.nets.densenet import quadratic_densenet
 from hierbench.learners.nets.sgd_block import NetworkHook
 from hierbench.learners.nets.sgd_estimator import SGDRegressorBase, after_steps
+from hierbench.learners.parameters import integers
 
 
 class LayerwiseDenseNetRegressor(SGDRegressorBase):
@@ -42,7 +43,13 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
 
     Parameters
     ----------
-    depth, width : as for DenseNetRegressor
+    depth : as for DenseNetRegressor
+    width : int or None
+        Neurons of every level, or of every level but the first; None means max(24, ceil(1.5 d)).
+    first_width : int, sequence of int, or None
+        Neurons of level 1; several are tuned. None is ``width`` where that is given, and otherwise a choice
+        of max(24, ceil(1.5 d)) and 4 d (d + 1): a frozen first level hands on what the levels above need
+        only if it holds the d (d + 1) / 2 products of the inputs several times over.
     correction : int, default 0
         How many levels below the newest one go on being trained.
     refit_readouts : bool, default True
@@ -59,6 +66,7 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
 
     depth: int
     width: int | None
+    first_width: int | Sequence[int] | None
     correction: int
     refit_readouts: bool
     rounds: int
@@ -68,15 +76,16 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
         depth: int = 2,
         width: int | None = None,
         *,
+        first_width: int | Sequence[int] | None = None,
         correction: int = 0,
         refit_readouts: bool = True,
         rounds: int = 0,
         steps: int | None = None,
         batch_size: int = 256,
-        learning_rate: float | Sequence[float] = (0.006, 0.02),
-        weight_decay: float | Sequence[float] = (0.03, 0.3),
+        learning_rate: float | Sequence[float] = (0.003, 0.01),
+        weight_decay: float | Sequence[float] = (0.003, 0.03),
         optimizer: str = "adam",
-        tuning_share: float = 0.5,
+        tuning_share: float = 0.25,
         step_factor: float = 1.0,
         max_lengthening: float = 16.0,
         tol: float = 1e-3,
@@ -89,6 +98,9 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
         self._keep(locals())
 
     def _network(self, d: int) -> DenseNetwork:
+        return self._networks(d)[0]
+
+    def _networks(self, d: int) -> Sequence[DenseNetwork]:
         integer("correction", self.correction, 0)
         integer("rounds", self.rounds, 0)
         if self.rounds and self.correction:
@@ -101,7 +113,18 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
             raise ValueError(
                 refusal("rounds", self.rounds, f"a value of 0 where loss = {self.loss!r}", remedy)
             )
-        return quadratic_densenet(d, self.depth, self.width)
+        plain = quadratic_densenet(d, self.depth, self.width)
+        if self.first_width is not None:
+            first = integers("first_width", self.first_width, 1)
+        elif self.width is not None:
+            return [plain]
+        else:
+            first = (plain.width, 4 * d * (d + 1))
+        rest = plain.sizes()[2:]
+        return [dataclasses.replace(plain, width=(width, *rest)) for width in first]
+
+    def _said(self, network: DenseNetwork) -> dict[str, float]:
+        return {"first_width": network.sizes()[1]} if len(self._networks(network.d)) > 1 else {}
 
     def _total_steps(self, steps: int) -> int:
         return (1 + self.rounds) * self.depth * steps

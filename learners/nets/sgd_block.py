@@ -33,7 +33,7 @@ class TrainsCells(Protocol):
 
     def _schedule(self, steps: int) -> Schedule: ...
 
-    def _tune(self, network: Any, cells: Sequence[Cell], steps: int) -> list[Choice]: ...
+    def _tune(self, networks: Any, cells: Sequence[Cell], steps: int) -> list[Choice]: ...
 
     def _train(
         self,
@@ -50,12 +50,11 @@ class TrainsCells(Protocol):
 
 
 class Group:
-    """Cells of as many steps, trained together: all restarts of all of them as one model."""
+    """Cells of one network and as many steps, trained together: all restarts of all of them as one model."""
 
-    def __init__(
-        self, learner: TrainsCells, network: DenseNetwork, cells: Sequence[Cell], choices: Sequence[Choice]
-    ) -> None:
-        self.learner, self.network, self.cells, self.choices = learner, network, cells, choices
+    def __init__(self, learner: TrainsCells, cells: Sequence[Cell], choices: Sequence[Choice]) -> None:
+        self.learner, self.cells, self.choices = learner, cells, choices
+        self.network = choices[0].network
         # Until the training is over the first initialisation stands for all.
         self.kept = np.arange(len(cells))
 
@@ -91,11 +90,11 @@ class Block:
     def __init__(
         self,
         learner: TrainsCells,
-        network: DenseNetwork,
+        networks: Sequence[DenseNetwork],
         curves: Sequence[Curve],
         callback: TraceCallback | None,
     ) -> None:
-        self.learner, self.network, self.callback = learner, network, callback
+        self.learner, self.networks, self.callback = learner, networks, callback
         self.n_curves = len(curves)
         self.cells = [self._cell(i, curve, n) for i, curve in enumerate(curves) for n in curve.sizes]
         self.live = False
@@ -117,15 +116,13 @@ class Block:
         return fitted
 
     def _groups(self) -> list[Group]:
-        """Tune cells of as many steps together, and put those together that are then trained for as long."""
-        alike: dict[int, list[tuple[Cell, Choice]]] = {}
+        """Tune cells of as many steps together, and put those together that are then trained alike."""
+        alike: dict[tuple[int, DenseNetwork], list[tuple[Cell, Choice]]] = {}
         for steps in sorted({cell.steps for cell in self.cells}):
             cells = [cell for cell in self.cells if cell.steps == steps]
-            for cell, choice in zip(cells, self.learner._tune(self.network, cells, steps), strict=True):
-                alike.setdefault(choice.steps, []).append((cell, choice))
-        return [
-            Group(self.learner, self.network, *zip(*alike[length], strict=True)) for length in sorted(alike)
-        ]
+            for cell, choice in zip(cells, self.learner._tune(self.networks, cells, steps), strict=True):
+                alike.setdefault((choice.steps, choice.network), []).append((cell, choice))
+        return [Group(self.learner, *zip(*group, strict=True)) for group in alike.values()]
 
     def _show(self, group: Group, step: int, network: DenseNetwork, flat: np.ndarray) -> None:
         """Show the nets at a step of the training of a group, or keep them until they can be shown."""

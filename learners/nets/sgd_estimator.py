@@ -119,6 +119,14 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
     def _network(self, d: int) -> DenseNetwork:
         """Make the network for inputs of dimension d; ValueError on bad parameters."""
 
+    def _networks(self, d: int) -> Sequence[DenseNetwork]:
+        """Make the networks that are tried, of which ``_network`` is one."""
+        return [self._network(d)]
+
+    def _said(self, network: DenseNetwork) -> dict[str, float]:
+        """What the report says of a network that was chosen among several."""
+        return {}
+
     def _train(
         self,
         network: DenseNetwork,
@@ -166,8 +174,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
     def fit_curves(self, curves: Sequence[Curve], callback: TraceCallback | None = None) -> list[FittedCurve]:
         """Train every size of every curve, as one batched model (see hierbench.learners.base)."""
         self._check_parameters()
-        network = self._network(curves[0].X.shape[1])
-        return Block(self, network, curves, callback).train()
+        return Block(self, self._networks(curves[0].X.shape[1]), curves, callback).train()
 
     def fit_sampler(self, sampler: Sampler, d: int) -> Self:
         """One pass over fresh samples: every minibatch is drawn anew from ``sampler(n, rng)``.
@@ -182,7 +189,10 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
             raise ValueError(
                 refusal("learning_rate and weight_decay", grid, "a single pair", "fit_sampler cannot tune")
             )
-        network = self._network(d)
+        networks = self._networks(d)
+        if len(networks) > 1:
+            raise ValueError(refusal("widths", len(networks), "a single one", "fit_sampler cannot tune"))
+        network = networks[0]
         seed = (self._seed(), 0)
         steps = self._steps(0) if self.steps is not None else math.ceil(self.step_factor * self._steps(0))
         rngs = [generator(seed, Purpose.MINIBATCHES, restart) for restart in range(self.restarts)]
@@ -191,7 +201,9 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         initial = [network.initial(generator(seed, Purpose.INITIALISATION, r)) for r in range(self.restarts)]
         trained = self._train(network, jobs, np.stack(initial), self._schedule(steps), None)
         trained = trained.take(trained.least_loss(1))
-        return self._become(self._fitted(network, trained, 0, scaling, Choice(*grid[0], steps, 0), True))
+        return self._become(
+            self._fitted(network, trained, 0, scaling, Choice(network, *grid[0], steps, 0, 0.0), True)
+        )
 
     def _schedule(self, steps: int) -> Schedule:
         return Schedule(steps=steps, batch_size=self.batch_size, optimizer=self.optimizer, loss=self.loss)
@@ -211,9 +223,9 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         rates, decays = np.atleast_1d(self._learning_rate()), np.atleast_1d(self.weight_decay)
         return [(float(r), float(w)) for r, w in itertools.product(rates, decays)]
 
-    def _tune(self, network: DenseNetwork, cells: Sequence[Cell], steps: int) -> list[Choice]:
-        """Settle rate, decay and steps of every cell."""
-        return choose(self, network, cells, steps)
+    def _tune(self, networks: Sequence[DenseNetwork], cells: Sequence[Cell], steps: int) -> list[Choice]:
+        """Settle network, rate, decay and steps of every cell."""
+        return choose(self, networks, cells, steps)
 
     def _held_out_error(self, outputs: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
         """Compute what tuning minimises: squared error, or wrong classes and then, of as many, the loss."""
@@ -238,13 +250,14 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         fitted.scaling_ = scaling
         finite = bool(np.isfinite(trained.flat[k]).all() and np.isfinite(trained.loss[k]))
         chosen = {"learning_rate": choice.learning_rate, "weight_decay": choice.weight_decay}
+        chosen |= self._said(choice.network)
         if self.steps is None:
             chosen["steps"] = choice.steps
-        steps = self.restarts * self._total_steps(choice.steps) + choice.spent
+        final_steps = self.restarts * self._total_steps(choice.steps)
         fitted.fit_report_ = FitReport(
-            steps=steps,
+            steps=final_steps + choice.spent,
             # a backward pass costs twice a forward one
-            flops=3.0 * network.flops_per_sample() * self.batch_size * steps,
+            flops=3.0 * self.batch_size * (final_steps * choice.network.flops_per_sample() + choice.work),
             hyperparameters=chosen,
             status="ok" if finite else "diverged",
             reason="" if finite else "the training loss became infinite or NaN",

@@ -1,4 +1,4 @@
-"""What ``fit`` settles before the final training, on a held-out fifth: rate, decay and number of steps."""
+"""What ``fit`` settles before the final training, on a held-out fifth: network, rate, decay and steps."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ GAIN = 0.8
 
 Pair = tuple[float, float]
 """A learning rate and a weight decay."""
+
+Candidate = tuple[DenseNetwork, float, float]
+"""A network, a learning rate and a weight decay."""
 
 
 class Tunes(Protocol):
@@ -55,18 +58,20 @@ class _Contest:
     seed: tuple[int, int]
     source: ShuffledEpochs
     held: tuple[np.ndarray, np.ndarray]
-    start: np.ndarray
-    candidates: list[Pair]
+    candidates: list[Candidate]
     error: float = math.inf
     steps: int = 0
     spent: int = 0
+    work: float = 0.0
 
-    def jobs(self) -> list[Job]:
-        """Make a run of every candidate, all of them with the same minibatches."""
-        return [Job(self.source, generator(self.seed, Purpose.TUNING), *pair) for pair in self.candidates]
+    def job(self, rate: float, decay: float) -> Job:
+        """Make a run; all of them have the same minibatches."""
+        return Job(self.source, generator(self.seed, Purpose.TUNING), rate, decay)
 
 
-def choose(learner: Tunes, network: DenseNetwork, cells: Sequence[Cell], steps: int) -> list[Choice]:
+def choose(
+    learner: Tunes, networks: Sequence[DenseNetwork], cells: Sequence[Cell], steps: int
+) -> list[Choice]:
     """Settle the final training of every cell, where ``steps`` are those of the learner's law.
 
     All candidates run for ``tuning_share`` of the steps. Where the learner's own steps are None, the steps
@@ -75,27 +80,27 @@ def choose(learner: Tunes, network: DenseNetwork, cells: Sequence[Cell], steps: 
     ``step_factor`` the final training is so many times longer than what was settled, and the two best are
     compared once more for so many times as long.
     """
-    grid = learner._grid()
+    grid = [(network, *pair) for network in networks for pair in learner._grid()]
     settled = learner.steps is not None
     if settled and len(grid) == 1:
-        return [Choice(*grid[0], steps, 0)] * len(cells)
-    contests = [_contest(learner, network, cell, grid) for cell in cells]
-    _run(learner, network, contests, steps)
+        return [Choice(*grid[0], steps, 0, 0.0)] * len(cells)
+    contests = [_contest(learner, cell, grid) for cell in cells]
+    _run(learner, contests, steps)
     racing = [] if settled else [c for c in contests if c.error > learner.tol]
     length = 2 * steps
     while racing and length <= learner.max_lengthening * steps:
         before = [c.error for c in racing]
-        _run(learner, network, racing, length)
+        _run(learner, racing, length)
         racing = [c for c, e in zip(racing, before, strict=True) if learner.tol < c.error < GAIN * e]
         length *= 2
     if not settled and learner.step_factor != 1.0:
         for length in sorted({c.steps for c in contests}):
             alike = [c for c in contests if c.steps == length]
-            _run(learner, network, alike, math.ceil(learner.step_factor * length))
-    return [Choice(*c.candidates[0], c.steps, c.spent) for c in contests]
+            _run(learner, alike, math.ceil(learner.step_factor * length))
+    return [Choice(*c.candidates[0], c.steps, c.spent, c.work) for c in contests]
 
 
-def _contest(learner: Tunes, network: DenseNetwork, cell: Cell, grid: Sequence[Pair]) -> _Contest:
+def _contest(learner: Tunes, cell: Cell, grid: Sequence[Candidate]) -> _Contest:
     order = generator(cell.seed, Purpose.SPLIT).permutation(len(cell.X))
     held, kept = np.split(order, [max(1, len(order) // 5)])
     scaling = learner._scaling(cell.X[kept], cell.y[kept])
@@ -103,28 +108,33 @@ def _contest(learner: Tunes, network: DenseNetwork, cell: Cell, grid: Sequence[P
         seed=cell.seed,
         source=ShuffledEpochs(*scaling.both(cell.X[kept], cell.y[kept])),
         held=scaling.both(cell.X[held], cell.y[held]),
-        start=network.initial(generator(cell.seed, Purpose.INITIALISATION)),
         candidates=list(grid),
     )
 
 
-def _run(learner: Tunes, network: DenseNetwork, contests: Sequence[_Contest], steps: int) -> None:
+def _run(learner: Tunes, contests: Sequence[_Contest], steps: int) -> None:
     """Train the candidates of all contests as for a final training of ``steps``, and sort them.
 
-    Of contests that have run before only the best ones go on.
+    Of contests that have run before only the best ones go on. Nets of one network train together.
     """
     length = max(1, round(learner.tuning_share * steps))
     for contest in contests:
         if contest.steps:
             contest.candidates = contest.candidates[:FINALISTS]
-    jobs = [job for contest in contests for job in contest.jobs()]
-    initial = np.stack([contest.start for contest in contests for _ in contest.candidates])
-    trained = iter(learner._train(network, jobs, initial, learner._schedule(length), None).flat)
-    for contest in contests:
-        X, y = contest.held
-        outputs = [outputs_of(network, next(trained), X) for _ in contest.candidates]
-        errors = [learner._held_out_error(of_one, y) for of_one in outputs]
-        order = sorted(range(len(errors)), key=errors.__getitem__)
-        contest.spent += len(errors) * learner._total_steps(length)
-        contest.candidates = [contest.candidates[i] for i in order]
-        contest.error, contest.steps = errors[order[0]][0], steps
+        total = learner._total_steps(length)
+        contest.spent += len(contest.candidates) * total
+        contest.work += sum(c[0].flops_per_sample() for c in contest.candidates) * total
+        contest.steps = steps
+    errors: list[dict[Candidate, tuple[float, float]]] = [{} for _ in contests]
+    schedule = learner._schedule(length)
+    for network in dict.fromkeys(c[0] for contest in contests for c in contest.candidates):
+        runs = [(k, c) for k, contest in enumerate(contests) for c in contest.candidates if c[0] == network]
+        jobs = [contests[k].job(*candidate[1:]) for k, candidate in runs]
+        initial = [network.initial(generator(contests[k].seed, Purpose.INITIALISATION)) for k, _ in runs]
+        trained = learner._train(network, jobs, np.stack(initial), schedule, None)
+        for (k, candidate), flat in zip(runs, trained.flat, strict=True):
+            X, y = contests[k].held
+            errors[k][candidate] = learner._held_out_error(outputs_of(network, flat, X), y)
+    for contest, of_one in zip(contests, errors, strict=True):
+        contest.candidates.sort(key=of_one.__getitem__)
+        contest.error = of_one[contest.candidates[0]][0]

@@ -6,7 +6,7 @@ import pytest
 from hierbench.learners import DenseNetRegressor, LayerwiseDenseNetRegressor
 from hierbench.learners.engines.sgd_engine import Trained
 from hierbench.learners.nets import tuning
-from hierbench.learners.nets.cells import Cell, Choice
+from hierbench.learners.nets.cells import Cell
 
 GRID = [(0.01, 0.0), (0.01, 0.1), (0.03, 0.0), (0.03, 0.1)]
 LAW = 1000
@@ -39,7 +39,8 @@ def choices(monkeypatch, script, cells=1, **params):
     data = [
         Cell(0, np.full((10, 3), float(k)), np.zeros(10), (k, 10), Unscaled(0, 0), LAW) for k in range(cells)
     ]
-    return tuning.choose(learner, learner._network(3), data, LAW), runs
+    found = tuning.choose(learner, learner._networks(3), data, LAW)
+    return [choice[1:5] for choice in found], runs
 
 
 def worse_by_place(pair, steps, cell):
@@ -52,34 +53,34 @@ def halving(pair, steps, cell):
 
 def test_steps_that_are_given_stay(monkeypatch):
     (choice,), runs = choices(monkeypatch, halving, steps=LAW)
-    assert choice == Choice(0.01, 0.0, LAW, 4 * 500)
+    assert choice == (0.01, 0.0, LAW, 4 * 500)
     assert runs == [(500, GRID)]
 
 
 def test_where_doubling_does_not_pay_one_more_is_kept(monkeypatch):
     (choice,), runs = choices(monkeypatch, worse_by_place)
-    assert choice == Choice(0.01, 0.0, 2 * LAW, 4 * 500 + 2 * 1000)
+    assert choice == (0.01, 0.0, 2 * LAW, 4 * 500 + 2 * 1000)
     assert runs == [(500, GRID), (1000, GRID[:2])]
 
 
 @pytest.mark.parametrize(("most", "steps"), [(1.0, 1), (2.0, 2), (7.9, 4), (16.0, 16)])
 def test_steps_double_while_that_pays_up_to_a_limit(monkeypatch, most, steps):
     (choice,), runs = choices(monkeypatch, halving, max_lengthening=most, tol=0.0)
-    assert choice.steps == steps * LAW
+    assert choice[2] == steps * LAW
     assert [length for length, _ in runs] == [500 * 2**i for i in range(len(runs))]
-    assert choice.spent == sum(length * len(pairs) for length, pairs in runs)
+    assert choice[3] == sum(length * len(pairs) for length, pairs in runs)
 
 
 @pytest.mark.parametrize(("gain", "doublings"), [(0.79, 4), (0.81, 1)])
 def test_a_fifth_of_the_error_is_what_pays(monkeypatch, gain, doublings):
     (choice,), _ = choices(monkeypatch, lambda pair, steps, cell: gain ** np.log2(steps / 500), tol=0.0)
-    assert choice.steps == 2**doublings * LAW
+    assert choice[2] == 2**doublings * LAW
 
 
 @pytest.mark.parametrize(("tol", "steps"), [(1.1, 1), (0.9, 2), (0.3, 4)])
 def test_an_error_below_the_tolerance_is_not_lengthened(monkeypatch, tol, steps):
     (choice,), _ = choices(monkeypatch, halving, tol=tol)
-    assert choice.steps == steps * LAW
+    assert choice[2] == steps * LAW
 
 
 def test_the_better_of_the_two_best_may_change_with_the_steps(monkeypatch):
@@ -99,19 +100,19 @@ def test_cells_are_lengthened_one_by_one(monkeypatch):
         return (halving if cell == 1 else worse_by_place)(pair, steps, cell)
 
     found, runs = choices(monkeypatch, by_cell, cells=3, tol=0.0)
-    assert [choice.steps for choice in found] == [2 * LAW, 16 * LAW, 2 * LAW]
+    assert [choice[2] for choice in found] == [2 * LAW, 16 * LAW, 2 * LAW]
     assert [len(pairs) for _, pairs in runs] == [12, 6, 2, 2, 2]
 
 
 def test_a_net_that_diverges_everywhere_is_not_lengthened_for_ever(monkeypatch):
     (choice,), runs = choices(monkeypatch, lambda pair, steps, cell: np.nan)
-    assert (choice.steps, len(runs)) == (2 * LAW, 2)
+    assert (choice[2], len(runs)) == (2 * LAW, 2)
 
 
 @pytest.mark.parametrize(("factor", "settled"), [(4.0, 8000), (0.5, 1000), (0.0001, 1)])
 def test_a_factor_stretches_what_was_settled_and_compares_once_more(monkeypatch, factor, settled):
     (choice,), runs = choices(monkeypatch, worse_by_place, step_factor=factor)
-    assert choice.steps == settled
+    assert choice[2] == settled
     assert runs[2:] == [(max(1, round(settled / 2)), GRID[:2])]
 
 
@@ -121,7 +122,37 @@ def test_a_fit_says_the_steps_that_it_settled():
     parameters = {"depth": 1, "width": 2, "batch_size": 8, "step_factor": 0.01, "max_lengthening": 1.0}
     learner = LayerwiseDenseNetRegressor(**parameters, random_state=0).fit(X, X[:, 0] ** 2)
     assert learner.fit_report_.hyperparameters["steps"] == 30
-    assert learner.fit_report_.steps == 4 * 1500 + 2 * 15 + 30
+    assert learner.fit_report_.steps == 4 * 750 + 2 * 8 + 30
+
+
+def test_the_network_is_chosen_with_the_rest():
+    """Products of all inputs need a first level that holds them; one that does not is not chosen."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 3))
+    y = (X[:, 0] * X[:, 1] + X[:, 1] * X[:, 2]) ** 2
+    common = {"depth": 2, "steps": 300, "tuning_share": 1.0, "learning_rate": 0.01, "weight_decay": 0.0}
+    learner = LayerwiseDenseNetRegressor(first_width=(1, 48), random_state=0, **common).fit(X, y)
+    alone = LayerwiseDenseNetRegressor(first_width=48, random_state=0, **common).fit(X, y)
+    assert learner.fit_report_.hyperparameters["first_width"] == 48
+    assert learner.network_.sizes() == [3, 48, 24]
+    np.testing.assert_allclose(learner.predict(X), alone.predict(X), rtol=1e-4, atol=1e-4)
+    assert learner.fit_report_.steps == 3 * alone.fit_report_.steps
+    assert learner.fit_report_.flops < 3 * alone.fit_report_.flops
+    with pytest.raises(ValueError, match="widths .* a single one"):
+        learner.fit_sampler(lambda n, rng: (np.zeros((n, 3)), np.zeros(n)), 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"),
+    [
+        ({}, [[24, 24, 24], [48, 24, 24]]),
+        ({"width": 5}, [[5, 5, 5]]),
+        ({"first_width": (7, 9), "width": 5}, [[7, 5, 5], [9, 5, 5]]),
+    ],
+)
+def test_the_first_level_is_as_wide_as_the_products_need_or_as_it_is_told(given, sizes):
+    networks = LayerwiseDenseNetRegressor(3, **given)._networks(3)
+    assert [network.sizes() for network in networks] == [[3, *widths] for widths in sizes]
 
 
 def test_bad_parameters_of_the_law_are_refused():
