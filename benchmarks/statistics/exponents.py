@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -10,9 +11,14 @@ from typing import Literal
 
 import numpy as np
 
-from hierbench.benchmarks.statistics.integrated_likelihood import slope_interval
+from hierbench.benchmarks.statistics.integrated_likelihood import SlopeInterval, slope_interval
+from hierbench.benchmarks.statistics.lack_of_fit import lack_of_fit
 from hierbench.benchmarks.statistics.sample_complexity import NStar
+from hierbench.benchmarks.statistics.shared_scatter import widened
 from hierbench.benchmarks.suites.epsilon import Epsilon
+
+FLAGGED = 0.05
+"""P-value of the fit below which tables say that the line does not fit."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +31,12 @@ class Exponent:
         "estimate": ``value`` with the interval [low, high]; "lower bound": ``low`` only;
         "unidentified": see ``reason``.
     low, high : float
-        Interval from the integrated likelihood; infinite where there is a bound or nothing.
+        Interval from the integrated likelihood, in which replicates of one d may scatter together; infinite
+        where there is a bound or nothing.
+    alone : tuple of float
+        The interval if replicates scattered independently of one another.
+    lack_of_fit : float or None
+        P-value of the line against a level of its own at each d.
     sigma : float or None
         Standard deviation of log n* over replicates, pooled over d.
     intercept : float or None
@@ -43,6 +54,8 @@ class Exponent:
     dimensions: tuple[int, ...] = ()
     n_replicates: int = 0
     reason: str = ""
+    alone: tuple[float, float] = (-math.inf, math.inf)
+    lack_of_fit: float | None = None
 
 
 def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
@@ -55,7 +68,10 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
     ``hierbench.benchmarks.statistics.integrated_likelihood``) with the prior under which its coverage is
     right to second order (Mukerjee & Dey, Biometrika 80, 1993;
     ``hierbench.benchmarks.statistics.integrated_likelihood``): for exact observations it is Student's t
-    interval at every N. ``value`` is its median.
+    interval at every N. ``value`` is its median. Its ends are then moved out by what a level that
+    replicates of one d share, and a slope that a replicate has at all d, would add
+    (``hierbench.benchmarks.statistics.shared_scatter``): targets of one d do scatter together, and more
+    replicates then make the plain interval worse.
 
     Where fewer than three dimensions have a bracketed replicate, there is no estimate:
     all-censored data fit any slope, and two dimensions do not show a law. If some dimension
@@ -96,17 +112,32 @@ def _estimate(informative: Sequence[NStar], x: np.ndarray, confidence: float) ->
     bracketed = [s for s in informative if s.censoring == "bracketed"]
     with np.errstate(divide="ignore"):
         lower, upper = np.log([s.lower for s in informative]), np.log([s.upper for s in informative])
-    fit = slope_interval(x, lower, upper, confidence)
+    replicates = {s.replicate: i for i, s in enumerate(informative)}
+    groups = np.array([replicates[s.replicate] for s in informative])
+    fit, ends, unfit = _fitted(*(v.tobytes() for v in (x, lower, upper, groups)), confidence)
     return Exponent(
         kind="estimate",
         value=fit.slope,
-        low=fit.low,
-        high=fit.high,
+        low=ends[0],
+        high=ends[1],
+        alone=(fit.low, fit.high),
+        lack_of_fit=unfit,
         sigma=fit.sigma,
         intercept=fit.intercept,
         dimensions=tuple(sorted({s.d for s in bracketed})),
         n_replicates=len(informative),
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def _fitted(
+    x: bytes, lower: bytes, upper: bytes, groups: bytes, confidence: float
+) -> tuple[SlopeInterval, tuple[float, float], float | None]:
+    """Fit the arrays that these bytes hold: tables, figures and claims ask for the same ones."""
+    data = [np.frombuffer(part) for part in (x, lower, upper)]
+    fit = slope_interval(*data, confidence)
+    ends = widened(*data, np.frombuffer(groups, dtype=np.intp), fit, confidence)
+    return fit, ends, lack_of_fit(*data)
 
 
 def dimension_slope(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:

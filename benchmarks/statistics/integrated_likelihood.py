@@ -9,7 +9,7 @@ import math
 import numpy as np
 import scipy
 
-_FLOOR = 0.05  # of the narrowest interval: what sigma is below does not show
+FLOOR = 0.05  # of the narrowest interval: what sigma is below does not show
 _DROP = 14.0  # log-likelihood below its top at which the grid ends
 _SEARCH, _FINAL, _FEW = (9, 11, 9), (17, 25, 17), (17, 33, 41)  # few observations: heavy tails
 _FINE = 201
@@ -73,7 +73,7 @@ def slope_interval(
     start = np.array([middle.mean(), moved @ middle / spread])
     rest = middle - start[0] - start[1] * moved
     blur = float(widths.mean()) / math.sqrt(12)  # what sigma cannot do, intervals can
-    least = math.log(_FLOOR * float(widths.min()))
+    least = math.log(FLOOR * float(widths.min()))
     top = max(0.5 * math.log(float(rest @ rest) / (len(inside) - 2) + blur**2), least + 1)
     reach = max(4.0, (_DROP + 4) / (len(inside) - 2))  # the tail in log sigma falls like (2 - N) log sigma
     unit = np.array([1 / math.sqrt(len(inside)), 1 / math.sqrt(spread)])
@@ -126,22 +126,29 @@ def slope_interval(
 def _log_likelihood(
     a: np.ndarray, b: np.ndarray, log_sigma: np.ndarray, x: np.ndarray, lower: np.ndarray, upper: np.ndarray
 ) -> np.ndarray:
-    """At each line; intervals in the upper tail are mirrored, where Phi keeps its digits."""
-    ndtr = scipy.special.ndtr
+    """At each line."""
     total = np.zeros(a.shape)
     per_sigma = np.exp(-log_sigma)
     for x_i, lower_i, upper_i in zip(x, lower, upper, strict=True):
-        line = a + b * x_i
-        low, high = (lower_i - line) * per_sigma, (upper_i - line) * per_sigma
-        if math.isinf(upper_i):
-            p = ndtr(-low)
-        elif math.isinf(lower_i):
-            p = ndtr(high)
-        else:
-            mirror = low > 0
-            p = ndtr(np.where(mirror, -low, high)) - ndtr(np.where(mirror, -high, low))
-        total += np.log(np.maximum(p, 1e-290))
+        total += log_probability_of(lower_i, upper_i, a + b * x_i, per_sigma)
     return total
+
+
+def log_probability_of(
+    lower: float, upper: float, mean: np.ndarray, per_sigma: np.ndarray | float
+) -> np.ndarray:
+    """Log of the normal probability of (lower, upper] for every mean, ``per_sigma`` being 1 / sigma."""
+    ndtr = scipy.special.ndtr
+    low, high = (lower - mean) * per_sigma, (upper - mean) * per_sigma
+    if math.isinf(upper):
+        p = ndtr(-low)
+    elif math.isinf(lower):
+        p = ndtr(high)
+    else:
+        mirror = low > 0  # in the upper tail, where Phi keeps its digits
+        p = ndtr(np.where(mirror, -low, high)) - ndtr(np.where(mirror, -high, low))
+    probability: np.ndarray = np.log(np.maximum(p, 1e-290))
+    return probability
 
 
 def _quantiles(mass: np.ndarray, beta: np.ndarray, b: np.ndarray, shares: np.ndarray) -> list[float]:

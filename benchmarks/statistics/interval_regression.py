@@ -11,7 +11,7 @@ import scipy
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 _SIGMA_MAX = 50.0
-_NARROWEST_SIGMA = 0.1  # of the narrowest interval: below that no likelihood can tell
+NARROWEST_SIGMA = 0.1  # of the narrowest interval: below that no likelihood can tell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +143,7 @@ def fit_interval_regression(
     centre = float(x.mean())
     shifted = x - centre
     widths = (upper - lower)[np.isfinite(upper - lower)]
-    sigma_min = _NARROWEST_SIGMA * float(widths.min())
+    sigma_min = NARROWEST_SIGMA * float(widths.min())
 
     def at(slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return profile(slopes, shifted, lower, upper, sigma_min)

@@ -20,7 +20,7 @@ import numpy as np
 from scipy import optimize, stats
 from scipy.special import ndtr
 
-from hierbench.benchmarks.statistics.exponents import exponent
+from hierbench.benchmarks.statistics.exponents import FLAGGED, exponent
 from hierbench.benchmarks.statistics.sample_complexity import Censoring, NStar
 from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.suites.suite import SizePlan
@@ -59,13 +59,14 @@ class Setting:
     censored: float = 0.4
     one_plan: bool = False
     dimensions: tuple[int, ...] = DIMENSIONS
+    shock: float = 0.0
+    own_slope: float = 0.0
+    bend: float = 0.0
 
     def seed_parts(self) -> dict[str, object]:
-        """What its random numbers follow from; the usual dimensions go without saying."""
-        parts = dataclasses.asdict(self)
-        if self.dimensions == DIMENSIONS:
-            del parts["dimensions"]
-        return parts
+        """What its random numbers follow from; what is usual goes without saying."""
+        usual = {"dimensions": DIMENSIONS, "shock": 0.0, "own_slope": 0.0, "bend": 0.0}
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in usual or v != usual[k]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +75,8 @@ class Outcome:
 
     Coverages are shares; those of the interval and of the bounds are conditional on
     that there is one. ``agree`` is the share of simulations in which some line meets all intervals, so that
-    they show no scatter; ``bootstrap`` is None where it was not computed.
+    they show no scatter; ``bootstrap`` is None where it was not computed. ``alone`` is the coverage of the
+    interval for independent replicates, ``unfit`` the share in which a lack of fit is flagged (p < 0.05).
     """
 
     setting: Setting
@@ -89,6 +91,9 @@ class Outcome:
     bounds_true: int
     naive: float
     bootstrap: float | None
+    alone: float
+    alone_width: float
+    unfit: float
 
 
 STUDY = tuple(
@@ -98,10 +103,29 @@ STUDY = tuple(
 AVERAGED = tuple(Setting(None, *v) for v in itertools.product((3, 5, 10), (0.05,), (1.4, 2.0)))
 ONE_PLAN = tuple(dataclasses.replace(s, one_plan=True) for s in STUDY if s.log_sd == 0.05)
 HARDER = tuple(Setting(*v, 0.7) for v in itertools.product((1.37, 2.6), (3, 5), (0.2, 0.5), (2.0,)))
+KINDS = ((0.0, 0.0), (0.15, 0.0), (0.3, 0.0), (0.0, 0.3))
+"""Shocks of a d, and slopes of a replicate."""
+FOUR, EIGHT = (8, 12, 16, 24), (6, 8, 10, 12, 16, 20, 24, 32)
+TOGETHER = tuple(
+    Setting(2.6, replicates, 0.2, 1.4, 0.1, dimensions=d, shock=shock, own_slope=own)
+    for d, replicates in ((FOUR, 4), (FOUR, 16), (DIMENSIONS, 8), (EIGHT, 4), (EIGHT, 8))
+    for shock, own in KINDS
+)
+BENDS = tuple(
+    Setting(2.0, replicates, 0.2, 1.4, 0.1, dimensions=d, bend=0.3)
+    for d, replicates in ((DIMENSIONS, 4), (DIMENSIONS, 16), (EIGHT, 8), ((8, 12, 16, 24, 32, 48, 64, 96), 8))
+)
 THREE = tuple(
     Setting(*v, 0.1, dimensions=(6, 8, 10))
     for v in itertools.product((2.0, 3.0), (4, 8), (0.05, 0.2, 0.5), (1.4, 2.0))
 )
+
+
+def curve(slope: float, setting: Setting) -> np.ndarray:
+    """Log n* at each d, less that at the first."""
+    x = np.log(np.array(setting.dimensions, dtype=float))
+    line: np.ndarray = slope * (x - x[0]) + setting.bend * (x**2 - x[0] ** 2)
+    return line
 
 
 def largest_size(slope: float, setting: Setting) -> float:
@@ -109,12 +133,13 @@ def largest_size(slope: float, setting: Setting) -> float:
 
     Grids stop at their last point below it, anywhere within one step of it.
     """
-    means = slope * np.log(np.array(setting.dimensions) / setting.dimensions[0])
+    means = curve(slope, setting)
     step = math.log(setting.ratio)
     short = (np.arange(64) + 0.5)[:, None] / 64 * step
 
     def excess(log_n: float) -> float:
-        return float(np.mean(stats.norm.sf((log_n - short - means) / setting.log_sd))) - setting.censored
+        scatter = math.hypot(setting.log_sd, setting.shock)
+        return float(np.mean(stats.norm.sf((log_n - short - means) / scatter))) - setting.censored
 
     return float(optimize.brentq(excess, means[0] - 10, means[-1] + 10))
 
@@ -126,8 +151,14 @@ def simulate(slope: float, largest: float, setting: Setting, rng: np.random.Gene
     plan = SizePlan(scale, power=0, ratio=setting.ratio, count=1, max=2)
     level = math.log(scale) + rng.uniform(0, step)
     stars = []
-    for r, d in itertools.product(range(setting.replicates), setting.dimensions):
-        log_n = level + slope * math.log(d / setting.dimensions[0]) + setting.log_sd * rng.standard_normal()
+    means = curve(slope, setting)
+    x = np.log(setting.dimensions) - np.mean(np.log(setting.dimensions))
+    if setting.shock:
+        means = means + setting.shock * rng.standard_normal(len(means))
+    own = setting.own_slope * rng.standard_normal(setting.replicates) if setting.own_slope else None
+    for r, (i_d, d) in itertools.product(range(setting.replicates), enumerate(setting.dimensions)):
+        log_n = level + float(means[i_d]) + setting.log_sd * rng.standard_normal()
+        log_n += 0.0 if own is None else float(own[r] * x[i_d])
         offset = math.log(scale) + plan.stagger(d, r) * step
         i, last = math.ceil((log_n - offset) / step), math.floor((level + largest - offset) / step)
         kind: Censoring = "bracketed" if i <= last else "right"
@@ -210,6 +241,7 @@ def study(setting: Setting, simulations: int, bootstrap: bool = False) -> Outcom
     """Simulate one setting; what is drawn follows from the setting alone."""
     rng = generator("coverage", **setting.seed_parts())
     widths, covered, bounds, bounds_true, naive, resampled, censored, agree = [], 0, 0, 0, 0, 0, 0, 0
+    alone, alone_widths, unfit = 0, [], 0
     largest = {} if setting.exponent is None else {setting.exponent: largest_size(setting.exponent, setting)}
     for _ in range(simulations):
         slope = float(rng.uniform(1, 4)) if setting.exponent is None else setting.exponent
@@ -220,6 +252,9 @@ def study(setting: Setting, simulations: int, bootstrap: bool = False) -> Outcom
         if estimate.kind == "estimate":
             covered += estimate.low <= slope <= estimate.high
             widths.append(estimate.high - estimate.low)
+            alone += estimate.alone[0] <= slope <= estimate.alone[1]
+            alone_widths.append(estimate.alone[1] - estimate.alone[0])
+            unfit += estimate.lack_of_fit is not None and estimate.lack_of_fit < FLAGGED
         elif estimate.kind == "lower bound":
             bounds += 1
             bounds_true += estimate.low <= slope
@@ -241,7 +276,31 @@ def study(setting: Setting, simulations: int, bootstrap: bool = False) -> Outcom
         bounds_true=bounds_true,
         naive=naive / simulations,
         bootstrap=resampled / simulations if bootstrap else None,
+        alone=alone / len(widths) if widths else math.nan,
+        alone_width=float(np.median(alone_widths)) if widths else math.nan,
+        unfit=unfit / len(widths) if widths else math.nan,
     )
+
+
+_TOGETHER_HEAD = (
+    "| d | replicates | shock | own slope | bend | interval covers | median width | alone covers "
+    "| alone: median width | lack of fit flagged |\n" + "|---" * 10 + "|\n"
+)
+
+
+def together_table(outcomes: Sequence[Outcome]) -> str:
+    """Markdown, a line a setting: with and without scatter in common."""
+    lines = []
+    for o in outcomes:
+        s = o.setting
+        dims = f"{len(s.dimensions)}: {s.dimensions[0]} .. {s.dimensions[-1]}"
+        scatter = f"{s.shock:g} | {s.own_slope:g} | {s.bend:g}"
+        covers, alone = (f"{v:.3f}" if not s.bend else "-" for v in (o.coverage, o.alone))
+        lines.append(
+            f"| {dims} | {s.replicates} | {scatter} | {covers} | {o.median_width:.2f} | {alone} "
+            f"| {o.alone_width:.2f} | {o.unfit:.0%} |"
+        )
+    return _TOGETHER_HEAD + "\n".join(lines) + "\n"
 
 
 _HEAD = (
@@ -306,6 +365,10 @@ def _outside(word: str, outcomes: Sequence[Outcome]) -> str:
     return f" {word}: {'; '.join(named)}." if named else ""
 
 
+_TOGETHER = "Replicates that scatter together"
+_BENDS = "Lines that bend"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the study and print its tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -323,6 +386,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "Little scatter, one plan of sizes in all simulations": (ONE_PLAN, False),
         "Seventy per cent censored": (HARDER, False),
         "Three dimensions, d = 6, 8, 10, ten per cent censored": (THREE, False),
+        _TOGETHER: (TOGETHER, False),
+        _BENDS: (BENDS, False),
     }
     if options.only:
         groups = {heading: group for heading, group in groups.items() if options.only in heading}
@@ -354,7 +419,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for future in waiting:
                 outcomes.append(future.result())
                 print(table(outcomes[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
-            parts += [f"## {heading}\n", summary(outcomes) + "\n", table(outcomes)]
+            together = heading in (_TOGETHER, _BENDS)
+            lines = together_table(outcomes) if together else summary(outcomes) + "\n\n" + table(outcomes)
+            parts += [f"## {heading}\n", lines]
     text = "\n".join(parts)
     if options.out:
         options.out.write_text(text, encoding="utf-8")

@@ -138,7 +138,7 @@ def test_the_network_is_chosen_with_the_rest():
     np.testing.assert_allclose(learner.predict(X), alone.predict(X), rtol=1e-4, atol=1e-4)
     assert learner.fit_report_.steps == 3 * alone.fit_report_.steps
     assert learner.fit_report_.flops < 3 * alone.fit_report_.flops
-    with pytest.raises(ValueError, match="widths .* a single one"):
+    with pytest.raises(ValueError, match=r"widths .* a single one"):
         learner.fit_sampler(lambda n, rng: (np.zeros((n, 3)), np.zeros(n)), 3)
 
 

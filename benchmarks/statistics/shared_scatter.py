@@ -1,0 +1,270 @@
+"""How far the interval of a slope reaches where observations of one group scatter together."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import scipy
+
+from hierbench.benchmarks.statistics.integrated_likelihood import (
+    FLOOR,
+    SlopeInterval,
+    log_matching_prior,
+    log_probability_of,
+)
+
+NO_SHOCK, NO_SHARED_SLOPE = 0.4, 0.9
+"""Prior probability that groups do not scatter: settled by simulation, docs/coverage.md."""
+_CUT = 30.0
+_SMALLEST = 0.1
+"""Scatter of groups in units of what a group's mean is off by itself: where the prior ends, and begins."""
+_TINY = 1e-15
+_REACH = 7.0
+"""Standard deviations that a grid reaches to either side."""
+
+
+_LARGEST_OF_LEVELS, _LARGEST_OF_SLOPES = 40.0, 8.0
+_RATIOS, _FEW_RATIOS, _SIGMAS, _FIRST_SIGMAS = 14, 3, 7, 9
+_DROP = 12.0
+"""Log-likelihood below the top beyond which a sigma is left out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reach:
+    """Quantiles of the slope with groups that may scatter, and with groups that do not."""
+
+    low: float
+    high: float
+    low_without: float
+    high_without: float
+
+    def added(self, slope: float) -> np.ndarray:
+        """Return what the scatter adds to the squared half-lengths of an interval about ``slope``."""
+        with_, without = (
+            np.array([slope - low, high - slope])
+            for low, high in ((self.low, self.high), (self.low_without, self.high_without))
+        )
+        return np.maximum(np.sign(with_) * with_**2 - np.sign(without) * without**2, 0.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Observations:
+    """Intervals (lower, upper] at ``x``, each of a group; x is taken from a centre."""
+
+    x: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    group: np.ndarray
+
+    def of_groups(self) -> Iterator[Observations]:
+        """Return the observations of each group."""
+        for g in np.unique(self.group):
+            here = self.group == g
+            yield Observations(*(v[here] for v in (self.x, self.lower, self.upper, self.group)))
+
+    @property
+    def bounded(self) -> np.ndarray:
+        """Which have two finite ends."""
+        return np.isfinite(self.lower) & np.isfinite(self.upper)
+
+    def log_likelihood(self, centre: np.ndarray, slope: np.ndarray | float, sigma: float) -> np.ndarray:
+        """Sum over the observations at lines of this height at x = 0 and this slope."""
+        total = np.zeros(np.broadcast_shapes(np.shape(centre), np.shape(slope)))
+        for x, lower, upper in zip(self.x, self.lower, self.upper, strict=True):
+            total += log_probability_of(lower, upper, centre + slope * x, 1.0 / sigma)
+        return total
+
+
+def widened(
+    x: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    replicates: np.ndarray,
+    fit: SlopeInterval,
+    confidence: float,
+) -> tuple[float, float]:
+    """Ends of the interval of ``fit`` where observations at one x, or of one replicate, may scatter together.
+
+    Method: each kind of scatter adds to the squared half-lengths of the interval what its own model does.
+    Where no kind is present they are about what they were, since the prior puts a part of its mass on
+    that; where one is, they tend to Student's t over as many means as there are x, or slopes as there are
+    replicates. Models that hold one kind of scatter at a time factor over groups, and are integrated
+    without sampling; one with both does not.
+
+    Small samples: a scatter over x is looked for from three x on, where one degree of freedom is left to
+    see it; a slope that replicates have to themselves from three replicates on that have two x or more.
+
+    Parameters
+    ----------
+    x, lower, upper : arrays, shape (N,)
+        As for ``slope_interval``, of which ``fit`` is the result.
+    replicates : array of int, shape (N,)
+    """
+    tail = (1 - confidence) / 2
+    bounded = np.isfinite(lower) & np.isfinite(upper)
+    centre = float(x[bounded].mean())
+    at_centre = dataclasses.replace(fit, intercept=fit.intercept + fit.slope * centre)
+    squares = np.array([fit.slope - fit.low, fit.high - fit.slope]) ** 2
+    if len(np.unique(x[bounded])) >= 3:
+        data = Observations(x - centre, lower, upper, x)
+        squares += with_shared_levels(data, at_centre, tail).added(fit.slope)
+    own = [r for r in np.unique(replicates) if len(np.unique(x[bounded & (replicates == r)])) > 1]
+    if len(own) >= 3:
+        here = np.isin(replicates, own)
+        data = Observations(x[here] - centre, lower[here], upper[here], replicates[here])
+        squares += with_shared_slopes(data, at_centre, tail).added(fit.slope)
+    low, high = np.sqrt(squares)
+    return fit.slope - float(low), fit.slope + float(high)
+
+
+def with_shared_levels(data: Observations, fit: SlopeInterval, tail: float) -> Reach:
+    """Quantiles of the slope where all observations of a group may be off by one number.
+
+    The model is y = a + b x + u_g + sigma z with u_g normal of standard deviation tau; all observations of a
+    group lie at one x. The likelihood is integrated over u_g, a, sigma and tau.
+    """
+    groups = list(data.of_groups())
+    places = np.array([one.x[0] for one in groups])
+    counts = np.array([one.bounded.sum() for one in groups])
+    inside = counts > 0
+    level = fit.intercept + fit.slope * places
+
+    def parts(sigma: float, spread: float, ratios: Sequence[tuple[float, float]]) -> Iterator[_Part]:
+        alone = spread / math.sqrt(counts[inside].mean())
+        step = spread / math.sqrt(counts.max()) / 2.5
+        far = (_LARGEST_OF_LEVELS * 2 + _REACH) * alone
+        grid = np.arange(level.min() - far, level.max() + far, step)
+        tables = np.stack([one.log_likelihood(grid, 0.0, sigma) for one in groups])
+        for ratio, weight in ratios:
+            tau = ratio * alone
+            weights = 1.0 / (tau**2 + spread**2 / counts[inside])
+            middle = float(np.average(places[inside], weights=weights))
+            a = np.linspace(-_REACH, _REACH, 21)[:, None] / math.sqrt(weights.sum())
+            reach = _REACH / math.sqrt(float(weights @ (places[inside] - middle) ** 2))
+            b = np.linspace(-reach, reach, 57)
+            value = np.zeros((len(a), len(b)))
+            for place, height, table in zip(places, level, _smoothed(tables, tau / step), strict=True):
+                value += np.interp(height + a + b * (place - middle), grid, table)
+            yield _Part(ratio, fit.slope + b, value, weight * float(a[1, 0] - a[0, 0]) * float(b[1] - b[0]))
+
+    return _reach(_all_parts(data, fit, parts, NO_SHOCK, _LARGEST_OF_LEVELS), tail)
+
+
+def with_shared_slopes(data: Observations, fit: SlopeInterval, tail: float) -> Reach:
+    """Quantiles of the slope where each group may have a slope of its own.
+
+    The model is y = a + (b + u_g) x + sigma z with u_g normal, x counted from the centre of all.
+    """
+    groups = list(data.of_groups())
+    moments = [float(one.x[one.bounded] @ one.x[one.bounded]) for one in groups]
+
+    def parts(sigma: float, spread: float, ratios: Sequence[tuple[float, float]]) -> Iterator[_Part]:
+        alone = spread / math.sqrt(float(np.mean(moments)))
+        step = spread / math.sqrt(sum(moments)) / 1.5
+        half = math.ceil((_LARGEST_OF_SLOPES * 2 + _REACH) * alone / step)
+        b = step * np.arange(-half, half + 1)
+        a = np.linspace(-_REACH, _REACH, 21)[:, None] * spread / math.sqrt(data.bounded.sum())
+        tables = np.stack([one.log_likelihood(fit.intercept + a, fit.slope + b, sigma) for one in groups])
+        for ratio, weight in ratios:
+            value = _smoothed(tables, ratio * alone / step).sum(axis=0)
+            yield _Part(ratio, fit.slope + b, value, weight * float(a[1, 0] - a[0, 0]) * step)
+
+    return _reach(_all_parts(data, fit, parts, NO_SHARED_SLOPE, _LARGEST_OF_SLOPES), tail)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """Log-likelihood (a, b) at one sigma and one scatter of groups, and the prior's weight of a cell."""
+
+    ratio: float
+    b: np.ndarray
+    value: np.ndarray
+    weight: float
+
+    def log_mass(self) -> float:
+        """Log of the integral over a and b."""
+        top = float(self.value.max())
+        return top + math.log(self.weight * float(np.exp(self.value - top).sum()))
+
+
+_Parts = Callable[[float, float, Sequence[tuple[float, float]]], Iterator[_Part]]
+
+
+def _all_parts(
+    data: Observations, fit: SlopeInterval, parts: _Parts, nothing: float, largest: float
+) -> list[_Part]:
+    """Parts at the sigmas that matter: few ratios on a coarse grid say which."""
+    widths = (data.upper - data.lower)[data.bounded]
+    blur = float(np.mean(widths**2)) / 12
+    least = math.log(FLOOR * float(widths.min()))
+    top = max(math.log(3 * fit.sigma), least + 1.0)
+
+    def at(log_sigma: float, ratios: Sequence[tuple[float, float]]) -> list[_Part]:
+        spread = math.sqrt(math.exp(2 * log_sigma) + blur)
+        return list(parts(math.exp(log_sigma), spread, ratios))
+
+    grid = np.linspace(max(least, top - 4.0), top, _FIRST_SIGMAS)
+    few = _ratios(nothing, largest, _FEW_RATIOS)
+    masses = np.array([max(part.log_mass() for part in at(log_sigma, few)) for log_sigma in grid])
+    near = np.flatnonzero(masses > masses.max() - _DROP / 2)
+    low, high = grid[max(near[0] - 1, 0)], grid[min(near[-1] + 1, len(grid) - 1)]
+    grid = np.linspace(low, high, _SIGMAS)
+    every = _ratios(nothing, largest, _RATIOS)
+    prior = np.exp(log_matching_prior(grid, widths))
+    return [
+        dataclasses.replace(part, weight=part.weight * float(weight))
+        for log_sigma, weight in zip(grid, prior, strict=True)
+        for part in at(log_sigma, every)
+    ]
+
+
+def _ratios(nothing: float, most: float, count: int) -> list[tuple[float, float]]:
+    """Scatter of the groups and its prior weight; that of no scatter is ``nothing``.
+
+    The rest falls like 1 / ratio, which gives Student's t of the groups where they scatter by much more
+    than observations explain, and vanishes where they do not.
+    """
+    ratios = np.geomspace(_SMALLEST, most, count)
+    weights = ratios**2 / (1 + ratios**2) / (1 + (ratios / _CUT) ** 4)
+    weights *= (1 - nothing) / weights.sum()
+    return [(0.0, nothing), *zip(ratios.tolist(), weights.tolist(), strict=True)]
+
+
+def _smoothed(tables: np.ndarray, width: float) -> np.ndarray:
+    """Log of the likelihoods on a grid (last axis), averaged with a normal weight of so many grid steps."""
+    if width == 0.0:
+        return tables
+    length = tables.shape[-1]
+    padded = length + math.ceil(12 * width)
+    size = scipy.fft.next_fast_len(padded, real=True)
+    frequency = np.fft.rfftfreq(size)
+    peak = tables.max(axis=-1, keepdims=True)
+    likelihood = np.concatenate(
+        [
+            np.exp(tables - peak),
+            np.repeat(np.exp(tables[..., -1:] - peak), (size - length + 1) // 2, axis=-1),
+            np.repeat(np.exp(tables[..., :1] - peak), (size - length) // 2, axis=-1),
+        ],
+        axis=-1,
+    )
+    weight = np.exp(-2 * (math.pi * width * frequency) ** 2)
+    smooth = scipy.fft.irfft(scipy.fft.rfft(likelihood, axis=-1) * weight, n=size, axis=-1)[..., :length]
+    return np.log(np.maximum(smooth, _TINY)) + peak
+
+
+def _reach(parts: Sequence[_Part], tail: float) -> Reach:
+    top = max(float(part.value.max()) for part in parts)
+
+    def ends(wanted: Callable[[_Part], bool]) -> list[float]:
+        chosen = [part for part in parts if wanted(part)]
+        where = np.concatenate([part.b for part in chosen])
+        mass = np.concatenate([np.exp(p.value - top).sum(axis=0) * p.weight for p in chosen])
+        order = np.argsort(where)
+        cumulative = np.cumsum(mass[order])
+        cumulative = (cumulative - mass[order] / 2) / cumulative[-1]
+        return [float(v) for v in np.interp([tail, 1 - tail], cumulative, where[order])]
+
+    return Reach(*ends(lambda part: True), *ends(lambda part: part.ratio == 0.0))
