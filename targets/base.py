@@ -15,7 +15,7 @@ from hierbench.errors import refusal
 
 LARGEST_TARGET = 2**26
 """Numbers that a drawn target may hold: 0.5 GiB in float64; drawing takes up to three times that."""
-EPS_REL_MINIMUM_SHARE = 1e-3
+SMALLEST_SHARE = 1e-3
 """Below this share of variance above half the top degree, eps_rel is undefined."""
 
 
@@ -112,12 +112,17 @@ class Certificate:
     def top_half_share(self) -> float | None:
         """Share of variance above half the top degree: what eps_rel divides the MSE by.
 
-        None where it is under ``EPS_REL_MINIMUM_SHARE``, or unknown.
+        None where it is under ``SMALLEST_SHARE``, or unknown.
         """
-        if not self.degree_share:
-            return None
-        share = self.share_above(self.degree // 2)
-        return share if share >= EPS_REL_MINIMUM_SHARE else None
+        return self._share_above(self.degree // 2)
+
+    def top_share(self) -> float | None:
+        """Share of variance of the top degree: what eps_top divides the MSE by; None as for eps_rel."""
+        return self._share_above(self.degree - 1)
+
+    def _share_above(self, degree: int) -> float | None:
+        share = self.share_above(degree) if self.degree_share else 0.0
+        return share if share >= SMALLEST_SHARE else None
 
     def degree_needed(self, epsilon: float) -> int | None:
         """Smallest p such that the best degree-p approximation has relative MSE <= epsilon.

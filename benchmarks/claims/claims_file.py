@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from hierbench.benchmarks.claims.criteria import FIXED, Bounds, Claim, Criterion
 from hierbench.benchmarks.claims.quantities import QUANTITIES
-from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
 from hierbench.benchmarks.suites.limits import EPSILONS
 from hierbench.benchmarks.suites.suite_file import known_suites, load_suite
 from hierbench.benchmarks.suites.toml_lines import Document, Table
 from hierbench.errors import UserError, refusal, unknown
 
 if TYPE_CHECKING:
-    from hierbench.benchmarks.suites.epsilon import Epsilon
+    from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
     from hierbench.benchmarks.suites.suite import Suite
 
 
@@ -138,12 +138,13 @@ def _bounds(table: Table) -> Bounds:
 def _epsilons(table: Table) -> tuple[Epsilon, ...]:
 
     epsilons = []
-    for key, relative in (("epsilons", False), ("relative_epsilons", True)):
+    keys = {"epsilons": Scale.VARIANCE, "relative_epsilons": Scale.UPPER_HALF, "top_epsilons": Scale.TOP}
+    for key, scale in keys.items():
         table.keys_read.add(key)
         for value in table.items(key, (int, float), "numbers") if key in table.data else []:
             if not EPSILONS[0] <= value <= EPSILONS[1]:
                 table.refuse(key, value, f"positive numbers from {EPSILONS[0]:g} to {EPSILONS[1]:g}")
-            epsilons.append(Epsilon(float(value), relative))
+            epsilons.append(Epsilon(float(value), scale))
     return tuple(epsilons)
 
 

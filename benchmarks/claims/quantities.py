@@ -57,7 +57,9 @@ class Quantity:
             allowed = "labels of experiments" if self.measured else "an empty list"
             raise ValueError(refusal("experiments", list(criterion.experiments), f"{allowed} {where}"))
         if bool(criterion.epsilons) != self.epsilons:
-            allowed = "values of epsilons or relative_epsilons" if self.epsilons else "an empty list"
+            allowed = (
+                "values of epsilons, relative_epsilons or top_epsilons" if self.epsilons else "an empty list"
+            )
             raise ValueError(refusal("epsilons", [e.label for e in criterion.epsilons], f"{allowed} {where}"))
         n_pairs = len(criterion.targets) * len(criterion.epsilons)
         comparison = "reference" if criterion.reference else "pair" if n_pairs == 2 else "nothing"

@@ -99,11 +99,9 @@ def report(name: str, evidence: SuiteResults, epsilons: Sequence[Epsilon], comma
                 heading = f"learners at {epsilon.label} ({degree_text(here, target_certificates)})"
                 cells = tuple(_rank_rows(here))
                 blocks.append(Section(heading if cells else f"{heading}: nothing to compare", RANKS, cells))
-        for relative in sorted({e.relative for e in epsilons}):
-            heading = f"exponent of n* in 1/{'eps_rel' if relative else 'eps'}"
-            defined = [
-                s for s in target_stars if s.epsilon.relative == relative and s.censoring != "undefined"
-            ]
+        for scale in sorted({e.scale for e in epsilons}):
+            heading = f"exponent of n* in 1/{scale}"
+            defined = [s for s in target_stars if s.epsilon.scale == scale and s.censoring != "undefined"]
             cells = tuple(_exponent_rows(defined))
             blocks.append(Section(heading if cells else f"{heading}: undefined here", EXPONENTS, cells))
         notes = left_out([row for row in rows if row.target == target])

@@ -96,6 +96,7 @@ def exact_suite(learners: Iterable[str] | None = None, first: int = 0) -> Suite:
         timeout_seconds=120,
         epsilons=(0.1,),
         relative_epsilons=(),
+        top_epsilons=(),
         traces=False,
         targets=(target,),
         learners=tuple(entries),

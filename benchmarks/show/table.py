@@ -19,12 +19,12 @@ from hierbench.benchmarks.show.labels import relabelled
 from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope, exponents
 from hierbench.benchmarks.statistics.growth import Growth, growth
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, Summary, n_stars, summarise
-from hierbench.benchmarks.suites.epsilon import Epsilon, epsilons_of
+from hierbench.benchmarks.suites.epsilon import Epsilon, Scale, epsilons_of
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.units.rows import STATUSES, Row, RowStatus
 from hierbench.targets.base import Certificate
 
-TABLE_EPSILONS = (Epsilon(0.1), Epsilon(0.01), Epsilon(0.1, relative=True))
+TABLE_EPSILONS = (Epsilon(0.1), Epsilon(0.01), Epsilon(0.1, Scale.UPPER_HALF))
 PIPE_WIDTH = 120
 
 LEGEND = (

@@ -12,6 +12,7 @@ import numpy as np
 import scipy
 
 from hierbench.benchmarks.statistics.sample_complexity import NStar
+from hierbench.benchmarks.suites.epsilon import Scale
 
 FEWEST_EPSILONS = 3
 """Two epsilons do not show a law."""
@@ -44,15 +45,15 @@ class EpsilonExponent:
     reason: str = ""
 
 
-Key = tuple[str, str, int, bool]
-"""Target, learner, d, and whether epsilon is relative to the share of the top degrees."""
+Key = tuple[str, str, int, Scale]
+"""Target, learner, d, and what epsilon is compared with."""
 
 
 def epsilon_exponents(stars: Iterable[NStar], confidence: float = 0.95) -> dict[Key, EpsilonExponent]:
-    """``epsilon_exponent`` of every (target, learner, d), eps and eps_rel apart."""
+    """``epsilon_exponent`` of every (target, learner, d), one for each scale of errors."""
     groups: dict[Key, list[NStar]] = defaultdict(list)
     for star in stars:
-        groups[star.target, star.learner, star.d, star.epsilon.relative].append(star)
+        groups[star.target, star.learner, star.d, star.epsilon.scale].append(star)
     return {key: epsilon_exponent(group, confidence) for key, group in groups.items()}
 
 
@@ -88,7 +89,7 @@ def epsilon_exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Epsilo
     Parameters
     ----------
     stars : sequence of NStar
-        Of one learner, target and d, all epsilons of one kind (eps or eps_rel).
+        Of one learner, target and d, all epsilons of one scale.
     """
     units: dict[int, dict[float, list[NStar]]] = defaultdict(lambda: defaultdict(list))
     by_epsilon: dict[float, list[NStar]] = defaultdict(list)
@@ -98,7 +99,8 @@ def epsilon_exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Epsilo
             by_epsilon[star.epsilon.value].append(star)
     if not units:
         undefined = stars and all(s.censoring == "undefined" for s in stars)
-        return EpsilonExponent("unidentified", reason="eps_rel is undefined" if undefined else "no data")
+        undefined_scale = f"{stars[0].epsilon.scale} is undefined" if undefined else "no data"
+        return EpsilonExponent("unidentified", reason=undefined_scale)
     curves = max(len(cell) for cell in by_epsilon.values())
     complete = {e: cell for e, cell in by_epsilon.items() if len(cell) == curves}
     used = sorted(

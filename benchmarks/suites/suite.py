@@ -176,6 +176,7 @@ class Suite:
     timeout_seconds: float
     epsilons: tuple[float, ...]
     relative_epsilons: tuple[float, ...]
+    top_epsilons: tuple[float, ...]
     traces: bool
     targets: tuple[TargetEntry, ...]
     learners: tuple[LearnerEntry, ...]

@@ -32,7 +32,9 @@ class DenseNetRegressor(SGDRegressorBase):
     skips : sequence of sequence of int, or None
         The skip sets J_1, ..., J_L: which lower levels every level reads, 0 being x; None is all
         of them. The output reads x and every level in any case.
-    learning_rate : default (0.01, 0.03); weight_decay : default (0.03, 0.3); restarts : default 2
+    learning_rate : default (0.005, 0.015, 0.04)
+    weight_decay : default (0.003, 0.03, 0.3)
+    restarts : default 2
 
     The other parameters are those of SGDRegressorBase.
     """
@@ -49,8 +51,8 @@ class DenseNetRegressor(SGDRegressorBase):
         skips: Sequence[Sequence[int]] | None = None,
         steps: int | None = None,
         batch_size: int = 256,
-        learning_rate: float | Sequence[float] = (0.01, 0.03),
-        weight_decay: float | Sequence[float] = (0.03, 0.3),
+        learning_rate: float | Sequence[float] = (0.005, 0.015, 0.04),
+        weight_decay: float | Sequence[float] = (0.003, 0.03, 0.3),
         optimizer: str = "adam",
         tuning_share: float = 0.5,
         step_factor: float = 1.0,

@@ -21,14 +21,14 @@ from synthetic_rows import certificate, row, suite
 from hierbench import plots
 from hierbench.benchmarks.show.draw import provenance_of, write_curve_figures
 from hierbench.benchmarks.show.figure_data import figure_data, median_floor
-from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
 from hierbench.plots.bands import at_budget, band, fixed_budgets
 from hierbench.plots.data import FigureData
 from hierbench.plots.error_curves import error_against_d, error_against_n, error_limits
 from hierbench.plots.n_star import epsilon_title, n_star_against_d
 from hierbench.plots.style import FigureWriter, figure_style, looks
 
-EPSILONS = (Epsilon(0.1), Epsilon(0.1, relative=True))
+EPSILONS = (Epsilon(0.1), Epsilon(0.1, Scale.UPPER_HALF))
 SOURCE = "hierbench 0.1.0; suite demo; store demo.sqlite; "
 
 

@@ -18,9 +18,9 @@ from hierbench.benchmarks.show.table import PIPE_WIDTH
 from hierbench.benchmarks.statistics.ranks import Comparison, rank
 from hierbench.benchmarks.statistics.sample_complexity import n_stars
 from hierbench.benchmarks.store.store import NAME, Store
-from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
 
-EPSILONS = (Epsilon(0.3), Epsilon(0.1), Epsilon(0.03), Epsilon(0.1, relative=True))
+EPSILONS = (Epsilon(0.3), Epsilon(0.1), Epsilon(0.03), Epsilon(0.1, Scale.UPPER_HALF))
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,9 @@ def test_where_nothing_can_be_compared_it_says_so():
     printed = text(report("demo", SuiteResults(rows, {}), [Epsilon(0.1)], "c"))
     assert re.search(r"learners at eps = 0.1 .*: nothing to compare\n", printed)
     assert printed.count("n* > n_max at every eps") == 2
-    undefined = text(report("demo", SuiteResults(rows, {}), [Epsilon(0.1), Epsilon(0.1, relative=True)], "c"))
+    undefined = text(
+        report("demo", SuiteResults(rows, {}), [Epsilon(0.1), Epsilon(0.1, Scale.UPPER_HALF)], "c")
+    )
     assert "exponent of n* in 1/eps_rel: undefined here\n" in undefined
 
 

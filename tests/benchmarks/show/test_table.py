@@ -22,10 +22,10 @@ from hierbench.benchmarks.show.table import (
 from hierbench.benchmarks.statistics.exponents import Exponent
 from hierbench.benchmarks.statistics.growth import Growth
 from hierbench.benchmarks.statistics.sample_complexity import Summary
-from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
 from hierbench.benchmarks.units.rows import Row
 
-EPSILONS = (Epsilon(0.1), Epsilon(0.1, relative=True))
+EPSILONS = (Epsilon(0.1), Epsilon(0.1, Scale.UPPER_HALF))
 
 
 def printed(

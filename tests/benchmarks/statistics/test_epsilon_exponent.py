@@ -15,7 +15,7 @@ from hierbench.benchmarks.statistics.epsilon_exponent import (
     epsilon_exponents,
 )
 from hierbench.benchmarks.statistics.sample_complexity import Censoring, NStar
-from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
 from hierbench.benchmarks.units.rows import Replicate
 
 VALUES = (0.3, 0.1, 0.03, 0.01)
@@ -171,7 +171,7 @@ def test_without_an_exponent_the_reason_is_said() -> None:
 
 def test_eps_and_eps_rel_are_apart() -> None:
     absolute = simulated(np.random.default_rng(4), 0.5)
-    relative = [star(e, r, 10, math.inf, relative=True) for e in VALUES for r in range(4)]
+    relative = [star(e, r, 10, math.inf, Scale.UPPER_HALF) for e in VALUES for r in range(4)]
     found = epsilon_exponents(absolute + relative)
     assert list(found) == [("t", "l", 8, False), ("t", "l", 8, True)]
     assert found["t", "l", 8, False] == epsilon_exponent(absolute)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hierbench.benchmarks.statistics.sample_complexity import NStar, crossing, n_stars, summarise
-from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
 from hierbench.benchmarks.units.rows import Replicate
 
 ABSOLUTE = Epsilon(0.1)
@@ -70,7 +70,7 @@ def test_an_unreliable_row_counts_where_it_is_beyond_doubt() -> None:
 def test_eps_rel_divides_by_the_share_above_half_the_degree_of_that_replicate() -> None:
     rows = [row(n, 100 * n**-2.0, r=r) for r in range(3) for n in (10, 20, 40, 80, 160, 320)]
     known = {("t", 8, 0): certificate({2: 0.9, 4: 0.1}), ("t", 8, 1): certificate({2: 1.0, 4: 0.0})}
-    stars = {s.replicate.target: s for s in n_stars(rows, known, [Epsilon(0.1, relative=True)])}
+    stars = {s.replicate.target: s for s in n_stars(rows, known, [Epsilon(0.1, Scale.UPPER_HALF)])}
     assert stars[0].threshold == pytest.approx(0.01)
     assert (stars[0].lower, stars[0].upper, stars[0].degree_needed) == (80, 160, 4)
     assert stars[1].censoring == "undefined" and stars[1].threshold is None
