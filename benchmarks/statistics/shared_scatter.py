@@ -28,6 +28,7 @@ _REACH = 7.0
 
 _LARGEST_OF_LEVELS, _LARGEST_OF_SLOPES = 40.0, 8.0
 _RATIOS, _FEW_RATIOS, _SIGMAS, _FIRST_SIGMAS = 14, 3, 7, 9
+_FINER = 4
 _DROP = 12.0
 """Log-likelihood below the top beyond which a sigma is left out."""
 
@@ -184,6 +185,12 @@ class _Part:
     value: np.ndarray
     weight: float
 
+    def density(self, top: float) -> tuple[np.ndarray, np.ndarray]:
+        """Values of b, ``_FINER`` times as close as on the grid, and the mass at each over exp(top)."""
+        marginal = np.log(np.maximum(np.exp(self.value - top).sum(axis=0), 1e-200))
+        b = np.linspace(self.b[0], self.b[-1], _FINER * (len(self.b) - 1) + 1)
+        return b, np.exp(scipy.interpolate.CubicSpline(self.b, marginal)(b)) * self.weight
+
     def log_mass(self) -> float:
         """Log of the integral over a and b."""
         top = float(self.value.max())
@@ -259,9 +266,8 @@ def _reach(parts: Sequence[_Part], tail: float) -> Reach:
     top = max(float(part.value.max()) for part in parts)
 
     def ends(wanted: Callable[[_Part], bool]) -> list[float]:
-        chosen = [part for part in parts if wanted(part)]
-        where = np.concatenate([part.b for part in chosen])
-        mass = np.concatenate([np.exp(p.value - top).sum(axis=0) * p.weight for p in chosen])
+        densities = [part.density(top) for part in parts if wanted(part)]
+        where, mass = (np.concatenate(values) for values in zip(*densities, strict=True))
         order = np.argsort(where)
         cumulative = np.cumsum(mass[order])
         cumulative = (cumulative - mass[order] / 2) / cumulative[-1]

@@ -103,8 +103,8 @@ def test_an_interval_decides_only_where_it_lies_wholly_on_one_side(estimate, bou
 def test_exponent():
     square = evidence_of(rows_of(lambda d: 6 * d**2))
     assert state("exponent", Bounds(high=3), square) == "supported"
-    assert state("exponent", Bounds(high=1.5), square) == "refuted"
-    assert state("exponent", Bounds(low=1.5), square) == "supported"
+    assert state("exponent", Bounds(high=1), square) == "refuted"
+    assert state("exponent", Bounds(low=1), square) == "supported"
     estimate = judge_criterion(criterion("exponent", Bounds(high=3)), square).estimate
     assert state("exponent", Bounds(high=estimate.value), square) == "undecided"
     never = evidence_of(rows_of(lambda d: 6 * d**2, n_max=150))
@@ -392,7 +392,12 @@ at_most = 3
         ("at_most = 3", "at_most = 1" + "0" * 400, 15, "at_most = 1000"),
         ("at_most = 3", "at_most = inf", 15, "allowed is a finite number of size up to 1e+12"),
         ("at_most = 3", "at_mots = 3", 7, "bounds = []: allowed is one of"),
-        ("epsilons = [0.1]\n", "", 11, "epsilons = []: allowed are values of epsilons or relative_epsilons"),
+        (
+            "epsilons = [0.1]\n",
+            "",
+            11,
+            "epsilons = []: allowed are values of epsilons, relative_epsilons or top_epsilons",
+        ),
         ("epsilons = [0.1]", "epsilons = [-1]", 14, "epsilons = -1: allowed are positive numbers from 1e-12"),
         ('"exponent"', '"exponent_excess"', 11, "reference = None: allowed are labels of learners"),
         (

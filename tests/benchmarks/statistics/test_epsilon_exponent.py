@@ -21,9 +21,9 @@ from hierbench.benchmarks.units.rows import Replicate
 VALUES = (0.3, 0.1, 0.03, 0.01)
 
 
-def star(epsilon: float, r: int, lower: float, upper: float, relative: bool = False) -> NStar:
+def star(epsilon: float, r: int, lower: float, upper: float, scale: Scale = Scale.VARIANCE) -> NStar:
     kind: Censoring = "right" if math.isinf(upper) else "left" if lower == 0 else "bracketed"
-    return NStar("l", "t", 8, Replicate(r, r, r), Epsilon(epsilon, relative), lower, upper, kind, epsilon, 2)
+    return NStar("l", "t", 8, Replicate(r, r, r), Epsilon(epsilon, scale), lower, upper, kind, epsilon, 2)
 
 
 def simulated(
@@ -164,7 +164,7 @@ def test_without_an_exponent_the_reason_is_said() -> None:
     two = [star(e, r, 10, 20) for e in VALUES[:2] for r in range(3)]
     assert reason(two) == "all replicates bracketed at 2 eps, 3 are needed"
     undefined = dataclasses.replace(two[0], censoring="undefined", lower=0.0, upper=math.inf)
-    assert reason([undefined]) == "eps_rel is undefined"
+    assert reason([undefined]) == f"{undefined.epsilon.scale} is undefined"
     assert reason([dataclasses.replace(undefined, censoring="missing")]) == "no data"
     assert epsilon_exponent([]) == EpsilonExponent("unidentified", reason="no data")
 
@@ -173,6 +173,6 @@ def test_eps_and_eps_rel_are_apart() -> None:
     absolute = simulated(np.random.default_rng(4), 0.5)
     relative = [star(e, r, 10, math.inf, Scale.UPPER_HALF) for e in VALUES for r in range(4)]
     found = epsilon_exponents(absolute + relative)
-    assert list(found) == [("t", "l", 8, False), ("t", "l", 8, True)]
-    assert found["t", "l", 8, False] == epsilon_exponent(absolute)
-    assert found["t", "l", 8, True].kind == "unidentified"
+    assert list(found) == [("t", "l", 8, Scale.VARIANCE), ("t", "l", 8, Scale.UPPER_HALF)]
+    assert found["t", "l", 8, Scale.VARIANCE] == epsilon_exponent(absolute)
+    assert found["t", "l", 8, Scale.UPPER_HALF].kind == "unidentified"

@@ -58,9 +58,9 @@ def test_what_sigma_cannot_be_told_from_does_not_matter(monkeypatch):
     for seed in range(8):
         stars = simulate(1.37, 1.4, Setting(1.37, 4, 0.05, 2.0), np.random.default_rng(seed))
         x, lower, upper = (np.log([getattr(s, name) for s in stars]) for name in ("d", "lower", "upper"))
-        monkeypatch.setattr(integrated_likelihood, "_FLOOR", 0.05)
+        monkeypatch.setattr(integrated_likelihood, "FLOOR", 0.05)
         plain = slope_interval(x, lower, upper)
-        monkeypatch.setattr(integrated_likelihood, "_FLOOR", 0.02)
+        monkeypatch.setattr(integrated_likelihood, "FLOOR", 0.02)
         finer = slope_interval(x, lower, upper)
         width = plain.high - plain.low
         moved.append([(finer.low - plain.low) / width, (finer.high - plain.high) / width])

@@ -77,9 +77,15 @@ def test_stagger_takes_no_replicate_a_step_of_an_adaptive_grid(name):
 
 def test_epsilons_relative_to_the_top_degrees_come_last(tmp_path):
     plain = load(tmp_path, GOOD)
-    assert [e.label for e in epsilons_of(plain)] == ["eps = 0.3", "eps = 0.1", "eps_rel = 0.1"]
-    more = load(tmp_path, GOOD.replace("[0.3, 0.1]", "[0.3, 0.1]\nrelative_epsilons = [0.5, 0.01]"))
-    assert [e.label for e in epsilons_of(more)][2:] == ["eps_rel = 0.5", "eps_rel = 0.01"]
+    assert [e.label for e in epsilons_of(plain)] == [
+        "eps = 0.3",
+        "eps = 0.1",
+        "eps_rel = 0.1",
+        "eps_top = 0.3",
+    ]
+    added = "[0.3, 0.1]\nrelative_epsilons = [0.5, 0.01]\ntop_epsilons = [0.2]"
+    more = load(tmp_path, GOOD.replace("[0.3, 0.1]", added))
+    assert [e.label for e in epsilons_of(more)][2:] == ["eps_rel = 0.5", "eps_rel = 0.01", "eps_top = 0.2"]
     assert {u.key for u in make_plan(plain).units} == {u.key for u in make_plan(more).units}
 
 
