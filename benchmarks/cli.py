@@ -237,6 +237,19 @@ def report(
 
 
 @app.command()
+def budgets(
+    suite: SuiteName = "default",
+    results: Results = Path("results"),
+    form: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.text,
+) -> None:
+    """Print what a fit of each learner took, tuning counted, and whose choices lie at an edge."""
+    # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.budgets import show_budgets
+
+    show_budgets(suite, results, form.value)
+
+
+@app.command()
 def claims(
     ids: Annotated[
         list[str] | None,

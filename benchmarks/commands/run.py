@@ -16,6 +16,7 @@ from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.run import probe, progress, runner
 from hierbench.benchmarks.run.pool import Pool
 from hierbench.benchmarks.show import bars, draw, table
+from hierbench.benchmarks.show.budgets import edge_warnings
 from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.show.output import say
 from hierbench.benchmarks.store import lock
@@ -73,6 +74,8 @@ def execute(
     if to_show.runs:
         made = results / "tables" / f"{to_show.name}.json"
         table.show_table(to_show, shown.rows, shown.certificates, console, made)
+        for line in edge_warnings(shown.rows):
+            say(f"{line} (hierbench budgets {to_show.name})")
     if shown.measurements:
         claims.show_findings(to_show, results, console)
     verdicts = bars.judge(to_run, shown.rows, shown.certificates)

@@ -34,6 +34,7 @@ class Choice(NamedTuple):
     """What the final training of a cell takes.
 
     spent, work : steps that it took to find it, and those steps times the operations of a forward pass.
+    edges, candidates : how many of rate and decay lie at the end of what was tried, and how many were tried.
     """
 
     network: DenseNetwork
@@ -42,3 +43,5 @@ class Choice(NamedTuple):
     steps: int
     spent: int
     work: float
+    edges: int
+    candidates: int

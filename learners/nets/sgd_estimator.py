@@ -202,7 +202,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         trained = self._train(network, jobs, np.stack(initial), self._schedule(steps), None)
         trained = trained.take(trained.least_loss(1))
         return self._become(
-            self._fitted(network, trained, 0, scaling, Choice(network, *grid[0], steps, 0, 0.0), True)
+            self._fitted(network, trained, 0, scaling, Choice(network, *grid[0], steps, 0, 0.0, 0, 1), True)
         )
 
     def _schedule(self, steps: int) -> Schedule:
@@ -264,6 +264,8 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
             health={
                 "final_batch_loss": float(trained.loss[k]),
                 "clipped_share": float(trained.clipped[k]),
+                "edges_of_grid": float(choice.edges),
+                "candidates": float(choice.candidates),
                 **{name: float(values[k]) for name, values in trained.notes.items()},
             }
             if final

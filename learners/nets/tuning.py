@@ -59,10 +59,32 @@ class _Contest:
     source: ShuffledEpochs
     held: tuple[np.ndarray, np.ndarray]
     candidates: list[Candidate]
+    tried: set[Candidate] = dataclasses.field(default_factory=set)
     error: float = math.inf
     steps: int = 0
     spent: int = 0
     work: float = 0.0
+
+    def beyond(self) -> list[Candidate]:
+        """Return the best, its rate or decay one step beyond those tried where it is at their end.
+
+        No decay has none below it.
+        """
+        best, found = self.candidates[0], []
+        for axis in (1, 2):
+            values = sorted({float(c[axis]) for c in self.tried if c[0] == best[0]})
+            for end, inner in ((values[0], values[1:2]), (values[-1], values[-2:-1])):
+                if best[axis] == end and end > 0 and inner and inner[0] > 0:
+                    further = [*best]
+                    further[axis] = end * end / inner[0]
+                    found.append((best[0], further[1], further[2]))
+        return found
+
+    def settled(self) -> Choice:
+        """Return the best, and what finding it took."""
+        return Choice(
+            *self.candidates[0], self.steps, self.spent, self.work, len(self.beyond()), len(self.tried)
+        )
 
     def job(self, rate: float, decay: float) -> Job:
         """Make a run; all of them have the same minibatches."""
@@ -76,28 +98,34 @@ def choose(
 
     All candidates run for ``tuning_share`` of the steps. Where the learner's own steps are None, the steps
     are then doubled and the two best run anew, again and again while that brings the held-out error below
-    ``GAIN`` of what it was, while it is above ``tol``, and up to ``max_lengthening`` times the law. With a
+    ``GAIN`` of what it was, while it is above ``tol``, and up to ``max_lengthening`` times the law. Where the
+    best rate or decay was at the end of the grid, the first of these runs has one beyond it as well. With a
     ``step_factor`` the final training is so many times longer than what was settled, and the two best are
     compared once more for so many times as long.
     """
     grid = [(network, *pair) for network in networks for pair in learner._grid()]
     settled = learner.steps is not None
     if settled and len(grid) == 1:
-        return [Choice(*grid[0], steps, 0, 0.0)] * len(cells)
+        return [Choice(*grid[0], steps, 0, 0.0, 0, 1)] * len(cells)
     contests = [_contest(learner, cell, grid) for cell in cells]
     _run(learner, contests, steps)
     racing = [] if settled else [c for c in contests if c.error > learner.tol]
     length = 2 * steps
     while racing and length <= learner.max_lengthening * steps:
         before = [c.error for c in racing]
+        for contest in racing:
+            further = contest.beyond() if length == 2 * steps else []
+            contest.candidates = contest.candidates[:FINALISTS] + further
         _run(learner, racing, length)
         racing = [c for c, e in zip(racing, before, strict=True) if learner.tol < c.error < GAIN * e]
         length *= 2
     if not settled and learner.step_factor != 1.0:
         for length in sorted({c.steps for c in contests}):
             alike = [c for c in contests if c.steps == length]
+            for contest in alike:
+                contest.candidates = contest.candidates[:FINALISTS]
             _run(learner, alike, math.ceil(learner.step_factor * length))
-    return [Choice(*c.candidates[0], c.steps, c.spent, c.work) for c in contests]
+    return [c.settled() for c in contests]
 
 
 def _contest(learner: Tunes, cell: Cell, grid: Sequence[Candidate]) -> _Contest:
@@ -115,16 +143,15 @@ def _contest(learner: Tunes, cell: Cell, grid: Sequence[Candidate]) -> _Contest:
 def _run(learner: Tunes, contests: Sequence[_Contest], steps: int) -> None:
     """Train the candidates of all contests as for a final training of ``steps``, and sort them.
 
-    Of contests that have run before only the best ones go on. Nets of one network train together.
+    Nets of one network train together.
     """
     length = max(1, round(learner.tuning_share * steps))
     for contest in contests:
-        if contest.steps:
-            contest.candidates = contest.candidates[:FINALISTS]
         total = learner._total_steps(length)
         contest.spent += len(contest.candidates) * total
         contest.work += sum(c[0].flops_per_sample() for c in contest.candidates) * total
         contest.steps = steps
+        contest.tried.update(contest.candidates)
     errors: list[dict[Candidate, tuple[float, float]]] = [{} for _ in contests]
     schedule = learner._schedule(length)
     for network in dict.fromkeys(c[0] for contest in contests for c in contest.candidates):

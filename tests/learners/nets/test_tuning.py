@@ -44,7 +44,7 @@ def choices(monkeypatch, script, cells=1, **params):
 
 
 def worse_by_place(pair, steps, cell):
-    return 1.0 + GRID.index(pair)
+    return 1.0 + (GRID.index(pair) if pair in GRID else len(GRID))
 
 
 def halving(pair, steps, cell):
@@ -59,8 +59,8 @@ def test_steps_that_are_given_stay(monkeypatch):
 
 def test_where_doubling_does_not_pay_one_more_is_kept(monkeypatch):
     (choice,), runs = choices(monkeypatch, worse_by_place)
-    assert choice == (0.01, 0.0, 2 * LAW, 4 * 500 + 2 * 1000)
-    assert runs == [(500, GRID), (1000, GRID[:2])]
+    assert choice == (0.01, 0.0, 2 * LAW, 4 * 500 + 3 * 1000)
+    assert runs == [(500, GRID), (1000, [*GRID[:2], (0.01 / 3, 0.0)])]
 
 
 @pytest.mark.parametrize(("most", "steps"), [(1.0, 1), (2.0, 2), (7.9, 4), (16.0, 16)])
@@ -95,13 +95,24 @@ def test_the_better_of_the_two_best_may_change_with_the_steps(monkeypatch):
     assert choice[:3] == (*GRID[1], 16 * LAW)
 
 
+def test_what_is_best_at_the_end_of_the_grid_is_tried_one_step_beyond(monkeypatch):
+    def larger_is_better(pair, steps, cell):
+        return 1.0 / pair[0] + pair[1]
+
+    (choice,), runs = choices(monkeypatch, larger_is_better, tol=0.0)
+    assert runs[1] == (1000, [(0.03, 0.0), (0.03, 0.1), (pytest.approx(0.09), 0.0)])
+    assert choice[:2] == (pytest.approx(0.09), 0.0)
+    (inner,), runs = choices(monkeypatch, larger_is_better, steps=LAW)
+    assert inner[:2] == (0.03, 0.0) and len(runs) == 1
+
+
 def test_cells_are_lengthened_one_by_one(monkeypatch):
     def by_cell(pair, steps, cell):
         return (halving if cell == 1 else worse_by_place)(pair, steps, cell)
 
     found, runs = choices(monkeypatch, by_cell, cells=3, tol=0.0)
     assert [choice[2] for choice in found] == [2 * LAW, 16 * LAW, 2 * LAW]
-    assert [len(pairs) for _, pairs in runs] == [12, 6, 2, 2, 2]
+    assert [len(pairs) for _, pairs in runs] == [12, 9, 2, 2, 2]
 
 
 def test_a_net_that_diverges_everywhere_is_not_lengthened_for_ever(monkeypatch):
