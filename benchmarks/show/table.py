@@ -16,7 +16,7 @@ from rich.text import Text
 from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.show.drawn import keep_text, state_of, text_of
 from hierbench.benchmarks.show.labels import relabelled
-from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope, exponents
+from hierbench.benchmarks.statistics.exponents import FLAGGED, Exponent, dimension_slope, exponents
 from hierbench.benchmarks.statistics.growth import Growth, growth
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, Summary, n_stars, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon, Scale, epsilons_of
@@ -30,7 +30,8 @@ PIPE_WIDTH = 120
 LEGEND = (
     "n* = samples to reach eps: geometric mean over replicates [smallest lower end, largest upper end]; "
     "> and < mark a bound: some replicate did not reach eps at its largest n, or reached it at its smallest.",
-    "exponent = slope of log n* in log d with its 95 % interval; >= is a bound without a confidence level.",
+    "exponent = slope of log n* in log d with its 95 % interval; >= is a bound without a confidence level; "
+    "misfit: p of the line, below 0.05, which bends or whose replicates of one d scatter together.",
     "in C(d+p,p) = slope of log n* in log C(d+p,p), the number of polynomials of the degree p that eps asks "
     "for: theory says 1 for rotation-invariant kernels.",
     "law = which of power, quasi-polynomial and exponential growth in d, fitted to smaller d, predicts n* "
@@ -87,6 +88,13 @@ def format_exponent(exponent: Exponent) -> str:
     if exponent.kind == "lower bound":
         return f">= {math.floor(exponent.low * 100) / 100:.2f}"  # rounding up would claim more
     return "unidentified"
+
+
+def format_exponent_and_fit(exponent: Exponent) -> str:
+    """The same, with p of the line where it is small."""
+    p = exponent.lack_of_fit
+    misfit = f"; misfit p={p:.1g}" if p is not None and p < FLAGGED else ""
+    return format_exponent(exponent) + misfit
 
 
 def _slope(exponent: Exponent) -> str:
@@ -146,7 +154,7 @@ def sections(
                 (
                     learner,
                     *(format_summary(summaries.get((target, learner, d, epsilon))) for d in dims),
-                    format_exponent(slopes[target, learner, epsilon]),
+                    format_exponent_and_fit(slopes[target, learner, epsilon]),
                     _slope(by_dimension[target, learner, epsilon]),
                     format_growth(growth([s for s in here if s.learner == learner])),
                 )

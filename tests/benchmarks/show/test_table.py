@@ -15,6 +15,7 @@ from hierbench.benchmarks.show.table import (
     PIPE_WIDTH,
     format_count,
     format_exponent,
+    format_exponent_and_fit,
     format_growth,
     format_summary,
     print_table,
@@ -69,6 +70,9 @@ def test_exponent_is_shown_with_its_interval_or_not_at_all() -> None:
     assert format_exponent(Exponent("estimate", 2.0, 1.8)) == "2.00 [1.80,inf]"
     assert format_exponent(Exponent("lower bound", low=2.678)) == ">= 2.67", "rounded down: it is a bound"
     assert format_exponent(Exponent("unidentified")) == "unidentified"
+    bent = Exponent("estimate", 2.0, 1.8, 2.25, lack_of_fit=0.012)
+    assert format_exponent_and_fit(bent) == "2.00 [1.80,2.25]; misfit p=0.01"
+    assert format_exponent_and_fit(dataclasses.replace(bent, lack_of_fit=0.5)) == "2.00 [1.80,2.25]"
 
 
 def test_a_law_is_named_where_the_largest_dimension_decides() -> None:
