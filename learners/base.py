@@ -131,10 +131,10 @@ class Memory:
 def steps_law(n: int) -> int:
     """Give the steps that a net begins with on n samples where the caller names none.
 
-    3000 up to 4096 samples, doubled at every fourfold: about the square root of n, in powers of two so
+    2000 up to 4096 samples, doubled at every fourfold: about the square root of n, in powers of two so
     that neighbouring sizes train together. ``fit`` doubles them where that pays.
     """
-    return 3000 * 2 ** max(0, math.ceil(math.log2(max(1, n) / 4096) / 2.0))
+    return 2000 * 2 ** max(0, math.ceil(math.log2(max(1, n) / 4096) / 2.0))
 
 
 LENGTHENED = 3.0

@@ -62,7 +62,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
     Parameters
     ----------
     steps : int or None
-        Minibatch steps of the final training. None begins with a law of n, 3000 up to 4096 samples
+        Minibatch steps of the final training. None begins with a law of n, 2000 up to 4096 samples
         and doubled at every fourfold of them, and doubles them while that pays: see above.
     batch_size : int
         Rows a minibatch.
@@ -179,7 +179,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
     def fit_sampler(self, sampler: Sampler, d: int) -> Self:
         """One pass over fresh samples: every minibatch is drawn anew from ``sampler(n, rng)``.
 
-        The scale is taken from one minibatch. There are ``steps`` of them, 3000 where that is
+        The scale is taken from one minibatch. There are ``steps`` of them, 2000 where that is
         None. Sequences of hyper-parameters are refused: there is no training set to hold
         anything out from.
         """

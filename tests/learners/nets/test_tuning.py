@@ -132,8 +132,8 @@ def test_a_fit_says_the_steps_that_it_settled():
     X = rng.standard_normal((40, 2))
     parameters = {"depth": 1, "width": 2, "batch_size": 8, "step_factor": 0.01, "max_lengthening": 1.0}
     learner = LayerwiseDenseNetRegressor(**parameters, random_state=0).fit(X, X[:, 0] ** 2)
-    assert learner.fit_report_.hyperparameters["steps"] == 30
-    assert learner.fit_report_.steps == 4 * 750 + 2 * 8 + 30
+    assert learner.fit_report_.hyperparameters["steps"] == 20
+    assert learner.fit_report_.steps == 4 * 500 + 2 * 5 + 20
 
 
 def test_the_network_is_chosen_with_the_rest():
