@@ -134,10 +134,10 @@ def _fitted(
     x: bytes, lower: bytes, upper: bytes, groups: bytes, confidence: float
 ) -> tuple[SlopeInterval, tuple[float, float], float | None]:
     """Fit the arrays that these bytes hold: tables, figures and claims ask for the same ones."""
-    data = [np.frombuffer(part) for part in (x, lower, upper)]
-    fit = slope_interval(*data, confidence)
-    ends = widened(*data, np.frombuffer(groups, dtype=np.intp), fit, confidence)
-    return fit, ends, lack_of_fit(*data)
+    places, low, high = (np.frombuffer(part) for part in (x, lower, upper))
+    fit = slope_interval(places, low, high, confidence)
+    ends = widened(places, low, high, np.frombuffer(groups, dtype=np.intp), fit, confidence)
+    return fit, ends, lack_of_fit(places, low, high)
 
 
 def dimension_slope(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:

@@ -60,7 +60,7 @@ def reduced_plan(seed: int = 0) -> Plan:
     )
     test = TestPlan(4096, 8192)
     return make_plan(
-        Suite("reduced", "", test, 300, (0.3, 0.1, 0.03), (), False, (target,), tuple(learners), runs)
+        Suite("reduced", "", test, 300, (0.3, 0.1, 0.03), (), (), False, (target,), tuple(learners), runs)
     )
 
 

@@ -55,9 +55,7 @@ class DenseNetwork:
 
     Parameters
     ----------
-    d, depth : int
-    width : int or tuple of int
-        Neurons a level, or of each of the levels.
+    d, depth, width : int
     activation : one of ``ACTIVATIONS``, centred and scaled to unit variance on a standard Gaussian
     power : int
         Exponent of the activation ``"power"``, continued linearly where \|z\| > ``truncation``.
@@ -67,16 +65,19 @@ class DenseNetwork:
         What levels 1, ..., L read, 0 being x, in increasing order; None is all lower levels.
     top_readout : bool
         Read out the last level only.
+    first_width : int, optional
+        Neurons of level 1, where they are others than those of the levels above.
     """
 
     d: int
     depth: int
-    width: int | tuple[int, ...]
+    width: int
     activation: str = "power"
     power: int = 2
     truncation: float = 30.0
     skips: tuple[tuple[int, ...], ...] | None = None
     top_readout: bool = False
+    first_width: int | None = None
 
     def reads(self, level: int) -> Sequence[int]:
         """Return the levels that ``level`` reads, 0 being x."""
@@ -84,8 +85,7 @@ class DenseNetwork:
 
     def sizes(self) -> list[int]:
         """Coordinates of x and of each level."""
-        widths = [self.width] * self.depth if isinstance(self.width, int) else self.width
-        return [self.d, *widths]
+        return [self.d, self.first_width or self.width, *[self.width] * (self.depth - 1)]
 
     def read_out(self) -> Sequence[int]:
         """Return the levels that the output reads."""
@@ -120,8 +120,7 @@ class DenseNetwork:
     def first_levels(self, depth: int) -> DenseNetwork:
         """Return the network of the lowest ``depth`` levels."""
         skips = None if self.skips is None else self.skips[:depth]
-        width = self.width if isinstance(self.width, int) else self.width[:depth]
-        return dataclasses.replace(self, depth=depth, width=width, skips=skips)
+        return dataclasses.replace(self, depth=depth, skips=skips)
 
     def _sizes(self) -> tuple[int, list[int]]:
         """Count the parameters that feed the levels, and of each read-out x, 1, ..., L, c."""

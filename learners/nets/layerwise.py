@@ -120,8 +120,7 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
             return [plain]
         else:
             first = (plain.width, 4 * d * (d + 1))
-        rest = plain.sizes()[2:]
-        return [dataclasses.replace(plain, width=(width, *rest)) for width in first]
+        return [dataclasses.replace(plain, first_width=width) for width in first]
 
     def _said(self, network: DenseNetwork) -> dict[str, float]:
         return {"first_width": network.sizes()[1]} if len(self._networks(network.d)) > 1 else {}

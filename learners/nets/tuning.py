@@ -70,15 +70,10 @@ class _Contest:
 
         No decay has none below it.
         """
-        best, found = self.candidates[0], []
-        for axis in (1, 2):
-            values = sorted({float(c[axis]) for c in self.tried if c[0] == best[0]})
-            for end, inner in ((values[0], values[1:2]), (values[-1], values[-2:-1])):
-                if best[axis] == end and end > 0 and inner and inner[0] > 0:
-                    further = [*best]
-                    further[axis] = end * end / inner[0]
-                    found.append((best[0], further[1], further[2]))
-        return found
+        network, rate, decay = self.candidates[0]
+        of_network = [c for c in self.tried if c[0] == network]
+        rates, decays = (_further(v, {c[i] for c in of_network}) for i, v in ((1, rate), (2, decay)))
+        return [(network, r, decay) for r in rates] + [(network, rate, w) for w in decays]
 
     def settled(self) -> Choice:
         """Return the best, and what finding it took."""
@@ -89,6 +84,13 @@ class _Contest:
     def job(self, rate: float, decay: float) -> Job:
         """Make a run; all of them have the same minibatches."""
         return Job(self.source, generator(self.seed, Purpose.TUNING), rate, decay)
+
+
+def _further(value: float, tried: set[Any]) -> list[float]:
+    """Return what lies beyond ``value``, as far as the last step, if it is the first or the last of the tried."""
+    values = sorted(tried)
+    ends = ((values[0], values[1:2]), (values[-1], values[-2:-1]))
+    return [end * end / inner[0] for end, inner in ends if value == end > 0 and inner and inner[0] > 0]
 
 
 def choose(
