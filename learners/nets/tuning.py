@@ -87,7 +87,7 @@ class _Contest:
 
 
 def _further(value: float, tried: set[Any]) -> list[float]:
-    """Return what lies beyond ``value``, as far as the last step, if it is the first or the last of the tried."""
+    """Return what lies one step beyond ``value``, if it is the first or the last of the tried."""
     values = sorted(tried)
     ends = ((values[0], values[1:2]), (values[-1], values[-2:-1]))
     return [end * end / inner[0] for end, inner in ends if value == end > 0 and inner and inner[0] > 0]
