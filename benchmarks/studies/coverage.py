@@ -75,8 +75,8 @@ class Outcome:
 
     Coverages are shares; those of the interval and of the bounds are conditional on
     that there is one. ``agree`` is the share of simulations in which some line meets all intervals, so that
-    they show no scatter; ``bootstrap`` is None where it was not computed. Coverage and widths are those of the
-    interval for independent replicates, ``reported`` and ``reported_width`` those of the one that is reported;
+    they show no scatter; ``bootstrap`` is None where it was not computed. Coverage and widths are those of
+    the interval for independent replicates, ``reported`` and ``reported_width`` of the one that is reported;
     ``unfit`` is the share in which a lack of fit is flagged (p < 0.05).
     """
 
