@@ -92,7 +92,8 @@ def integers(name: str, value: int | Sequence[int], least: int) -> tuple[int, ..
         Unless there is one at least, and all are integers of at least ``least``.
     """
     values = np.atleast_1d(np.asarray(value))
-    if not (values.size and np.issubdtype(values.dtype, np.integer) and values.min() >= least):
+    whole = values.ndim == 1 and values.size and np.issubdtype(values.dtype, np.integer)
+    if not (whole and values.min() >= least):
         raise ValueError(refusal(name, value, f"integers from {least}, one or several"))
     return tuple(values.tolist())
 

@@ -139,7 +139,7 @@ def _suite(root: Table) -> Suite:
     test_table.done()
     epsilons = _epsilons(root, "epsilons")
     relative = _epsilons(root, "relative_epsilons") if "relative_epsilons" in root.data else (0.1,)
-    top = _epsilons(root, "top_epsilons") if "top_epsilons" in root.data else (0.3,)
+    top = _epsilons(root, "top_epsilons") if "top_epsilons" in root.data else ()
     timeout = root.number("timeout_seconds", LONGEST)
     traces = root.flag("traces", False)
     target_tables, learner_tables = root.tables("target"), root.tables("learner")

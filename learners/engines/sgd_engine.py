@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -195,12 +195,17 @@ def train(
         raise ValueError(
             refusal("steps * batch_size", schedule.steps * schedule.batch_size, "integers below 2^32")
         )
-    groups, start = [], 0
-    for size in group_sizes(len(jobs), network, schedule.batch_size, device):
-        some = slice(start, start + size)
-        made = control(size) if control else None
-        groups.append(_Group(network, initial[some], jobs[some], schedule, trainable, dtype, device, made))
-        start += size
+
+    def made() -> Iterator[_Group]:
+        start = 0
+        for size in group_sizes(len(jobs), network, schedule.batch_size, device):
+            some = slice(start, start + size)
+            look = control(size) if control else None
+            yield _Group(network, initial[some], jobs[some], schedule, trainable, dtype, device, look)
+            start += size
+
+    # without a hook a group is done before the next is made: its data need the memory only meanwhile
+    groups: Iterable[_Group] = list(made()) if hook else made()
     if hook:
         for step in trace_steps(schedule.steps):
             hook(step, np.concatenate([group.train_to(step).flat for group in groups]))

@@ -17,6 +17,9 @@ from hierbench.learners.nets.sgd_block import NetworkHook
 from hierbench.learners.nets.sgd_estimator import SGDRegressorBase, after_steps
 from hierbench.learners.parameters import integers
 
+MOST_PRODUCTS = 4096
+"""Neurons of a first level that is made wide for the products of the inputs, at most."""
+
 
 class LayerwiseDenseNetRegressor(SGDRegressorBase):
     r"""Deep quadratic DenseNet, level by level: BFC-x, or layer-wise with residual cycling.
@@ -48,8 +51,9 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
         Neurons of every level, or of every level but the first; None means max(24, ceil(1.5 d)).
     first_width : int, sequence of int, or None
         Neurons of level 1; several are tuned. None is ``width`` where that is given, and otherwise a choice
-        of max(24, ceil(1.5 d)) and 4 d (d + 1): a frozen first level hands on what the levels above need
-        only if it holds the d (d + 1) / 2 products of the inputs several times over.
+        of max(24, ceil(1.5 d)) and 4 d (d + 1), or 4096 where that is less: a frozen first level hands on
+        what the levels above need only if it holds the d (d + 1) / 2 products of the inputs several times
+        over.
     correction : int, default 0
         How many levels below the newest one go on being trained.
     refit_readouts : bool, default True
@@ -88,7 +92,7 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
         tuning_share: float = 0.25,
         step_factor: float = 1.0,
         max_lengthening: float = 16.0,
-        tol: float = 1e-3,
+        tol: float = 1e-6,
         restarts: int = 1,
         loss: str = "square",
         random_state: int | np.random.RandomState | None = None,
@@ -119,8 +123,8 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
         elif self.width is not None:
             return [plain]
         else:
-            first = (plain.width, 4 * d * (d + 1))
-        return [dataclasses.replace(plain, first_width=width) for width in first]
+            first = (plain.width, max(plain.width, min(4 * d * (d + 1), MOST_PRODUCTS)))
+        return [dataclasses.replace(plain, first_width=width) for width in dict.fromkeys(first)]
 
     def _said(self, network: DenseNetwork) -> dict[str, float]:
         return {"first_width": network.sizes()[1]} if len(self._networks(network.d)) > 1 else {}

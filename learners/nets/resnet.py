@@ -54,7 +54,7 @@ class ResNetRegressor(SGDRegressorBase):
         tuning_share: float = 0.5,
         step_factor: float = 1.0,
         max_lengthening: float = 16.0,
-        tol: float = 1e-3,
+        tol: float = 1e-6,
         restarts: int = 2,
         loss: str = "square",
         random_state: int | np.random.RandomState | None = None,

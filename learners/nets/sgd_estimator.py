@@ -74,9 +74,9 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         Length of a tuning run as a share of ``steps``.
     max_lengthening : float, default 16
         How many times the steps of the law training may take where ``steps`` is None; 1 is the law.
-    tol : float, default 1e-3
+    tol : float, default 1e-6
         Held-out error, as a share of the variance of the labels (or the share of wrong classes),
-        below which training is not lengthened.
+        below which training is not lengthened. Errors well above it are then no matter of steps.
     step_factor : float, default 1
         How many times what was settled the final training takes where ``steps`` is None. The two best
         candidates are compared once more at so many times the length.
@@ -191,7 +191,8 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
             )
         networks = self._networks(d)
         if len(networks) > 1:
-            raise ValueError(refusal("widths", len(networks), "a single one", "fit_sampler cannot tune"))
+            widths = [network.sizes()[1] for network in networks]
+            raise ValueError(refusal("first_width", widths, "a single one", "fit_sampler cannot tune"))
         network = networks[0]
         seed = (self._seed(), 0)
         steps = self._steps(0) if self.steps is not None else math.ceil(self.step_factor * self._steps(0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -15,10 +16,13 @@ from hierbench.learners.engines.sgd_engine import Job, Schedule, Trained
 from hierbench.learners.generators import Purpose, generator
 from hierbench.learners.nets.cells import Cell, Choice
 
+STEP = 3.0
+"""Step beyond the largest decay where the only other is 0."""
 FINALISTS = 2
 """Candidates that are trained on where training is lengthened: the best of a short run need not stay it."""
 GAIN = 0.8
-"""Doubled steps have paid where they bring the held-out error below this share of what it was."""
+"""Doubled steps have paid where they bring the held-out error below this share of what it was, and are given
+back where they bring it above the inverse."""
 
 Pair = tuple[float, float]
 """A learning rate and a weight decay."""
@@ -51,6 +55,15 @@ class Tunes(Protocol):
     ) -> Trained: ...
 
 
+@dataclasses.dataclass(frozen=True)
+class _Result:
+    """Candidates of a contest after a run, the best first; its held-out error and its steps."""
+
+    candidates: list[Candidate]
+    error: float
+    steps: int
+
+
 @dataclasses.dataclass
 class _Contest:
     """Candidates of one cell on one split, the best first; their last steps, and what all runs took."""
@@ -65,6 +78,15 @@ class _Contest:
     spent: int = 0
     work: float = 0.0
 
+    def result(self) -> _Result:
+        """Return where the contest stands."""
+        return _Result(list(self.candidates), self.error, self.steps)
+
+    def back_to(self, earlier: _Result) -> None:
+        """Take an earlier result where the last run was much worse, or diverged: what it took is spent."""
+        if self.error > earlier.error / GAIN:
+            self.candidates, self.error, self.steps = earlier.candidates, earlier.error, earlier.steps
+
     def beyond(self) -> list[Candidate]:
         """Return the best, its rate or decay one step beyond those tried where it is at their end.
 
@@ -75,11 +97,10 @@ class _Contest:
         rates, decays = (_further(v, {c[i] for c in of_network}) for i, v in ((1, rate), (2, decay)))
         return [(network, r, decay) for r in rates] + [(network, rate, w) for w in decays]
 
-    def settled(self) -> Choice:
-        """Return the best, and what finding it took."""
-        return Choice(
-            *self.candidates[0], self.steps, self.spent, self.work, len(self.beyond()), len(self.tried)
-        )
+    def settled(self, fixed: bool) -> Choice:
+        """Return the best, and what finding it took; the end of a ``fixed`` grid says nothing."""
+        edges = 0 if fixed else len(self.beyond())
+        return Choice(*self.candidates[0], self.steps, self.spent, self.work, edges, len(self.tried))
 
     def job(self, rate: float, decay: float) -> Job:
         """Make a run; all of them have the same minibatches."""
@@ -87,10 +108,12 @@ class _Contest:
 
 
 def _further(value: float, tried: set[Any]) -> list[float]:
-    """Return what lies one step beyond ``value``, if it is the first or the last of the tried."""
+    """Return what lies one step beyond ``value``, if it is the first or the last of several."""
     values = sorted(tried)
-    ends = ((values[0], values[1:2]), (values[-1], values[-2:-1]))
-    return [end * end / inner[0] for end, inner in ends if value == end > 0 and inner and inner[0] > 0]
+    if len(values) < 2:
+        return []
+    ends = ((values[0], values[1]), (values[-1], values[-2]))
+    return [end * (end / inner if inner > 0 else STEP) for end, inner in ends if value == end > 0]
 
 
 def choose(
@@ -105,29 +128,36 @@ def choose(
     ``step_factor`` the final training is so many times longer than what was settled, and the two best are
     compared once more for so many times as long.
     """
-    grid = [(network, *pair) for network in networks for pair in learner._grid()]
+    grid = [(network, *pair) for network in dict.fromkeys(networks) for pair in learner._grid()]
     settled = learner.steps is not None
-    if settled and len(grid) == 1:
+    fixed = settled or (learner.max_lengthening < 2 and learner.step_factor == 1.0)
+    if fixed and len(grid) == 1:
         return [Choice(*grid[0], steps, 0, 0.0, 0, 1)] * len(cells)
     contests = [_contest(learner, cell, grid) for cell in cells]
     _run(learner, contests, steps)
     racing = [] if settled else [c for c in contests if c.error > learner.tol]
     length = 2 * steps
     while racing and length <= learner.max_lengthening * steps:
-        before = [c.error for c in racing]
+        before = [c.result() for c in racing]
         for contest in racing:
             further = contest.beyond() if length == 2 * steps else []
             contest.candidates = contest.candidates[:FINALISTS] + further
         _run(learner, racing, length)
-        racing = [c for c, e in zip(racing, before, strict=True) if learner.tol < c.error < GAIN * e]
+        paid = [learner.tol < c.error < GAIN * b.error for c, b in zip(racing, before, strict=True)]
+        for contest, earlier in zip(racing, before, strict=True):
+            contest.back_to(earlier)
+        racing = list(itertools.compress(racing, paid))
         length *= 2
     if not settled and learner.step_factor != 1.0:
         for length in sorted({c.steps for c in contests}):
             alike = [c for c in contests if c.steps == length]
             for contest in alike:
                 contest.candidates = contest.candidates[:FINALISTS]
+            before = [c.result() for c in alike]
             _run(learner, alike, math.ceil(learner.step_factor * length))
-    return [c.settled() for c in contests]
+            for contest, earlier in zip(alike, before, strict=True):
+                contest.back_to(dataclasses.replace(earlier, steps=contest.steps))
+    return [c.settled(fixed) for c in contests]
 
 
 def _contest(learner: Tunes, cell: Cell, grid: Sequence[Candidate]) -> _Contest:

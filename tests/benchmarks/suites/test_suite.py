@@ -81,7 +81,6 @@ def test_epsilons_relative_to_the_top_degrees_come_last(tmp_path):
         "eps = 0.3",
         "eps = 0.1",
         "eps_rel = 0.1",
-        "eps_top = 0.3",
     ]
     added = "[0.3, 0.1]\nrelative_epsilons = [0.5, 0.01]\ntop_epsilons = [0.2]"
     more = load(tmp_path, GOOD.replace("[0.3, 0.1]", added))

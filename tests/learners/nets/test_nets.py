@@ -249,16 +249,16 @@ def test_cycling_refits_to_what_the_levels_above_leave():
 
 def test_steps_double_at_every_fourfold_of_the_samples():
     assert [steps_law(n) for n in (0, 100, 4096, 4097, 16384, 16385, 64000)] == [
-        3000, 3000, 3000, 6000, 6000, 12000, 12000,
+        2000, 2000, 2000, 4000, 4000, 8000, 8000,
     ]  # fmt: skip
-    assert LayerwiseDenseNetRegressor()._steps(16384) == 6000
+    assert LayerwiseDenseNetRegressor()._steps(16384) == 4000
     assert DenseNetRegressor(steps=70)._steps(10**6) == 70
 
 
 def test_a_law_of_steps_needs_no_training_set(monkeypatch):
     """``fit_sampler`` has no n: the law gives its least."""
     monkeypatch.setattr(
-        "hierbench.learners.nets.sgd_estimator.steps_law", lambda n: 10 + steps_law(n) // 3000
+        "hierbench.learners.nets.sgd_estimator.steps_law", lambda n: 10 + steps_law(n) // 2000
     )
     learner = DenseNetRegressor(width=4, batch_size=16, learning_rate=0.01, weight_decay=0.0, restarts=2)
     learner.fit_sampler(lambda n, rng: data(n, seed=rng.integers(99)), d=5)

@@ -127,9 +127,9 @@ def test_it_learns_a_quadratic_and_says_what_it_did():
     learner = DenseNetRegressor(depth=1, width=16, steps=1000, batch_size=64, random_state=0).fit(X, y)
     assert np.mean((learner.predict(X_test) - y_test) ** 2) < 1e-2 * np.var(y_test)
     report = learner.fit_report_
-    # two initialisations; before, two rates and two decays tuned at half the length
-    assert report.steps == 2 * 1000 + 4 * 500
-    assert report.hyperparameters["weight_decay"] in (0.03, 0.3)
+    # two initialisations; before, three rates and three decays tuned at half the length
+    assert report.steps == 2 * 1000 + 9 * 500
+    assert report.hyperparameters["weight_decay"] in (0.003, 0.03, 0.3)
     assert report.status == "ok"
     assert isinstance(learner, HasLevelFeatures)
     assert [h.shape for h in learner.level_features(X)] == [(400, 16)]

@@ -1,9 +1,13 @@
 """What ``fit`` settles on its held-out fifth, with a training whose held-out errors are scripted."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from hierbench.learners import DenseNetRegressor, LayerwiseDenseNetRegressor
+from hierbench.learners.base import Curve
 from hierbench.learners.engines.sgd_engine import Trained
 from hierbench.learners.nets import tuning
 from hierbench.learners.nets.cells import Cell
@@ -115,6 +119,34 @@ def test_cells_are_lengthened_one_by_one(monkeypatch):
     assert [len(pairs) for _, pairs in runs] == [12, 9, 2, 2, 2]
 
 
+@pytest.mark.parametrize("worse", [1.3, np.nan, np.inf])
+def test_a_doubling_that_makes_it_much_worse_is_given_back(monkeypatch, worse):
+    def overfits(pair, steps, cell):
+        return 0.1 * worse_by_place(pair, steps, cell) * (worse if steps > 500 else 1.0)
+
+    (choice,), runs = choices(monkeypatch, overfits)
+    assert choice == (0.01, 0.0, LAW, sum(length * len(pairs) for length, pairs in runs))
+    (choice,), _ = choices(monkeypatch, overfits, step_factor=4.0)
+    assert choice[:3] == (0.01, 0.0, 4 * LAW)
+
+
+def test_decays_of_which_one_is_none_are_stepped_over_too(monkeypatch):
+    _, runs = choices(monkeypatch, lambda pair, steps, cell: 1.0 + pair[0] - pair[1])
+    assert runs[1][1] == [
+        (0.01, 0.1),
+        (0.03, 0.1),
+        (pytest.approx(0.01 / 3), 0.1),
+        (0.01, pytest.approx(0.3)),
+    ]
+
+
+def test_without_a_choice_nothing_is_held_out(monkeypatch):
+    learner = DenseNetRegressor(1, 2, learning_rate=0.01, weight_decay=0.0, max_lengthening=1.0)
+    monkeypatch.setattr(learner, "_train", None)
+    [choice] = tuning.choose(learner, learner._networks(3), [None], LAW)
+    assert choice[1:5] == (0.01, 0.0, LAW, 0)
+
+
 def test_a_net_that_diverges_everywhere_is_not_lengthened_for_ever(monkeypatch):
     (choice,), runs = choices(monkeypatch, lambda pair, steps, cell: np.nan)
     assert (choice[2], len(runs)) == (2 * LAW, 2)
@@ -149,7 +181,7 @@ def test_the_network_is_chosen_with_the_rest():
     np.testing.assert_allclose(learner.predict(X), alone.predict(X), rtol=1e-4, atol=1e-4)
     assert learner.fit_report_.steps == 3 * alone.fit_report_.steps
     assert learner.fit_report_.flops < 3 * alone.fit_report_.flops
-    with pytest.raises(ValueError, match=r"widths .* a single one"):
+    with pytest.raises(ValueError, match=r"first_width .* a single one"):
         learner.fit_sampler(lambda n, rng: (np.zeros((n, 3)), np.zeros(n)), 3)
 
 
@@ -158,12 +190,46 @@ def test_the_network_is_chosen_with_the_rest():
     [
         ({}, [[24, 24, 24], [48, 24, 24]]),
         ({"width": 5}, [[5, 5, 5]]),
+        ({"first_width": (7, 7)}, [[7, 24, 24]]),
         ({"first_width": (7, 9), "width": 5}, [[7, 5, 5], [9, 5, 5]]),
     ],
 )
 def test_the_first_level_is_as_wide_as_the_products_need_or_as_it_is_told(given, sizes):
     networks = LayerwiseDenseNetRegressor(3, **given)._networks(3)
     assert [network.sizes() for network in networks] == [[3, *widths] for widths in sizes]
+
+
+def test_a_curve_is_its_fits_where_cells_settle_on_different_steps_and_widths(monkeypatch):
+    monkeypatch.setattr("hierbench.learners.nets.sgd_estimator.steps_law", lambda n: 16 if n < 100 else 32)
+    learner = LayerwiseDenseNetRegressor(
+        2, first_width=(2, 12), learning_rate=0.02, weight_decay=(0.0, 0.1), batch_size=16, tol=1e-9,
+        max_lengthening=4.0, dtype="float64",
+    )  # fmt: skip
+    curves = []
+    for seed in range(2):
+        X = np.random.default_rng(seed).standard_normal((160, 3))
+        curves.append(Curve(X, X[:, 0] * X[:, 1] + X[:, 2] ** 2, (60, 90, 160), seed))
+    shown = []
+    fitted = learner.fit_curves(curves, lambda step, so_far: shown.append(step))
+    chosen = []
+    for curve, of_curve in zip(curves, fitted, strict=True):
+        for n, estimator in zip(curve.sizes, of_curve.estimators, strict=True):
+            alone = clone(learner).set_params(random_state=curve.random_state).fit(curve.X[:n], curve.y[:n])
+            np.testing.assert_allclose(estimator.predict(X), alone.predict(X), rtol=1e-6, atol=1e-6)
+            assert estimator.fit_report_ == dataclasses.replace(
+                alone.fit_report_, health=estimator.fit_report_.health
+            )
+            chosen.append(tuple(sorted(estimator.fit_report_.hyperparameters.items())))
+    assert (
+        len({dict(one)["steps"] for one in chosen}) > 1
+        and len({dict(one)["first_width"] for one in chosen}) > 1
+    )
+    assert shown == sorted(shown) and shown[-1] == max(2 * dict(one)["steps"] for one in chosen)
+
+
+def test_at_few_inputs_there_is_one_width():
+    assert len(LayerwiseDenseNetRegressor()._networks(2)) == 1
+    assert LayerwiseDenseNetRegressor()._networks(100)[1].first_width == 4096
 
 
 def test_bad_parameters_of_the_law_are_refused():
