@@ -391,4 +391,4 @@ def test_one_pass_has_a_length_of_its_own():
     learner = clone(SMALL).set_params(steps=None, batch_size=4, width=2, narrow=1, restarts=1)
     learner.set_params(learning_rate=0.01, weight_decay=0.3)
     learner.fit_sampler(lambda n, rng: (rng.standard_normal((n, 2)), rng.standard_normal(n)), d=2)
-    assert learner.fit_report_.steps == 6000
+    assert learner.fit_report_.steps == 4000

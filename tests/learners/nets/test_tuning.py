@@ -64,7 +64,7 @@ def test_steps_that_are_given_stay(monkeypatch):
 def test_where_doubling_does_not_pay_one_more_is_kept(monkeypatch):
     (choice,), runs = choices(monkeypatch, worse_by_place)
     assert choice == (0.01, 0.0, 2 * LAW, 4 * 500 + 3 * 1000)
-    assert runs == [(500, GRID), (1000, [*GRID[:2], (0.01 / 3, 0.0)])]
+    assert runs == [(500, GRID), (1000, [*GRID[:2], (pytest.approx(0.01 / 3), 0.0)])]
 
 
 @pytest.mark.parametrize(("most", "steps"), [(1.0, 1), (2.0, 2), (7.9, 4), (16.0, 16)])
