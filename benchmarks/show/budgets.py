@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from hierbench.benchmarks.show.table import Section
 from hierbench.benchmarks.units.rows import FITTED, Row
@@ -41,8 +41,12 @@ def budgets(rows: Sequence[Row]) -> Section:
 
 
 def edge_warnings(rows: Sequence[Row]) -> list[str]:
-    """Lines about learners that chose at the end of what they tried in more than ``OFTEN`` of their fits."""
-    shares = {learner: share_at_edge(fits) for learner, fits in by_learner(rows).items()}
+    """Lines about learners that chose at the end of what they tried in more than ``OFTEN`` of their fits.
+
+    Of nets: they say how many candidates they tried. The lattices of kernels end where kernels do.
+    """
+    nets = by_learner(row for row in rows if "candidates" in row.health)
+    shares = {learner: share_at_edge(fits) for learner, fits in nets.items()}
     return [
         f"{learner} chose at the end of what it tried in {share:.0%} of its fits: a wider grid may do better"
         for learner, share in shares.items()
@@ -50,7 +54,7 @@ def edge_warnings(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def by_learner(rows: Sequence[Row]) -> dict[str, list[Row]]:
+def by_learner(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Fits that came to an end, in the order of the rows."""
     found: dict[str, list[Row]] = {}
     for row in rows:
