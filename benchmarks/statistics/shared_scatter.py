@@ -27,6 +27,7 @@ _REACH = 7.0
 
 
 _LARGEST_OF_LEVELS, _LARGEST_OF_SLOPES = 40.0, 8.0
+_LARGEST_OF_ALL = 2000.0
 _RATIOS, _FEW_RATIOS, _SIGMAS, _FIRST_SIGMAS = 14, 3, 7, 9
 _FINER = 4
 _DROP = 12.0
@@ -70,6 +71,23 @@ class Observations:
     def bounded(self) -> np.ndarray:
         """Which have two finite ends."""
         return np.isfinite(self.lower) & np.isfinite(self.upper)
+
+    def deviation(self, fit: SlopeInterval, *, slope: bool = False) -> tuple[float, float, int]:
+        """How far the group's level, or its slope, is off the line, and what it leaves.
+
+        Middles of intervals stand for the observations: the first number, the sum of squares of what the
+        group's own line leaves of them, and their count less one.
+        """
+        here = self.bounded
+        x, widths = self.x[here], (self.upper - self.lower)[here]
+        y = (self.lower + self.upper)[here] / 2 - fit.intercept - fit.slope * x
+        along = x if slope else np.ones(len(x))
+        information = float(along @ along)
+        if information == 0.0:
+            return 0.0, 0.0, 0
+        off = float(along @ y) / information
+        rest = y - off * along
+        return off * math.sqrt(information), float(rest @ rest + (widths @ widths) / 12), len(x) - 1
 
     def log_likelihood(self, centre: np.ndarray, slope: np.ndarray | float, sigma: float) -> np.ndarray:
         """Sum over the observations at lines of this height at x = 0 and this slope."""
@@ -132,11 +150,12 @@ def with_shared_levels(data: Observations, fit: SlopeInterval, tail: float) -> R
     counts = np.array([one.bounded.sum() for one in groups])
     inside = counts > 0
     level = fit.intercept + fit.slope * places
+    within, largest = _scales([one.deviation(fit) for one in groups], _LARGEST_OF_LEVELS)
 
     def parts(sigma: float, spread: float, ratios: Sequence[tuple[float, float]]) -> Iterator[_Part]:
         alone = spread / math.sqrt(counts[inside].mean())
         step = spread / math.sqrt(counts.max()) / 2.5
-        far = (_LARGEST_OF_LEVELS * 2 + _REACH) * alone
+        far = (largest * 2 + _REACH) * alone
         grid = np.arange(level.min() - far, level.max() + far, step)
         tables = np.stack([one.log_likelihood(grid, 0.0, sigma) for one in groups])
         for ratio, weight in ratios:
@@ -151,7 +170,7 @@ def with_shared_levels(data: Observations, fit: SlopeInterval, tail: float) -> R
                 value += np.interp(height + a + b * (place - middle), grid, table)
             yield _Part(ratio, fit.slope + b, value, weight * float(a[1, 0] - a[0, 0]) * float(b[1] - b[0]))
 
-    return _reach(_all_parts(data, fit, parts, NO_SHOCK, _LARGEST_OF_LEVELS), tail)
+    return _reach(_all_parts(data, fit, parts, NO_SHOCK, within, largest), tail)
 
 
 def with_shared_slopes(data: Observations, fit: SlopeInterval, tail: float) -> Reach:
@@ -161,11 +180,12 @@ def with_shared_slopes(data: Observations, fit: SlopeInterval, tail: float) -> R
     """
     groups = list(data.of_groups())
     moments = [float(one.x[one.bounded] @ one.x[one.bounded]) for one in groups]
+    within, largest = _scales([one.deviation(fit, slope=True) for one in groups], _LARGEST_OF_SLOPES)
 
     def parts(sigma: float, spread: float, ratios: Sequence[tuple[float, float]]) -> Iterator[_Part]:
         alone = spread / math.sqrt(float(np.mean(moments)))
         step = spread / math.sqrt(sum(moments)) / 1.5
-        half = math.ceil((_LARGEST_OF_SLOPES * 2 + _REACH) * alone / step)
+        half = math.ceil((largest * 2 + _REACH) * alone / step)
         b = step * np.arange(-half, half + 1)
         a = np.linspace(-_REACH, _REACH, 21)[:, None] * spread / math.sqrt(data.bounded.sum())
         tables = np.stack([one.log_likelihood(fit.intercept + a, fit.slope + b, sigma) for one in groups])
@@ -173,7 +193,7 @@ def with_shared_slopes(data: Observations, fit: SlopeInterval, tail: float) -> R
             value = _smoothed(tables, ratio * alone / step).sum(axis=0)
             yield _Part(ratio, fit.slope + b, value, weight * float(a[1, 0] - a[0, 0]) * step)
 
-    return _reach(_all_parts(data, fit, parts, NO_SHARED_SLOPE, _LARGEST_OF_SLOPES), tail)
+    return _reach(_all_parts(data, fit, parts, NO_SHARED_SLOPE, within, largest), tail)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,7 +221,7 @@ _Parts = Callable[[float, float, Sequence[tuple[float, float]]], Iterator[_Part]
 
 
 def _all_parts(
-    data: Observations, fit: SlopeInterval, parts: _Parts, nothing: float, largest: float
+    data: Observations, fit: SlopeInterval, parts: _Parts, nothing: float, within: float, largest: float
 ) -> list[_Part]:
     """Parts at the sigmas that matter: few ratios on a coarse grid say which."""
     widths = (data.upper - data.lower)[data.bounded]
@@ -213,7 +233,8 @@ def _all_parts(
         spread = math.sqrt(math.exp(2 * log_sigma) + blur)
         return list(parts(math.exp(log_sigma), spread, ratios))
 
-    grid = np.linspace(max(least, top - 4.0), top, _FIRST_SIGMAS)
+    low = max(least, min(math.log(within / 8) if within else top - 4.0, top - 2.0))
+    grid = np.linspace(low, top, max(_FIRST_SIGMAS, math.ceil(2 * (top - low)) + 1))
     few = _ratios(nothing, largest, _FEW_RATIOS)
     masses = np.array([max(part.log_mass() for part in at(log_sigma, few)) for log_sigma in grid])
     near = np.flatnonzero(masses > masses.max() - _DROP / 2)
@@ -234,10 +255,20 @@ def _ratios(nothing: float, most: float, count: int) -> list[tuple[float, float]
     The rest falls like 1 / ratio, which gives Student's t of the groups where they scatter by much more
     than observations explain, and vanishes where they do not.
     """
-    ratios = np.geomspace(_SMALLEST, most, count)
-    weights = ratios**2 / (1 + ratios**2) / (1 + (ratios / _CUT) ** 4)
+    ratios = np.geomspace(_SMALLEST, most, round(count * max(1.0, math.log(most / _SMALLEST) / 6)))
+    weights = ratios**2 / (1 + ratios**2) / (1 + (ratios / max(_CUT, 0.75 * most)) ** 4)
     weights *= (1 - nothing) / weights.sum()
     return [(0.0, nothing), *zip(ratios.tolist(), weights.tolist(), strict=True)]
+
+
+def _scales(deviations: Sequence[tuple[float, float, int]], usual: float) -> tuple[float, float]:
+    """Scatter within groups, 0 where unknown, and the largest ratio that is allowed for."""
+    off, rest, freedom = (np.array(values) for values in zip(*deviations, strict=True))
+    if freedom.sum() == 0:
+        return 0.0, usual
+    within = math.sqrt(rest.sum() / freedom.sum())
+    seen = math.sqrt(float(np.mean(off**2))) / within
+    return within, min(max(8.0 * seen, usual), _LARGEST_OF_ALL)
 
 
 def _smoothed(tables: np.ndarray, width: float) -> np.ndarray:

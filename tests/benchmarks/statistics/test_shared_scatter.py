@@ -89,8 +89,11 @@ def test_shared_slopes_are_integrated_as_a_grid_in_sums_of_squares_does(seed, ow
     slopes = moved @ y / information
     fitted = y.mean() + moved[:, None] * slopes
     within, between = float(((y - fitted) ** 2).sum()), float(((slopes - slopes.mean()) ** 2).sum())
+    off = (slopes - fit.slope) * math.sqrt(information)
+    leaves = y - fit.intercept - fit.slope * moved[:, None] - moved[:, None] * (slopes - fit.slope)
+    most = max(8.0, 8.0 * math.sqrt(np.mean(off**2) / ((leaves**2).sum() / 24)))
     # one level and six slopes are fitted to 30 numbers; that of one replicate is off by s / sqrt(information)
-    twin = posterior_quantile(within, 23, between, 5, information, 6, NO_SHARED_SLOPE, 8)
+    twin = posterior_quantile(within, 23, between, 5, information, 6, NO_SHARED_SLOPE, most)
     assert (reach.high - reach.low) / 2 == pytest.approx(twin, rel=0.05)
 
 
@@ -147,3 +150,17 @@ def test_a_bend_that_is_large_is_seen_and_a_line_seldom_flagged():
     p = {bend: [lack_of_fit(*drawn(s, bend=bend, width=0.34)[:3]) for s in range(30)] for bend in (0.0, 1.0)}
     assert sum(v < 0.05 for v in p[0.0]) <= 5
     assert sum(v < 0.05 for v in p[1.0]) >= 25
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_scatter_that_dwarfs_the_observations_gives_students_t_of_the_means(seed):
+    xs, lower, upper, which = drawn(seed, sigma=0.01, shock=2.0)
+    fit = slope_interval(xs, lower, upper)
+    low, high = widened(xs, lower, upper, which, fit, 0.95)
+    means = ((lower + upper) / 2).reshape(len(X), -1).mean(axis=1)
+    line = stats.linregress(X, means)
+    half = stats.t.ppf(0.975, 3) * line.stderr
+    assert (low, high) == (
+        pytest.approx(line.slope - half, abs=0.1 * half),
+        pytest.approx(line.slope + half, abs=0.1 * half),
+    )
