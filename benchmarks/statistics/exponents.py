@@ -114,7 +114,9 @@ def _estimate(informative: Sequence[NStar], x: np.ndarray, confidence: float) ->
         lower, upper = np.log([s.lower for s in informative]), np.log([s.upper for s in informative])
     replicates = {s.replicate: i for i, s in enumerate(informative)}
     groups = np.array([replicates[s.replicate] for s in informative])
-    fit, ends, unfit = _fitted(*(v.tobytes() for v in (x, lower, upper, groups)), confidence)
+    pairs = {(s.d, place): i for i, (s, place) in enumerate(zip(informative, x.tolist(), strict=True))}
+    levels = np.array([pairs[s.d, place] for s, place in zip(informative, x.tolist(), strict=True)])
+    fit, ends, unfit = _fitted(*(v.tobytes() for v in (x, lower, upper, groups, levels)), confidence)
     return Exponent(
         kind="estimate",
         value=fit.slope,
@@ -131,12 +133,13 @@ def _estimate(informative: Sequence[NStar], x: np.ndarray, confidence: float) ->
 
 @functools.lru_cache(maxsize=4096)
 def _fitted(
-    x: bytes, lower: bytes, upper: bytes, groups: bytes, confidence: float
+    x: bytes, lower: bytes, upper: bytes, groups: bytes, levels: bytes, confidence: float
 ) -> tuple[SlopeInterval, tuple[float, float], float | None]:
     """Fit the arrays that these bytes hold: tables, figures and claims ask for the same ones."""
     places, low, high = (np.frombuffer(part) for part in (x, lower, upper))
     fit = slope_interval(places, low, high, confidence)
-    ends = widened(places, low, high, np.frombuffer(groups, dtype=np.intp), fit, confidence)
+    replicates, shared = (np.frombuffer(part, dtype=np.intp) for part in (groups, levels))
+    ends = widened(places, low, high, replicates, fit, confidence, shared)
     return fit, ends, lack_of_fit(places, low, high)
 
 

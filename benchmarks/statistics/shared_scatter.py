@@ -27,7 +27,6 @@ _REACH = 7.0
 
 
 _LARGEST_OF_LEVELS, _LARGEST_OF_SLOPES = 40.0, 8.0
-_LARGEST_OF_ALL = 2000.0
 _RATIOS, _FEW_RATIOS, _SIGMAS, _FIRST_SIGMAS = 14, 3, 7, 9
 _FINER = 4
 _DROP = 12.0
@@ -36,20 +35,16 @@ _DROP = 12.0
 
 @dataclasses.dataclass(frozen=True)
 class Reach:
-    """Quantiles of the slope with groups that may scatter, and with groups that do not."""
+    """Quantiles of the slope with groups that may scatter."""
 
     low: float
     high: float
-    low_without: float
-    high_without: float
 
-    def added(self, slope: float) -> np.ndarray:
-        """Return what the scatter adds to the squared half-lengths of an interval about ``slope``."""
-        with_, without = (
-            np.array([slope - low, high - slope])
-            for low, high in ((self.low, self.high), (self.low_without, self.high_without))
-        )
-        return np.maximum(np.sign(with_) * with_**2 - np.sign(without) * without**2, 0.0)
+    def added(self, plain: SlopeInterval) -> np.ndarray:
+        """Return what the scatter adds to the squared half-lengths of the plain interval."""
+        with_ = np.array([plain.slope - self.low, self.high - plain.slope])
+        without = np.array([plain.slope - plain.low, plain.high - plain.slope])
+        return np.maximum(np.sign(with_) * with_**2 - without**2, 0.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +99,7 @@ def widened(
     replicates: np.ndarray,
     fit: SlopeInterval,
     confidence: float,
+    levels: np.ndarray | None = None,
 ) -> tuple[float, float]:
     """Ends of the interval of ``fit`` where observations at one x, or of one replicate, may scatter together.
 
@@ -114,27 +110,31 @@ def widened(
     without sampling; one with both does not.
 
     Small samples: a scatter over x is looked for from three x on, where one degree of freedom is left to
-    see it; a slope that replicates have to themselves from three replicates on that have two x or more.
+    see it, and two observations at one of them; a slope that replicates have to themselves from three
+    replicates on that have two x or more.
 
     Parameters
     ----------
     x, lower, upper : arrays, shape (N,)
         As for ``slope_interval``, of which ``fit`` is the result.
     replicates : array of int, shape (N,)
+    levels : array of int, shape (N,), optional
+        Which observations may share a level, all at one x; by default those at one x.
     """
     tail = (1 - confidence) / 2
     bounded = np.isfinite(lower) & np.isfinite(upper)
+    groups = x if levels is None else levels
     centre = float(x[bounded].mean())
     at_centre = dataclasses.replace(fit, intercept=fit.intercept + fit.slope * centre)
     squares = np.array([fit.slope - fit.low, fit.high - fit.slope]) ** 2
-    if len(np.unique(x[bounded])) >= 3:
-        data = Observations(x - centre, lower, upper, x)
-        squares += with_shared_levels(data, at_centre, tail).added(fit.slope)
+    _, counts = np.unique(groups[bounded], return_counts=True)
+    if len(counts) >= 3 and counts.max() > 1:
+        data = Observations(x - centre, lower, upper, groups)
+        squares += with_shared_levels(data, at_centre, tail).added(fit)
     own = [r for r in np.unique(replicates) if len(np.unique(x[bounded & (replicates == r)])) > 1]
     if len(own) >= 3:
-        here = np.isin(replicates, own)
-        data = Observations(x[here] - centre, lower[here], upper[here], replicates[here])
-        squares += with_shared_slopes(data, at_centre, tail).added(fit.slope)
+        data = Observations(x - centre, lower, upper, replicates)
+        squares += with_shared_slopes(data, at_centre, tail).added(fit)
     low, high = np.sqrt(squares)
     return fit.slope - float(low), fit.slope + float(high)
 
@@ -168,7 +168,7 @@ def with_shared_levels(data: Observations, fit: SlopeInterval, tail: float) -> R
             value = np.zeros((len(a), len(b)))
             for place, height, table in zip(places, level, _smoothed(tables, tau / step), strict=True):
                 value += np.interp(height + a + b * (place - middle), grid, table)
-            yield _Part(ratio, fit.slope + b, value, weight * float(a[1, 0] - a[0, 0]) * float(b[1] - b[0]))
+            yield _Part(fit.slope + b, value, weight * float(a[1, 0] - a[0, 0]) * float(b[1] - b[0]))
 
     return _reach(_all_parts(data, fit, parts, NO_SHOCK, within, largest), tail)
 
@@ -191,7 +191,7 @@ def with_shared_slopes(data: Observations, fit: SlopeInterval, tail: float) -> R
         tables = np.stack([one.log_likelihood(fit.intercept + a, fit.slope + b, sigma) for one in groups])
         for ratio, weight in ratios:
             value = _smoothed(tables, ratio * alone / step).sum(axis=0)
-            yield _Part(ratio, fit.slope + b, value, weight * float(a[1, 0] - a[0, 0]) * step)
+            yield _Part(fit.slope + b, value, weight * float(a[1, 0] - a[0, 0]) * step)
 
     return _reach(_all_parts(data, fit, parts, NO_SHARED_SLOPE, within, largest), tail)
 
@@ -200,7 +200,6 @@ def with_shared_slopes(data: Observations, fit: SlopeInterval, tail: float) -> R
 class _Part:
     """Log-likelihood (a, b) at one sigma and one scatter of groups, and the prior's weight of a cell."""
 
-    ratio: float
     b: np.ndarray
     value: np.ndarray
     weight: float
@@ -225,7 +224,7 @@ def _all_parts(
 ) -> list[_Part]:
     """Parts at the sigmas that matter: few ratios on a coarse grid say which."""
     widths = (data.upper - data.lower)[data.bounded]
-    blur = float(np.mean(widths**2)) / 12
+    blur = 1.0 / float(np.mean(1.0 / widths**2)) / 12  # one wide interval among narrow ones changes little
     least = math.log(FLOOR * float(widths.min()))
     top = max(math.log(3 * fit.sigma), least + 1.0)
 
@@ -268,7 +267,7 @@ def _scales(deviations: Sequence[tuple[float, float, int]], usual: float) -> tup
         return 0.0, usual
     within = math.sqrt(rest.sum() / freedom.sum())
     seen = math.sqrt(float(np.mean(off**2))) / within
-    return within, min(max(8.0 * seen, usual), _LARGEST_OF_ALL)
+    return within, min(max(12.0 * seen, usual), 100 * usual)
 
 
 def _smoothed(tables: np.ndarray, width: float) -> np.ndarray:
@@ -295,13 +294,8 @@ def _smoothed(tables: np.ndarray, width: float) -> np.ndarray:
 
 def _reach(parts: Sequence[_Part], tail: float) -> Reach:
     top = max(float(part.value.max()) for part in parts)
-
-    def ends(wanted: Callable[[_Part], bool]) -> list[float]:
-        densities = [part.density(top) for part in parts if wanted(part)]
-        where, mass = (np.concatenate(values) for values in zip(*densities, strict=True))
-        order = np.argsort(where)
-        cumulative = np.cumsum(mass[order])
-        cumulative = (cumulative - mass[order] / 2) / cumulative[-1]
-        return [float(v) for v in np.interp([tail, 1 - tail], cumulative, where[order])]
-
-    return Reach(*ends(lambda part: True), *ends(lambda part: part.ratio == 0.0))
+    where, mass = (np.concatenate(values) for values in zip(*(p.density(top) for p in parts), strict=True))
+    order = np.argsort(where)
+    cumulative = np.cumsum(mass[order])
+    cumulative = (cumulative - mass[order] / 2) / cumulative[-1]
+    return Reach(*(float(v) for v in np.interp([tail, 1 - tail], cumulative, where[order])))

@@ -72,10 +72,6 @@ def test_shared_levels_are_integrated_as_a_grid_in_sums_of_squares_does(seed, sh
     twin = posterior_quantile(within, 15, between, 3, 4, 5 * X.var(), NO_SHOCK, 40)
     assert reach.high - fit.slope == pytest.approx(twin, rel=0.04)
     assert fit.slope - reach.low == pytest.approx(twin, rel=0.04)
-    assert (reach.low_without, reach.high_without) == (
-        pytest.approx(fit.low, abs=0.05 * (fit.high - fit.low)),
-        pytest.approx(fit.high, abs=0.05 * (fit.high - fit.low)),
-    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -91,7 +87,7 @@ def test_shared_slopes_are_integrated_as_a_grid_in_sums_of_squares_does(seed, ow
     within, between = float(((y - fitted) ** 2).sum()), float(((slopes - slopes.mean()) ** 2).sum())
     off = (slopes - fit.slope) * math.sqrt(information)
     leaves = y - fit.intercept - fit.slope * moved[:, None] - moved[:, None] * (slopes - fit.slope)
-    most = max(8.0, 8.0 * math.sqrt(np.mean(off**2) / ((leaves**2).sum() / 24)))
+    most = max(8.0, 12.0 * math.sqrt(np.mean(off**2) / ((leaves**2).sum() / 24)))
     # one level and six slopes are fitted to 30 numbers; that of one replicate is off by s / sqrt(information)
     twin = posterior_quantile(within, 23, between, 5, information, 6, NO_SHARED_SLOPE, most)
     assert (reach.high - reach.low) / 2 == pytest.approx(twin, rel=0.05)
