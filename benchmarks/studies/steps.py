@@ -1,7 +1,7 @@
 """Whether n* is a law of the steps: ``hierbench run steps``, then this study of its rows; docs/results.md.
 
 ``python -m hierbench.benchmarks.studies.steps [RESULTS]`` prints, for each target, d and epsilon, the
-geometric mean of n* with the steps of the law over n* with four times as many, paired by replicate.
+geometric mean of n* with the settled steps over n* with four times as many, paired by replicate.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def table(found: Iterable[Shift]) -> list[str]:
 
 def main() -> None:
     """Print the table of a results folder."""
-    parser = argparse.ArgumentParser(description="n* with the law's steps over n* with four times as many.")
+    parser = argparse.ArgumentParser(description="n* with the settled steps over n* with four times as many.")
     parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
     try:
         rows = read_results(parser.parse_args().results, suite="steps")
