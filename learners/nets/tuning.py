@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -55,15 +54,6 @@ class Tunes(Protocol):
     ) -> Trained: ...
 
 
-@dataclasses.dataclass(frozen=True)
-class _Result:
-    """Candidates of a contest after a run, the best first; its held-out error and its steps."""
-
-    candidates: list[Candidate]
-    error: float
-    steps: int
-
-
 @dataclasses.dataclass
 class _Contest:
     """Candidates of one cell on one split, the best first; their last steps, and what all runs took."""
@@ -77,15 +67,6 @@ class _Contest:
     steps: int = 0
     spent: int = 0
     work: float = 0.0
-
-    def result(self) -> _Result:
-        """Return where the contest stands."""
-        return _Result(list(self.candidates), self.error, self.steps)
-
-    def back_to(self, earlier: _Result) -> None:
-        """Take an earlier result where the last run was much worse, or diverged: what it took is spent."""
-        if self.error > earlier.error / GAIN:
-            self.candidates, self.error, self.steps = earlier.candidates, earlier.error, earlier.steps
 
     def beyond(self) -> list[Candidate]:
         """Return the best, its rate or decay one step beyond those tried where it is at their end.
@@ -138,25 +119,16 @@ def choose(
     racing = [] if settled else [c for c in contests if c.error > learner.tol]
     length = 2 * steps
     while racing and length <= learner.max_lengthening * steps:
-        before = [c.result() for c in racing]
-        for contest in racing:
-            further = contest.beyond() if length == 2 * steps else []
-            contest.candidates = contest.candidates[:FINALISTS] + further
-        _run(learner, racing, length)
-        paid = [learner.tol < c.error < GAIN * b.error for c, b in zip(racing, before, strict=True)]
-        for contest, earlier in zip(racing, before, strict=True):
-            contest.back_to(earlier)
-        racing = list(itertools.compress(racing, paid))
+        racing = _run_on(learner, racing, length, beyond=length == 2 * steps)
         length *= 2
     if not settled and learner.step_factor != 1.0:
-        for length in sorted({c.steps for c in contests}):
-            alike = [c for c in contests if c.steps == length]
+        # all lengths are known before one changes: what is stretched may be as long as another was
+        by_length = {n: [c for c in contests if c.steps == n] for n in sorted({c.steps for c in contests})}
+        for length, alike in by_length.items():
+            stretched = math.ceil(learner.step_factor * length)
+            _run_on(learner, alike, stretched)
             for contest in alike:
-                contest.candidates = contest.candidates[:FINALISTS]
-            before = [c.result() for c in alike]
-            _run(learner, alike, math.ceil(learner.step_factor * length))
-            for contest, earlier in zip(alike, before, strict=True):
-                contest.back_to(dataclasses.replace(earlier, steps=contest.steps))
+                contest.steps = stretched
     return [c.settled(fixed) for c in contests]
 
 
@@ -170,6 +142,27 @@ def _contest(learner: Tunes, cell: Cell, grid: Sequence[Candidate]) -> _Contest:
         held=scaling.both(cell.X[held], cell.y[held]),
         candidates=list(grid),
     )
+
+
+def _run_on(
+    learner: Tunes, contests: Sequence[_Contest], steps: int, *, beyond: bool = False
+) -> list[_Contest]:
+    """Run the best of all contests anew, as for a final training of ``steps``; return those in which it paid.
+
+    Where the last run was much worse, or diverged, what was before it stands; what it took is spent.
+    ``beyond`` adds what lies one step beyond the best.
+    """
+    before = [(c.candidates, c.error, c.steps) for c in contests]
+    for contest in contests:
+        contest.candidates = contest.candidates[:FINALISTS] + (contest.beyond() if beyond else [])
+    _run(learner, contests, steps)
+    paid = []
+    for contest, earlier in zip(contests, before, strict=True):
+        if learner.tol < contest.error < GAIN * earlier[1]:
+            paid.append(contest)
+        if contest.error > earlier[1] / GAIN:
+            contest.candidates, contest.error, contest.steps = earlier
+    return paid
 
 
 def _run(learner: Tunes, contests: Sequence[_Contest], steps: int) -> None:

@@ -159,6 +159,14 @@ def test_a_factor_stretches_what_was_settled_and_compares_once_more(monkeypatch,
     assert runs[2:] == [(max(1, round(settled / 2)), GRID[:2])]
 
 
+def test_a_factor_stretches_a_cell_once_though_another_was_as_long_already(monkeypatch):
+    def by_cell(pair, steps, cell):
+        return (halving if cell == 1 else worse_by_place)(pair, steps, cell)
+
+    found, _ = choices(monkeypatch, by_cell, cells=2, tol=0.0, max_lengthening=8.0, step_factor=4.0)
+    assert [choice[2] for choice in found] == [8 * LAW, 32 * LAW]
+
+
 def test_a_fit_says_the_steps_that_it_settled():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 2))
