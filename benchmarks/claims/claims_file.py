@@ -16,7 +16,6 @@ from hierbench.benchmarks.suites.toml_lines import Document, Table
 from hierbench.errors import UserError, refusal, unknown
 
 if TYPE_CHECKING:
-    from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
     from hierbench.benchmarks.suites.suite import Suite
 
 

@@ -17,6 +17,7 @@ from hierbench.benchmarks.statistics.sample_complexity import Certificates, NSta
 from hierbench.benchmarks.statistics.variance import NAMES, Spread, spreads
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.epsilon import Epsilon, epsilons_of
+from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.rows import Row
 from hierbench.errors import UserError
@@ -56,6 +57,20 @@ def show_report(name: str, results: Path, form: str, output: Path | None) -> Non
     UserError
         From the suite file or the store; no row of the suite; a file that cannot be written.
     """
+    suite, evidence = measured(name, results)
+    where = "" if results == Path("results") else f" --results {results}"
+    blocks = report(suite.name, evidence, epsilons_of(suite), f"hierbench run {name}{where}")
+    deliver(FORMATS[form](blocks), output)
+
+
+def measured(name: str, results: Path) -> tuple[Suite, SuiteResults]:
+    """Read a suite of learning curves, and what there is of it.
+
+    Raises
+    ------
+    UserError
+        From the suite file or the store; a suite of experiments; no row of the suite.
+    """
     suite = load_suite(name)
     with Store.readable(results) as store:
         evidence = SuiteResults.read(name, store)
@@ -66,9 +81,7 @@ def show_report(name: str, results: Path, form: str, output: Path | None) -> Non
         )
     if not evidence.rows:
         raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {name} makes them")
-    where = "" if results == Path("results") else f" --results {results}"
-    blocks = report(suite.name, evidence, epsilons_of(suite), f"hierbench run {name}{where}")
-    deliver(FORMATS[form](blocks), output)
+    return suite, evidence
 
 
 Block = str | Section
