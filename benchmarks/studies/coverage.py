@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import dataclasses
 import itertools
 import math
 import multiprocessing
@@ -22,104 +21,27 @@ from scipy.special import ndtr
 
 from hierbench.benchmarks.statistics.exponents import FLAGGED, exponent
 from hierbench.benchmarks.statistics.sample_complexity import Censoring, NStar
+from hierbench.benchmarks.studies.coverage_settings import (
+    AVERAGED,
+    BENDS,
+    DIMENSIONS,
+    HARDER,
+    ONE_PLAN,
+    STUDY,
+    THREE,
+    TOGETHER,
+    Outcome,
+    Setting,
+)
+from hierbench.benchmarks.studies.coverage_tables import PLAIN, SHARED, summary, table
 from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.suites.suite import SizePlan
 from hierbench.benchmarks.units.rows import Replicate
 from hierbench.benchmarks.units.seeds import generator
 from hierbench.errors import refusal
 
-DIMENSIONS = (8, 12, 16, 24, 32)
 RESAMPLES = 299
-FEWEST = 50
-"""Estimates that a coverage is told of."""
 _EPSILON = Epsilon(0.1)
-
-
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """What is simulated: log n* = a + exponent log d + log_sd z, seen through staggered grids.
-
-    Attributes
-    ----------
-    exponent : float or None
-        None: drawn between 1 and 4 in every simulation.
-    ratio : float
-        Of neighbouring sizes.
-    censored : float
-        Share of the population above the largest size, which is the same at all d.
-    one_plan : bool
-        The same plan of sizes in all simulations, and the level of the curve drawn. Else the plan's scale is
-        drawn, and with it the stagger of every d.
-    """
-
-    exponent: float | None
-    replicates: int
-    log_sd: float
-    ratio: float
-    censored: float = 0.4
-    one_plan: bool = False
-    dimensions: tuple[int, ...] = DIMENSIONS
-    shock: float = 0.0
-    own_slope: float = 0.0
-    bend: float = 0.0
-
-    def seed_parts(self) -> dict[str, object]:
-        """What its random numbers follow from; what is usual goes without saying."""
-        usual = {"dimensions": DIMENSIONS, "shock": 0.0, "own_slope": 0.0, "bend": 0.0}
-        return {k: v for k, v in dataclasses.asdict(self).items() if k not in usual or v != usual[k]}
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What was counted in one setting.
-
-    Coverages are shares; those of the interval and of the bounds are conditional on
-    that there is one. ``agree`` is the share of simulations in which some line meets all intervals, so that
-    they show no scatter; ``bootstrap`` is None where it was not computed. Coverage and widths are those of
-    the interval for independent replicates, ``reported`` and ``reported_width`` of the one that is reported;
-    ``unfit`` is the share in which a lack of fit is flagged (p < 0.05).
-    """
-
-    setting: Setting
-    simulations: int
-    censored: float
-    agree: float
-    estimates: int
-    coverage: float
-    median_width: float
-    smallest_width: float
-    bounds: int
-    bounds_true: int
-    naive: float
-    bootstrap: float | None
-    reported: float
-    reported_width: float
-    unfit: float
-
-
-STUDY = tuple(
-    Setting(*values)
-    for values in itertools.product((1.0, 1.37, 2.6, 4.0), (3, 5, 10), (0.05, 0.2, 0.5), (1.4, 2.0))
-)
-AVERAGED = tuple(Setting(None, *v) for v in itertools.product((3, 5, 10), (0.05,), (1.4, 2.0)))
-ONE_PLAN = tuple(dataclasses.replace(s, one_plan=True) for s in STUDY if s.log_sd == 0.05)
-HARDER = tuple(Setting(*v, 0.7) for v in itertools.product((1.37, 2.6), (3, 5), (0.2, 0.5), (2.0,)))
-KINDS = ((0.0, 0.0), (0.15, 0.0), (0.3, 0.0), (0.0, 0.3))
-"""Shocks of a d, and slopes of a replicate."""
-FOUR, EIGHT = (8, 12, 16, 24), (6, 8, 10, 12, 16, 20, 24, 32)
-TOGETHER = tuple(
-    Setting(2.6, replicates, 0.2, 1.4, 0.1, dimensions=d, shock=shock, own_slope=own)
-    for d, replicates in ((FOUR, 4), (FOUR, 16), (DIMENSIONS, 8), (EIGHT, 4), (EIGHT, 8))
-    for shock, own in KINDS
-)
-BENDS = tuple(
-    Setting(2.0, replicates, 0.2, 1.4, 0.1, dimensions=d, bend=0.3)
-    for d, replicates in ((DIMENSIONS, 4), (DIMENSIONS, 16), (EIGHT, 8), ((8, 12, 16, 24, 32, 48, 64, 96), 8))
-)
-THREE = tuple(
-    Setting(*v, 0.1, dimensions=(6, 8, 10))
-    for v in itertools.product((2.0, 3.0), (4, 8), (0.05, 0.2, 0.5), (1.4, 2.0))
-)
 
 
 def curve(slope: float, setting: Setting) -> np.ndarray:
@@ -283,95 +205,6 @@ def study(setting: Setting, simulations: int, bootstrap: bool = False) -> Outcom
     )
 
 
-_TOGETHER_HEAD = (
-    "| d | replicates | shock | own slope | bend | reported interval covers | median width "
-    "| interval for independent replicates covers | median width | lack of fit flagged |\n"
-    + "|---" * 10
-    + "|\n"
-)
-
-
-def together_table(outcomes: Sequence[Outcome]) -> str:
-    """Markdown, a line a setting: with and without scatter in common."""
-    lines = []
-    for o in outcomes:
-        s = o.setting
-        dims = f"{len(s.dimensions)}: {s.dimensions[0]} .. {s.dimensions[-1]}"
-        scatter = f"{s.shock:g} | {s.own_slope:g} | {s.bend:g}"
-        covers, alone = (f"{v:.3f}" if not s.bend else "-" for v in (o.reported, o.coverage))
-        lines.append(
-            f"| {dims} | {s.replicates} | {scatter} | {covers} | {o.reported_width:.2f} | {alone} "
-            f"| {o.median_width:.2f} | {o.unfit:.0%} |"
-        )
-    return _TOGETHER_HEAD + "\n".join(lines) + "\n"
-
-
-_HEAD = (
-    "| exponent | replicates | log-sd | ratio | censored | a line meets all | estimates | interval covers "
-    "| median width | smallest width | bounds that hold | naive covers | bootstrap covers |\n"
-    + "|---" * 13
-    + "|\n"
-)
-
-
-def table(outcomes: Sequence[Outcome]) -> str:
-    """Markdown, a line a setting."""
-    lines = []
-    for o in outcomes:
-        s = o.setting
-        cells = (
-            "1 to 4" if s.exponent is None else f"{s.exponent:g}",
-            f"{s.replicates}",
-            f"{s.log_sd:g}",
-            f"{s.ratio:g}",
-            f"{o.censored:.0%}",
-            f"{o.agree:.0%}",
-            f"{o.estimates / o.simulations:.0%}",
-            f"{o.coverage:.3f}" if o.estimates >= FEWEST else "",
-            f"{o.median_width:.2f}",
-            f"{o.smallest_width:.3f}",
-            f"{o.bounds_true} of {o.bounds}",
-            f"{o.naive:.2f}",
-            "" if o.bootstrap is None else f"{o.bootstrap:.2f}",
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    return _HEAD + "\n".join(lines) + "\n"
-
-
-def summary(outcomes: Sequence[Outcome]) -> str:
-    """How many settings cover within 92-98 %, below and above; the least and greatest; zero widths."""
-    outcomes = [o for o in outcomes if o.estimates >= FEWEST]
-    coverages = [o.coverage for o in outcomes]
-    inside = sum(0.92 <= c <= 0.98 for c in coverages)
-    return (
-        f"{inside} of {len(coverages)} settings cover 92-98 % of the time, "
-        f"{sum(c < 0.92 for c in coverages)} less, {sum(c > 0.98 for c in coverages)} more; "
-        f"least {min(coverages):.3f}, most {max(coverages):.3f}; "
-        f"naive {min(o.naive for o in outcomes):.2f} to {max(o.naive for o in outcomes):.2f}; "
-        f"narrowest interval {min(o.smallest_width for o in outcomes if o.estimates):.3f}."
-        + _outside("Less", [o for o in outcomes if o.estimates and o.coverage < 0.92])
-        + _outside("More", [o for o in outcomes if o.estimates and o.coverage > 0.98])
-    )
-
-
-def _outside(word: str, outcomes: Sequence[Outcome]) -> str:
-    """Which settings, shortest."""
-    groups: dict[tuple[int, float, float], list[str]] = {}
-    for o in outcomes:
-        s = o.setting
-        exponent_name = "1 to 4" if s.exponent is None else f"{s.exponent:g}"
-        groups.setdefault((s.replicates, s.log_sd, s.ratio), []).append(exponent_name)
-    named = [
-        f"{r} replicates, log-sd {sd:g}, ratio {q:g} (exponent {', '.join(e)})"
-        for (r, sd, q), e in groups.items()
-    ]
-    return f" {word}: {'; '.join(named)}." if named else ""
-
-
-_TOGETHER = "Replicates that scatter together"
-_BENDS = "Lines that bend"
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the study and print its tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -384,13 +217,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if getattr(options, name) < 1:
             parser.error(refusal(f"--{name}", getattr(options, name), "integers from 1"))
     groups = {
-        "Forty per cent censored": (STUDY, True),
-        "Little scatter, averaged over exponents": (AVERAGED, False),
-        "Little scatter, one plan of sizes in all simulations": (ONE_PLAN, False),
-        "Seventy per cent censored": (HARDER, False),
-        "Three dimensions, d = 6, 8, 10, ten per cent censored": (THREE, False),
-        _TOGETHER: (TOGETHER, False),
-        _BENDS: (BENDS, False),
+        "Forty per cent censored": (STUDY, True, PLAIN),
+        "Little scatter, averaged over exponents": (AVERAGED, False, PLAIN),
+        "Little scatter, one plan of sizes in all simulations": (ONE_PLAN, False, PLAIN),
+        "Seventy per cent censored": (HARDER, False, PLAIN),
+        "Three dimensions, d = 6, 8, 10, ten per cent censored": (THREE, False, PLAIN),
+        "Replicates that scatter together": (TOGETHER, False, SHARED),
+        "Lines that bend": (BENDS, False, SHARED),
     }
     if options.only:
         groups = {heading: group for heading, group in groups.items() if options.only in heading}
@@ -415,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(options.workers, mp_context=context) as pool:
-        for heading, (settings, resample) in groups.items():
+        for heading, (settings, resample, columns) in groups.items():
             waiting = [
                 pool.submit(study, s, options.simulations, resample and s.replicates == 3 and s.ratio < 2)
                 for s in settings
@@ -423,10 +256,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             outcomes = []
             for future in waiting:
                 outcomes.append(future.result())
-                print(table(outcomes[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
-            together = heading in (_TOGETHER, _BENDS)
-            lines = together_table(outcomes) if together else summary(outcomes) + "\n\n" + table(outcomes)
-            parts += [f"## {heading}\n", lines]
+                print(table(outcomes[-1:], columns).splitlines()[-1], file=sys.stderr, flush=True)
+            counted = [summary(outcomes) + "\n"] if columns is PLAIN else []
+            parts += [f"## {heading}\n", *counted, table(outcomes, columns)]
     text = "\n".join(parts)
     if options.out:
         options.out.write_text(text, encoding="utf-8")

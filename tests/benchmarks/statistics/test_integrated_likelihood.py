@@ -10,7 +10,8 @@ from scipy.special import ndtr
 from hierbench.benchmarks.statistics import integrated_likelihood
 from hierbench.benchmarks.statistics.integrated_likelihood import log_matching_prior, slope_interval
 from hierbench.benchmarks.statistics.interval_regression import fit_interval_regression
-from hierbench.benchmarks.studies.coverage import Setting, simulate, some_line_meets, study
+from hierbench.benchmarks.studies.coverage import simulate, some_line_meets, study
+from hierbench.benchmarks.studies.coverage_settings import Setting
 
 
 @pytest.mark.parametrize("count", [4, 5, 8, 20])
