@@ -12,8 +12,8 @@ COLUMNS = ("learner", "fits", "candidates", "steps", "core-seconds", "Gflop", "a
 LEGEND = (
     "medians over the fits, all tuning counted; steps: minibatch steps of nets, factorisations of kernels.",
     "candidates: settings of rate, decay and network that a net tried; the lattice of a kernel is walked.",
-    "at an edge: fits in which a choice lies at the end of what was tried. That nothing is decayed or "
-    "the ridge is the smallest is no edge: there is nothing beyond.",
+    "at an edge: fits in which a net's last step beyond its grid still lowered its inner error by 5 %, or a "
+    "kernel's choice lies at an end of its lattice (that the ridge is the smallest is no end).",
 )
 OFTEN = 0.25
 """Share of a learner's fits at an edge from which a run warns."""
@@ -41,14 +41,14 @@ def budgets(rows: Sequence[Row]) -> Section:
 
 
 def edge_warnings(rows: Sequence[Row]) -> list[str]:
-    """Lines about learners that chose at the end of what they tried in more than ``OFTEN`` of their fits.
+    """Lines about learners whose grid ended too early in more than ``OFTEN`` of their fits.
 
     Of nets: they say how many candidates they tried. The lattices of kernels end where kernels do.
     """
     nets = by_learner(row for row in rows if "candidates" in row.health)
     shares = {learner: share_at_edge(fits) for learner, fits in nets.items()}
     return [
-        f"{learner} chose at the end of what it tried in {share:.0%} of its fits: a wider grid may do better"
+        f"{learner}: a step beyond its grid still paid in {share:.0%} of its fits: a wider one may do better"
         for learner, share in shares.items()
         if share > OFTEN
     ]

@@ -34,7 +34,8 @@ class Choice(NamedTuple):
     """What the final training of a cell takes.
 
     spent, work : steps that it took to find it, and those steps times the operations of a forward pass.
-    edges, candidates : how many of rate and decay lie at the end of what was tried, and how many were tried.
+    edges, candidates : whether the last step beyond the grid lowered the held-out error by 5 %, and how many
+        candidates were tried.
     """
 
     network: DenseNetwork

@@ -20,8 +20,10 @@ STEP = 3.0
 FINALISTS = 2
 """Candidates that are trained on where training is lengthened: the best of a short run need not stay it."""
 GAIN = 0.8
-"""Doubled steps have paid where they bring the held-out error below this share of what it was, and are given
-back where they bring it above the inverse."""
+"""Doubled steps have paid where they bring the held-out error below this share of what it was when they last
+paid, and are given back where they bring it above the inverse."""
+EDGE = 0.95
+"""A grid ends too early where one step beyond it brings the held-out error below this share."""
 
 Pair = tuple[float, float]
 """A learning rate and a weight decay."""
@@ -56,7 +58,11 @@ class Tunes(Protocol):
 
 @dataclasses.dataclass
 class _Contest:
-    """Candidates of one cell on one split, the best first; their last steps, and what all runs took."""
+    """Candidates of one cell on one split, the best first; their last steps, and what all runs took.
+
+    stands : what to come back to; failed : doublings since one paid; edges : of rate and decay, whose last
+    step beyond the grid paid.
+    """
 
     seed: tuple[int, int]
     source: ShuffledEpochs
@@ -67,6 +73,26 @@ class _Contest:
     steps: int = 0
     spent: int = 0
     work: float = 0.0
+    stands: tuple[list[Candidate], float, int] = ([], math.inf, 0)
+    failed: int = 0
+    edges: int = 0
+
+    def lengthened(self, tol: float) -> bool:
+        """Judge a run for doubled steps; return whether to double again.
+
+        A net of L levels waits for L - 1 doublings that do not pay: its error falls in stairs, one a level.
+        The first of them stands, unless it is much worse.
+        """
+        error = self.stands[1]
+        paid = self.error < GAIN * error
+        self.failed = 0 if paid else self.failed + 1
+        if paid or (self.failed == 1 and not self.error > error / GAIN):
+            self.stands = (self.candidates, self.error if paid else error, self.steps)
+        return self.error > tol and self.failed < max(1, self.candidates[0][0].depth - 1)
+
+    def come_back(self) -> None:
+        """Take what stands."""
+        self.candidates, self.error, self.steps = self.stands
 
     def beyond(self) -> list[Candidate]:
         """Return the best, its rate or decay one step beyond those tried where it is at their end.
@@ -78,10 +104,9 @@ class _Contest:
         rates, decays = (_further(v, {c[i] for c in of_network}) for i, v in ((1, rate), (2, decay)))
         return [(network, r, decay) for r in rates] + [(network, rate, w) for w in decays]
 
-    def settled(self, fixed: bool) -> Choice:
-        """Return the best, and what finding it took; the end of a ``fixed`` grid says nothing."""
-        edges = 0 if fixed else len(self.beyond())
-        return Choice(*self.candidates[0], self.steps, self.spent, self.work, edges, len(self.tried))
+    def settled(self) -> Choice:
+        """Return the best, and what finding it took."""
+        return Choice(*self.candidates[0], self.steps, self.spent, self.work, self.edges, len(self.tried))
 
     def job(self, rate: float, decay: float) -> Job:
         """Make a run; all of them have the same minibatches."""
@@ -105,7 +130,7 @@ def choose(
     All candidates run for ``tuning_share`` of the steps. Where the learner's own steps are None, the steps
     are then doubled and the two best run anew, again and again while that brings the held-out error below
     ``GAIN`` of what it was, while it is above ``tol``, and up to ``max_lengthening`` times the law. Where the
-    best rate or decay was at the end of the grid, the first of these runs has one beyond it as well. With a
+    best rate or decay is at the end of what was tried, each of these runs has one beyond it as well. With a
     ``step_factor`` the final training is so many times longer than what was settled, and the two best are
     compared once more for so many times as long.
     """
@@ -116,11 +141,16 @@ def choose(
         return [Choice(*grid[0], steps, 0, 0.0, 0, 1)] * len(cells)
     contests = [_contest(learner, cell, grid) for cell in cells]
     _run(learner, contests, steps)
+    for contest in contests:
+        contest.stands = (contest.candidates, contest.error, contest.steps)
     racing = [] if settled else [c for c in contests if c.error > learner.tol]
     length = 2 * steps
     while racing and length <= learner.max_lengthening * steps:
-        racing = _run_on(learner, racing, length, beyond=length == 2 * steps)
+        _run_on(learner, racing, length, beyond=True)
+        racing = [c for c in racing if c.lengthened(learner.tol)]
         length *= 2
+    for contest in contests:
+        contest.come_back()
     if not settled and learner.step_factor != 1.0:
         # all lengths are known before one changes: what is stretched may be as long as another was
         by_length = {n: [c for c in contests if c.steps == n] for n in sorted({c.steps for c in contests})}
@@ -129,7 +159,7 @@ def choose(
             _run_on(learner, alike, stretched)
             for contest in alike:
                 contest.steps = stretched
-    return [c.settled(fixed) for c in contests]
+    return [c.settled() for c in contests]
 
 
 def _contest(learner: Tunes, cell: Cell, grid: Sequence[Candidate]) -> _Contest:
@@ -144,25 +174,14 @@ def _contest(learner: Tunes, cell: Cell, grid: Sequence[Candidate]) -> _Contest:
     )
 
 
-def _run_on(
-    learner: Tunes, contests: Sequence[_Contest], steps: int, *, beyond: bool = False
-) -> list[_Contest]:
-    """Run the best of all contests anew, as for a final training of ``steps``; return those in which it paid.
+def _run_on(learner: Tunes, contests: Sequence[_Contest], steps: int, *, beyond: bool = False) -> None:
+    """Run the best of all contests anew, as for a final training of ``steps``.
 
-    Where the last run was much worse, or diverged, what was before it stands; what it took is spent.
     ``beyond`` adds what lies one step beyond the best.
     """
-    before = [(c.candidates, c.error, c.steps) for c in contests]
     for contest in contests:
         contest.candidates = contest.candidates[:FINALISTS] + (contest.beyond() if beyond else [])
     _run(learner, contests, steps)
-    paid = []
-    for contest, earlier in zip(contests, before, strict=True):
-        if learner.tol < contest.error < GAIN * earlier[1]:
-            paid.append(contest)
-        if contest.error > earlier[1] / GAIN:
-            contest.candidates, contest.error, contest.steps = earlier
-    return paid
 
 
 def _run(learner: Tunes, contests: Sequence[_Contest], steps: int) -> None:
@@ -176,7 +195,6 @@ def _run(learner: Tunes, contests: Sequence[_Contest], steps: int) -> None:
         contest.spent += len(contest.candidates) * total
         contest.work += sum(c[0].flops_per_sample() for c in contest.candidates) * total
         contest.steps = steps
-        contest.tried.update(contest.candidates)
     errors: list[dict[Candidate, tuple[float, float]]] = [{} for _ in contests]
     schedule = learner._schedule(length)
     for network in dict.fromkeys(c[0] for contest in contests for c in contest.candidates):
@@ -190,3 +208,6 @@ def _run(learner: Tunes, contests: Sequence[_Contest], steps: int) -> None:
     for contest, of_one in zip(contests, errors, strict=True):
         contest.candidates.sort(key=of_one.__getitem__)
         contest.error = of_one[contest.candidates[0]][0]
+        within = [error for candidate, (error, _) in of_one.items() if candidate in contest.tried]
+        contest.edges = int(bool(within) and contest.error < EDGE * min(within))
+        contest.tried.update(contest.candidates)

@@ -31,7 +31,7 @@ def test_a_warning_from_more_than_a_quarter_on(at_edge, warned):
     rows = [fit(10 + i, 5, float(i < at_edge)) for i in range(4)]
     assert (
         edge_warnings(rows)
-        == ["net chose at the end of what it tried in 50% of its fits: a wider grid may do better"] * warned
+        == ["net: a step beyond its grid still paid in 50% of its fits: a wider one may do better"] * warned
     )
 
 

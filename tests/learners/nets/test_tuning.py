@@ -22,7 +22,8 @@ def choices(monkeypatch, script, cells=1, **params):
     Returns the choices, and for every run its steps and its pairs.
     """
     runs = []
-    learner = DenseNetRegressor(1, 2, learning_rate=(0.01, 0.03), weight_decay=(0.0, 0.1), **params)
+    grid = {"learning_rate": (0.01, 0.03), "weight_decay": (0.0, 0.1)}
+    learner = DenseNetRegressor(params.pop("depth", 1), 2, **grid, **params)
 
     def train(network, jobs, initial, schedule, hook):
         runs.append((schedule.steps, [(job.learning_rate, job.weight_decay) for job in jobs]))
@@ -44,6 +45,7 @@ def choices(monkeypatch, script, cells=1, **params):
         Cell(0, np.full((10, 3), float(k)), np.zeros(10), (k, 10), Unscaled(0, 0), LAW) for k in range(cells)
     ]
     found = tuning.choose(learner, learner._networks(3), data, LAW)
+    choices.edges = [choice.edges for choice in found]
     return [choice[1:5] for choice in found], runs
 
 
@@ -99,15 +101,41 @@ def test_the_better_of_the_two_best_may_change_with_the_steps(monkeypatch):
     assert choice[:3] == (*GRID[1], 16 * LAW)
 
 
-def test_what_is_best_at_the_end_of_the_grid_is_tried_one_step_beyond(monkeypatch):
-    def larger_is_better(pair, steps, cell):
-        return 1.0 / pair[0] + pair[1]
+@pytest.mark.parametrize(("gain", "edges"), [(0.96, [0]), (0.94, [1])])
+def test_while_the_best_is_at_the_end_one_step_beyond_is_tried(monkeypatch, gain, edges):
+    """At every doubling; whether the last of these steps still paid is said."""
 
-    (choice,), runs = choices(monkeypatch, larger_is_better, tol=0.0)
-    assert runs[1] == (1000, [(0.03, 0.0), (0.03, 0.1), (pytest.approx(0.09), 0.0)])
-    assert choice[:2] == (pytest.approx(0.09), 0.0)
+    def larger_is_better(pair, steps, cell):
+        return 500.0 / steps * gain ** (np.log(pair[0]) / np.log(3)) + pair[1]
+
+    (choice,), runs = choices(monkeypatch, larger_is_better, tol=0.0, max_lengthening=4.0)
+    beyond, further = ((pytest.approx(0.03 * 3**k), 0.0) for k in (1, 2))
+    assert [pairs for _, pairs in runs[1:]] == [
+        [(0.03, 0.0), (0.01, 0.0), beyond],
+        [beyond, (0.03, 0.0), further],
+    ]
+    assert choice[:2] == further and choices.edges == edges
     (inner,), runs = choices(monkeypatch, larger_is_better, steps=LAW)
-    assert inner[:2] == (0.03, 0.0) and len(runs) == 1
+    assert inner[:2] == (0.03, 0.0) and len(runs) == 1 and choices.edges == [0]
+
+
+@pytest.mark.parametrize(
+    ("depth", "stair", "steps", "lengths"),
+    [
+        (2, 4000, 2, [1, 2]),
+        (3, 4000, 16, [1, 2, 4, 8, 16]),  # one level of error is left behind between 2000 and 4000 steps
+        (3, 8000, 2, [1, 2, 4]),
+        (4, 8000, 16, [1, 2, 4, 8, 16]),
+        (3, 1e9, 2, [1, 2, 4]),  # what did not pay is given back but for the first
+    ],
+)
+def test_a_deep_net_waits_as_long_as_it_has_levels_to_correct(monkeypatch, depth, stair, steps, lengths):
+    def stairs(pair, steps, cell):
+        return worse_by_place(pair, steps, cell) / (1.0 if 2 * steps < stair else steps)
+
+    (choice,), runs = choices(monkeypatch, stairs, tol=0.0, depth=depth)
+    assert choice[2] == steps * LAW
+    assert [length for length, _ in runs] == [500 * n for n in lengths]
 
 
 def test_cells_are_lengthened_one_by_one(monkeypatch):
@@ -131,7 +159,7 @@ def test_a_doubling_that_makes_it_much_worse_is_given_back(monkeypatch, worse):
 
 
 def test_decays_of_which_one_is_none_are_stepped_over_too(monkeypatch):
-    _, runs = choices(monkeypatch, lambda pair, steps, cell: 1.0 + pair[0] - pair[1])
+    _, runs = choices(monkeypatch, lambda pair, steps, cell: 2.0 + pair[0] - pair[1], max_lengthening=2)
     assert runs[1][1] == [
         (0.01, 0.1),
         (0.03, 0.1),
