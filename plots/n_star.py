@@ -38,8 +38,8 @@ _ARROWS = {"right": _arrow(1), "left": _arrow(-1)}
 
 def epsilon_title(label: str) -> str:
     """``eps_rel = 0.1`` in mathematics."""
-    names = {"eps_rel": r"$\varepsilon_{\mathrm{rel}}$", "eps_top": r"$\varepsilon_{\mathrm{top}}$"}
-    for name, symbol in (names | {"eps": r"$\varepsilon$"}).items():
+    scales = {f"eps_{part}": rf"$\varepsilon_{{\mathrm{{{part}}}}}$" for part in ("rel", "top", "weak")}
+    for name, symbol in (scales | {"eps": r"$\varepsilon$"}).items():
         if label.startswith(f"{name} "):
             return symbol + label.removeprefix(name)
     return text(label)

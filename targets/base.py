@@ -17,6 +17,8 @@ LARGEST_TARGET = 2**26
 """Numbers that a drawn target may hold: 0.5 GiB in float64; drawing takes up to three times that."""
 SMALLEST_SHARE = 1e-3
 """Below this share of variance above half the top degree, eps_rel is undefined."""
+SMALLEST_DIRECTION = 1e-6
+"""Below this share of variance of the weakest direction, eps_weak is undefined: float32 ends near there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +87,9 @@ class Certificate:
         misclassification. Errors of rows are measured against noise-free labels.
     classes : tuple of float
         Values of the label of a classification target, increasing; empty for regression.
+    weakest_share : Estimate, optional
+        Share of variance that is lost with the weakest direction of any weight matrix; None where the
+        target has none.
     """
 
     degree: int
@@ -102,6 +107,7 @@ class Certificate:
     rotation_invariant: bool = True
     bayes_error: Estimate = Estimate(0.0)
     classes: tuple[float, ...] = ()
+    weakest_share: Estimate | None = None
 
     def share_above(self, degree: int) -> float:
         """Share of variance in degrees strictly above ``degree``; ValueError where unknown."""
@@ -119,6 +125,14 @@ class Certificate:
     def top_share(self) -> float | None:
         """Share of variance of the top degree: what eps_top divides the MSE by; None as for eps_rel."""
         return self._share_above(self.degree - 1)
+
+    def weakest_direction_share(self) -> float | None:
+        """Share of variance of the weakest direction: what eps_weak divides the MSE by.
+
+        None where there is none, or it is under ``SMALLEST_DIRECTION``.
+        """
+        share = self.weakest_share.value if self.weakest_share else 0.0
+        return share if share >= SMALLEST_DIRECTION else None
 
     def _share_above(self, degree: int) -> float | None:
         share = self.share_above(degree) if self.degree_share else 0.0
@@ -180,6 +194,8 @@ class Certificate:
         plain["level_covariance"] = tuple(tuple(row) for row in plain["level_covariance"])
         plain["condition_numbers"] = {k: (v[0], v[1]) for k, v in plain["condition_numbers"].items()}
         plain["classes"] = tuple(plain["classes"])
+        if plain.get("weakest_share"):
+            plain["weakest_share"] = Estimate(**plain["weakest_share"])
         return cls(**plain)
 
 

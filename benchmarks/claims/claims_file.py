@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hierbench.benchmarks.claims.criteria import FIXED, Bounds, Claim, Criterion
 from hierbench.benchmarks.claims.quantities import QUANTITIES
-from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
+from hierbench.benchmarks.suites.epsilon import FIELDS, Epsilon
 from hierbench.benchmarks.suites.limits import EPSILONS
 from hierbench.benchmarks.suites.suite_file import known_suites, load_suite
 from hierbench.benchmarks.suites.toml_lines import Document, Table
@@ -137,8 +137,7 @@ def _bounds(table: Table) -> Bounds:
 def _epsilons(table: Table) -> tuple[Epsilon, ...]:
 
     epsilons = []
-    keys = {"epsilons": Scale.VARIANCE, "relative_epsilons": Scale.UPPER_HALF, "top_epsilons": Scale.TOP}
-    for key, scale in keys.items():
+    for scale, key in FIELDS.items():
         table.keys_read.add(key)
         for value in table.items(key, (int, float), "numbers") if key in table.data else []:
             if not EPSILONS[0] <= value <= EPSILONS[1]:

@@ -23,6 +23,7 @@ from hierbench.benchmarks.claims.curve_quantities import (
 from hierbench.benchmarks.correction.quantities import exact_trace, growth, plane, sgd_trace
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate
+from hierbench.benchmarks.suites.epsilon import FIELDS
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.errors import refusal
 
@@ -57,9 +58,7 @@ class Quantity:
             allowed = "labels of experiments" if self.measured else "an empty list"
             raise ValueError(refusal("experiments", list(criterion.experiments), f"{allowed} {where}"))
         if bool(criterion.epsilons) != self.epsilons:
-            allowed = (
-                "values of epsilons, relative_epsilons or top_epsilons" if self.epsilons else "an empty list"
-            )
+            allowed = f"values of {', '.join(FIELDS.values())}" if self.epsilons else "an empty list"
             raise ValueError(refusal("epsilons", [e.label for e in criterion.epsilons], f"{allowed} {where}"))
         n_pairs = len(criterion.targets) * len(criterion.epsilons)
         comparison = "reference" if criterion.reference else "pair" if n_pairs == 2 else "nothing"

@@ -97,6 +97,7 @@ def exact_suite(learners: Iterable[str] | None = None, first: int = 0) -> Suite:
         epsilons=(0.1,),
         relative_epsilons=(),
         top_epsilons=(),
+        weakest_epsilons=(),
         traces=False,
         targets=(target,),
         learners=tuple(entries),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Callable
 
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.targets.base import Certificate
@@ -19,12 +20,23 @@ class Scale(enum.StrEnum):
     TOP = "eps_top"
     """The share of variance of the top degree. A perfect fit of all lower degrees has eps_top = 1, where the
     same fit may have an eps_rel of 0.1: success at a degree is eps_top <= 0.3."""
+    WEAKEST = "eps_weak"
+    """The share of variance that is lost with the weakest direction of any weight matrix: a fit that has all
+    others and lacks this one has an eps_weak of about 1."""
+
+
+FIELDS = {
+    Scale.VARIANCE: "epsilons",
+    Scale.UPPER_HALF: "relative_epsilons",
+    Scale.TOP: "top_epsilons",
+    Scale.WEAKEST: "weakest_epsilons",
+}
+"""What suites and claims call the errors of a scale."""
 
 
 def epsilons_of(suite: Suite) -> list[Epsilon]:
-    """The suite's epsilons, those relative to the share of the top degrees last."""
-    relative = [Epsilon(e, Scale.UPPER_HALF) for e in suite.relative_epsilons]
-    return [*map(Epsilon, suite.epsilons), *relative, *(Epsilon(e, Scale.TOP) for e in suite.top_epsilons)]
+    """The suite's epsilons, scale by scale."""
+    return [Epsilon(e, scale) for scale in Scale for e in getattr(suite, FIELDS[scale])]
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -36,7 +48,7 @@ class Epsilon:
 
     @property
     def label(self) -> str:
-        """How tables call it: eps, eps_rel or eps_top."""
+        """How tables call it: eps, eps_rel, eps_top or eps_weak."""
         return f"{self.scale} = {self.value:g}"
 
     def threshold(self, certificate: Certificate | None) -> float | None:
@@ -45,8 +57,12 @@ class Epsilon:
             return self.value
         if certificate is None or certificate.classes:
             return None
-        top = self.scale == Scale.TOP
-        share = certificate.top_share() if top else certificate.top_half_share()
+        shares: dict[Scale, Callable[[], float | None]] = {
+            Scale.UPPER_HALF: certificate.top_half_share,
+            Scale.TOP: certificate.top_share,
+            Scale.WEAKEST: certificate.weakest_direction_share,
+        }
+        share = shares[self.scale]()
         return None if share is None else self.value * share
 
 

@@ -177,6 +177,7 @@ class Suite:
     epsilons: tuple[float, ...]
     relative_epsilons: tuple[float, ...]
     top_epsilons: tuple[float, ...]
+    weakest_epsilons: tuple[float, ...]
     traces: bool
     targets: tuple[TargetEntry, ...]
     learners: tuple[LearnerEntry, ...]

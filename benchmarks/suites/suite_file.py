@@ -138,8 +138,8 @@ def _suite(root: Table) -> Suite:
         test_table.refuse("max", test.max, f"integers from min = {test.min}")
     test_table.done()
     epsilons = _epsilons(root, "epsilons")
-    relative = _epsilons(root, "relative_epsilons") if "relative_epsilons" in root.data else (0.1,)
-    top = _epsilons(root, "top_epsilons") if "top_epsilons" in root.data else ()
+    relative = _epsilons(root, "relative_epsilons", (0.1,))
+    top, weakest = (_epsilons(root, f"{scale}_epsilons", ()) for scale in ("top", "weakest"))
     timeout = root.number("timeout_seconds", LONGEST)
     traces = root.flag("traces", False)
     target_tables, learner_tables = root.tables("target"), root.tables("learner")
@@ -154,7 +154,9 @@ def _suite(root: Table) -> Suite:
         _run(t, [e.label for e in targets], [e.label for e in learners], replicates) for t in run_tables
     )
     _check_total(root, runs, run_tables, entries)
-    suite = Suite(name, summary, test, timeout, epsilons, relative, top, traces, targets, learners, runs)
+    suite = Suite(
+        name, summary, test, timeout, epsilons, relative, top, weakest, traces, targets, learners, runs
+    )
     _check_cells(suite, run_tables)
     bars = tuple(_bar(t, suite) for t in bar_tables)
     return dataclasses.replace(suite, bars=bars, experiments=entries)
@@ -167,7 +169,7 @@ def _only_experiments(root: Table, name: str, summary: str, entries: tuple[Exper
     _unique(root.tables("experiment"))
     _check_total(root, (), [], entries)
     nothing = TestPlan(16, 16)
-    return Suite(name, summary, nothing, timeout, (), (), (), False, (), (), (), experiments=entries)
+    return Suite(name, summary, nothing, timeout, (), (), (), (), False, (), (), (), experiments=entries)
 
 
 def _experiment(table: Table) -> ExperimentEntry:
@@ -191,7 +193,9 @@ def _experiment(table: Table) -> ExperimentEntry:
     return entry
 
 
-def _epsilons(root: Table, key: str) -> tuple[float, ...]:
+def _epsilons(root: Table, key: str, default: tuple[float, ...] | None = None) -> tuple[float, ...]:
+    if default is not None and key not in root.data:
+        return default
     least, most = EPSILONS
     for epsilon in root.items(key, (int, float), "numbers"):
         if not is_real(epsilon) or not least <= epsilon <= most:

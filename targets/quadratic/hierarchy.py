@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from hierbench.checks import LARGEST_DIMENSION, integer, is_real, one_of, real, scale
 from hierbench.errors import refusal
 from hierbench.targets.algebra.terms import MAX_ENTRIES, exponents_of_square
-from hierbench.targets.base import Certificate, Size
+from hierbench.targets.base import Certificate, Estimate, Size
 from hierbench.targets.certificates.certify import Model, certify, condition_numbers
 from hierbench.targets.laws.sampling import BATCH
 from hierbench.targets.polynomials.polynomial import (
@@ -34,6 +34,7 @@ from hierbench.targets.quadratic.normalise import (
     Normalised,
     normalise,
 )
+from hierbench.targets.quadratic.weakest import weakest_share
 
 MAX_DEPTH = 4
 MAX_KAPPA = 1e6
@@ -274,4 +275,13 @@ class Hierarchy(CascadeTarget):
             certificate,
             contamination=contaminations(self.blueprint, self._normalised),
             condition_numbers=condition_numbers(self.weight_matrices, self.sd),
+            weakest_share=self._weakest_share(),
         )
+
+    def _weakest_share(self) -> Estimate:
+        def label(cascade: Cascade) -> Callable[[np.ndarray], np.ndarray]:
+            return cascade_model(cascade, self.blueprint, self.degree).label
+
+        means = {n: np.array([e.value for e in c.mean]) for n, c in self.constants.levels.items()}
+        measure = self.blueprint.reduction.measure
+        return weakest_share(self.cascade, self.weight_matrices, means, measure, label)

@@ -396,7 +396,7 @@ at_most = 3
             "epsilons = [0.1]\n",
             "",
             11,
-            "epsilons = []: allowed are values of epsilons, relative_epsilons or top_epsilons",
+            "epsilons = []: allowed are values of epsilons, relative_epsilons, top_epsilons, weakest",
         ),
         ("epsilons = [0.1]", "epsilons = [-1]", 14, "epsilons = -1: allowed are positive numbers from 1e-12"),
         ('"exponent"', '"exponent_excess"', 11, "reference = None: allowed are labels of learners"),

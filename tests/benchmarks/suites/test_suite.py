@@ -82,9 +82,10 @@ def test_epsilons_relative_to_the_top_degrees_come_last(tmp_path):
         "eps = 0.1",
         "eps_rel = 0.1",
     ]
-    added = "[0.3, 0.1]\nrelative_epsilons = [0.5, 0.01]\ntop_epsilons = [0.2]"
+    added = "[0.3, 0.1]\nrelative_epsilons = [0.5, 0.01]\ntop_epsilons = [0.2]\nweakest_epsilons = [0.3]"
     more = load(tmp_path, GOOD.replace("[0.3, 0.1]", added))
-    assert [e.label for e in epsilons_of(more)][2:] == ["eps_rel = 0.5", "eps_rel = 0.01", "eps_top = 0.2"]
+    last = ["eps_rel = 0.5", "eps_rel = 0.01", "eps_top = 0.2", "eps_weak = 0.3"]
+    assert [e.label for e in epsilons_of(more)][2:] == last
     assert {u.key for u in make_plan(plain).units} == {u.key for u in make_plan(more).units}
 
 

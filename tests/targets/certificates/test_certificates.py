@@ -11,7 +11,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from hierbench.targets.algebra import terms
 from hierbench.targets.algebra.orthogonal import HERMITE
 from hierbench.targets.algebra.terms import Polynomial, mapped, merged
-from hierbench.targets.base import Estimate
+from hierbench.targets.base import Certificate, Estimate
 from hierbench.targets.certificates.certify import certify, known_shares
 from hierbench.targets.certificates.contamination import independent_form, subspace_sine
 from hierbench.targets.laws.measures import Product
@@ -342,3 +342,41 @@ def test_shares_that_samples_do_not_tell_are_unknown():
     good = {2: Estimate(0.7, 0.02), 4: Estimate(0.3, 0.1)}
     assert known_shares(good) == good
     assert known_shares({2: Estimate(0.7, 0.02), 4: Estimate(-17.8, 10.0)}) == {}
+
+
+@pytest.mark.parametrize(("name", "kappa"), [("squares", 10.0), ("projected", 3.0)])
+def test_the_weakest_direction_is_what_the_label_loses_with_it(name, kappa):
+    """Written out level by level, with the constants of the whole target, on a sample of our own."""
+    target = make_target(name, d=8, seed=3, depth=2, width=3, alpha=0.5, rho=0.5, kappa=kappa)
+    X = target.sample_inputs(400_000, np.random.default_rng(1))
+    levels, weights = target.constants.levels, target.weight_matrices
+
+    def label(cut):
+        w = {
+            block: matrix - (0 if block != cut else np.outer(u[:, -1], s[-1] * v[-1]))
+            for block, matrix in weights.items()
+            for u, s, v in [np.linalg.svd(matrix, full_matrices=False)]
+        }
+        z = X if name == "projected" or target.rotation is None else X @ target.rotation.T
+        h, y = [X], 0.0
+        for level in (1, 2):
+            s = (
+                z
+                if (level, 0) not in w and level == 1
+                else sum(h[j] @ matrix.T for (i, j), matrix in w.items() if i == level)
+            )
+            of_level = levels[level]
+            mean, sd = ([e.value for e in part] for part in (of_level.mean, of_level.sd))
+            h.append((s**2 - mean) / sd)
+            if level >= target.first_output:
+                y = y + target.alphas[level] * h[level].sum(axis=1) / of_level.sum_sd.value
+        return y / target.constants.scale.value
+
+    y = label(None)
+    np.testing.assert_allclose(y, target.evaluate(X), atol=1e-9)
+    lost = min(np.var(y - label(block)) for block in weights)
+    share = target.certificate().weakest_share
+    assert share.value == pytest.approx(lost, rel=0.15) and 0 < share.stderr < 0.06 * share.value
+    assert target.certificate().weakest_direction_share() == share.value
+    assert Certificate.from_json(target.certificate().to_json()) == target.certificate()
+    assert make_target("staircase", d=8, seed=3).certificate().weakest_direction_share() is None
