@@ -56,15 +56,32 @@ def check_samples(create: Create) -> None:
     assert_refused(lambda: target.evaluate(X[:, :-1]), f"(n, {target.d})")
 
 
+def check_importance(create: Create) -> None:
+    """Check that weighted samples have the moments of plain ones."""
+    target = create(SEED)
+    X, y, weights = target.importance_sample(2**14, _rng(2))
+    assert X.shape == (len(y), target.d) and weights.shape == y.shape
+    assert (weights > 0).all() and np.isfinite(weights).all()
+    plain_X, plain_y = target.sample_test(2**14, _rng(3))
+    for weighted, plain, what in (
+        (weights, np.ones(len(y)), "total weight"),
+        (weights * y, plain_y, "mean label"),
+        (weights * y * y, plain_y * plain_y, "mean squared label"),
+        (weights[:, None] * X, plain_X, "mean input"),
+    ):
+        scatter = np.hypot(weighted.std(axis=0), plain.std(axis=0)) / math.sqrt(len(y))
+        far = np.abs(weighted.mean(axis=0) - plain.mean(axis=0)) > 5.0 * scatter + 1e-12
+        assert not far.any(), f"{what}: weighted samples have another than the law"
+
+
 def check_nested(create: Create) -> None:
     """Check that the first m rows of a longer sample are the sample of length m, to the bit."""
     target, again = create(SEED), create(SEED)
-    for kind in ("sample", "sample_test"):
-        X, y = getattr(target, kind)(ROWS, _rng())
+    for kind in ("sample", "sample_test", "importance_sample"):
+        whole = getattr(target, kind)(ROWS, _rng())
         for m in (1, 100, 2048, 2049, 16_385):
-            head, label = getattr(again, kind)(m, _rng())
-            np.testing.assert_array_equal(head, X[:m], f"{kind}: inputs of {m} rows")
-            np.testing.assert_array_equal(label, y[:m], f"{kind}: labels of {m} rows")
+            for part, head in zip(whole, getattr(again, kind)(m, _rng()), strict=True):
+                np.testing.assert_array_equal(head, part[:m], f"{kind} of {m} rows")
 
 
 def check_determined(create: Create) -> None:
@@ -82,6 +99,8 @@ def check_test_labels(create: Create) -> None:
     target = create(SEED)
     X, y = target.sample_test(3000, _rng(1))
     np.testing.assert_array_equal(target.evaluate(X), y)
+    weighted_X, weighted_y, _ = target.importance_sample(3000, _rng(1))
+    np.testing.assert_array_equal(target.evaluate(weighted_X), weighted_y)
     np.testing.assert_array_equal(target.sample_inputs(100, _rng(1)), X[:100])
 
 
@@ -212,6 +231,7 @@ def check_shares(create: Create) -> None:
 
 CHECKS = (
     check_samples,
+    check_importance,
     check_nested,
     check_determined,
     check_test_labels,

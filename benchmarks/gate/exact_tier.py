@@ -97,7 +97,6 @@ def exact_suite(learners: Iterable[str] | None = None, first: int = 0) -> Suite:
         epsilons=(0.1,),
         relative_epsilons=(),
         top_epsilons=(),
-        weakest_epsilons=(),
         traces=False,
         targets=(target,),
         learners=tuple(entries),
@@ -136,15 +135,15 @@ def data_records(plan: Plan) -> Cells:
         block = Block(one, classifier=False)
         curve = block.curves[0]
         index = one.replicates[0].target
-        X_test, y_test = block.test_piece(index, 0)
+        X_test, y_test, weights = block.test_piece(index, 0)
         records[f"data of {unit.target}, d = {unit.d}, target {index}"] = {
             "train_inputs_mean_square": float((curve.X**2).mean()),
             "train_labels_mean": float(curve.y.mean()),
             "train_labels_mean_square": float((curve.y**2).mean()),
             "train_labels_first": float(curve.y[0]),
-            "test_inputs_mean_square": float((X_test**2).mean()),
-            "test_labels_mean": float(y_test.mean()),
-            "test_labels_mean_square": float((y_test**2).mean()),
+            "test_inputs_mean_square": float((weights[:, None] * X_test**2).mean()),
+            "test_labels_mean": float((weights * y_test).mean()),
+            "test_labels_mean_square": float((weights * y_test**2).mean()),
             "test_labels_first": float(y_test[0]),
         }
     return records

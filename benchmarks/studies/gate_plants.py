@@ -130,9 +130,9 @@ def test_variance() -> Iterator[None]:
     """Test labels whose variance is 1.25 and not 1."""
     right = draw.TestSet.piece
 
-    def wrong(self: Any, i: int) -> tuple[np.ndarray, np.ndarray]:
-        X, y = right(self, i)
-        return X, math.sqrt(VARIANCE) * y
+    def wrong(self: Any, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        X, y, weights = right(self, i)
+        return X, math.sqrt(VARIANCE) * y, weights
 
     with mock.patch.object(draw.TestSet, "piece", wrong):
         yield

@@ -177,13 +177,13 @@ class Suite:
     epsilons: tuple[float, ...]
     relative_epsilons: tuple[float, ...]
     top_epsilons: tuple[float, ...]
-    weakest_epsilons: tuple[float, ...]
     traces: bool
     targets: tuple[TargetEntry, ...]
     learners: tuple[LearnerEntry, ...]
     runs: tuple[Run, ...]
     bars: tuple[Bar, ...] = ()
     experiments: tuple[ExperimentEntry, ...] = ()
+    weakest_epsilons: tuple[float, ...] = ()
 
     def target(self, label: str) -> TargetEntry:
         """The target of that label."""

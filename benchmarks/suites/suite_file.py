@@ -154,12 +154,10 @@ def _suite(root: Table) -> Suite:
         _run(t, [e.label for e in targets], [e.label for e in learners], replicates) for t in run_tables
     )
     _check_total(root, runs, run_tables, entries)
-    suite = Suite(
-        name, summary, test, timeout, epsilons, relative, top, weakest, traces, targets, learners, runs
-    )
+    suite = Suite(name, summary, test, timeout, epsilons, relative, top, traces, targets, learners, runs)
     _check_cells(suite, run_tables)
     bars = tuple(_bar(t, suite) for t in bar_tables)
-    return dataclasses.replace(suite, bars=bars, experiments=entries)
+    return dataclasses.replace(suite, bars=bars, experiments=entries, weakest_epsilons=weakest)
 
 
 def _only_experiments(root: Table, name: str, summary: str, entries: tuple[ExperimentEntry, ...]) -> Suite:
@@ -169,7 +167,7 @@ def _only_experiments(root: Table, name: str, summary: str, entries: tuple[Exper
     _unique(root.tables("experiment"))
     _check_total(root, (), [], entries)
     nothing = TestPlan(16, 16)
-    return Suite(name, summary, nothing, timeout, (), (), (), (), False, (), (), (), experiments=entries)
+    return Suite(name, summary, nothing, timeout, (), (), (), False, (), (), (), experiments=entries)
 
 
 def _experiment(table: Table) -> ExperimentEntry:

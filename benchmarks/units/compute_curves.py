@@ -61,10 +61,10 @@ class Block:
             y = self._labels(y) if self.coded is None else self._labels(y).astype(np.int64)
             self.curves.append(Curve(X, y, sizes, random_state(spec, d, replicate.init)))
 
-    def test_piece(self, target: int, i: int) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and labels of one piece of a test set."""
-        X, y = self.tests[target].piece(i)
-        return X, self._labels(y)
+    def test_piece(self, target: int, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Inputs, labels and weights of one piece of a test set."""
+        X, y, weights = self.tests[target].piece(i)
+        return X, self._labels(y), weights
 
     def test_points(self, target: int, pieces: int) -> int:
         """Number of points in the first pieces of a test set."""
@@ -153,17 +153,20 @@ def _evaluate(unit: CurveUnit, block: Block, replicate: Replicate, curve: Curve,
     seconds = 0.0
     predictions: list[np.ndarray] = []
     labels: list[np.ndarray] = []
+    weights: list[np.ndarray] = []
     estimates: list[ErrorEstimate | None] = []
     piece = 0
     while True:
-        X, y = block.test_piece(replicate.target, piece)
+        X, y, w = block.test_piece(replicate.target, piece)
         start = time.perf_counter()
         predictions.append(fit.predict(X))
         seconds += time.perf_counter() - start
         labels.append(y)
+        weights.append(w)
         everything, all_labels = np.concatenate(predictions, axis=1), np.concatenate(labels)
+        all_weights = np.concatenate(weights)
         with np.errstate(over="ignore", invalid="ignore"):
-            estimates = [_finite(error_of(p, all_labels, block.classes)) for p in everything]
+            estimates = [_finite(error_of(p, all_labels, block.classes, all_weights)) for p in everything]
         piece += 1
         if block.test_points(replicate.target, piece + 1) > unit.test_max or not any(
             e and e.unreliable for e in estimates
@@ -215,9 +218,9 @@ def _finite(estimate: ErrorEstimate) -> ErrorEstimate | None:
 def _trace(unit: CurveUnit, block: Block, traces: list[Trace], step: int, fits: Sequence[Fit]) -> None:
     """Add the test error of every curve and size on the smallest test set."""
     for replicate, curve, fit in zip(unit.replicates, block.curves, fits, strict=True):
-        X, y = block.test_piece(replicate.target, 0)
+        X, y, weights = block.test_piece(replicate.target, 0)
         with np.errstate(over="ignore", invalid="ignore"):
-            errors = [plain_error(p, y, block.classes) for p in fit.predict(X)]
+            errors = [plain_error(p, y, block.classes, weights) for p in fit.predict(X)]
         for n, error in zip(curve.sizes, errors, strict=True):
             traces.append(
                 Trace(

@@ -40,13 +40,13 @@ class TestSet:
         self.target = target
         self.minimum = minimum
         self.rng = rng
-        self.pieces: list[tuple[np.ndarray, np.ndarray]] = []
+        self.pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def piece(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and noise-free labels number ``start(i)`` to ``start(i + 1)``."""
+    def piece(self, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Inputs, noise-free labels and weights number ``start(i)`` to ``start(i + 1)``."""
         while len(self.pieces) <= i:
             n = self.minimum << max(len(self.pieces) - 1, 0)
-            self.pieces.append(self.target.sample_test(n, self.rng))
+            self.pieces.append(self.target.importance_sample(n, self.rng))
         return self.pieces[i]
 
     def start(self, i: int) -> int:

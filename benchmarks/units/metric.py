@@ -27,7 +27,9 @@ class ErrorEstimate:
         return self.standard_error > RELATIVE_STANDARD_ERROR * self.error
 
 
-def error_of(predicted: np.ndarray, y: np.ndarray, classes: Sequence[float]) -> ErrorEstimate:
+def error_of(
+    predicted: np.ndarray, y: np.ndarray, classes: Sequence[float], weights: np.ndarray | None = None
+) -> ErrorEstimate:
     """The error of a row: misclassification where the target has ``classes``, else relative MSE.
 
     Parameters
@@ -36,8 +38,12 @@ def error_of(predicted: np.ndarray, y: np.ndarray, classes: Sequence[float]) -> 
         Predictions, and noise-free labels.
     classes : sequence of float
         Values of the label, increasing; empty for regression.
+    weights : (m,) float64, optional
+        Of the points of a regression target (``Target.importance_sample``), 1 by default.
     """
-    return misclassification(predicted, y, classes) if len(classes) else relative_mse(predicted - y, y)
+    if len(classes):
+        return misclassification(predicted, y, classes)
+    return relative_mse(predicted - y, y, weights)
 
 
 def misclassification(predicted: np.ndarray, y: np.ndarray, classes: Sequence[float]) -> ErrorEstimate:
@@ -66,8 +72,12 @@ def _nearest(predicted: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.asarray(np.searchsorted(middles, predicted, side="right"))
 
 
-def relative_mse(residual: np.ndarray, y: np.ndarray) -> ErrorEstimate:
+def relative_mse(residual: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> ErrorEstimate:
     """Mean squared error over Var y = 1, with y^2 - 1 as control variate.
+
+    With ``weights`` w of points that are not drawn from the law but spread for its sake
+    (``Target.importance_sample``), e^2 and y^2 - 1 stand for w e^2 and w (y^2 - 1), whose means have the same
+    expectations.
 
     Targets have mean 0 and variance 1 by certificate, so the MSE is relative as it stands and
     the control variate c = y^2 - 1 has the known mean 0. The estimate is
@@ -91,8 +101,11 @@ def relative_mse(residual: np.ndarray, y: np.ndarray) -> ErrorEstimate:
     ----------
     residual, y : (m,) float64, m >= 3
         Prediction minus label, and label.
+    weights : (m,) float64, optional
+        1 by default.
     """
-    squared = residual * residual
+    weights = np.ones(len(y)) if weights is None else weights
+    squared = weights * residual * residual
     m = len(squared)
     plain = float(squared.mean())
     spread = squared - plain
@@ -101,7 +114,7 @@ def relative_mse(residual: np.ndarray, y: np.ndarray) -> ErrorEstimate:
     top = float(np.partition(squared, m - 10)[m - 10 :].sum()) if m > 10 else total
     share = top / total if total > 0 else 0.0
 
-    control = y * y - 1.0
+    control = weights * (y * y - 1.0)
     centred = control - control.mean()
     power = float(centred @ centred)
     if power > 0:
@@ -118,9 +131,12 @@ def relative_mse(residual: np.ndarray, y: np.ndarray) -> ErrorEstimate:
     return ErrorEstimate(plain, plain_error, share, m)
 
 
-def plain_error(predicted: np.ndarray, y: np.ndarray, classes: Sequence[float]) -> float:
-    """Mean squared error or rate of misclassification, for training sets and traces."""
+def plain_error(
+    predicted: np.ndarray, y: np.ndarray, classes: Sequence[float], weights: np.ndarray | None = None
+) -> float:
+    """Mean squared error, weighted as in ``error_of``, or misclassification: training sets and traces."""
     if len(classes):
         return misclassification(predicted, y, classes).error
     residual = predicted - y
-    return float(np.mean(residual * residual))
+    squared = residual * residual
+    return float(np.mean(squared if weights is None else weights * squared))

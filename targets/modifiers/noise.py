@@ -57,6 +57,12 @@ class Noisy(Wrapper):
         """Test sample without noise; not of the inputs that ``sample`` draws from an equal generator."""
         return self.base.sample_test(n, rng)
 
+    def importance_sample(
+        self, n: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Draw ``(X, y, weights)`` to measure errors on, without noise."""
+        return self.base.importance_sample(n, rng)
+
     def _modified(self, certificate: Certificate) -> Certificate:
         inner = certificate.bayes_error
         bayes = Estimate(inner.value + self.noise**2, inner.stderr)

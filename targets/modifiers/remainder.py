@@ -81,6 +81,13 @@ class WithRemainder(Wrapper):
         X, y = self.base.sample_test(n, rng)
         return X, self._mixed(y, X)
 
+    def importance_sample(
+        self, n: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Draw ``(X, y, weights)`` to measure errors on."""
+        X, y, weights = self.base.importance_sample(n, rng)
+        return X, self._mixed(y, X), weights
+
     def _mixed(self, y: np.ndarray, X: np.ndarray) -> np.ndarray:
         return math.sqrt(1.0 - self.remainder) * y + math.sqrt(self.remainder) * self.evaluate_remainder(X)
 

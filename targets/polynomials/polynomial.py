@@ -51,6 +51,14 @@ class InputTarget(Target):
         """Draw inputs of the law, shape (n, d), drawn row by row."""
         return self.law.sample(n, rng)
 
+    def importance_sample(
+        self, n: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Draw ``(X, y, weights)`` to measure errors on: inputs of the law, spread for the degree."""
+        (spreading,) = rng.spawn(1)
+        X, weights = self.law.spread(self.sample_inputs(n, rng), self.degree, spreading)
+        return X, self.evaluate(X), weights
+
     def _rows(self, X: np.ndarray) -> np.ndarray:
         return rows_of(X, self.d)
 

@@ -153,8 +153,8 @@ def run_with(labels, path, monkeypatch):
     evaluate, piece = unit_module._evaluate, TestSet.piece
 
     def replaced(self, i):
-        X, y = piece(self, i)
-        return X, labels(y)
+        X, y, weights = piece(self, i)
+        return X, labels(y), weights
 
     def recorded(unit, block, replicate, curve, fit):
         X = np.random.default_rng(0).standard_normal((50, 4))

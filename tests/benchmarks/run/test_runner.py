@@ -92,7 +92,8 @@ def test_numbers_are_those_of_the_definition(ill_behaved):
     pieces = [tests.piece(i) for i in range(3)]
     test_X = np.concatenate([p[0] for p in pieces])[: row.n_test]
     test_y = np.concatenate([p[1] for p in pieces])[: row.n_test]
-    expected = relative_mse(learner.predict(test_X) - test_y, test_y)
+    weights = np.concatenate([p[2] for p in pieces])[: row.n_test]
+    expected = relative_mse(learner.predict(test_X) - test_y, test_y, weights)
     assert (row.error, row.error_se) == (expected.error, expected.standard_error)
     assert row.train_error == pytest.approx(np.var(y))
     assert (row.steps, row.flops) == (3, row.n)

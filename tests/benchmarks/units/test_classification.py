@@ -105,7 +105,8 @@ def test_test_labels_have_no_noise(tmp_path):
     tests = draw.TestSet(target, 64, rng)
     pieces = [tests.piece(i) for i in range(3)]
     clean = np.concatenate([target.evaluate(p[0]) for p in pieces])[: row.n_test]
-    assert row.error == relative_mse(np.mean(y) - clean, clean).error
+    weights = np.concatenate([p[2] for p in pieces])[: row.n_test]
+    assert row.error == relative_mse(np.mean(y) - clean, clean, weights).error
 
 
 def test_a_metric_follows_from_the_classes():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from hierbench.benchmarks.units.metric import (
     plain_error,
     relative_mse,
 )
+from hierbench.targets.laws.inputs import input_law
 
 
 def heavy(rng, m):
@@ -126,3 +129,25 @@ def test_the_metric_follows_the_classes():
     assert error_of(predicted, y, (-1.0, 1.0)).error == pytest.approx(1 / 3)
     assert error_of(predicted, y, ()) == relative_mse(predicted - y, y)
     assert plain_error(predicted, y, ()) == pytest.approx(np.mean((predicted - y) ** 2))
+
+
+def test_weights_of_spread_points_give_the_mean_under_the_law():
+    """Of |x|^8 under a Gaussian, E = d (d + 2) (d + 4) (d + 6): twin, and less scatter than without."""
+    d, law = 3, input_law("gaussian", 3, 0)
+    exact = math.prod(range(d, d + 8, 2))
+    plain, spread = [], []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((4096, d))
+        moved, weights = law.spread(X, 4, rng)
+        assert (weights <= 2.0).all() and (weights > 0).all()
+        for found, rows, w in ((plain, X, None), (spread, moved, weights)):
+            residual = np.square(np.square(rows).sum(axis=1)) / math.sqrt(exact)
+            found.append(relative_mse(residual, rows[:, 0], w))
+    errors, doubts = (
+        np.array([getattr(one, name) for one in spread]) for name in ("error", "standard_error")
+    )
+    assert abs(errors.mean() - 1.0) < 4.0 * errors.std() / math.sqrt(200)
+    assert errors.std() == pytest.approx(doubts.mean(), rel=0.2)
+    assert np.mean(np.abs(errors - 1.0) < 3.0 * doubts) >= 0.98
+    assert errors.std() < 0.3 * np.std([one.error for one in plain])
