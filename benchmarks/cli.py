@@ -6,6 +6,7 @@ import contextlib
 import enum
 import math
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -48,6 +49,15 @@ class Format(enum.StrEnum):
     text = "text"
     markdown = "markdown"
     latex = "latex"
+
+
+class TableFormat(enum.StrEnum):
+    """How a table is printed."""
+
+    text = "text"
+    markdown = "markdown"
+    latex = "latex"
+    csv = "csv"
 
 
 class ReportFormat(enum.StrEnum):
@@ -142,7 +152,8 @@ def run(
         return
     raise typer.Exit(
         execute(
-            *chosen, results, workers=workers, wait=not no_wait, figures=not no_figures, fresh=fresh or [],
+            *chosen, results, called=shlex.join([suite, *(f"--learner={one}" for one in learner or [])]),
+            workers=workers, wait=not no_wait, figures=not no_figures, fresh=fresh or [],
             minutes=math.inf if minutes is None else minutes, scheduler=scheduler,
         )
     )  # fmt: skip
@@ -220,6 +231,23 @@ def figures(suite: SuiteName = "default", results: Results = Path("results")) ->
     from hierbench.benchmarks.suites.suite_file import load_suite
 
     figures_of(load_suite(suite), results)
+
+
+@app.command()
+def table(
+    suite: SuiteName = "default",
+    learner: Annotated[
+        list[str] | None, typer.Option(help="A learner that was run beside those of the suite.")
+    ] = None,
+    results: Results = Path("results"),
+    form: Annotated[TableFormat, typer.Option("--format", help="How to print.")] = TableFormat.text,
+    output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
+) -> None:
+    """Print n* and exponents at every error that a suite asks for, from the stored rows."""
+    # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.table import show
+
+    show(suite, learner or [], results, form.value, output)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hierbench.benchmarks.claims.claims_file import CLAIMS, choose, load_claims
 from hierbench.benchmarks.claims.verdicts import Finding, Verdict, verdicts_of
-from hierbench.benchmarks.show.output import deliver, escaped, markdown_row
+from hierbench.benchmarks.show.output import LATEX, deliver, escaped, markdown_row
 from hierbench.benchmarks.suites.suite import Suite
 
 if TYPE_CHECKING:
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 
 WIDTH = 110
 COLUMNS = ("id", "claim", "verdict", "figures", "why", "rows", "bounds fixed", "missing rows")
-
-_LATEX = {
-    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}"},
-    **{c: "\\" + c for c in "&%$#_{}"},
-}
 
 
 def show_claims(ids: Iterable[str], results: Path, form: str, output: Path | None) -> None:
@@ -170,7 +164,7 @@ def latex(verdicts: Sequence[Verdict], results: Path) -> str:
         cells = _cells(verdict, results)
         scope = f" [{verdict.claim.scope}]" if verdict.claim.scope else ""
         short = (cells[0], verdict.claim.statement + scope, cells[2], cells[3], cells[5])
-        lines.append(" & ".join(escaped(cell, _LATEX) for cell in short) + r" \\")
+        lines.append(" & ".join(escaped(cell, LATEX) for cell in short) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 import textwrap
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.output import deliver, escaped, markdown_row
+from hierbench.benchmarks.show.ratios import ratio_cells
 from hierbench.benchmarks.show.table import PIPE_WIDTH, Section, degree_text, left_out, plain_lines
 from hierbench.benchmarks.statistics.epsilon_exponent import EpsilonExponent, epsilon_exponents
-from hierbench.benchmarks.statistics.ranks import Comparison, Ranked, compare_with, rank
+from hierbench.benchmarks.statistics.ranks import Ranked, compare_with, rank, reference
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, n_stars
 from hierbench.benchmarks.statistics.variance import NAMES, Spread, spreads
 from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.choices import choose
 from hierbench.benchmarks.suites.epsilon import Epsilon, epsilons_of
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
@@ -63,8 +65,8 @@ def show_report(name: str, results: Path, form: str, output: Path | None) -> Non
     deliver(FORMATS[form](blocks), output)
 
 
-def measured(name: str, results: Path) -> tuple[Suite, SuiteResults]:
-    """Read a suite of learning curves, and what there is of it.
+def measured(name: str, results: Path, learners: Sequence[str] = ()) -> tuple[Suite, SuiteResults]:
+    """Read a suite of learning curves, and what there is of it and of ``learners`` beside it.
 
     Raises
     ------
@@ -72,8 +74,10 @@ def measured(name: str, results: Path) -> tuple[Suite, SuiteResults]:
         From the suite file or the store; a suite of experiments; no row of the suite.
     """
     suite = load_suite(name)
+    if learners:
+        suite = choose(suite, learners)[1]
     with Store.readable(results) as store:
-        evidence = SuiteResults.read(name, store)
+        evidence = SuiteResults.read(suite, store)
     if not suite.runs:
         raise UserError(
             f"suite {suite.name} has experiments and no learning curves: hierbench claims and "
@@ -137,7 +141,7 @@ def _rank_rows(stars: Sequence[NStar]) -> Iterator[tuple[str, ...]]:
     ranked = rank(stars)
     if all(len(standing.uncompared) == len(ranked) - 1 for standing in ranked):
         return
-    first = _reference(ranked, stars)
+    first = reference(ranked, stars)
     ratios = {c.second: ratio_cells(c) for c in compare_with(first, stars)}
     dims = {s.d for s in stars if s.learner == first and s.censoring in ("bracketed", "left", "right")}
     ratios[first] = "1", ", ".join(str(d) for d in sorted(dims))
@@ -145,29 +149,6 @@ def _rank_rows(stars: Sequence[NStar]) -> Iterator[tuple[str, ...]]:
         everyone = len(standing.uncompared) == len(ranked) - 1
         uncompared = "any" if everyone else ", ".join(standing.uncompared)
         yield standing.learner, standing.letters, rank_text(standing), *ratios[standing.learner], uncompared
-
-
-def _reference(ranked: Sequence[Ranked], stars: Sequence[NStar]) -> str:
-    """The first learner that can be compared with another, one with a bracketed n* before others."""
-    bracketed_learners = {s.learner for s in stars if s.censoring == "bracketed"}
-    return min(
-        ranked, key=lambda r: (len(r.uncompared) == len(ranked) - 1, r.learner not in bracketed_learners)
-    ).learner
-
-
-def ratio_cells(comparison: Comparison) -> tuple[str, str]:
-    """n* of the second over that of the first, or a bound on it, and the dimensions that it rests on."""
-    low, high = -comparison.high, -comparison.low
-    dims = ", ".join(str(d) for d in comparison.dimensions)
-    if math.isfinite(low):
-        return f"{math.exp(low):.2g}" if low == high else f"> {_two_digits(math.exp(low), math.floor)}", dims
-    return (f"< {_two_digits(math.exp(high), math.ceil)}" if math.isfinite(high) else "-"), dims
-
-
-def _two_digits(x: float, rounding: Callable[[float], int]) -> str:
-    """Rounded to the side on which a bound still holds."""
-    unit = 10.0 ** (math.floor(math.log10(x)) - 1)
-    return f"{rounding(x / unit) * unit:.2g}"
 
 
 def rank_text(standing: Ranked) -> str:

@@ -15,7 +15,7 @@ from hierbench.benchmarks.results import stages
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.run import probe, progress, runner
 from hierbench.benchmarks.run.pool import Pool
-from hierbench.benchmarks.show import bars, draw, table
+from hierbench.benchmarks.show import bars, draw, takeaway
 from hierbench.benchmarks.show.budgets import edge_warnings
 from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.show.output import say
@@ -33,6 +33,7 @@ def execute(
     to_run: Suite,
     to_show: Suite,
     results: Path,
+    called: str,
     workers: int | None,
     wait: bool,
     figures: bool,
@@ -44,6 +45,8 @@ def execute(
 
     Parameters
     ----------
+    called : str
+        How the suite and the learners beside it are named on the command line, for commands to go on with.
     fresh : sequence of str
         Labels of learners that are computed again though they are present.
     minutes : float
@@ -72,10 +75,9 @@ def execute(
         shown = SuiteResults.of(shown_plan, store)
     console = make_console()
     if to_show.runs:
-        made = results / "tables" / f"{to_show.name}.json"
-        table.show_table(to_show, shown.rows, shown.certificates, console, made)
+        takeaway.show(to_show, shown.rows, shown.certificates, console, results, called)
         for line in edge_warnings(shown.rows):
-            say(f"{line} (hierbench budgets {to_show.name})")
+            say(f"{line} (hierbench budgets {called.split()[0]})")
     if shown.measurements:
         claims.show_findings(to_show, results, console)
     verdicts = bars.judge(to_run, shown.rows, shown.certificates)

@@ -11,6 +11,13 @@ from hierbench.files import replace_file
 
 _MARKDOWN = {**{c: "\\" + c for c in "\\`*_[]|"}, "<": "&lt;", ">": "&gt;"}
 
+LATEX = {
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}"},
+    **{c: "\\" + c for c in "&%$#_{}"},
+}
+"""What LaTeX has to be told of characters that mean something to it."""
+
 
 def escaped(cell: str, characters: dict[str, str] = _MARKDOWN) -> str:
     """A cell in which no character means anything to Markdown, or to whom ``characters`` are for."""

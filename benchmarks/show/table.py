@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hierbench.benchmarks.show.console import make_console
-from hierbench.benchmarks.show.drawn import keep_text, state_of, text_of
 from hierbench.benchmarks.show.labels import relabelled
+from hierbench.benchmarks.show.once import once
 from hierbench.benchmarks.statistics.exponents import FLAGGED, Exponent, dimension_slope, exponents
 from hierbench.benchmarks.statistics.growth import Growth, growth
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, Summary, n_stars, summarise
@@ -246,19 +246,9 @@ def show_table(
     suite: Suite, rows: Sequence[Row], certificates: Certificates, console: Console, kept: Path
 ) -> None:
     """Print n* and exponents, as ``kept`` has them if they would be the same."""
-    medium = [
-        getattr(console, name)
-        for name in ("width", "is_terminal", "color_system", "no_color", "legacy_windows", "encoding")
-    ]
-    state = state_of(suite, rows, sorted(certificates.items()), medium)
-    text = text_of(kept, state)
-    if text is None:
-        with console.capture() as captured:
+    with once(console, kept, suite, rows, sorted(certificates.items())) as fresh:
+        if fresh:
             print_table(list(rows), certificates, epsilons_of(suite), console)
-        text = captured.get()
-        keep_text(kept, state, text)
-    console.file.write(text)
-    console.file.flush()
 
 
 def _rich_table(section: Section, width: int) -> Table | None:

@@ -266,6 +266,14 @@ def rank(stars: Sequence[NStar], level: float = ALARM_RATE) -> list[Ranked]:
     ]
 
 
+def reference(ranked: Sequence[Ranked], stars: Sequence[NStar]) -> str:
+    """The first learner that can be compared with another, one with a bracketed n* before others."""
+    bracketed_learners = {s.learner for s in stars if s.censoring == "bracketed"}
+    return min(
+        ranked, key=lambda r: (len(r.uncompared) == len(ranked) - 1, r.learner not in bracketed_learners)
+    ).learner
+
+
 def _letters() -> Iterable[str]:
     """A to z, A to Z, then a2, b2, ..."""
     letters = string.ascii_lowercase + string.ascii_uppercase

@@ -280,7 +280,7 @@ def finished(tmp_path_factory):
 def test_a_run_prints_the_table_draws_figures_and_lists_what_failed(finished):
     folder, _, first = finished
     assert first.returncode == 1
-    assert "target sq" in first.stdout and "Traceback" not in first.stderr
+    assert "\nsq: degree 4, " in first.stdout and "Traceback" not in first.stderr
     assert "1 units failed" in first.stderr
     assert "failed: Raises on sq, d = 4, block 0: RuntimeError: out of luck" in first.stderr
     assert list((folder / "figures" / "stub").rglob("*.pdf"))

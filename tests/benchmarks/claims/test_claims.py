@@ -502,10 +502,10 @@ def test_latex_is_escaped_and_balanced(verdicts, tmp_path):
         assert len(re.findall(r"(?<!\\)&", line)) == 4 and line.endswith(r" \\")
         assert not re.search(r"(?<!\\)[#$%_]", line) and not re.search(r"[\^~<>|\"](?!})", line)
     # undone character by character, the escaped text is what it was
-    undo = {v: k for k, v in claims_report._LATEX.items()}
+    undo = {v: k for k, v in claims_report.LATEX.items()}
     known = "|".join(map(re.escape, sorted(undo, key=len, reverse=True)))
     statement = verdicts[0].claim.statement
-    escaped = claims_report.escaped(statement, claims_report._LATEX)
+    escaped = claims_report.escaped(statement, claims_report.LATEX)
     assert escaped in body[0] and re.sub(known, lambda m: undo[m.group()], escaped) == statement
 
 

@@ -1,0 +1,260 @@
+"""The last screen of a run: one table that fits a terminal, and what to take home from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from hierbench.benchmarks.show.labels import relabelled
+from hierbench.benchmarks.show.once import once
+from hierbench.benchmarks.show.ratios import ratio_cells
+from hierbench.benchmarks.show.table import format_exponent, format_summary
+from hierbench.benchmarks.statistics.exponents import Exponent, exponents
+from hierbench.benchmarks.statistics.ranks import Comparison, Ranked, compare_with, rank, reference
+from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, Summary, n_stars, summarise
+from hierbench.benchmarks.suites.epsilon import Epsilon, Scale, epsilons_of
+from hierbench.benchmarks.suites.suite import Suite
+from hierbench.benchmarks.units.rows import Row
+from hierbench.learners.catalogue.families import OTHER, family_of
+
+WIDTH = 80
+LINES = 30
+"""Lines of the whole screen."""
+SENTENCES = 3
+_KNOWN = ("bracketed", "left", "right")
+_NAME, _N_STAR, _RATIO, _EXPONENT = 18, 18, 6, 16
+HEAD = ("learner", "n*", "ratio", "exponent", "samples")
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """One learner on one target, at the error that counts as having learned it.
+
+    ratio : paired n* over that of the learner that needs the fewest, at the d that both ran.
+    """
+
+    learner: str
+    family: str
+    summary: Summary | None
+    ratio: str
+    exponent: Exponent
+    verdict: str
+
+    def cells(self) -> tuple[str, ...]:
+        """Texts of a line of the table."""
+        slope = format_exponent(self.exponent)
+        n_star = format_summary(self.summary)
+        return self.learner, n_star, self.ratio, "-" if slope == "unidentified" else slope, self.verdict
+
+
+@dataclasses.dataclass(frozen=True)
+class Learned:
+    """All learners on one target, those that may need the fewest samples first; d where all were run."""
+
+    target: str
+    epsilon: Epsilon
+    d: int | None
+    degree: int | None
+    standings: tuple[Standing, ...]
+
+    def heading(self) -> str:
+        """The target, the error and the d of the table's n*."""
+        where = f" at d = {self.d}" if self.d is not None else ", each at its largest d"
+        asks = f"degree {self.degree}, " if self.degree else ""
+        return f"{self.target}: {asks}{self.epsilon.label}{where}"
+
+
+def success(stars: Sequence[NStar]) -> Epsilon | None:
+    """The error that counts as having learned a target, of those that are defined for it.
+
+    The largest eps_top, which asks for the top degree; else the smallest eps_rel, else the smallest eps.
+    """
+    defined = {s.epsilon for s in stars if s.censoring != "undefined"}
+    for scale, pick in ((Scale.TOP, max), (Scale.UPPER_HALF, min), (Scale.VARIANCE, min)):
+        if of_scale := [e for e in defined if e.scale == scale]:
+            return pick(of_scale, key=lambda e: e.value)
+    return None
+
+
+def learned(
+    rows: Sequence[Row], certificates: Certificates, epsilons: Sequence[Epsilon]
+) -> Iterator[Learned]:
+    """What stands for each target, in the order of the rows."""
+    families = {row.learner: family_of(row.learner_spec["name"]) for row in rows}
+    everything = n_stars(rows, certificates, epsilons)
+    for target in dict.fromkeys(row.target for row in rows):
+        of_target = [s for s in everything if s.target == target]
+        epsilon = success(of_target)
+        if epsilon is None:
+            continue
+        stars = [s for s in of_target if s.epsilon == epsilon]
+        dims: dict[str, set[int]] = {}
+        for row in rows:
+            if row.target == target:
+                dims.setdefault(row.learner, set()).add(row.d)
+        common = set.intersection(*dims.values())
+        at = {learner: max(common or of_learner) for learner, of_learner in dims.items()}
+        summaries = {s.learner: s for s in summarise(stars) if s.d == at[s.learner]}
+        slopes = exponents(stars)
+        ranked = rank(stars)
+        ratios = _ratios(ranked, stars)
+        standings = [
+            Standing(
+                learner,
+                families[learner],
+                summaries.get(learner),
+                ratios[learner][1] if learner in ratios else "-",
+                slopes[target, learner, epsilon],
+                _verdict(learner, ranked, [s for s in stars if s.learner == learner]),
+            )
+            for learner in sorted(dims, key=lambda name: ratios[name][0] if name in ratios else math.inf)
+        ]
+        degrees = {s.degree_needed for s in stars} - {None}
+        degree = degrees.pop() if len(degrees) == 1 else None
+        yield Learned(target, epsilon, max(common) if common else None, degree, tuple(standings))
+
+
+def _ratios(ranked: Sequence[Ranked], stars: Sequence[NStar]) -> dict[str, tuple[float, str]]:
+    """Of every learner that can be compared: a number to sort by, and the ratio as a text."""
+    if not ranked:
+        return {}
+    first = reference(ranked, stars)
+    found = {first: (0.0, "1")}
+    for c in compare_with(first, stars):
+        text, _ = ratio_cells(c)
+        if text != "-":
+            found[c.second] = (_middle(c), text.replace("> ", ">").replace("< ", "<"))
+    return found
+
+
+def _middle(c: Comparison) -> float:
+    """Log of n* of the second over the first, or the end that is known."""
+    return -c.high if math.isfinite(c.high) else -c.low
+
+
+def _verdict(learner: str, ranked: Sequence[Ranked], stars: Sequence[NStar]) -> str:
+    """In two words how a learner stands among the others."""
+    known = [s for s in stars if s.censoring in _KNOWN]
+    if known and all(s.censoring == "right" for s in known):
+        return "not learned"
+    own = next((r for r in ranked if r.learner == learner), None)
+    if own is None:
+        return "no data"
+    if len(own.uncompared) == len(ranked) - 1:
+        return "" if len(ranked) == 1 else "alone"
+    if own.best > 1:
+        return "more"
+    return "fewest" if own.worst == 1 else "among fewest"
+
+
+def sentences(found: Sequence[Learned]) -> Iterator[str]:
+    """What a reader should take home, with its intervals: a sentence a target, of the first ones."""
+    for one in found[:SENTENCES]:
+        reached = [s for s in one.standings if s.verdict not in ("not learned", "no data")]
+        count = len(one.standings)
+        where = f" at d = {one.d}" if one.d else ""
+        if not reached:
+            yield f"{one.target}: none of {count} learners gets there with the samples of this suite."
+            continue
+        best = reached[0]
+        even = [s.learner for s in reached[1:] if s.verdict == best.verdict == "among fewest"]
+        parts = [f"{one.target}: {best.learner} learns it from {format_summary(best.summary)} samples{where}"]
+        parts[0] += _growing(best)
+        if even:
+            parts.append(f"{_listed(even)} {'is' if len(even) == 1 else 'are'} not told apart from it")
+        others = [
+            s for s in reached[1:] if s.family != best.family and s.ratio != "-" and s.learner not in even
+        ]
+        if others:
+            kind = "" if others[0].family == OTHER else f" ({others[0].family})"
+            parts.append(
+                f"{others[0].learner}{kind} takes {others[0].ratio} times as many" + _growing(others[0])
+            )
+        if short := sum(s.verdict == "not learned" for s in one.standings):
+            parts.append(f"{short} of {count} {'does' if short == 1 else 'do'} not get there")
+        yield "; ".join(parts) + "."
+
+
+def _growing(standing: Standing) -> str:
+    slope = standing.exponent
+    if slope.kind == "estimate" and math.isfinite(slope.low) and math.isfinite(slope.high):
+        return f", growing like d^{slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
+    return ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def screen(
+    rows: Sequence[Row],
+    certificates: Certificates,
+    epsilons: Sequence[Epsilon],
+    pointers: Mapping[str, str],
+) -> list[tuple[str, str]]:
+    """Lines of the screen, each with its style ("" for none): at most ``LINES`` of ``WIDTH`` columns.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Of one suite.
+    pointers : mapping from commands to what they show
+    """
+    rows, certificates = relabelled(rows, certificates)
+    found = list(learned(rows, certificates, epsilons))
+    told = [line for s in sentences(found) for line in textwrap.wrap(s, WIDTH, subsequent_indent="  ")]
+    longest = max(map(len, pointers))
+    last = [f"{command:<{longest}}  {what}"[: max(WIDTH, longest)] for command, what in pointers.items()]
+    room = LINES - len(told) - len(last) - 3 - len(found)
+    lines = [("  " + _line(HEAD), "bold")] if found else []
+    shown = _share(room, [len(one.standings) for one in found])
+    for one, count in zip(found, shown, strict=True):
+        lines.append((one.heading()[:WIDTH], "bold"))
+        lines += [("  " + _line(s.cells()), "") for s in one.standings[:count]]
+        if count < len(one.standings):
+            lines.append((f"  ... and {len(one.standings) - count} more", "dim"))
+    return [*lines, ("", ""), *((line, "") for line in told), ("", ""), *((line, "dim") for line in last)]
+
+
+def show(
+    suite: Suite,
+    rows: Sequence[Row],
+    certificates: Certificates,
+    console: Console,
+    results: Path,
+    called: str,
+) -> None:
+    """Print the screen, as it is kept if it would be the same; ``called`` names suite and learners."""
+    where = called if results == Path("results") else f"{called} --results {results}"
+    pointers = {
+        f"hierbench table {where}": "n* and exponents at every error",
+        f"hierbench report {where.replace(called, called.split()[0])}": "who is told apart from whom",
+    }
+    kept = results / "tables" / f"{suite.name}.screen.json"
+    with once(console, kept, suite, rows, sorted(certificates.items()), where) as fresh:
+        for text, style in screen(rows, certificates, epsilons_of(suite), pointers) if fresh else ():
+            console.print(text, style=style or None, soft_wrap=True)
+
+
+def _share(room: int, wanted: Sequence[int]) -> list[int]:
+    """Lines for each target: all that it wants where there is room, the largest cut first."""
+    given = list(wanted)
+    while sum(n + (n < w) for n, w in zip(given, wanted, strict=True)) > room and max(given, default=0) > 1:
+        largest = given.index(max(given))
+        given[largest] -= 1
+    return given
+
+
+def _line(cells: Sequence[str]) -> str:
+    name, n_star, ratio, exponent, verdict = cells
+    cut = name if len(name) <= _NAME else name[: _NAME - 3] + "..."
+    return (
+        f"{cut:<{_NAME}} {n_star:<{_N_STAR}} {ratio:>{_RATIO}}  {exponent:<{_EXPONENT}} {verdict}"[
+            : WIDTH - 2
+        ]
+    ).rstrip()
