@@ -188,7 +188,8 @@ def _growing(standing: Standing) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    some = [*names[:2], f"{len(names) - 2} others"] if len(names) > 3 else list(names)
+    return some[0] if len(some) == 1 else f"{', '.join(some[:-1])} and {some[-1]}"
 
 
 def screen(
@@ -208,8 +209,7 @@ def screen(
     rows, certificates = relabelled(rows, certificates)
     found = list(learned(rows, certificates, epsilons))
     told = [line for s in sentences(found) for line in textwrap.wrap(s, WIDTH, subsequent_indent="  ")]
-    longest = max(map(len, pointers))
-    last = [f"{command:<{longest}}  {what}"[: max(WIDTH, longest)] for command, what in pointers.items()]
+    last = [f"{what}: {command}" for command, what in pointers.items()]
     room = LINES - len(told) - len(last) - 3 - len(found)
     lines = [("  " + _line(HEAD), "bold")] if found else []
     shown = _share(room, [len(one.standings) for one in found])
@@ -232,7 +232,7 @@ def show(
     """Print the screen, as it is kept if it would be the same; ``called`` names suite and learners."""
     where = called if results == Path("results") else f"{called} --results {results}"
     pointers = {
-        f"hierbench table {where}": "n* and exponents at every error",
+        f"hierbench table {where}": "every error",
         f"hierbench report {where.replace(called, called.split()[0])}": "who is told apart from whom",
     }
     kept = results / "tables" / f"{suite.name}.screen.json"
