@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from hierbench.errors import refusal
 from hierbench.learners.engines.network import DenseNetwork
 from hierbench.learners.nets.sgd_estimator import SGDRegressorBase
-from hierbench.learners.parameters import integer_between, integer_or_none, is_integer
+from hierbench.learners.parameters import integer_between, integer_or_none, integers, is_integer
 
 
 class DenseNetRegressor(SGDRegressorBase):
@@ -27,8 +28,9 @@ class DenseNetRegressor(SGDRegressorBase):
     ----------
     depth : int, default 2
         Number of quadratic levels L; the output has degree 2^L.
-    width : int or None
-        Neurons a level; None means max(24, ceil(1.5 d)).
+    width : int, sequence of int or None
+        Neurons a level, of several the one that does best on the held-out fifth; None means
+        max(24, ceil(1.5 d)). Near n* wider levels have smaller errors (docs/results.md), at their price.
     skips : sequence of sequence of int, or None
         The skip sets J_1, ..., J_L: which lower levels every level reads, 0 being x; None is all
         of them. The output reads x and every level in any case.
@@ -40,13 +42,13 @@ class DenseNetRegressor(SGDRegressorBase):
     """
 
     depth: int
-    width: int | None
+    width: int | Sequence[int] | None
     skips: Sequence[Sequence[int]] | None
 
     def __init__(
         self,
         depth: int = 2,
-        width: int | None = None,
+        width: int | Sequence[int] | None = None,
         *,
         skips: Sequence[Sequence[int]] | None = None,
         steps: int | None = None,
@@ -67,7 +69,18 @@ class DenseNetRegressor(SGDRegressorBase):
         self._keep(locals())
 
     def _network(self, d: int) -> DenseNetwork:
-        return quadratic_densenet(d, self.depth, self.width, self.skips)
+        return self._networks(d)[0]
+
+    def _networks(self, d: int) -> Sequence[DenseNetwork]:
+        widths = dict.fromkeys(integers("width", self.width, 1)) if _several(self.width) else [self.width]
+        return [quadratic_densenet(d, self.depth, width, self.skips) for width in widths]
+
+    def _said(self, network: DenseNetwork) -> dict[str, float]:
+        return {"width": network.width} if _several(self.width) else {}
+
+
+def _several(width: Any) -> bool:
+    return isinstance(width, Sequence) and not isinstance(width, str)
 
 
 def quadratic_densenet(

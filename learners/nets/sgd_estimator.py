@@ -192,7 +192,8 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         networks = self._networks(d)
         if len(networks) > 1:
             widths = [network.sizes()[1] for network in networks]
-            raise ValueError(refusal("first_width", widths, "a single one", "fit_sampler cannot tune"))
+            name = next(iter(self._said(networks[0])))
+            raise ValueError(refusal(name, widths, "a single one", "fit_sampler cannot tune"))
         network = networks[0]
         seed = (self._seed(), 0)
         steps = self._steps(0) if self.steps is not None else math.ceil(self.step_factor * self._steps(0))

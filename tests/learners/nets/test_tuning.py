@@ -221,6 +221,23 @@ def test_the_network_is_chosen_with_the_rest():
         learner.fit_sampler(lambda n, rng: (np.zeros((n, 3)), np.zeros(n)), 3)
 
 
+def test_a_deep_net_chooses_its_width_among_several():
+    """A net of one neuron a level holds no two products, one of twelve does."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 3))
+    y = (X[:, 0] * X[:, 1] + X[:, 1] * X[:, 2]) ** 2
+    common = {"depth": 2, "steps": 300, "learning_rate": 0.01, "weight_decay": 0.0, "restarts": 1}
+    learner = DenseNetRegressor(width=(1, 12), random_state=0, **common).fit(X, y)
+    alone = DenseNetRegressor(width=12, random_state=0, **common).fit(X, y)
+    assert learner.fit_report_.hyperparameters["width"] == 12 and learner.network_.sizes() == [3, 12, 12]
+    np.testing.assert_allclose(learner.predict(X), alone.predict(X), rtol=1e-4, atol=1e-4)
+    assert "width" not in alone.fit_report_.hyperparameters
+    with pytest.raises(ValueError, match=r"width .* a single one"):
+        learner.fit_sampler(lambda n, rng: (np.zeros((n, 3)), np.zeros(n)), 3)
+    with pytest.raises(ValueError, match="width"):
+        DenseNetRegressor(width=(8, 0)).fit(X, y)
+
+
 @pytest.mark.parametrize(
     ("given", "sizes"),
     [
