@@ -16,8 +16,11 @@ from hierbench.benchmarks.statistics.integrated_likelihood import (
     log_probability_of,
 )
 
-NO_SHOCK, NO_SHARED_SLOPE = 0.4, 0.9
-"""Prior probability that groups do not scatter: settled by simulation, docs/coverage.md."""
+NO_SHOCK, NO_SHARED_SLOPE = 0.4, 0.7
+"""Prior probability that groups do not scatter, of shocks where four groups of four observations could show
+them; it falls with more: settled by simulation, docs/coverage.md."""
+_FALLS = 0.6, 0.15
+"""Powers with which it falls in the groups and in their observations."""
 _CUT = 30.0
 _SMALLEST = 0.1
 """Scatter of groups in units of what a group's mean is off by itself: where the prior ends, and begins."""
@@ -103,7 +106,8 @@ def widened(
 ) -> tuple[float, float]:
     """Ends of the interval of ``fit`` where observations at one x, or of one replicate, may scatter together.
 
-    Method: each kind of scatter adds to the squared half-lengths of the interval what its own model does.
+    Method: to the squared half-lengths of the interval is added what a model with scatter over x does, or one
+    with scatter over replicates, whichever is more: each takes a part of the other's scatter for its own.
     Where no kind is present they are about what they were, since the prior puts a part of its mass on
     that; where one is, they tend to Student's t over as many means as there are x, or slopes as there are
     replicates. Models that hold one kind of scatter at a time factor over groups, and are integrated
@@ -126,17 +130,23 @@ def widened(
     groups = x if levels is None else levels
     centre = float(x[bounded].mean())
     at_centre = dataclasses.replace(fit, intercept=fit.intercept + fit.slope * centre)
-    squares = np.array([fit.slope - fit.low, fit.high - fit.slope]) ** 2
+    squares, added = np.array([fit.slope - fit.low, fit.high - fit.slope]) ** 2, np.zeros(2)
     _, counts = np.unique(groups[bounded], return_counts=True)
     if len(counts) >= 3 and counts.max() > 1:
         data = Observations(x - centre, lower, upper, groups)
-        squares += with_shared_levels(data, at_centre, tail).added(fit)
+        added = np.maximum(added, with_shared_levels(data, at_centre, tail).added(fit))
     own = [r for r in np.unique(replicates) if len(np.unique(x[bounded & (replicates == r)])) > 1]
     if len(own) >= 3:
         data = Observations(x - centre, lower, upper, replicates)
-        squares += with_shared_slopes(data, at_centre, tail).added(fit)
-    low, high = np.sqrt(squares)
+        added = np.maximum(added, with_shared_slopes(data, at_centre, tail).added(fit))
+    low, high = np.sqrt(squares + added)
     return fit.slope - float(low), fit.slope + float(high)
+
+
+def no_shock(groups: int, observations: float) -> float:
+    """Prior probability that so many groups of so many observations have no shocks in common."""
+    of_groups, of_observations = _FALLS
+    return NO_SHOCK * min((4 / groups) ** of_groups * (4 / observations) ** of_observations, 1.0)
 
 
 def with_shared_levels(data: Observations, fit: SlopeInterval, tail: float) -> Reach:
@@ -170,7 +180,8 @@ def with_shared_levels(data: Observations, fit: SlopeInterval, tail: float) -> R
                 value += np.interp(height + a + b * (place - middle), grid, table)
             yield _Part(fit.slope + b, value, weight * float(a[1, 0] - a[0, 0]) * float(b[1] - b[0]))
 
-    return _reach(_all_parts(data, fit, parts, NO_SHOCK, within, largest), tail)
+    nothing = no_shock(int(inside.sum()), float(counts[inside].mean()))
+    return _reach(_all_parts(data, fit, parts, nothing, within, largest), tail)
 
 
 def with_shared_slopes(data: Observations, fit: SlopeInterval, tail: float) -> Reach:

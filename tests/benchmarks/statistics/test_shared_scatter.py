@@ -11,8 +11,8 @@ from hierbench.benchmarks.statistics.integrated_likelihood import slope_interval
 from hierbench.benchmarks.statistics.lack_of_fit import lack_of_fit
 from hierbench.benchmarks.statistics.shared_scatter import (
     NO_SHARED_SLOPE,
-    NO_SHOCK,
     Observations,
+    no_shock,
     widened,
     with_shared_levels,
     with_shared_slopes,
@@ -69,7 +69,7 @@ def test_shared_levels_are_integrated_as_a_grid_in_sums_of_squares_does(seed, sh
     means = y.mean(axis=1)
     line = np.polyval(np.polyfit(X, means, 1), X)
     within, between = float(((y - means[:, None]) ** 2).sum()), float(((means - line) ** 2).sum())
-    twin = posterior_quantile(within, 15, between, 3, 4, 5 * X.var(), NO_SHOCK, 40)
+    twin = posterior_quantile(within, 15, between, 3, 4, 5 * X.var(), no_shock(5, 4), 40)
     assert reach.high - fit.slope == pytest.approx(twin, rel=0.04)
     assert fit.slope - reach.low == pytest.approx(twin, rel=0.04)
 

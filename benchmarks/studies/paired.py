@@ -1,7 +1,8 @@
-"""Whether n* is a law of the steps: ``hierbench run steps``, then this study of its rows; docs/results.md.
+"""Whether n* hangs on a budget: ``hierbench run steps`` or ``search``, then this study of the rows.
 
-``python -m hierbench.benchmarks.studies.steps [RESULTS]`` prints, for each target, d and epsilon, the
-geometric mean of n* with the settled steps over n* with four times as many, paired by replicate.
+``python -m hierbench.benchmarks.studies.paired SUITE [RESULTS]`` prints, for each learner that has a twin of
+larger budget (its label and ``_4x`` or ``_10x``), target, d and epsilon, the geometric mean of n* of the
+learner over that of the twin, paired by replicate. docs/results.md has the figures.
 """
 
 from __future__ import annotations
@@ -24,19 +25,21 @@ from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.rows import Row
 from hierbench.errors import UserError
 
-LAW, LONGER = "densenet", "densenet_4x"
+TWINS = ("_4x", "_10x")
+"""What the label of a learner of larger budget ends in."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Shift:
-    """What four times the steps do to n* of one target, d and epsilon.
+    """What the larger budget does to n* of one learner, target, d and epsilon.
 
-    ratio, low, high : geometric mean of n*(law) / n*(longer) over the pairs in which both are bracketed, and
-    its 95 % interval by Student's t for log ratios; None without a pair, infinite ends with one.
-    pairs, law_not, neither : pairs that enter; replicates that the law does not bring to epsilon at the
+    ratio, low, high : geometric mean of n* over that of the twin, over the pairs in which both are bracketed,
+    and its 95 % interval by Student's t for log ratios; None without a pair, infinite ends with one.
+    pairs, own_not, neither : pairs that enter; replicates that the learner does not bring to epsilon at the
     suite's sizes, and those that neither does.
     """
 
+    learner: str
     target: str
     d: int
     epsilon: Epsilon
@@ -44,7 +47,7 @@ class Shift:
     low: float
     high: float
     pairs: int
-    law_not: int
+    own_not: int
     neither: int
     replicates: int
 
@@ -58,7 +61,7 @@ def interpolated(star: NStar, errors: dict[int, float]) -> float:
 
 
 def shifts(rows: Iterable[Row], epsilons: Sequence[Epsilon]) -> Iterator[Shift]:
-    """Pairs of the two learners, for each target, d and epsilon."""
+    """Pairs of a learner and its twin, for each target, d and epsilon."""
     rows = list(rows)
     stars = {(s.target, s.d, s.epsilon, s.replicate, s.learner): s for s in n_stars(rows, {}, epsilons)}
     errors = {(r.target, r.d, r.replicate, r.learner, r.n): r.error for r in rows if r.error}
@@ -67,54 +70,57 @@ def shifts(rows: Iterable[Row], epsilons: Sequence[Epsilon]) -> Iterator[Shift]:
         curve = (star.target, star.d, star.replicate, star.learner)
         return interpolated(star, {k[4]: e for k, e in errors.items() if k[:4] == curve})
 
-    for target, d, epsilon in dict.fromkeys(key[:3] for key in stars):
-        replicates = [key[3] for key in stars if key[:3] == (target, d, epsilon) and key[4] == LAW]
-        pairs = [
-            (stars[target, d, epsilon, r, LAW], stars[target, d, epsilon, r, LONGER]) for r in replicates
-        ]
+    twins = {key[4].removesuffix(end): key[4] for key in stars for end in TWINS if key[4].endswith(end)}
+    for target, d, epsilon, learner in dict.fromkeys((*key[:3], key[4]) for key in stars if key[4] in twins):
+        both_at = [key[:4] for key in stars if key[:3] == (target, d, epsilon) and key[4] == learner]
+        pairs = [(stars[*at, learner], stars[*at, twins[learner]]) for at in both_at]
         both = [p for p in pairs if all(star.censoring == "bracketed" for star in p)]
-        logs = np.array([math.log(at(law) / at(longer)) for law, longer in both])
+        logs = np.array([math.log(at(own) / at(twin)) for own, twin in both])
         ratio, half = (math.exp(logs.mean()), math.inf) if len(logs) else (None, math.inf)
         if len(logs) > 1:
             half = float(scipy.stats.t.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / math.sqrt(len(logs)))
         right = [[star.censoring == "right" for star in p] for p in pairs]
         yield Shift(
-            target, d, epsilon, ratio, (ratio or 0.0) * math.exp(-half), (ratio or math.inf) * math.exp(half),
-            len(both), sum(law for law, _ in right), sum(all(p) for p in right), len(pairs),
+            learner, target, d, epsilon, ratio,
+            (ratio or 0.0) * math.exp(-half), (ratio or math.inf) * math.exp(half),
+            len(both), sum(own for own, _ in right), sum(all(p) for p in right), len(pairs),
         )  # fmt: skip
 
 
 def table(found: Iterable[Shift]) -> list[str]:
     """Lines of a Markdown table."""
     head = [
+        "learner",
         "target",
         "d",
         "error",
         "n* ratio",
         "pairs",
-        "not reached by the law",
-        "nor with four times",
+        "not reached",
+        "nor with more",
     ]
     lines = [markdown_row(head), markdown_row(["---"] * len(head))]
     for s in found:
         ratio = "-" if s.ratio is None else f"{s.ratio:.2f} [{s.low:.2f}, {s.high:.2f}]"
-        counts = (f"{s.pairs} of {s.replicates}", str(s.law_not), str(s.neither))
-        lines.append(markdown_row([s.target, str(s.d), f"{s.epsilon.value:g}", ratio, *counts]))
+        counts = (f"{s.pairs} of {s.replicates}", str(s.own_not), str(s.neither))
+        lines.append(markdown_row([s.learner, s.target, str(s.d), f"{s.epsilon.value:g}", ratio, *counts]))
     return lines
 
 
 def main() -> None:
-    """Print the table of a results folder."""
-    parser = argparse.ArgumentParser(description="n* with the settled steps over n* with four times as many.")
+    """Print the table of a suite."""
+    parser = argparse.ArgumentParser(description="n* of learners over that of twins with larger budgets.")
+    parser.add_argument("suite")
     parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
+    given = parser.parse_args()
     try:
-        rows = read_results(parser.parse_args().results, suite="steps")
+        rows = read_results(given.results, suite=given.suite)
         if not rows:
-            raise UserError("no row of suite steps is there: hierbench run steps computes them")
+            raise UserError(f"no row of suite {given.suite} is there: hierbench run {given.suite} makes them")
     except UserError as error:
-        print(f"steps: error: {error}", file=sys.stderr)
+        print(f"paired: error: {error}", file=sys.stderr)
         sys.exit(2)
-    print("\n".join(table(shifts(rows, [Epsilon(e) for e in load_suite("steps").epsilons]))))
+    print("\n".join(table(shifts(rows, [Epsilon(e) for e in load_suite(given.suite).epsilons]))))
 
 
 if __name__ == "__main__":

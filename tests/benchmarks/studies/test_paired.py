@@ -1,4 +1,4 @@
-"""n* with the law's steps over n* with four times as many: power laws, whose crossings are known."""
+"""n* of a learner over that of its twin with a larger budget: power laws, whose crossings are known."""
 
 import math
 import subprocess
@@ -7,9 +7,10 @@ import sys
 import pytest
 from curve_rows import row
 
-from hierbench.benchmarks.studies.steps import LAW, LONGER, shifts, table
+from hierbench.benchmarks.studies.paired import shifts, table
 from hierbench.benchmarks.suites.epsilon import Epsilon
 
+LAW, LONGER = "net", "net_4x"
 SIZES = (100, 160, 250, 400, 640, 1000)
 
 
@@ -27,18 +28,18 @@ def test_the_ratio_of_crossings_is_found_between_sizes():
     mean = math.exp(sum(map(math.log, factors)) / 4)
     assert shift.ratio == pytest.approx(mean, rel=1e-6)
     assert shift.low < mean < shift.high < 1.4
-    assert (shift.pairs, shift.law_not, shift.neither, shift.replicates) == (4, 0, 0, 4)
+    assert (shift.pairs, shift.own_not, shift.neither, shift.replicates) == (4, 0, 0, 4)
 
 
 def test_what_is_not_reached_is_counted_and_enters_no_ratio():
     [shift] = shifts(rows((1.1, 1.1), floor=0.05), [Epsilon(0.03)])
-    assert shift.ratio is None and (shift.pairs, shift.law_not, shift.neither) == (0, 2, 0)
+    assert shift.ratio is None and (shift.pairs, shift.own_not, shift.neither) == (0, 2, 0)
     [shift] = shifts(rows((1.1, 1.1), floor=0.05, longer_floor=0.05), [Epsilon(0.03)])
-    assert (shift.pairs, shift.law_not, shift.neither) == (0, 2, 2)
-    assert table([shift])[2].split(" | ")[3:6] == ["-", "0 of 2", "2"]
+    assert (shift.pairs, shift.own_not, shift.neither) == (0, 2, 2)
+    assert table([shift])[2].split(" | ")[4:7] == ["-", "0 of 2", "2"]
 
 
 def test_a_folder_without_its_rows_is_one_line(tmp_path):
-    command = [sys.executable, "-m", "hierbench.benchmarks.studies.steps", str(tmp_path)]
+    command = [sys.executable, "-m", "hierbench.benchmarks.studies.paired", "steps", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "no results in" in done.stderr
