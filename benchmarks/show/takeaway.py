@@ -26,6 +26,7 @@ WIDTH = 80
 LINES = 30
 """Lines of the whole screen."""
 SENTENCES = 3
+NOT_REACHED = "not reached"
 _KNOWN = ("bracketed", "left", "right")
 _NAME, _N_STAR, _RATIO, _EXPONENT = 18, 18, 6, 16
 HEAD = ("learner", "n*", "ratio", "exponent", "samples")
@@ -124,6 +125,9 @@ def _ratios(ranked: Sequence[Ranked], stars: Sequence[NStar]) -> dict[str, tuple
     if not ranked:
         return {}
     first = reference(ranked, stars)
+    measured = {c.second: -c.low for c in compare_with(first, stars) if c.low == c.high}
+    best = min(measured, key=measured.__getitem__, default=first)
+    first = best if measured.get(best, 0.0) < 0.0 else first
     found = {first: (0.0, "1")}
     for c in compare_with(first, stars):
         text, _ = ratio_cells(c)
@@ -141,7 +145,7 @@ def _verdict(learner: str, ranked: Sequence[Ranked], stars: Sequence[NStar]) -> 
     """In two words how a learner stands among the others."""
     known = [s for s in stars if s.censoring in _KNOWN]
     if known and all(s.censoring == "right" for s in known):
-        return "not learned"
+        return NOT_REACHED
     own = next((r for r in ranked if r.learner == learner), None)
     if own is None:
         return "no data"
@@ -155,27 +159,23 @@ def _verdict(learner: str, ranked: Sequence[Ranked], stars: Sequence[NStar]) -> 
 def sentences(found: Sequence[Learned]) -> Iterator[str]:
     """What a reader should take home, with its intervals: a sentence a target, of the first ones."""
     for one in found[:SENTENCES]:
-        reached = [s for s in one.standings if s.verdict not in ("not learned", "no data")]
+        reached = [s for s in one.standings if s.verdict not in (NOT_REACHED, "no data")]
         count = len(one.standings)
-        where = f" at d = {one.d}" if one.d else ""
         if not reached:
             yield f"{one.target}: none of {count} learners gets there with the samples of this suite."
             continue
         best = reached[0]
-        even = [s.learner for s in reached[1:] if s.verdict == best.verdict == "among fewest"]
-        parts = [f"{one.target}: {best.learner} learns it from {format_summary(best.summary)} samples{where}"]
-        parts[0] += _growing(best)
+        even = [s for s in reached[1:] if s.verdict == best.verdict == "among fewest"]
+        where = f" at d = {one.d}" if one.d else ""
+        parts = [f"{one.target}: {best.learner} takes {format_summary(best.summary)}{where}{_growing(best)}"]
         if even:
-            parts.append(f"{_listed(even)} {'is' if len(even) == 1 else 'are'} not told apart from it")
-        others = [
-            s for s in reached[1:] if s.family != best.family and s.ratio != "-" and s.learner not in even
-        ]
+            names = even[0].learner if len(even) == 1 else f"{even[0].learner} and {len(even) - 1} more"
+            parts.append(f"{names} not told apart")
+        others = [s for s in reached[1:] if s.family != best.family and s.ratio != "-" and s not in even]
         if others:
             kind = "" if others[0].family == OTHER else f" ({others[0].family})"
-            parts.append(
-                f"{others[0].learner}{kind} takes {others[0].ratio} times as many" + _growing(others[0])
-            )
-        if short := sum(s.verdict == "not learned" for s in one.standings):
+            parts.append(f"{others[0].learner}{kind} {others[0].ratio} times as many{_growing(others[0])}")
+        if short := sum(s.verdict == NOT_REACHED for s in one.standings):
             parts.append(f"{short} of {count} {'does' if short == 1 else 'do'} not get there")
         yield "; ".join(parts) + "."
 
@@ -183,13 +183,8 @@ def sentences(found: Sequence[Learned]) -> Iterator[str]:
 def _growing(standing: Standing) -> str:
     slope = standing.exponent
     if slope.kind == "estimate" and math.isfinite(slope.low) and math.isfinite(slope.high):
-        return f", growing like d^{slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
+        return f", like d^{slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
     return ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    some = [*names[:2], f"{len(names) - 2} others"] if len(names) > 3 else list(names)
-    return some[0] if len(some) == 1 else f"{', '.join(some[:-1])} and {some[-1]}"
 
 
 def screen(
@@ -210,7 +205,7 @@ def screen(
     found = list(learned(rows, certificates, epsilons))
     told = [line for s in sentences(found) for line in textwrap.wrap(s, WIDTH, subsequent_indent="  ")]
     last = [f"{what}: {command}" for command, what in pointers.items()]
-    room = LINES - len(told) - len(last) - 3 - len(found)
+    room = LINES - len(told) - len(last) - 2 - len(found)
     lines = [("  " + _line(HEAD), "bold")] if found else []
     shown = _share(room, [len(one.standings) for one in found])
     for one, count in zip(found, shown, strict=True):
@@ -218,7 +213,7 @@ def screen(
         lines += [("  " + _line(s.cells()), "") for s in one.standings[:count]]
         if count < len(one.standings):
             lines.append((f"  ... and {len(one.standings) - count} more", "dim"))
-    return [*lines, ("", ""), *((line, "") for line in told), ("", ""), *((line, "dim") for line in last)]
+    return [*lines, ("", ""), *((line, "") for line in told), *((line, "dim") for line in last)]
 
 
 def show(
