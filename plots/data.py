@@ -124,6 +124,8 @@ class FigureData:
 
     ``learners`` fixes colours and markers: the same learner looks the same in all figures.
     ``predictions`` are points of theory, not rows: the error expected of a learner at the same n.
+    ``families`` has that of each learner, ``family_order`` fixes their colours, and ``success`` has the
+    epsilon at which each target counts as learned.
     """
 
     learners: tuple[str, ...]
@@ -137,6 +139,9 @@ class FigureData:
     kernel_floors: tuple[KernelFloor, ...]
     provenance: Provenance
     predictions: tuple[CurvePoint, ...] = ()
+    families: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    family_order: tuple[str, ...] = ()
+    success: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -36,6 +36,11 @@ def _arrow(side: float) -> MarkerPath:
 _ARROWS = {"right": _arrow(1), "left": _arrow(-1)}
 
 
+def arrow(censoring: str) -> MarkerPath:
+    """Marker of a bound: upwards where n* is above ("right"), downwards where it is below ("left")."""
+    return _ARROWS[censoring]
+
+
 def epsilon_title(label: str) -> str:
     """``eps_rel = 0.1`` in mathematics."""
     scales = {f"eps_{part}": rf"$\varepsilon_{{\mathrm{{{part}}}}}$" for part in ("rel", "top", "weak")}

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 
 from hierbench.benchmarks.show.labels import relabelled
 from hierbench.benchmarks.show.table import format_exponent
+from hierbench.benchmarks.show.takeaway import success
 from hierbench.benchmarks.statistics.exponents import exponents
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, n_stars, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.theory.overlays import predictions
 from hierbench.benchmarks.units.rows import Row, RowStatus
+from hierbench.learners.catalogue.families import FAMILIES, OTHER, family_of
 from hierbench.plots.data import (
     CurvePoint,
     EpsilonPanel,
@@ -41,6 +43,9 @@ def figure_data(
     for (target, d, _), certificate in certificates.items():
         counts[target, d].append(certificate.n_parameters)
 
+    families = {row.learner: family_of(row.learner_spec["name"]) for row in rows}
+    # a learner that is not registered is a family of its own
+    families = {learner: learner if of_one == OTHER else of_one for learner, of_one in families.items()}
     return FigureData(
         learners=tuple(dict.fromkeys(row.learner for row in rows)),
         targets=targets,
@@ -86,6 +91,13 @@ def figure_data(
             if target in targets and (steps := median_floor(target, d, certificates))
         ),
         provenance=provenance,
+        families=families,
+        family_order=tuple(dict.fromkeys([*FAMILIES, *families.values()])),
+        success={
+            target: epsilon.label
+            for target in targets
+            if (epsilon := success([s for s in stars if s.target == target])) is not None
+        },
         predictions=tuple(_predicted(row, error) for row, error in predictions(rows, certificates)),
     )
 

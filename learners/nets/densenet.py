@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -72,15 +71,13 @@ class DenseNetRegressor(SGDRegressorBase):
         return self._networks(d)[0]
 
     def _networks(self, d: int) -> Sequence[DenseNetwork]:
-        widths = dict.fromkeys(integers("width", self.width, 1)) if _several(self.width) else [self.width]
-        return [quadratic_densenet(d, self.depth, width, self.skips) for width in widths]
+        if isinstance(self.width, Sequence):
+            widths = dict.fromkeys(integers("width", self.width, 1))
+            return [quadratic_densenet(d, self.depth, width, self.skips) for width in widths]
+        return [quadratic_densenet(d, self.depth, self.width, self.skips)]
 
     def _said(self, network: DenseNetwork) -> dict[str, float]:
-        return {"width": network.width} if _several(self.width) else {}
-
-
-def _several(width: Any) -> bool:
-    return isinstance(width, Sequence) and not isinstance(width, str)
+        return {"width": network.width} if isinstance(self.width, Sequence) else {}
 
 
 def quadratic_densenet(

@@ -65,7 +65,9 @@ def row(n: int, error: float | None, d: int = 8, r: int = 0, status: str = "ok",
         **{"hyperparameters": {}, "health": {}, "fit_seconds": 1.0, "predict_seconds": 0.1},
         **{"timing": "standalone", "peak_memory_bytes": 1, "code": "c0de", "versions": {}, "machine": {}},
     }
-    return Row(**(fields | other))
+    fields |= other
+    fields["learner_spec"] = fields["learner_spec"] or {"name": fields["learner"], "parameters": {}}
+    return Row(**fields)
 
 
 @functools.cache

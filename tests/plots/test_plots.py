@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import itertools
 import math
 import subprocess
 import sys
@@ -23,8 +24,9 @@ from hierbench.benchmarks.show.draw import provenance_of, write_curve_figures
 from hierbench.benchmarks.show.figure_data import figure_data, median_floor
 from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
 from hierbench.plots.bands import at_budget, band, fixed_budgets
-from hierbench.plots.data import FigureData
+from hierbench.plots.data import FigureData, NStarPoint
 from hierbench.plots.error_curves import error_against_d, error_against_n, error_limits
+from hierbench.plots.families import apart, best_of, family_figure
 from hierbench.plots.n_star import epsilon_title, n_star_against_d
 from hierbench.plots.style import FigureWriter, figure_style, looks
 
@@ -46,7 +48,7 @@ def test_same_rows_give_the_same_bytes_with_their_source_and_no_date(tmp_path: P
     first = write_curve_figures(chosen, certificates, EPSILONS[1:], tmp_path / "a", source)
     second = write_curve_figures(list(chosen), dict(certificates), EPSILONS[1:], tmp_path / "b", source)
     assert [p.name for p in first] == [p.name for p in second]
-    assert {p.suffix for p in first} == {".pdf", ".png"} and len(first) == 6
+    assert {p.suffix for p in first} == {".pdf", ".png"} and len(first) == 8
     assert not list(tmp_path.rglob("*.partial"))
     for one, two in zip(first, second, strict=True):
         content = one.read_bytes()
@@ -261,3 +263,43 @@ def test_data_says_which_degree_each_epsilon_asks_for() -> None:
     assert {s.censoring for s in data.n_stars} >= {"bracketed", "right"}
     assert all(math.isfinite(s.value) for s in data.n_stars)
     assert epsilon_title("eps_rel = 0.1") == r"$\varepsilon_{\mathrm{rel}}$ = 0.1"
+
+
+def test_the_family_figure_names_each_family_once_at_its_line() -> None:
+    data = demo(("densenet", "two_layer", "krr_rbf", "krr_polynomial"))
+    with figure_style():
+        figure = family_figure(data, "squares-L3")
+        assert figure is not None
+        FigureCanvasAgg(figure).draw()
+    samples, *_ = figure.axes
+    names = [t.get_text() for t in samples.texts]
+    for family in ("deep net", "shallow net", "fixed kernel"):
+        assert names.count(family) == 1
+    assert "parameters of the target" in names and "layer by layer" not in names
+    heights = sorted(t.xyann[1] for t in samples.texts if t.get_text() in data.family_order)
+    assert all(b - a > 0.05 for a, b in itertools.pairwise(heights))
+    sizes = {t.get_fontsize() for ax in figure.axes for t in ax.texts}
+    assert min(sizes) >= 6.0
+    alone = demo(("densenet",))
+    assert family_figure(alone, "squares-L3") is None and family_figure(data, "no target") is None
+
+
+def test_the_best_of_a_family_is_a_number_before_a_bound() -> None:
+    def star(learner: str, value: float, kind: str) -> NStarPoint:
+        return NStarPoint(learner, "t", 8, "eps = 0.1", value, value / 2, value * 2, kind)
+
+    stars = [star("a", 300, "bracketed"), star("b", 200, "bracketed"), star("c", 100, "right")]
+    assert best_of(stars).learner == "b" and best_of(stars[2:]).learner == "c"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given"),
+    [
+        ([0.1, 0.5], [0.1, 0.5]),
+        ([0.1, 0.1, 0.1], [0.1, 0.2, 0.3]),
+        ([0.95, 1.0, 1.0], [0.8, 0.9, 1.0]),
+        ([], []),
+    ],
+)
+def test_names_are_moved_apart_as_little_as_it_takes(wanted: list[float], given: list[float]) -> None:
+    assert apart(wanted, 0.1) == pytest.approx(given)

@@ -1,0 +1,240 @@
+"""The figure that a suite is run for: families of learners, named at their lines, against d and samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from hierbench.plots.bands import Band, at_budget, band, fixed_budgets, replicates
+from hierbench.plots.data import CurvePoint, FigureData, NStarPoint
+from hierbench.plots.error_curves import error_limits, error_name
+from hierbench.plots.n_star import arrow, epsilon_title
+from hierbench.plots.style import PAGE_WIDTH, Look, dimension_axis, looks, text
+
+_Name = tuple[float, float, str, str]
+"""Where a line ends, its colour and its name."""
+_SLOPES = (2, 4)
+_NAME_SIZE = 6.0
+_RECOVERED = 1e-5
+"""Errors below are recovery, and not drawn."""
+_LINE = 0.055
+"""Room that a name takes, as a share of an axis."""
+
+
+def family_figure(data: FigureData, target: str) -> Figure | None:
+    """Samples against d, error against d at a fixed number of samples, and error against n at two d.
+
+    A family's line joins its best member at each d; members are thin behind it. Arrows mark bounds: upwards
+    where the samples needed are above. None without two learners and an error that counts as success.
+    """
+    epsilon = data.success.get(target)
+    stars = [s for s in data.n_stars if s.target == target and s.epsilon == epsilon]
+    if epsilon is None or len({s.learner for s in stars}) < 2:
+        return None
+    points = [p for p in data.curves if p.target == target]
+    style = {name: look for name, look in looks(data.family_order).items() if name in _present(data, stars)}
+    # names reach out of their axes
+    layout = ConstrainedLayoutEngine(rect=(0, 0, 0.985, 1))
+    figure = Figure(figsize=(PAGE_WIDTH, 5.0), layout=layout)
+    axes = figure.subplot_mosaic([["samples", "budget"], ["small", "large"]], width_ratios=[1, 1])
+    _draw_samples(axes["samples"], data, target, stars, style)
+    asks = next((p.asks_for for p in data.panels if (p.target, p.epsilon) == (target, epsilon)), "")
+    axes["samples"].set_title(f"samples to {epsilon_title(epsilon)}" + (f" ({asks})" if asks else ""))
+    _draw_budget(axes["budget"], data, points, style)
+    for name, d in zip(("small", "large"), _two_dims(points), strict=False):
+        _draw_errors(axes[name], data, [p for p in points if p.d == d], style)
+        axes[name].set_title(f"error against samples, d = {d}")
+        axes[name].set_ylabel(error_name(data, target))
+    figure.suptitle(f"{text(target)}: the best learner of each family")
+    return figure
+
+
+def _present(data: FigureData, stars: Iterable[NStarPoint]) -> set[str]:
+    return {data.families[s.learner] for s in stars}
+
+
+def best_of(stars: Iterable[NStarPoint]) -> NStarPoint:
+    """The member of a family that needs the fewest samples at one d; a bound only where all are bounds."""
+    return min(stars, key=lambda s: (s.censoring == "right", s.value))
+
+
+def _draw_samples(
+    ax: Axes, data: FigureData, target: str, stars: Sequence[NStarPoint], style: Mapping[str, Look]
+) -> None:
+    dims = sorted({s.d for s in stars})
+    values = [s.value for s in stars]
+    limits = min(values) / 1.8, max(values) * 2.2
+    ax.set(yscale="log", ylim=limits, ylabel="samples n*")
+    dimension_axis(ax, dims)
+    counts = {c.d: c.count for c in data.parameter_counts if c.target == target and c.d in dims}
+    ax.plot(list(counts), list(counts.values()), color="0.25", linestyle=(0, (4, 2)), marker="", zorder=1.1)
+    names: list[_Name] = [
+        (d, count, "0.35", "parameters of the target") for d, count in list(counts.items())[-1:]
+    ]
+    _draw_slopes(ax, dims, limits)
+    for learner in dict.fromkeys(s.learner for s in stars):
+        look = style[data.families[learner]]
+        of_one = sorted((s for s in stars if s.learner == learner), key=lambda s: s.d)
+        ax.plot(
+            [s.d for s in of_one],
+            [s.value for s in of_one],
+            color=look.color,
+            linewidth=0.5,
+            alpha=0.4,
+            marker="",
+        )
+    for family, look in style.items():
+        members = [s for s in stars if data.families[s.learner] == family]
+        best = [best_of(s for s in members if s.d == d) for d in sorted({s.d for s in members})]
+        _draw_line(ax, best, look)
+        names.append((best[-1].d, best[-1].value, look.color, family))
+    _name(ax, names)
+
+
+def _draw_line(ax: Axes, best: Sequence[NStarPoint], look: Look) -> None:
+    ax.plot(
+        [s.d for s in best],
+        [s.value for s in best],
+        color=look.color,
+        linestyle=look.linestyle,
+        marker="",
+        zorder=3,
+    )
+    for star in best:
+        bound = star.censoring != "bracketed"
+        fill = "white" if bound else look.color
+        ax.plot(star.d, star.value, marker=look.marker, color=look.color, markerfacecolor=fill, zorder=4)
+        if bound:
+            ax.plot(
+                star.d, star.value, marker=arrow(star.censoring), color=look.color, markersize=16,
+                fillstyle="none", markeredgewidth=0.7, zorder=3,
+            )  # fmt: skip
+
+
+def _draw_slopes(ax: Axes, dims: Sequence[int], limits: tuple[float, float]) -> None:
+    if len(dims) < 2:
+        return
+    start = limits[0] * 1.15
+    for slope in _SLOPES:
+        x = np.array([dims[0], min(dims[-1], dims[0] * (limits[1] / 1.4 / start) ** (1 / slope))])
+        ax.plot(
+            x, start * (x / dims[0]) ** slope, color="0.7", linewidth=0.7, linestyle=":", marker="", zorder=1
+        )
+        where = (x[1], start * float(x[1] / dims[0]) ** slope)
+        ax.annotate(
+            f"$d^{slope}$",
+            where,
+            xytext=(2, -2),
+            textcoords="offset points",
+            color="0.45",
+            fontsize=_NAME_SIZE,
+        )
+
+
+def _limits(points: Sequence[CurvePoint]) -> tuple[float, float]:
+    low, high = error_limits(points)
+    return max(low, _RECOVERED), high
+
+
+def _draw_budget(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style: Mapping[str, Look]) -> None:
+    dims = sorted({p.d for p in points})
+    curves = {
+        (learner, d): replicates(p for p in points if p.learner == learner and p.d == d)
+        for learner in dict.fromkeys(p.learner for p in points)
+        for d in dims
+    }
+    budgets = fixed_budgets(curves)
+    if not budgets:
+        ax.set_visible(False)
+        return
+    budget = budgets[-1]
+    limits = _limits(points)
+    ax.set(yscale="log", ylim=limits, ylabel=error_name(data, points[0].target))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    dimension_axis(ax, dims)
+    ax.set_title(f"error at n = {math.exp(budget):,.0f}")
+    names: list[_Name] = []
+    for family, look in style.items():
+        medians: dict[int, float] = {}
+        for (learner, d), replicated in curves.items():
+            at = at_budget(replicated, budget) if data.families[learner] == family else None
+            if at is not None:
+                medians[d] = min(at[1], medians.get(d, math.inf))
+        if medians:
+            x = sorted(medians)
+            ax.plot(
+                x, [medians[d] for d in x], color=look.color, marker=look.marker, linestyle=look.linestyle
+            )
+            names.append((x[-1], medians[x[-1]], look.color, family))
+    _name(ax, names)
+
+
+def _draw_errors(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style: Mapping[str, Look]) -> None:
+    limits = _limits(points)
+    ax.set(xscale="log", yscale="log", ylim=limits, xlabel="samples n")
+    ax.yaxis.set_major_locator(LogLocator(numticks=8))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    names: list[_Name] = []
+    for family, look in style.items():
+        bands = _bands(p for p in points if data.families[p.learner] == family)
+        for one in bands:
+            ax.plot(one.n, one.median, color=look.color, linewidth=0.5, alpha=0.4, marker="")
+        if bands:
+            best = min(bands, key=_place)
+            ax.plot(best.n, best.median, color=look.color, linestyle=look.linestyle, marker="")
+            ax.fill_between(best.n, best.low, best.high, color=look.color, alpha=0.12, linewidth=0)
+            last = np.flatnonzero(best.median > limits[0])[-1]
+            names.append((best.n[last], best.median[last], look.color, family))
+    _name(ax, names)
+
+
+def _bands(points: Iterable[CurvePoint]) -> list[Band]:
+    by_learner: dict[str, list[CurvePoint]] = {}
+    for point in points:
+        by_learner.setdefault(point.learner, []).append(point)
+    found = (band(replicates(of_one)) for of_one in by_learner.values())
+    return [one for one in found if one is not None]
+
+
+def _place(one: Band) -> float:
+    """The curve that is farthest down and to the left has the smallest."""
+    return float(np.min(np.log(one.median) + np.log(one.n)))
+
+
+def _two_dims(points: Sequence[CurvePoint]) -> list[int]:
+    """The two d at which most learners were run, the smaller one first."""
+    learners = {d: len({p.learner for p in points if p.d == d}) for d in {p.d for p in points}}
+    return sorted(sorted(learners, key=lambda d: (learners[d], d))[-2:])
+
+
+def _name(ax: Axes, lines: Sequence[_Name]) -> None:
+    """Write names at the right of an axis, level with the ends (x, y) of their lines where there is room."""
+    low, high = (math.log(y) for y in ax.get_ylim())
+    order = sorted(lines, key=lambda line: line[1])
+    wanted = [min(max((math.log(y) - low) / (high - low), 0.0), 1.0) for _, y, _, _ in order]
+    heights = apart(wanted, _LINE)
+    for (x, y, color, name), height in zip(order, heights, strict=True):
+        ax.annotate(
+            text(name), (x, min(max(y, math.exp(low)), math.exp(high))), xycoords="data",
+            xytext=(1.03, height), textcoords="axes fraction", color=color, fontsize=_NAME_SIZE, va="center",
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.35, "shrinkA": 0, "shrinkB": 2},
+            annotation_clip=False,
+        )  # fmt: skip
+
+
+def apart(wanted: Sequence[float], gap: float) -> list[float]:
+    """Move increasing heights in [0, 1] as little as it takes for each to be ``gap`` above the one before."""
+    heights = list(wanted)
+    for i in range(1, len(heights)):
+        heights[i] = max(heights[i], heights[i - 1] + gap)
+    excess = heights[-1] - 1.0 if heights else 0.0
+    for i in range(len(heights) - 1, -1, -1):
+        ceiling = 1.0 if i == len(heights) - 1 else heights[i + 1] - gap
+        heights[i] = min(heights[i], ceiling) if excess > 0 else heights[i]
+    return heights
