@@ -46,7 +46,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
     least squared error on the other 20 % is chosen, and its net is trained anew on all of it.
     ``fit_report_.steps`` and ``.flops`` count all of this.
 
-    With ``steps=None`` the steps begin with a law of n and are doubled, the two best running anew,
+    With ``steps=None`` the steps begin with a law of n and are doubled, the best of the decays running anew,
     until doubling no longer takes a fifth off the held-out error, until that error is below ``tol``,
     or up to ``max_lengthening`` times the law. The error is then that of the samples and not of a
     schedule that ended too early; the doubling that did not pay is kept, since a fifth of the
@@ -78,7 +78,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         Held-out error, as a share of the variance of the labels (or the share of wrong classes),
         below which training is not lengthened. Errors well above it are then no matter of steps.
     step_factor : float, default 1
-        How many times what was settled the final training takes where ``steps`` is None. The two best
+        How many times what was settled the final training takes where ``steps`` is None. The best
         candidates are compared once more at so many times the length.
     restarts : int
         Initialisations of the final training, of which the least training loss is kept.

@@ -17,8 +17,9 @@ from hierbench.learners.nets.cells import Cell, Choice
 
 STEP = 3.0
 """Step beyond the largest decay where the only other is 0."""
-FINALISTS = 2
-"""Candidates that are trained on where training is lengthened: the best of a short run need not stay it."""
+FINALISTS = 2, 3
+"""Candidates that are trained on where training is lengthened, least and most: the best of each decay, since
+a strong decay is ahead early and ends early."""
 GAIN = 0.8
 """Doubled steps have paid where they bring the held-out error below this share of what it was when they last
 paid, and are given back where they bring it above the inverse."""
@@ -60,8 +61,8 @@ class Tunes(Protocol):
 class _Contest:
     """Candidates of one cell on one split, the best first; their last steps, and what all runs took.
 
-    stands : what to come back to; failed : doublings since one paid; edges : of rate and decay, whose last
-    step beyond the grid paid.
+    stands : what to come back to; failed, since : doublings that ended hope, and all, since one paid;
+    errors : of each candidate at its last steps; edges : whether the last step beyond the grid paid.
     """
 
     seed: tuple[int, int]
@@ -75,20 +76,40 @@ class _Contest:
     work: float = 0.0
     stands: tuple[list[Candidate], float, int] = ([], math.inf, 0)
     failed: int = 0
+    since: int = 0
+    errors: dict[Candidate, float] = dataclasses.field(default_factory=dict)
+    promising: bool = False
     edges: int = 0
 
     def lengthened(self, tol: float) -> bool:
         """Judge a run for doubled steps; return whether to double again.
 
-        A net of L levels waits for L - 1 doublings that do not pay: its error falls in stairs, one a level.
-        The first of them stands, unless it is much worse.
+        It pays, or a candidate that is not ahead would come to pay if it fell once more as it did. A net of L
+        levels waits for L - 1 doublings of which neither holds: its error falls in stairs, one a level. The
+        first that does not pay stands, unless it is much worse.
         """
         error = self.stands[1]
         paid = self.error < GAIN * error
-        self.failed = 0 if paid else self.failed + 1
-        if paid or (self.failed == 1 and not self.error > error / GAIN):
+        self.since = 0 if paid else self.since + 1
+        self.failed = 0 if paid else self.failed + (not self.promising)
+        if paid or (self.since == 1 and not self.error > error / GAIN):
             self.stands = (self.candidates, self.error if paid else error, self.steps)
         return self.error > tol and self.failed < max(1, self.candidates[0][0].depth - 1)
+
+    def finalists(self) -> list[Candidate]:
+        """Return the best candidates, of different decays as far as there are such."""
+        first = list({c[2]: c for c in reversed(self.candidates)}.values())
+        of_decays = sorted(first, key=self.candidates.index)
+        others = [c for c in self.candidates if c not in of_decays]
+        least, most = FINALISTS
+        return [*of_decays, *others][: min(max(len(of_decays), least), most)]
+
+    def note(self, errors: dict[Candidate, float]) -> None:
+        """Keep errors, the best first, and whether another would come to pay if it fell on as it did."""
+        others = list(errors.items())[1:]
+        falling = [error**2 / self.errors[c] for c, error in others if self.errors.get(c, 0.0) > 0]
+        self.promising = any(error < GAIN * self.stands[1] for error in falling)
+        self.errors = errors
 
     def come_back(self) -> None:
         """Take what stands."""
@@ -128,11 +149,11 @@ def choose(
     """Settle the final training of every cell, where ``steps`` are those of the learner's law.
 
     All candidates run for ``tuning_share`` of the steps. Where the learner's own steps are None, the steps
-    are then doubled and the two best run anew, again and again while that brings the held-out error below
-    ``GAIN`` of what it was, while it is above ``tol``, and up to ``max_lengthening`` times the law. Where the
-    best rate or decay is at the end of what was tried, each of these runs has one beyond it as well. With a
-    ``step_factor`` the final training is so many times longer than what was settled, and the two best are
-    compared once more for so many times as long.
+    are then doubled and the best of each decay run anew, again and again while that brings the held-out error
+    below ``GAIN`` of what it was, or promises to, while it is above ``tol``, and up to ``max_lengthening``
+    times the law. Where the best rate or decay is at the end of what was tried, each of these runs has one
+    beyond it as well. With a ``step_factor`` the final training is so many times longer than what was
+    settled, and the best are compared once more for so many times as long.
     """
     grid = [(network, *pair) for network in dict.fromkeys(networks) for pair in learner._grid()]
     settled = learner.steps is not None
@@ -180,7 +201,7 @@ def _run_on(learner: Tunes, contests: Sequence[_Contest], steps: int, *, beyond:
     ``beyond`` adds what lies one step beyond the best.
     """
     for contest in contests:
-        contest.candidates = contest.candidates[:FINALISTS] + (contest.beyond() if beyond else [])
+        contest.candidates = contest.finalists() + (contest.beyond() if beyond else [])
     _run(learner, contests, steps)
 
 
@@ -208,6 +229,7 @@ def _run(learner: Tunes, contests: Sequence[_Contest], steps: int) -> None:
     for contest, of_one in zip(contests, errors, strict=True):
         contest.candidates.sort(key=of_one.__getitem__)
         contest.error = of_one[contest.candidates[0]][0]
+        contest.note({candidate: of_one[candidate][0] for candidate in contest.candidates})
         within = [error for candidate, (error, _) in of_one.items() if candidate in contest.tried]
         contest.edges = int(bool(within) and contest.error < EDGE * min(within))
         contest.tried.update(contest.candidates)

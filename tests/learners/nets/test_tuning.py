@@ -79,8 +79,31 @@ def test_steps_double_while_that_pays_up_to_a_limit(monkeypatch, most, steps):
 
 @pytest.mark.parametrize(("gain", "doublings"), [(0.79, 4), (0.81, 1)])
 def test_a_fifth_of_the_error_is_what_pays(monkeypatch, gain, doublings):
-    (choice,), _ = choices(monkeypatch, lambda pair, steps, cell: gain ** np.log2(steps / 500), tol=0.0)
+    def falling(pair, steps, cell):
+        return worse_by_place(pair, steps, cell) * gain ** np.log2(steps / 500)
+
+    (choice,), _ = choices(monkeypatch, falling, tol=0.0)
     assert choice[2] == 2**doublings * LAW
+
+
+def test_a_decay_that_starts_behind_is_trained_on_while_it_promises_to_overtake(monkeypatch):
+    """What decays is ahead and stays where it is; without decay the error falls by half at a doubling."""
+
+    def errors(pair, steps, cell):
+        return pair[0] + (1.0 if pair[1] == 0.1 else 3.0 * 500 / steps if pair[1] == 0.0 else 9.0)
+
+    (choice,), runs = choices(monkeypatch, errors, tol=0.0)
+    assert [pairs for _, pairs in runs][1][:2] == [(0.01, 0.1), (0.01, 0.0)]
+    assert choice[1:3] == (0.0, 16 * LAW)
+
+
+def test_a_promise_that_is_not_kept_is_given_back(monkeypatch):
+    def errors(pair, steps, cell):
+        return pair[0] + (1.0 if pair[1] == 0.1 else max(3.0 * 500 / steps, 1.2) if pair[1] == 0.0 else 9.0)
+
+    (choice,), runs = choices(monkeypatch, errors, tol=0.0)
+    assert [length for length, _ in runs] == [500, 1000, 2000]
+    assert choice[1:3] == (0.1, 2 * LAW)
 
 
 @pytest.mark.parametrize(("tol", "steps"), [(1.1, 1), (0.9, 2), (0.3, 4)])
@@ -111,8 +134,8 @@ def test_while_the_best_is_at_the_end_one_step_beyond_is_tried(monkeypatch, gain
     (choice,), runs = choices(monkeypatch, larger_is_better, tol=0.0, max_lengthening=4.0)
     beyond, further = ((pytest.approx(0.03 * 3**k), 0.0) for k in (1, 2))
     assert [pairs for _, pairs in runs[1:]] == [
-        [(0.03, 0.0), (0.01, 0.0), beyond],
-        [beyond, (0.03, 0.0), further],
+        [(0.03, 0.0), (0.03, 0.1), beyond],
+        [beyond, (0.03, 0.1), further],
     ]
     assert choice[:2] == further and choices.edges == edges
     (inner,), runs = choices(monkeypatch, larger_is_better, steps=LAW)
@@ -162,7 +185,7 @@ def test_decays_of_which_one_is_none_are_stepped_over_too(monkeypatch):
     _, runs = choices(monkeypatch, lambda pair, steps, cell: 2.0 + pair[0] - pair[1], max_lengthening=2)
     assert runs[1][1] == [
         (0.01, 0.1),
-        (0.03, 0.1),
+        (0.01, 0.0),
         (pytest.approx(0.01 / 3), 0.1),
         (0.01, pytest.approx(0.3)),
     ]
