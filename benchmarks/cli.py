@@ -6,7 +6,6 @@ import contextlib
 import enum
 import math
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -137,7 +136,7 @@ def run(
         typer.Option("--dry-run", help="Only say what would be computed, and what that takes."),
     ] = False,
 ) -> None:
-    """Compute what a suite still lacks, print the table, draw the figures."""
+    """Compute what a suite still lacks, say who learns what from how many samples, draw the figures."""
     # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.run import execute
     from hierbench.benchmarks.suites.choices import choose
@@ -152,9 +151,10 @@ def run(
         return
     raise typer.Exit(
         execute(
-            *chosen, results, called=shlex.join([suite, *(f"--learner={one}" for one in learner or [])]),
+            *chosen, results, called=[suite, *(f"--learner={one}" for one in learner or [])],
             workers=workers, wait=not no_wait, figures=not no_figures, fresh=fresh or [],
             minutes=math.inf if minutes is None else minutes, scheduler=scheduler,
+            part=bool(target or d or settings),
         )
     )  # fmt: skip
 

@@ -47,7 +47,9 @@ def family_figure(data: FigureData, target: str) -> Figure | None:
     asks = next((p.asks_for for p in data.panels if (p.target, p.epsilon) == (target, epsilon)), "")
     axes["samples"].set_title(f"samples to {epsilon_title(epsilon)}" + (f" ({asks})" if asks else ""))
     _draw_budget(axes["budget"], data, points, style)
-    for name, d in zip(("small", "large"), _two_dims(points), strict=False):
+    dims = _two_dims(points)
+    axes["large"].set_visible(len(dims) > 1)
+    for name, d in zip(("small", "large"), dims, strict=False):
         _draw_errors(axes[name], data, [p for p in points if p.d == d], style)
         axes[name].set_title(f"error against samples, d = {d}")
         axes[name].set_ylabel(error_name(data, target))
@@ -189,7 +191,8 @@ def _draw_errors(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style
             best = min(bands, key=_place)
             ax.plot(best.n, best.median, color=look.color, linestyle=look.linestyle, marker="")
             ax.fill_between(best.n, best.low, best.high, color=look.color, alpha=0.12, linewidth=0)
-            last = np.flatnonzero(best.median > limits[0])[-1]
+            above = np.flatnonzero(best.median > limits[0])
+            last = above[-1] if above.size else 0
             names.append((best.n[last], best.median[last], look.color, family))
     _name(ax, names)
 

@@ -67,7 +67,7 @@ def check_importance(create: Create) -> None:
         (weights, np.ones(len(y)), "total weight"),
         (weights * y, plain_y, "mean label"),
         (weights * y * y, plain_y * plain_y, "mean squared label"),
-        (weights[:, None] * X, plain_X, "mean input"),
+        (weights[:, None] * X * X, plain_X * plain_X, "mean squared input"),
     ):
         scatter = np.hypot(weighted.std(axis=0), plain.std(axis=0)) / math.sqrt(len(y))
         far = np.abs(weighted.mean(axis=0) - plain.mean(axis=0)) > 5.0 * scatter + 1e-12

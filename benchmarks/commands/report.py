@@ -13,7 +13,7 @@ from hierbench.benchmarks.show.output import deliver, escaped, markdown_row
 from hierbench.benchmarks.show.ratios import ratio_cells
 from hierbench.benchmarks.show.table import PIPE_WIDTH, Section, degree_text, left_out, plain_lines
 from hierbench.benchmarks.statistics.epsilon_exponent import EpsilonExponent, epsilon_exponents
-from hierbench.benchmarks.statistics.ranks import Ranked, compare_with, rank, reference
+from hierbench.benchmarks.statistics.ranks import Ranked, compare_with, rank, reference, share_targets
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, n_stars
 from hierbench.benchmarks.statistics.variance import NAMES, Spread, spreads
 from hierbench.benchmarks.store.store import Store
@@ -127,14 +127,6 @@ def report(name: str, evidence: SuiteResults, epsilons: Sequence[Epsilon], comma
     if components := variance_sections(rows, certificates, epsilons):
         blocks += ["# variance components", *components, VARIANCE]
     return [*blocks, "# how to read this", *LEGEND]
-
-
-def share_targets(stars: Sequence[NStar]) -> bool:
-    """Whether two replicates of one learner, d and epsilon are of one target, as in a crossed cell."""
-    targets: dict[tuple[str, int, Epsilon], list[int]] = {}
-    for s in stars:
-        targets.setdefault((s.learner, s.d, s.epsilon), []).append(s.replicate.target)
-    return any(len(set(indices)) < len(indices) for indices in targets.values())
 
 
 def _rank_rows(stars: Sequence[NStar]) -> Iterator[tuple[str, ...]]:

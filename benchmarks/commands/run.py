@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -15,7 +16,7 @@ from hierbench.benchmarks.results import stages
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.run import probe, progress, runner
 from hierbench.benchmarks.run.pool import Pool
-from hierbench.benchmarks.show import bars, draw, takeaway
+from hierbench.benchmarks.show import bars, draw, table, takeaway
 from hierbench.benchmarks.show.budgets import edge_warnings
 from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.show.output import say
@@ -33,20 +34,23 @@ def execute(
     to_run: Suite,
     to_show: Suite,
     results: Path,
-    called: str,
+    called: Sequence[str],
     workers: int | None,
     wait: bool,
     figures: bool,
     fresh: Sequence[str] = (),
     minutes: float = math.inf,
     scheduler: str | None = None,
+    part: bool = False,
 ) -> int:
     """Compute what is missing, then show everything there is.
 
     Parameters
     ----------
-    called : str
-        How the suite and the learners beside it are named on the command line, for commands to go on with.
+    called : sequence of str
+        The suite and the learners beside it, as on the command line, for commands to go on with.
+    part : bool
+        Whether the suite is cut or set otherwise, so that no other command shows the same: all is shown here.
     fresh : sequence of str
         Labels of learners that are computed again though they are present.
     minutes : float
@@ -75,9 +79,12 @@ def execute(
         shown = SuiteResults.of(shown_plan, store)
     console = make_console()
     if to_show.runs:
+        if part:
+            made = results / "tables" / f"{to_show.name}.json"
+            table.show_table(to_show, shown.rows, shown.certificates, console, made)
         takeaway.show(to_show, shown.rows, shown.certificates, console, results, called)
         for line in edge_warnings(shown.rows):
-            say(f"{line} (hierbench budgets {called.split()[0]})")
+            say(f"{line} (hierbench budgets {shlex.quote(called[0])})")
     if shown.measurements:
         claims.show_findings(to_show, results, console)
     verdicts = bars.judge(to_run, shown.rows, shown.certificates)

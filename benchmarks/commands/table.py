@@ -13,7 +13,7 @@ from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.show.labels import relabelled
 from hierbench.benchmarks.show.output import LATEX, deliver, escaped
-from hierbench.benchmarks.show.table import LEGEND, sections, show_table
+from hierbench.benchmarks.show.table import LEGEND, left_out, sections, show_table
 from hierbench.benchmarks.statistics.exponents import exponents
 from hierbench.benchmarks.statistics.sample_complexity import n_stars, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon, epsilons_of
@@ -53,6 +53,8 @@ def _blocks(name: str, evidence: SuiteResults, epsilons: Sequence[Epsilon]) -> I
     for target, of_target in sections(rows, certificates, epsilons):
         yield f"# target {target}"
         yield from of_target
+        if notes := left_out([row for row in rows if row.target == target]):
+            yield "Rows that are not ok: " + "; ".join(notes) + "."
     yield "# how to read this"
     yield from LEGEND
 
@@ -71,6 +73,7 @@ def as_latex(name: str, evidence: SuiteResults, epsilons: Sequence[Epsilon]) -> 
     """A tabular for each target and error; needs the package booktabs and the T1 encoding."""
     rows, certificates = relabelled(evidence.rows, evidence.certificates)
     lines = [r"% needs \usepackage{booktabs} and \usepackage[T1]{fontenc}"]
+    lines += [f"% rows that are not ok: {note}" for note in left_out(rows)]
     for target, of_target in sections(rows, certificates, epsilons):
         for section in of_target:
             lines += [f"% {target}: {section.heading}"]

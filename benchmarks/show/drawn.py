@@ -13,9 +13,10 @@ from typing import Any
 from hierbench import plots, targets
 from hierbench.benchmarks.provenance.fingerprint import digest
 from hierbench.files import replace_file
+from hierbench.learners import catalogue
 
 NAME = ".drawn.json"
-_CODE = (Path(__file__).parents[1], *(Path(str(m.__file__)).parent for m in (plots, targets)))
+_CODE = (Path(__file__).parents[1], *(Path(str(m.__file__)).parent for m in (plots, targets, catalogue)))
 _LIBRARIES = ("matplotlib", "numpy", "rich", "scipy")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shlex
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,14 +16,22 @@ from hierbench.benchmarks.show.once import once
 from hierbench.benchmarks.show.ratios import ratio_cells
 from hierbench.benchmarks.show.table import format_exponent, format_summary
 from hierbench.benchmarks.statistics.exponents import Exponent, exponents
-from hierbench.benchmarks.statistics.ranks import Comparison, Ranked, compare_with, rank, reference
+from hierbench.benchmarks.statistics.ranks import (
+    Comparison,
+    Ranked,
+    compare_with,
+    rank,
+    reference,
+    share_targets,
+)
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, Summary, n_stars, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon, Scale, epsilons_of
 from hierbench.benchmarks.suites.suite import Suite
-from hierbench.benchmarks.units.rows import Row
+from hierbench.benchmarks.units.rows import Row, RowStatus
 from hierbench.learners.catalogue.families import OTHER, family_of
 
 WIDTH = 80
+MOST_TARGETS = 5
 LINES = 30
 """Lines of the whole screen."""
 SENTENCES = 3
@@ -36,7 +45,7 @@ HEAD = ("learner", "n*", "ratio", "exponent", "samples")
 class Standing:
     """One learner on one target, at the error that counts as having learned it.
 
-    ratio : paired n* over that of the learner that needs the fewest, at the d that both ran.
+    ratio : paired n* over that of the learner that needs the fewest, at the d of the table.
     """
 
     learner: str
@@ -45,6 +54,11 @@ class Standing:
     ratio: str
     exponent: Exponent
     verdict: str
+
+    @property
+    def reached(self) -> bool:
+        """Whether all replicates get there at the d of the table."""
+        return self.summary is not None and self.summary.censoring in ("bracketed", "left")
 
     def cells(self) -> tuple[str, ...]:
         """Texts of a line of the table."""
@@ -87,6 +101,7 @@ def learned(
 ) -> Iterator[Learned]:
     """What stands for each target, in the order of the rows."""
     families = {row.learner: family_of(row.learner_spec["name"]) for row in rows}
+    families = {name: name if family == OTHER else family for name, family in families.items()}
     everything = n_stars(rows, certificates, epsilons)
     for target in dict.fromkeys(row.target for row in rows):
         of_target = [s for s in everything if s.target == target]
@@ -102,8 +117,10 @@ def learned(
         at = {learner: max(common or of_learner) for learner, of_learner in dims.items()}
         summaries = {s.learner: s for s in summarise(stars) if s.d == at[s.learner]}
         slopes = exponents(stars)
-        ranked = rank(stars)
-        ratios = _ratios(ranked, stars)
+        compared = [] if share_targets(stars) else stars
+        ranked = rank(compared)
+        here = [s for s in compared if s.d == max(common)] if common else compared
+        ratios = _ratios(rank(here), here)
         standings = [
             Standing(
                 learner,
@@ -111,10 +128,11 @@ def learned(
                 summaries.get(learner),
                 ratios[learner][1] if learner in ratios else "-",
                 slopes[target, learner, epsilon],
-                _verdict(learner, ranked, [s for s in stars if s.learner == learner]),
+                _verdict(learner, ranked, [s for s in stars if s.learner == learner]) if compared else "",
             )
-            for learner in sorted(dims, key=lambda name: ratios[name][0] if name in ratios else math.inf)
+            for learner in dims
         ]
+        standings.sort(key=lambda s: (not s.reached, ratios.get(s.learner, (math.inf, ""))[0]))
         degrees = {s.degree_needed for s in stars} - {None}
         degree = degrees.pop() if len(degrees) == 1 else None
         yield Learned(target, epsilon, max(common) if common else None, degree, tuple(standings))
@@ -159,24 +177,30 @@ def _verdict(learner: str, ranked: Sequence[Ranked], stars: Sequence[NStar]) -> 
 def sentences(found: Sequence[Learned]) -> Iterator[str]:
     """What a reader should take home, with its intervals: a sentence a target, of the first ones."""
     for one in found[:SENTENCES]:
-        reached = [s for s in one.standings if s.verdict not in (NOT_REACHED, "no data")]
-        count = len(one.standings)
+        count, where = len(one.standings), f" at d = {one.d}" if one.d else ""
+        reached = [s for s in one.standings if s.reached]
+        if all(s.verdict == "no data" for s in one.standings):
+            yield f"{one.target}: nothing was measured."
+            continue
         if not reached:
-            yield f"{one.target}: none of {count} learners gets there with the samples of this suite."
+            yield f"{one.target}: none of {count} learners gets there{where} with the samples of this suite."
             continue
         best = reached[0]
         even = [s for s in reached[1:] if s.verdict == best.verdict == "among fewest"]
-        where = f" at d = {one.d}" if one.d else ""
         parts = [f"{one.target}: {best.learner} takes {format_summary(best.summary)}{where}{_growing(best)}"]
         if even:
             names = even[0].learner if len(even) == 1 else f"{even[0].learner} and {len(even) - 1} more"
             parts.append(f"{names} not told apart")
-        others = [s for s in reached[1:] if s.family != best.family and s.ratio != "-" and s not in even]
+        others = [
+            s
+            for s in one.standings
+            if s.family != best.family and s.ratio != "-" and s.verdict != NOT_REACHED and s not in even
+        ]
         if others:
-            kind = "" if others[0].family == OTHER else f" ({others[0].family})"
+            kind = "" if others[0].family == others[0].learner else f" ({others[0].family})"
             parts.append(f"{others[0].learner}{kind} {others[0].ratio} times as many{_growing(others[0])}")
         if short := sum(s.verdict == NOT_REACHED for s in one.standings):
-            parts.append(f"{short} of {count} {'does' if short == 1 else 'do'} not get there")
+            parts.append(f"{short} of {count} {'gets' if short == 1 else 'get'} there at no d")
         yield "; ".join(parts) + "."
 
 
@@ -193,7 +217,7 @@ def screen(
     epsilons: Sequence[Epsilon],
     pointers: Mapping[str, str],
 ) -> list[tuple[str, str]]:
-    """Lines of the screen, each with its style ("" for none): at most ``LINES`` of ``WIDTH`` columns.
+    """Lines of the screen, each with its style ("" for none): ``LINES`` of ``WIDTH`` columns, commands aside.
 
     Parameters
     ----------
@@ -202,10 +226,11 @@ def screen(
     pointers : mapping from commands to what they show
     """
     rows, certificates = relabelled(rows, certificates)
-    found = list(learned(rows, certificates, epsilons))
+    every = list(learned(rows, certificates, epsilons))
+    found = every[:MOST_TARGETS]
     told = [line for s in sentences(found) for line in textwrap.wrap(s, WIDTH, subsequent_indent="  ")]
     last = [f"{what}: {command}" for command, what in pointers.items()]
-    room = LINES - len(told) - len(last) - 2 - len(found)
+    room = LINES - len(told) - len(last) - 4 - len(found)
     lines = [("  " + _line(HEAD), "bold")] if found else []
     shown = _share(room, [len(one.standings) for one in found])
     for one, count in zip(found, shown, strict=True):
@@ -213,6 +238,10 @@ def screen(
         lines += [("  " + _line(s.cells()), "") for s in one.standings[:count]]
         if count < len(one.standings):
             lines.append((f"  ... and {len(one.standings) - count} more", "dim"))
+    if len(every) > len(found):
+        lines.append((f"... and {len(every) - len(found)} more targets", "dim"))
+    if unsound := sum(row.status != RowStatus.OK for row in rows):
+        told.append(f"{unsound} of {len(rows)} rows are not ok: the table of every error says which.")
     return [*lines, ("", ""), *((line, "") for line in told), *((line, "dim") for line in last)]
 
 
@@ -222,13 +251,13 @@ def show(
     certificates: Certificates,
     console: Console,
     results: Path,
-    called: str,
+    called: Sequence[str],
 ) -> None:
-    """Print the screen, as it is kept if it would be the same; ``called`` names suite and learners."""
-    where = called if results == Path("results") else f"{called} --results {results}"
+    """Print the screen, as it is kept if it would be the same; ``called`` names the suite, then learners."""
+    where = [] if results == Path("results") else [f"--results={results}"]
     pointers = {
-        f"hierbench table {where}": "every error",
-        f"hierbench report {where.replace(called, called.split()[0])}": "who is told apart from whom",
+        shlex.join(["hierbench", "table", *called, *where]): "every error",
+        shlex.join(["hierbench", "report", *called[:1], *where]): "who is told apart from whom",
     }
     kept = results / "tables" / f"{suite.name}.screen.json"
     with once(console, kept, suite, rows, sorted(certificates.items()), where) as fresh:
@@ -247,7 +276,7 @@ def _share(room: int, wanted: Sequence[int]) -> list[int]:
 
 def _line(cells: Sequence[str]) -> str:
     name, n_star, ratio, exponent, verdict = cells
-    cut = name if len(name) <= _NAME else name[: _NAME - 3] + "..."
+    cut = name if len(name) <= _NAME else f"{name[:7]}...{name[10 - _NAME :]}"
     return (
         f"{cut:<{_NAME}} {n_star:<{_N_STAR}} {ratio:>{_RATIO}}  {exponent:<{_EXPONENT}} {verdict}"[
             : WIDTH - 2

@@ -13,6 +13,7 @@ import numpy as np
 import scipy
 
 from hierbench.benchmarks.statistics.sample_complexity import NStar
+from hierbench.benchmarks.suites.epsilon import Epsilon
 
 CENSORED_SCATTER = 0.5
 """Standard deviation that a censored log n* is taken to have at least: censoring hides it. Of the 359
@@ -264,6 +265,14 @@ def rank(stars: Sequence[NStar], level: float = ALARM_RATE) -> list[Ranked]:
         )
         for name in order
     ]
+
+
+def share_targets(stars: Sequence[NStar]) -> bool:
+    """Whether two replicates of one learner, d and epsilon are of one target, as in a crossed cell."""
+    targets: dict[tuple[str, int, Epsilon], list[int]] = {}
+    for s in stars:
+        targets.setdefault((s.learner, s.d, s.epsilon), []).append(s.replicate.target)
+    return any(len(set(indices)) < len(indices) for indices in targets.values())
 
 
 def reference(ranked: Sequence[Ranked], stars: Sequence[NStar]) -> str:

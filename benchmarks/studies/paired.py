@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,10 +71,14 @@ def shifts(rows: Iterable[Row], epsilons: Sequence[Epsilon]) -> Iterator[Shift]:
         curve = (star.target, star.d, star.replicate, star.learner)
         return interpolated(star, {k[4]: e for k, e in errors.items() if k[:4] == curve})
 
-    twins = {key[4].removesuffix(end): key[4] for key in stars for end in TWINS if key[4].endswith(end)}
-    for target, d, epsilon, learner in dict.fromkeys((*key[:3], key[4]) for key in stars if key[4] in twins):
-        both_at = [key[:4] for key in stars if key[:3] == (target, d, epsilon) and key[4] == learner]
-        pairs = [(stars[*at, learner], stars[*at, twins[learner]]) for at in both_at]
+    labels = dict.fromkeys(key[4] for key in stars)
+    twins = [(own, own + end) for own in labels for end in TWINS if own + end in labels]
+    cells = dict.fromkeys(key[:3] for key in stars)
+    for (target, d, epsilon), (learner, twin) in itertools.product(cells, twins):
+        replicates = [key[:4] for key in stars if key[:3] == (target, d, epsilon) and key[4] == learner]
+        pairs = [(stars[*at, learner], stars[*at, twin]) for at in replicates if (*at, twin) in stars]
+        if not pairs:
+            continue
         both = [p for p in pairs if all(star.censoring == "bracketed" for star in p)]
         logs = np.array([math.log(at(own) / at(twin)) for own, twin in both])
         ratio, half = (math.exp(logs.mean()), math.inf) if len(logs) else (None, math.inf)

@@ -77,7 +77,7 @@ def relative_mse(residual: np.ndarray, y: np.ndarray, weights: np.ndarray | None
 
     With ``weights`` w of points that are not drawn from the law but spread for its sake
     (``Target.importance_sample``), e^2 and y^2 - 1 stand for w e^2 and w (y^2 - 1), whose means have the same
-    expectations.
+    expectations, and w - 1 is a second control variate.
 
     Targets have mean 0 and variance 1 by certificate, so the MSE is relative as it stands and
     the control variate c = y^2 - 1 has the known mean 0. The estimate is
@@ -114,17 +114,18 @@ def relative_mse(residual: np.ndarray, y: np.ndarray, weights: np.ndarray | None
     top = float(np.partition(squared, m - 10)[m - 10 :].sum()) if m > 10 else total
     share = top / total if total > 0 else 0.0
 
-    control = weights * (y * y - 1.0)
-    centred = control - control.mean()
-    power = float(centred @ centred)
-    if power > 0:
-        mean = float(control.mean())
-        slope = float(centred @ spread) / power
-        adjusted = plain - slope * mean
-        rest = spread - slope * centred
-        weight = 1.0 / m - centred * (mean / power)
-        leverage = 1.0 / m + centred * centred / power
-        influence = weight * rest / np.maximum(1.0 - leverage, 1e-12)
+    controls = np.stack([weights * (y * y - 1.0), weights - 1.0], axis=1)
+    means = controls.mean(axis=0)
+    basis, upper = np.linalg.qr(controls - means)
+    size = np.abs(np.diag(upper))
+    kept = size > 1e-10 * max(float(size.max()), 1.0)  # y^2 or the weights may be constant
+    if kept.any():
+        basis, upper, means = basis[:, kept], upper[np.ix_(kept, kept)], means[kept]
+        along = basis.T @ spread
+        off = np.linalg.solve(upper.T, means)
+        adjusted = plain - float(off @ along)
+        influence = (1.0 / m - basis @ off) * (spread - basis @ along)
+        influence /= np.maximum(1.0 - 1.0 / m - np.square(basis).sum(axis=1), 1e-12)
         error = math.sqrt(float(influence @ influence))
         if adjusted > 0:
             return ErrorEstimate(adjusted, error, share, m)

@@ -74,7 +74,7 @@ class _Contest:
     steps: int = 0
     spent: int = 0
     work: float = 0.0
-    stands: tuple[list[Candidate], float, int] = ([], math.inf, 0)
+    stands: tuple[list[Candidate], float, int, int] = ([], math.inf, 0, 0)
     failed: int = 0
     since: int = 0
     errors: dict[Candidate, float] = dataclasses.field(default_factory=dict)
@@ -93,7 +93,7 @@ class _Contest:
         self.since = 0 if paid else self.since + 1
         self.failed = 0 if paid else self.failed + (not self.promising)
         if paid or (self.since == 1 and not self.error > error / GAIN):
-            self.stands = (self.candidates, self.error if paid else error, self.steps)
+            self.stands = (self.candidates, self.error if paid else error, self.steps, self.edges)
         return self.error > tol and self.failed < max(1, self.candidates[0][0].depth - 1)
 
     def finalists(self) -> list[Candidate]:
@@ -113,7 +113,7 @@ class _Contest:
 
     def come_back(self) -> None:
         """Take what stands."""
-        self.candidates, self.error, self.steps = self.stands
+        self.candidates, self.error, self.steps, self.edges = self.stands
 
     def beyond(self) -> list[Candidate]:
         """Return the best, its rate or decay one step beyond those tried where it is at their end.
@@ -163,7 +163,7 @@ def choose(
     contests = [_contest(learner, cell, grid) for cell in cells]
     _run(learner, contests, steps)
     for contest in contests:
-        contest.stands = (contest.candidates, contest.error, contest.steps)
+        contest.stands = (contest.candidates, contest.error, contest.steps, 0)
     racing = [] if settled else [c for c in contests if c.error > learner.tol]
     length = 2 * steps
     while racing and length <= learner.max_lengthening * steps:
@@ -231,5 +231,6 @@ def _run(learner: Tunes, contests: Sequence[_Contest], steps: int) -> None:
         contest.error = of_one[contest.candidates[0]][0]
         contest.note({candidate: of_one[candidate][0] for candidate in contest.candidates})
         within = [error for candidate, (error, _) in of_one.items() if candidate in contest.tried]
-        contest.edges = int(bool(within) and contest.error < EDGE * min(within))
+        if 0 < len(within) < len(of_one):  # something beyond the grid was tried
+            contest.edges = int(contest.error < EDGE * min(within))
         contest.tried.update(contest.candidates)

@@ -110,6 +110,13 @@ class Flat(Wrapper):
             y[part] = total[: part.stop - part.start]
         return y
 
+    def importance_sample(
+        self, n: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Draw ``(X, y, weights)`` to measure errors on: the points of ``base``."""
+        X, _, weights = self.base.importance_sample(n, rng)
+        return X, self.evaluate(X), weights
+
     def hidden_features(self, X: np.ndarray) -> list[np.ndarray]:
         """None: there is no hierarchy."""
         return []
@@ -128,4 +135,5 @@ class Flat(Wrapper):
             level_covariance=(),
             contamination={},
             condition_numbers={},
+            weakest_share=None,
         )

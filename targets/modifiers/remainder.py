@@ -140,6 +140,7 @@ class WithRemainder(Wrapper):
             shares[self.degree + 1] = Estimate(self.remainder)
         return dataclasses.replace(
             certificate,
+            weakest_share=certificate.weakest_share and scaled(certificate.weakest_share),
             mean=scaled(certificate.mean, math.sqrt(kept)),
             variance=Estimate(
                 kept * certificate.variance.value + self.remainder, kept * certificate.variance.stderr

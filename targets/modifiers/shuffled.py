@@ -79,4 +79,5 @@ class Shuffled(Wrapper):
             level_covariance=(),
             contamination={},
             bayes_error=bayes,
+            weakest_share=None,
         )

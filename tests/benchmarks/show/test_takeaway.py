@@ -79,10 +79,10 @@ def test_what_never_gets_there_is_said_to_be_not_learned():
     (one,) = learned(far, certificates, EPSILONS)
     assert {s.learner: s.verdict for s in one.standings}["ntk"] == "not reached"
     (said,) = sentences([one])
-    assert "1 of 2 does not get there" in said and "ntk" not in said
+    assert "1 of 2 gets there at no d" in said and "ntk" not in said
     nobody = [dataclasses.replace(r, error=0.9) for r in rows]
     assert list(sentences(list(learned(nobody, certificates, EPSILONS)))) == [
-        "squares-L2: none of 2 learners gets there with the samples of this suite."
+        "squares-L2: none of 2 learners gets there at d = 32 with the samples of this suite."
     ]
 
 
@@ -105,3 +105,36 @@ def test_room_is_shared_by_cutting_the_longest():
     assert takeaway._share(30, [3, 4]) == [3, 4]
     assert takeaway._share(10, [3, 20]) == [3, 6]
     assert takeaway._share(1, [5]) == [1]
+
+
+def test_what_was_not_measured_is_not_said_to_fail():
+    rows, certificates = rows_of(learners=("densenet",), d=(8,))
+    failed = [dataclasses.replace(r, error=None, status="failed") for r in rows]
+    assert list(sentences(list(learned(failed, certificates, EPSILONS)))) == [
+        "squares-L2: nothing was measured."
+    ]
+    lines = [text for text, _ in screen(failed, certificates, EPSILONS, {"hierbench table x": "all"})]
+    assert any(line.startswith(f"{len(failed)} of {len(failed)} rows are not ok") for line in lines)
+
+
+def test_a_learner_that_stops_below_the_d_of_the_table_is_no_best_there():
+    rows, certificates = rows_of(learners=("densenet", "krr_polynomial"), d=(8, 12))
+    far = [dataclasses.replace(r, error=0.9) if (r.learner, r.d) == ("densenet", 12) else r for r in rows]
+    (said,) = sentences(list(learned(far, certificates, EPSILONS)))
+    assert said.startswith("squares-L2: krr_polynomial takes ") and "no data" not in said
+
+
+def test_replicates_that_share_targets_are_not_compared():
+    rows, certificates = rows_of(learners=("densenet", "two_layer"), d=(8, 12))
+    shared = [dataclasses.replace(r, target_index=0) for r in rows]
+    certificates = {k: c for k, c in certificates.items() if k[2] == 0}
+    (one,) = learned(shared, certificates, EPSILONS)
+    assert {(s.ratio, s.verdict) for s in one.standings} == {("-", "")}
+
+
+def test_many_targets_fit_too():
+    rows, certificates = rows_of(learners=("densenet", "two_layer"), d=(8,))
+    many = [dataclasses.replace(r, target=f"{r.target}-{k}") for k in range(9) for r in rows]
+    known = {(f"{t}-{k}", d, r): c for (t, d, r), c in certificates.items() for k in range(9)}
+    lines = [text for text, _ in screen(many, known, EPSILONS, {"hierbench table x": "all"})]
+    assert len(lines) <= LINES and "... and 4 more targets" in lines
