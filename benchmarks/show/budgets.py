@@ -64,7 +64,7 @@ def by_learner(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def share_at_edge(fits: Sequence[Row]) -> float:
-    """How many of the fits have a choice at the end of what was tried."""
+    """How many of the fits ended where one step beyond still paid, or at an end of a lattice."""
     return sum(_edges(row) > 0 for row in fits) / len(fits)
 
 

@@ -22,7 +22,7 @@ from hierbench.targets.base import Certificate
 
 Censoring = Literal["bracketed", "right", "left", "missing", "undefined"]
 """bracketed: between two sizes; right: above the largest; left: below the smallest; missing: no
-ok row; undefined: eps_rel or eps_top of a target with hardly any variance of such degrees. The last
+ok row; undefined: an error relative to a share of variance that hardly is there. The last
 two carry the interval (0, inf), which is what they say about n*."""
 
 Certificates = Mapping[tuple[str, int, int], Certificate]
