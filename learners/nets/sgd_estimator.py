@@ -48,9 +48,9 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
 
     With ``steps=None`` the steps begin with a law of n and are doubled, the best of each decay running
     anew, until L - 1 doublings (L levels) have not taken a fifth off the held-out error, until that error is
-    below ``tol``, or up to ``max_lengthening`` times the law. The error is then that of the samples and not of
-    a schedule that ended too early; the first doubling that did not pay is kept, since a fifth of the samples
-    was missing when it was tried.
+    below ``tol``, or up to ``max_lengthening`` times the law. The error is then that of the samples and not
+    of a schedule that ended too early; the first doubling that did not pay is kept, since a fifth of the
+    samples was missing when it was tried.
 
     With ``restarts`` > 1 the final training starts from that many initialisations, and the net
     with the least training loss at its end is kept: among nets trained alike that tells a poor
