@@ -18,9 +18,9 @@ from hierbench.benchmarks.statistics.integrated_likelihood import (
 
 NO_SHOCK, NO_SHARED_SLOPE = 0.4, 0.7
 """Prior probability that groups do not scatter, of shocks where four groups of four observations could show
-them; it falls with more: settled by simulation, docs/coverage.md."""
+them, of slopes where replicates have four x; it falls with more: settled by simulation, docs/coverage.md."""
 _FALLS = 0.6, 0.15
-"""Powers with which it falls in the groups and in their observations."""
+"""Powers with which it falls in the x, and of shocks in the observations at each."""
 _CUT = 30.0
 _SMALLEST = 0.1
 """Scatter of groups in units of what a group's mean is off by itself: where the prior ends, and begins."""
@@ -149,6 +149,11 @@ def no_shock(groups: int, observations: float) -> float:
     return NO_SHOCK * min((4 / groups) ** of_groups * (4 / observations) ** of_observations, 1.0)
 
 
+def no_shared_slope(places: float) -> float:
+    """Prior probability that replicates with observations at so many x have no slopes of their own."""
+    return NO_SHARED_SLOPE * min((4 / places) ** _FALLS[0], 1.0)
+
+
 def with_shared_levels(data: Observations, fit: SlopeInterval, tail: float) -> Reach:
     """Quantiles of the slope where all observations of a group may be off by one number.
 
@@ -204,7 +209,8 @@ def with_shared_slopes(data: Observations, fit: SlopeInterval, tail: float) -> R
             value = _smoothed(tables, ratio * alone / step).sum(axis=0)
             yield _Part(fit.slope + b, value, weight * float(a[1, 0] - a[0, 0]) * step)
 
-    return _reach(_all_parts(data, fit, parts, NO_SHARED_SLOPE, within, largest), tail)
+    places = float(np.mean([len(np.unique(one.x[one.bounded])) for one in groups]))
+    return _reach(_all_parts(data, fit, parts, no_shared_slope(places), within, largest), tail)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,8 +10,8 @@ from scipy import stats
 from hierbench.benchmarks.statistics.integrated_likelihood import slope_interval
 from hierbench.benchmarks.statistics.lack_of_fit import lack_of_fit
 from hierbench.benchmarks.statistics.shared_scatter import (
-    NO_SHARED_SLOPE,
     Observations,
+    no_shared_slope,
     no_shock,
     widened,
     with_shared_levels,
@@ -89,7 +89,7 @@ def test_shared_slopes_are_integrated_as_a_grid_in_sums_of_squares_does(seed, ow
     leaves = y - fit.intercept - fit.slope * moved[:, None] - moved[:, None] * (slopes - fit.slope)
     most = max(8.0, 12.0 * math.sqrt(np.mean(off**2) / ((leaves**2).sum() / 24)))
     # one level and six slopes are fitted to 30 numbers; that of one replicate is off by s / sqrt(information)
-    twin = posterior_quantile(within, 23, between, 5, information, 6, NO_SHARED_SLOPE, most)
+    twin = posterior_quantile(within, 23, between, 5, information, 6, no_shared_slope(5), most)
     assert (reach.high - reach.low) / 2 == pytest.approx(twin, rel=0.05)
 
 
