@@ -66,7 +66,8 @@ def row(n: int, error: float | None, d: int = 8, r: int = 0, status: str = "ok",
         **{"timing": "standalone", "peak_memory_bytes": 1, "code": "c0de", "versions": {}, "machine": {}},
     }
     fields |= other
-    fields["learner_spec"] = fields["learner_spec"] or {"name": fields["learner"], "parameters": {}}
+    if "learner_spec" not in other:
+        fields["learner_spec"] = {"name": fields["learner"], "parameters": {}}
     return Row(**fields)
 
 

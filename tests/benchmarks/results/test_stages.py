@@ -49,7 +49,7 @@ def adaptive(folder, learner="krr_polynomial", refine=1.5, dimensions="[4]"):
 
 def run(path, results):
     suite = load_suite(path)
-    return execute(suite, suite, results, workers=1, wait=True, figures=False)
+    return execute(suite, suite, results, called=[path], workers=1, wait=True, figures=False)
 
 
 @pytest.fixture(scope="module")
