@@ -155,7 +155,7 @@ def _draw_budget(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style
     if not budgets:
         ax.set_visible(False)
         return
-    budget = budgets[-1]
+    budget = max(budgets, key=lambda n: sum(at_budget(one, n) is not None for one in curves.values()))
     limits = _limits(points)
     ax.set(yscale="log", ylim=limits, ylabel=error_name(data, points[0].target))
     ax.yaxis.set_minor_formatter(NullFormatter())
