@@ -226,6 +226,7 @@ def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
         (f"share above degree {c.degree // 2}", no_share if share is None else f"{share:.4g}"),
         *per(c.level_share, "share of variance of level"),
         *per(c.contamination, "contamination of level"),
+        *([("share of the weakest direction", text(c.weakest_share))] if c.weakest_share else []),
         *(
             (f"condition number of {k}", f"{a:.3g} before, {b:.3g} after normalisation")
             for k, (a, b) in c.condition_numbers.items()
