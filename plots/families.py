@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from hierbench.plots.bands import Band, at_budget, band, fixed_budgets, replicates
 from hierbench.plots.data import CurvePoint, FigureData, NStarPoint
 from hierbench.plots.error_curves import error_limits, error_name
-from hierbench.plots.n_star import arrow, epsilon_title
+from hierbench.plots.n_star import ARROWS, epsilon_title
 from hierbench.plots.style import PAGE_WIDTH, Look, dimension_axis, looks, text
 
 _Name = tuple[float, float, str, str]
@@ -114,7 +114,7 @@ def _draw_line(ax: Axes, best: Sequence[NStarPoint], look: Look) -> None:
         ax.plot(star.d, star.value, marker=look.marker, color=look.color, markerfacecolor=fill, zorder=4)
         if bound:
             ax.plot(
-                star.d, star.value, marker=arrow(star.censoring), color=look.color, markersize=16,
+                star.d, star.value, marker=ARROWS[star.censoring], color=look.color, markersize=16,
                 fillstyle="none", markeredgewidth=0.7, zorder=3,
             )  # fmt: skip
 

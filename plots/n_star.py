@@ -33,12 +33,8 @@ def _arrow(side: float) -> MarkerPath:
     return MarkerPath([(x, side * y) for x, y in points], [move, draw, move, draw, draw])
 
 
-_ARROWS = {"right": _arrow(1), "left": _arrow(-1)}
-
-
-def arrow(censoring: str) -> MarkerPath:
-    """Marker of a bound: upwards where n* is above ("right"), downwards where it is below ("left")."""
-    return _ARROWS[censoring]
+ARROWS = {"right": _arrow(1), "left": _arrow(-1)}
+"""Marker of a bound: upwards where n* is above ("right"), downwards where it is below ("left")."""
 
 
 def epsilon_title(label: str) -> str:
@@ -172,8 +168,8 @@ def _draw_stars(ax: Axes, stars: Sequence[NStarPoint], shift: float, look: Look)
     for kind, fill in (("bracketed", look.color), ("right", "white"), ("left", "white")):
         chosen = [s for s in stars if s.censoring == kind]
         where = [s.d * shift for s in chosen], [s.value for s in chosen]
-        if chosen and kind in _ARROWS:
-            arrow = _ARROWS[kind]
+        if chosen and kind in ARROWS:
+            arrow = ARROWS[kind]
             ax.plot(*where, color=look.color, linestyle="none", marker=arrow, markersize=18, fillstyle="none")
         if chosen:
             ax.plot(

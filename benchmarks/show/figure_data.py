@@ -6,6 +6,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 
+from hierbench.benchmarks.show.families import families_of
 from hierbench.benchmarks.show.labels import relabelled
 from hierbench.benchmarks.show.table import format_exponent
 from hierbench.benchmarks.show.takeaway import success
@@ -14,7 +15,7 @@ from hierbench.benchmarks.statistics.sample_complexity import Certificates, n_st
 from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.theory.overlays import predictions
 from hierbench.benchmarks.units.rows import Row, RowStatus
-from hierbench.learners.catalogue.families import FAMILIES, OTHER, family_of
+from hierbench.learners.catalogue.families import FAMILIES
 from hierbench.plots.data import (
     CurvePoint,
     EpsilonPanel,
@@ -43,9 +44,7 @@ def figure_data(
     for (target, d, _), certificate in certificates.items():
         counts[target, d].append(certificate.n_parameters)
 
-    families = {row.learner: family_of(row.learner_spec["name"]) for row in rows}
-    # a learner that is not registered is a family of its own
-    families = {learner: learner if of_one == OTHER else of_one for learner, of_one in families.items()}
+    families = families_of(rows)
     return FigureData(
         learners=tuple(dict.fromkeys(row.learner for row in rows)),
         targets=targets,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hierbench.benchmarks.show.families import families_of
 from hierbench.benchmarks.show.labels import relabelled
 from hierbench.benchmarks.show.once import once
 from hierbench.benchmarks.show.ratios import ratio_cells
@@ -28,12 +29,12 @@ from hierbench.benchmarks.statistics.sample_complexity import Certificates, NSta
 from hierbench.benchmarks.suites.epsilon import Epsilon, Scale, epsilons_of
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.units.rows import Row, RowStatus
-from hierbench.learners.catalogue.families import OTHER, family_of
 
 WIDTH = 80
-MOST_TARGETS = 5
 LINES = 30
 """Lines of the whole screen."""
+MOST_TARGETS = 5
+"""Targets in the table; those beyond are counted."""
 SENTENCES = 3
 NOT_REACHED = "not reached"
 _KNOWN = ("bracketed", "left", "right")
@@ -100,8 +101,7 @@ def learned(
     rows: Sequence[Row], certificates: Certificates, epsilons: Sequence[Epsilon]
 ) -> Iterator[Learned]:
     """What stands for each target, in the order of the rows."""
-    families = {row.learner: family_of(row.learner_spec["name"]) for row in rows}
-    families = {name: name if family == OTHER else family for name, family in families.items()}
+    families = families_of(rows)
     everything = n_stars(rows, certificates, epsilons)
     for target in dict.fromkeys(row.target for row in rows):
         of_target = [s for s in everything if s.target == target]
@@ -143,11 +143,13 @@ def _ratios(ranked: Sequence[Ranked], stars: Sequence[NStar]) -> dict[str, tuple
     if not ranked:
         return {}
     first = reference(ranked, stars)
-    measured = {c.second: -c.low for c in compare_with(first, stars) if c.low == c.high}
+    comparisons = compare_with(first, stars)
+    measured = {c.second: -c.low for c in comparisons if c.low == c.high}
     best = min(measured, key=measured.__getitem__, default=first)
-    first = best if measured.get(best, 0.0) < 0.0 else first
+    if measured.get(best, 0.0) < 0.0:
+        first, comparisons = best, compare_with(best, stars)
     found = {first: (0.0, "1")}
-    for c in compare_with(first, stars):
+    for c in comparisons:
         text, _ = ratio_cells(c)
         if text != "-":
             found[c.second] = (_middle(c), text.replace("> ", ">").replace("< ", "<"))
