@@ -86,7 +86,7 @@ class LayerwiseDenseNetRegressor(SGDRegressorBase):
         rounds: int = 0,
         steps: int | None = None,
         batch_size: int = 256,
-        learning_rate: float | Sequence[float] = (0.003, 0.01),
+        learning_rate: float | Sequence[float] = (0.003, 0.006),
         weight_decay: float | Sequence[float] = (0.003, 0.03),
         optimizer: str = "adam",
         tuning_share: float = 0.25,

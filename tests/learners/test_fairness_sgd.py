@@ -44,8 +44,8 @@ def log_errors(learner, targets, initialisations) -> np.ndarray:
 def test_tuning_inside_fit_is_within_a_tenth_of_the_best_choice(name):
     """Its shortfall over targets is not above a tenth, at 95 %.
 
-    From seed to seed the ratio of two such means moves by some percent, and that of the layer-wise learner
-    is close to a tenth: 1.10 over 8 targets and 3 initialisations, and 1.11 with the eager engine before.
+    A quarter of few steps likes larger rates than all of them do: with rates 0.003 and 0.01 the layer-wise
+    learner was 1.4 times as bad as the best at 600 steps, with 0.003 and 0.006 it is 1.03 +- 0.04.
     """
     learner = LEARNERS[name]
     targets = [make_target("squares", d=8, seed=s, depth=2, width=3) for s in range(TARGETS)]
