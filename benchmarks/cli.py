@@ -66,6 +66,13 @@ class ReportFormat(enum.StrEnum):
     markdown = "markdown"
 
 
+class Beside(enum.StrEnum):
+    """What stands behind one's own rows."""
+
+    reference = "reference"
+    none = "none"
+
+
 SuiteName = Annotated[str, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="SUITE")]
 SomeSuite = Annotated[
     str | None, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="[SUITE]")
@@ -78,6 +85,16 @@ Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set", help="Set learner.parameter=value or target.parameter=value.", metavar="NAME=VALUE"
+    ),
+]
+
+OtherLearners = Annotated[
+    list[str] | None, typer.Option("--learner", help="A learner that was run beside those of the suite.")
+]
+Against = Annotated[
+    Beside | None,
+    typer.Option(
+        help="Show results that ship with hierbench behind one's own (default: where --learner is a path)."
     ),
 ]
 
@@ -135,6 +152,7 @@ def run(
         bool,
         typer.Option("--dry-run", help="Only say what would be computed, and what that takes."),
     ] = False,
+    against: Against = None,
 ) -> None:
     """Compute what a suite still lacks, say who learns what from how many samples, draw the figures."""
     # the command imports what it runs: the others start without it
@@ -151,12 +169,24 @@ def run(
         return
     raise typer.Exit(
         execute(
-            *chosen, results, called=[suite, *(f"--learner={one}" for one in learner or [])],
+            *chosen, results, called=_called(suite, learner, against),
             workers=workers, wait=not no_wait, figures=not no_figures, fresh=fresh or [],
             minutes=math.inf if minutes is None else minutes, scheduler=scheduler,
-            part=bool(target or d or settings),
+            part=bool(target or d or settings), against=_behind(learner, against),
         )
     )  # fmt: skip
+
+
+def _behind(learners: list[str] | None, against: Beside | None) -> str | None:
+    """Suite of the reference results that are shown, if any."""
+    foreign = any(":" in name for name in learners or [])
+    return "default" if (against or (Beside.reference if foreign else None)) == Beside.reference else None
+
+
+def _called(suite: str, learners: list[str] | None, against: Beside | None) -> list[str]:
+    """Arguments with which a further command shows the same."""
+    chosen = [] if against is None else [f"--against={against.value}"]
+    return [suite, *(f"--learner={one}" for one in learners or []), *chosen]
 
 
 @app.command()
@@ -224,30 +254,50 @@ def merge(
 
 
 @app.command()
-def figures(suite: SuiteName = "default", results: Results = Path("results")) -> None:
+def figures(
+    suite: SuiteName = "default",
+    results: Results = Path("results"),
+    learner: OtherLearners = None,
+    against: Against = None,
+) -> None:
     """Draw the figures of a suite from the stored rows."""
     # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.run import figures_of
+    from hierbench.benchmarks.suites.choices import choose
     from hierbench.benchmarks.suites.suite_file import load_suite
 
-    figures_of(load_suite(suite), results)
+    figures_of(choose(load_suite(suite), learner or [])[1], results, _behind(learner, against))
 
 
 @app.command()
 def table(
     suite: SuiteName = "default",
-    learner: Annotated[
-        list[str] | None, typer.Option(help="A learner that was run beside those of the suite.")
-    ] = None,
+    learner: OtherLearners = None,
     results: Results = Path("results"),
     form: Annotated[TableFormat, typer.Option("--format", help="How to print.")] = TableFormat.text,
     output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
+    against: Against = None,
 ) -> None:
     """Print n* and exponents at every error that a suite asks for, from the stored rows."""
     # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.table import show
 
-    show(suite, learner or [], results, form.value, output)
+    show(suite, learner or [], results, form.value, output, _behind(learner, against))
+
+
+@app.command()
+def export(
+    suite: SomeSuite = None,
+    results: Results = Path("results"),
+    output: Annotated[
+        Path, typer.Option(help="File to write: its name ends in .parquet, .csv or .json.gz.", metavar="FILE")
+    ] = Path("results.parquet"),
+) -> None:
+    """Write the rows of a suite, or all that are stored, to a file that pandas and polars read."""
+    # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.export import write
+
+    write(suite, results, output)
 
 
 @app.command()

@@ -124,8 +124,8 @@ class FigureData:
 
     ``learners`` fixes colours and markers: the same learner looks the same in all figures.
     ``predictions`` are points of theory, not rows: the error expected of a learner at the same n.
-    ``families`` has that of each learner, ``family_order`` fixes their colours, and ``success`` has the
-    epsilon at which each target counts as learned.
+    ``families`` has that of each learner, ``family_order`` fixes their colours, ``success`` has the
+    epsilon at which each target counts as learned, and ``reference`` the learners of reference results.
     """
 
     learners: tuple[str, ...]
@@ -142,6 +142,13 @@ class FigureData:
     families: Mapping[str, str] = dataclasses.field(default_factory=dict)
     family_order: tuple[str, ...] = ()
     success: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    reference: frozenset[str] = frozenset()
+
+    @property
+    def greyed(self) -> frozenset[str]:
+        """Learners and families that stand behind the others: all of them reference results."""
+        own = {self.families.get(name) for name in self.learners if name not in self.reference}
+        return self.reference | (set(self.families.values()) - own)
 
 
 @dataclasses.dataclass(frozen=True)

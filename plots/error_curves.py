@@ -57,7 +57,7 @@ def error_against_n(data: FigureData, target: str) -> Figure | None:
     dims = sorted({p.d for p in points})
     if not any(drawable(p) for p in points):
         return None
-    style = looks(data.learners)
+    style = looks(data.learners, data.greyed)
     n_cols = min(3, len(dims))
     n_rows = math.ceil(len(dims) / n_cols)
     figure = Figure(figsize=(PAGE_WIDTH * (0.4 + 0.2 * n_cols), 1.75 * n_rows + 0.75))
@@ -219,7 +219,7 @@ def _legend(
 def error_against_d(data: FigureData, target: str) -> Figure | None:
     """Test error at fixed n, one panel a budget; interpolated between sizes, never beyond."""
     points = _points(data, target)
-    style = looks(data.learners)
+    style = looks(data.learners, data.greyed)
     dims = sorted({p.d for p in points})
     curves = {
         (learner, d): replicates(p for p in points if p.learner == learner and p.d == d)

@@ -38,7 +38,8 @@ def family_figure(data: FigureData, target: str) -> Figure | None:
     if epsilon is None or len({s.learner for s in stars}) < 2:
         return None
     points = [p for p in data.curves if p.target == target]
-    style = {name: look for name, look in looks(data.family_order).items() if name in _present(data, stars)}
+    present = {data.families[s.learner] for s in stars}
+    style = {name: look for name, look in looks(data.family_order, data.greyed).items() if name in present}
     # names reach out of their axes
     layout = ConstrainedLayoutEngine(rect=(0, 0, 0.985, 1))
     figure = Figure(figsize=(PAGE_WIDTH, 5.0), layout=layout)
@@ -55,10 +56,6 @@ def family_figure(data: FigureData, target: str) -> Figure | None:
         axes[name].set_ylabel(error_name(data, target))
     figure.suptitle(f"{text(target)}: the best learner of each family")
     return figure
-
-
-def _present(data: FigureData, stars: Iterable[NStarPoint]) -> set[str]:
-    return {data.families[s.learner] for s in stars}
 
 
 def best_of(stars: Iterable[NStarPoint]) -> NStarPoint:

@@ -57,7 +57,7 @@ def n_star_against_d(data: FigureData, target: str) -> Figure | None:
     if not panels:
         return None
     present = {s.learner for s in stars}
-    style = {name: look for name, look in looks(data.learners).items() if name in present}
+    style = {name: look for name, look in looks(data.learners, data.greyed).items() if name in present}
     dims = sorted({s.d for s in stars})
     counts = {c.d: c.count for c in data.parameter_counts if c.target == target}
     limits = _limits(stars, list(counts.values()))

@@ -8,7 +8,7 @@ import itertools
 import math
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from hierbench.plots.data import Provenance
 
 PAGE_WIDTH = 6.9  # inches, two columns of a paper
 LEGEND_LINE = 0.15  # inches
+GREY = "0.55"
+"""Colour of what stands behind the rest."""
 STYLE_FILE = Path(__file__).with_name("hierbench.mplstyle")
 
 
@@ -45,12 +47,12 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def looks(learners: Sequence[str]) -> dict[str, Look]:
-    """One look a learner, in order; inside ``figure_style``."""
+def looks(learners: Sequence[str], greyed: Collection[str] = ()) -> dict[str, Look]:
+    """One look a learner, in order, grey where it stands behind the others; inside ``figure_style``."""
     cycle = itertools.cycle(mpl.rcParams["axes.prop_cycle"])
     return {
         name: Look(
-            color=f"#{entry['color'].lstrip('#')}",
+            color=GREY if name in greyed else f"#{entry['color'].lstrip('#')}",
             marker=entry["marker"],
             linestyle=entry["linestyle"],
             index=k,

@@ -12,7 +12,8 @@ from pathlib import Path
 from hierbench.benchmarks.commands import claims
 from hierbench.benchmarks.isolation import signals
 from hierbench.benchmarks.provenance import machine
-from hierbench.benchmarks.results import stages
+from hierbench.benchmarks.results import reference, stages
+from hierbench.benchmarks.results.beside import beside
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.run import probe, progress, runner
 from hierbench.benchmarks.run.pool import Pool
@@ -42,6 +43,7 @@ def execute(
     minutes: float = math.inf,
     scheduler: str | None = None,
     part: bool = False,
+    against: str | None = None,
 ) -> int:
     """Compute what is missing, then show everything there is.
 
@@ -55,6 +57,8 @@ def execute(
         Labels of learners that are computed again though they are present.
     minutes : float
         After which no unit is started any more; what is there by then is shown.
+    against : str, optional
+        Suite of the reference results that are shown beside the rows; by default none are.
     scheduler : str, optional
         Address of a dask scheduler, on whose workers units are computed; by default they are here.
 
@@ -76,18 +80,19 @@ def execute(
             kept = f"{outcome.computed} units finished now are kept, {outcome.waiting} left"
             say(f"hierbench: {signals.farewell(outcome.stopped_by, kept)}")
             return 128 + outcome.stopped_by
-        shown = SuiteResults.of(shown_plan, store)
+        own = SuiteResults.of(shown_plan, store)
+    shown = beside(own, to_show, reference.read(against)) if against else own
     console = make_console()
     if to_show.runs:
         if part:
             made = results / "tables" / f"{to_show.name}.json"
             table.show_table(to_show, shown.rows, shown.certificates, console, made)
-        takeaway.show(to_show, shown.rows, shown.certificates, console, results, called)
-        for line in edge_warnings(shown.rows):
+        takeaway.show(to_show, shown, console, results, called)
+        for line in edge_warnings(own.rows):
             say(f"{line} (hierbench budgets {shlex.quote(called[0])})")
     if shown.measurements:
         claims.show_findings(to_show, results, console)
-    verdicts = bars.judge(to_run, shown.rows, shown.certificates)
+    verdicts = bars.judge(to_run, own.rows, own.certificates)
     bars.print_bars(verdicts, console)
     bad = any(not v.met for v in verdicts)
     if figures and shown:
@@ -109,7 +114,7 @@ def execute(
         say(f"{len(outcome.failed)} units failed; the next run tries them again:")
         for unit, result in outcome.failed:
             say(f"  {progress.complaint(unit, result)}")
-    if empty := _without_numbers(to_run, shown.rows):
+    if empty := _without_numbers(to_run, own.rows):
         bad = True
         say(f"hierbench: {empty}")
     return 1 if bad else 0
@@ -168,11 +173,13 @@ def _cluster(scheduler: str, plan: Plan) -> Callable[[], AbstractContextManager[
     return lambda: cluster.opened(scheduler, plan)
 
 
-def figures_of(suite: Suite, results: Path) -> None:
-    """Draw the figures of what the store has of a suite."""
+def figures_of(suite: Suite, results: Path, against: str | None = None) -> None:
+    """Draw the figures of what the store has of a suite, beside reference results if such are named."""
     with Store.readable(results) as store:
         shown = SuiteResults.read(suite, store)
     if not shown:
         raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {suite.name} makes them")
+    if against:
+        shown = beside(shown, suite, reference.read(against))
     for path in draw.draw_figures(suite, shown, results):
         print(path)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from hierbench.benchmarks.commands.report import Block, markdown, measured, text
+from hierbench.benchmarks.results import reference
+from hierbench.benchmarks.results.beside import beside
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.show.labels import relabelled
@@ -24,7 +26,14 @@ CSV = (
 )
 
 
-def show(name: str, learners: Sequence[str], results: Path, form: str, output: Path | None) -> None:
+def show(
+    name: str,
+    learners: Sequence[str],
+    results: Path,
+    form: str,
+    output: Path | None,
+    against: str | None = None,
+) -> None:
     """Print the table of a suite's rows, or write it to a file; nothing is computed.
 
     Parameters
@@ -32,6 +41,8 @@ def show(name: str, learners: Sequence[str], results: Path, form: str, output: P
     learners : sequence of str
         Names or import paths of those that were run beside those of the suite.
     form : "text", "markdown", "latex" or "csv"
+    against : str, optional
+        Suite of the reference results that are shown beside the rows; by default none are.
 
     Raises
     ------
@@ -39,6 +50,8 @@ def show(name: str, learners: Sequence[str], results: Path, form: str, output: P
         As of ``measured``; a file that cannot be written.
     """
     suite, evidence = measured(name, results, learners)
+    if against:
+        evidence = beside(evidence, suite, reference.read(against))
     epsilons = epsilons_of(suite)
     if form == "text" and output is None:
         kept = results / "tables" / f"{suite.name}.json"

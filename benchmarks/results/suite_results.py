@@ -40,6 +40,10 @@ class SuiteResults:
         By the label of the experiment.
     missing_experiments : mapping of str to int
         Units of the experiment that are not done; those with none are left out.
+    reference : frozenset of str
+        Learners whose rows are all reference results.
+    reference_source : str
+        Where these come from.
     plan : Plan or None
         The units, later stages included; None where results do not come from a store.
     """
@@ -50,6 +54,8 @@ class SuiteResults:
     optimizers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     measurements: Mapping[str, Sequence[Measurement]] = dataclasses.field(default_factory=dict)
     missing_experiments: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    reference: frozenset[str] = frozenset()
+    reference_source: str = ""
     plan: Plan | None = None
 
     def __bool__(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from hierbench import plots
@@ -33,11 +33,12 @@ def write_curve_figures(
     epsilons: Sequence[Epsilon] = EPSILONS,
     out_dir: Path = Path("results/figures"),
     provenance: Provenance | None = None,
+    reference: Collection[str] = (),
 ) -> list[Path]:
     """Write all figures of ``rows`` below ``out_dir`` and return their paths."""
     if provenance is None:
         provenance = provenance_of(rows, store="unnamed", version="unknown")
-    return plots.write_figures(figure_data(rows, certificates, epsilons, provenance), out_dir)
+    return plots.write_figures(figure_data(rows, certificates, epsilons, provenance, reference), out_dir)
 
 
 def draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path]:
@@ -69,7 +70,14 @@ def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path
     folder = results / "figures" / suite.name
     version = importlib.metadata.version("hierbench")
     drawn: list[Path] = []
-    state = state_of(suite, shown.rows, sorted(shown.certificates.items()), shown.measurements, version)
+    state = state_of(
+        suite,
+        shown.rows,
+        sorted(shown.certificates.items()),
+        shown.measurements,
+        sorted(shown.reference),
+        version,
+    )
     if there := unchanged(folder, state):
         return there
     try:
@@ -77,7 +85,7 @@ def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path
         if shown.rows:
             provenance = provenance_of(shown.rows, NAME, version)
             drawn += write_curve_figures(
-                shown.rows, shown.certificates, epsilons_of(suite), folder, provenance
+                shown.rows, shown.certificates, epsilons_of(suite), folder, provenance, shown.reference
             )
         if shown.measurements and shown.plan:
             # matplotlib starts slowly

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hierbench.benchmarks.show.families import families_of
-from hierbench.benchmarks.show.labels import relabelled
+from hierbench.benchmarks.show.labels import relabelled, shown_labels
 from hierbench.benchmarks.show.table import format_exponent
 from hierbench.benchmarks.show.takeaway import success
 from hierbench.benchmarks.statistics.exponents import exponents
@@ -30,9 +30,17 @@ from hierbench.plots.data import (
 
 
 def figure_data(
-    rows: Sequence[Row], certificates: Certificates, epsilons: Sequence[Epsilon], provenance: Provenance
+    rows: Sequence[Row],
+    certificates: Certificates,
+    epsilons: Sequence[Epsilon],
+    provenance: Provenance,
+    reference: Collection[str] = (),
 ) -> FigureData:
-    """What the figures of ``rows`` show; learners and targets in the order of the rows."""
+    """What the figures of ``rows`` show; learners and targets in the order of the rows.
+
+    Learners of ``reference`` stand behind the others.
+    """
+    behind = shown_labels(row.learner for row in rows)
     rows, certificates = relabelled(rows, certificates)
     stars = n_stars(rows, certificates, epsilons)
     degrees: dict[tuple[str, str], set[int]] = defaultdict(set)
@@ -97,6 +105,7 @@ def figure_data(
             for target in targets
             if (epsilon := success([s for s in stars if s.target == target])) is not None
         },
+        reference=frozenset(behind[name] for name in reference),
         predictions=tuple(_predicted(row, error) for row, error in predictions(rows, certificates)),
     )
 

@@ -6,13 +6,14 @@ import dataclasses
 import math
 import shlex
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.families import families_of
-from hierbench.benchmarks.show.labels import relabelled
+from hierbench.benchmarks.show.labels import relabelled, shown_labels
 from hierbench.benchmarks.show.once import once
 from hierbench.benchmarks.show.ratios import ratio_cells
 from hierbench.benchmarks.show.table import format_exponent, format_summary
@@ -176,9 +177,15 @@ def _verdict(learner: str, ranked: Sequence[Ranked], stars: Sequence[NStar]) -> 
     return "fewest" if own.worst == 1 else "among fewest"
 
 
-def sentences(found: Sequence[Learned]) -> Iterator[str]:
-    """What a reader should take home, with its intervals: a sentence a target, of the first ones."""
+def sentences(found: Sequence[Learned], reference: Collection[str] = ()) -> Iterator[str]:
+    """What a reader should take home, with its intervals: a sentence a target, of the first ones.
+
+    With learners of ``reference`` beside others, what it says is about the others.
+    """
     for one in found[:SENTENCES]:
+        if reference and (own := [s for s in one.standings if s.learner not in reference]):
+            yield _of_own(one, own)
+            continue
         count, where = len(one.standings), f" at d = {one.d}" if one.d else ""
         reached = [s for s in one.standings if s.reached]
         if all(s.verdict == "no data" for s in one.standings):
@@ -206,6 +213,21 @@ def sentences(found: Sequence[Learned]) -> Iterator[str]:
         yield "; ".join(parts) + "."
 
 
+def _of_own(one: Learned, own: Sequence[Standing]) -> str:
+    """Where learners land among those of the reference."""
+    best = one.standings[0]
+    where = f" at d = {one.d}" if one.d else ""
+    parts = []
+    for standing in own[:2]:
+        text = f"{standing.learner} takes {format_summary(standing.summary)}{where}{_growing(standing)}"
+        if standing is best and standing.reached:
+            text += f", {standing.verdict or 'the fewest'} of {len(one.standings)} learners"
+        elif standing.ratio not in ("-", "1") and best.reached:
+            text += f", {standing.ratio} times as many as {best.learner}"
+        parts.append(text)
+    return f"{one.target}: {'; '.join(parts)}."
+
+
 def _growing(standing: Standing) -> str:
     slope = standing.exponent
     if slope.kind == "estimate" and math.isfinite(slope.low) and math.isfinite(slope.high):
@@ -218,6 +240,8 @@ def screen(
     certificates: Certificates,
     epsilons: Sequence[Epsilon],
     pointers: Mapping[str, str],
+    reference: Collection[str] = (),
+    source: str = "",
 ) -> list[tuple[str, str]]:
     """Lines of the screen, each with its style ("" for none): ``LINES`` of ``WIDTH`` columns, commands aside.
 
@@ -226,18 +250,30 @@ def screen(
     rows : sequence of Row
         Of one suite.
     pointers : mapping from commands to what they show
+    reference : names of learners that stand behind the others
+    source : where their rows come from
     """
+    names = shown_labels(row.learner for row in rows)
+    reference = {names[name] for name in reference}
     rows, certificates = relabelled(rows, certificates)
     every = list(learned(rows, certificates, epsilons))
     found = every[:MOST_TARGETS]
-    told = [line for s in sentences(found) for line in textwrap.wrap(s, WIDTH, subsequent_indent="  ")]
+    told = [
+        line for s in sentences(found, reference) for line in textwrap.wrap(s, WIDTH, subsequent_indent="  ")
+    ]
     last = [f"{what}: {command}" for command, what in pointers.items()]
+    if reference:
+        note = f"Behind what > marks: {len(reference)} learners of the reference results, {source}."
+        last = [*textwrap.wrap(note, WIDTH, subsequent_indent="  "), *last]
     room = LINES - len(told) - len(last) - 4 - len(found)
     lines = [("  " + _line(HEAD), "bold")] if found else []
     shown = _share(room, [len(one.standings) for one in found])
     for one, count in zip(found, shown, strict=True):
         lines.append((one.heading()[:WIDTH], "bold"))
-        lines += [("  " + _line(s.cells()), "") for s in one.standings[:count]]
+        for s in _first(one.standings, count, reference):
+            behind = s.learner in reference
+            mark = "> " if reference and not behind else "  "
+            lines.append((mark + _line(s.cells()), "dim" if behind else ""))
         if count < len(one.standings):
             lines.append((f"  ... and {len(one.standings) - count} more", "dim"))
     if len(every) > len(found):
@@ -249,8 +285,7 @@ def screen(
 
 def show(
     suite: Suite,
-    rows: Sequence[Row],
-    certificates: Certificates,
+    shown: SuiteResults,
     console: Console,
     results: Path,
     called: Sequence[str],
@@ -262,8 +297,10 @@ def show(
         shlex.join(["hierbench", "report", *called[:1], *where]): "who is told apart from whom",
     }
     kept = results / "tables" / f"{suite.name}.screen.json"
-    with once(console, kept, suite, rows, sorted(certificates.items()), where) as fresh:
-        for text, style in screen(rows, certificates, epsilons_of(suite), pointers) if fresh else ():
+    rows, certificates, behind = shown.rows, shown.certificates, sorted(shown.reference)
+    with once(console, kept, suite, rows, sorted(certificates.items()), behind, where) as fresh:
+        epsilons, source = epsilons_of(suite), shown.reference_source
+        for text, style in screen(rows, certificates, epsilons, pointers, behind, source) if fresh else ():
             console.print(text, style=style or None, soft_wrap=True)
 
 
@@ -274,6 +311,12 @@ def _share(room: int, wanted: Sequence[int]) -> list[int]:
         largest = given.index(max(given))
         given[largest] -= 1
     return given
+
+
+def _first(standings: Sequence[Standing], count: int, reference: Collection[str]) -> list[Standing]:
+    """So many of them in their order, those of the reference the first to be left out."""
+    order = sorted(range(len(standings)), key=lambda i: bool(reference) and standings[i].learner in reference)
+    return [standings[i] for i in sorted(order[:count])]
 
 
 def _line(cells: Sequence[str]) -> str:

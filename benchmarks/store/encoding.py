@@ -14,7 +14,8 @@ from hierbench.benchmarks.units.rows import Row
 from hierbench.benchmarks.units.unit import CertificateUnit, Result, Unit
 
 ROW_FIELDS = tuple(COLUMNS["rows"])
-_JSON_FIELDS = frozenset(name for name, annotation in COLUMNS["rows"].items() if is_mapping(annotation))
+MAPPINGS = frozenset(name for name, annotation in COLUMNS["rows"].items() if is_mapping(annotation))
+"""Fields of a row that are mappings."""
 
 
 @functools.singledispatch
@@ -66,4 +67,4 @@ def _plain(value: Any) -> Any:
 def decoded(values: Sequence[Any]) -> Row:
     """The row of these columns."""
     named = dict(zip(ROW_FIELDS, values, strict=True))
-    return Row(**{name: json.loads(v) if name in _JSON_FIELDS else v for name, v in named.items()})
+    return Row(**{name: json.loads(v) if name in MAPPINGS else v for name, v in named.items()})

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import scipy.stats
 
-from hierbench.benchmarks.results.read_results import read_results
+from hierbench.benchmarks.results.read_results import read_rows
 from hierbench.benchmarks.show.output import markdown_row
 from hierbench.benchmarks.statistics.sample_complexity import NStar, n_stars
 from hierbench.benchmarks.suites.epsilon import Epsilon
@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
     given = parser.parse_args()
     try:
-        rows = read_results(given.results, suite=given.suite)
+        rows = read_rows(given.results, suite=given.suite)
         if not rows:
             raise UserError(f"no row of suite {given.suite} is there: hierbench run {given.suite} makes them")
     except UserError as error:

@@ -1,0 +1,129 @@
+"""Results that ship: the rows of a suite in one compressed file, to see other learners beside one's own."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+from hierbench.benchmarks.statistics.sample_complexity import Certificates
+from hierbench.benchmarks.store.encoding import MAPPINGS, ROW_FIELDS, as_json
+from hierbench.benchmarks.units.rows import Row
+from hierbench.errors import UserError
+from hierbench.targets.base import Certificate
+
+NAME = "reference"
+"""What stands for these results where a folder of results may stand."""
+SUITE = "default"
+"""Suite whose rows these are where none is named."""
+SUFFIX = ".json.gz"
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """Rows and certificates of a suite, and what is said of them as a whole.
+
+    header : suite, version of hierbench, machine and number of rows
+    """
+
+    rows: tuple[Row, ...]
+    certificates: Certificates
+    header: Mapping[str, Any]
+
+    def sentence(self) -> str:
+        """Where the rows come from, in one line."""
+        machine = self.header["machine"].get("cpu", "an unnamed machine")
+        return f"suite {self.header['suite']} by hierbench {self.header['version']} on {machine}"
+
+
+def packed(suite: str, rows: Sequence[Row], certificates: Certificates, version: str) -> bytes:
+    """One compressed JSON object; the same rows give the same bytes.
+
+    Columns are lists of values in the order of the rows. A mapping stands once, under ``mappings``, and its
+    place in the columns.
+
+    Raises
+    ------
+    UserError
+        There is no row.
+    """
+    if not rows:
+        raise UserError(f"suite {suite} has no row: hierbench run {suite} makes them")
+    mappings: dict[str, int] = {}
+    columns: dict[str, list[Any]] = {name: [] for name in ROW_FIELDS}
+    for row in rows:
+        for name in ROW_FIELDS:
+            value = getattr(row, name)
+            if name in MAPPINGS:
+                value = mappings.setdefault(as_json(value), len(mappings))
+            columns[name].append(value)
+    content = {
+        "header": {
+            "format": FORMAT,
+            "suite": suite,
+            "version": version,
+            "machine": rows[0].machine,
+            "rows": len(rows),
+        },
+        "mappings": [json.loads(text) for text in mappings],
+        "columns": columns,
+        "certificates": [
+            [*where, certificate.to_json()] for where, certificate in sorted(certificates.items())
+        ],
+    }
+    return gzip.compress(as_json(content).encode(), mtime=0)
+
+
+def unpacked(data: bytes) -> Reference:
+    """What ``packed`` made.
+
+    Raises
+    ------
+    UserError
+        The bytes are not of this format.
+    """
+    try:
+        content = json.loads(gzip.decompress(data))
+        header, columns, mappings = content["header"], content["columns"], content["mappings"]
+        if header["format"] != FORMAT:
+            raise UserError(f"reference results of format {header['format']}; this hierbench reads {FORMAT}")
+        rows = tuple(
+            Row(
+                **{
+                    name: mappings[value] if name in MAPPINGS else value
+                    for name, value in zip(columns, values, strict=True)
+                }
+            )
+            for values in zip(*columns.values(), strict=True)
+        )
+        certificates = {
+            (target, d, index): Certificate.from_json(one)
+            for target, d, index, one in content["certificates"]
+        }
+    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise UserError(f"no reference results of hierbench: {error}") from error
+    return Reference(rows, certificates, header)
+
+
+@functools.cache
+def read(suite: str = SUITE) -> Reference:
+    """Read the results of a suite that ship with hierbench.
+
+    Raises
+    ------
+    UserError
+        None of this suite do.
+    """
+    folder = resources.files("hierbench.benchmarks.results") / "reference_rows"
+    file = folder / f"{suite}{SUFFIX}"
+    if not file.is_file():
+        ships = sorted(f.name.removesuffix(SUFFIX) for f in folder.iterdir() if f.name.endswith(SUFFIX))
+        raise UserError(
+            f"no reference results of suite {suite!r} ship with hierbench; of these do: {', '.join(ships)}"
+        )
+    return unpacked(file.read_bytes())
