@@ -285,6 +285,37 @@ def table(
     show(suite, learner or [], results, form.value, output, _behind(learner, against))
 
 
+@app.command("new-learner")
+def new_learner(
+    name: Annotated[str, typer.Argument(help="Name of the class, such as NearestRows.", metavar="NAME")],
+    folder: Annotated[Path, typer.Option(help="Folder of the two files.", metavar="DIR")] = Path(),
+) -> None:
+    """Write a learner that works, to be changed, and its test."""
+    # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.new_learner import write
+
+    write(name, folder)
+
+
+@app.command("check-learner")
+def check_learner(
+    learner: Annotated[
+        str, typer.Argument(help="Import path, as in mine:NearestRows, or a name.", metavar="LEARNER")
+    ],
+    settings: Settings = None,
+    results: Results = Path("results"),
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")
+    ] = None,
+    no_figures: Annotated[bool, typer.Option("--no-figures", help="Do not draw figures.")] = False,
+) -> None:
+    """Print what a learner keeps of the contract, what it needs, and where it lands among the others."""
+    # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.check_learner import check
+
+    raise typer.Exit(check(learner, settings or [], results, workers, not no_figures))
+
+
 @app.command()
 def export(
     suite: SomeSuite = None,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hierbench.benchmarks.isolation import contract
 from hierbench.benchmarks.isolation.footprint import Files, distributions, sources
 from hierbench.benchmarks.units.fitting import Fit, Fits, Here
 from hierbench.learners.base import Curve
@@ -25,13 +26,14 @@ class Service:
         self.fits: list[Fit] = []
 
     def answer(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
-        """Do what is asked: make, fit, fit_curves, predict or end."""
+        """Do what is asked: make, fit, fit_curves, predict, check or end."""
         action = {
             "parameters": self._parameters,
             "make": self._make,
             "fit": self._fit,
             "fit_curves": self._fit_curves,
             "predict": self._predict,
+            "check": self._check,
             "end": self._end,
         }[head["ask"]]
         return action(head, arrays)
@@ -66,6 +68,10 @@ class Service:
         fit = self.fits[head["fit"]]
         predicted = fit.predict(arrays[0])
         return {"warning": fit.warning, "peak": self.fitting.peak_memory()}, [predicted]
+
+    def _check(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
+        sys.path[:] = head["path"]
+        return contract.outcome(head["name"], head["parameters"], head["check"]), []
 
     def _end(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
         files = self.files.digests()  # first: to ask for versions opens files too

@@ -1,0 +1,120 @@
+"""``hierbench check-learner``: what a learner keeps, what it needs, and where it lands."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from hierbench.benchmarks.commands.run import execute
+from hierbench.benchmarks.isolation import contract
+from hierbench.benchmarks.results import reference
+from hierbench.benchmarks.results.beside import beside
+from hierbench.benchmarks.results.suite_results import SuiteResults
+from hierbench.benchmarks.show.table import format_summary
+from hierbench.benchmarks.show.takeaway import success
+from hierbench.benchmarks.statistics.ranks import ALARM_RATE, compare_with, holm
+from hierbench.benchmarks.statistics.sample_complexity import NStar, n_stars, summarise
+from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.choices import choose
+from hierbench.benchmarks.suites.epsilon import Scale, epsilons_of
+from hierbench.benchmarks.suites.suite import Suite
+from hierbench.benchmarks.suites.suite_file import load_suite
+from hierbench.benchmarks.units.rows import FITTED
+
+SUITE = "quick"
+SECONDS = 120.0
+"""That one check may take."""
+
+
+def check(name: str, settings: Sequence[str], results: Path, workers: int | None, figures: bool) -> int:
+    """Print whether a learner keeps the contract, what it needs, and where it lands among the others.
+
+    Parameters
+    ----------
+    name : str
+        Registered name or import path.
+    settings : sequence of str
+        ``learner.parameter=value``, as of ``hierbench run``.
+
+    Returns
+    -------
+    int
+        Exit status: 1 if a check of the contract fails, or as of ``hierbench run``.
+
+    Raises
+    ------
+    UserError
+        No such learner or parameter.
+    """
+    to_run, to_show = choose(load_suite(SUITE), [name], settings=settings)
+    (label,) = {learner for run in to_run.runs for learner in run.learners}
+    entry = next(e for e in to_run.learners if e.label == label)
+    print(f"{label} ({entry.learner})")
+    kept = _contract(entry.learner, entry.params)
+    called = [SUITE, f"--learner={name}"]
+    status = execute(
+        to_run, to_show, results, called, workers, wait=True, figures=figures, against=reference.SUITE,
+        part=bool(settings),
+    )  # fmt: skip
+    for line in _card(label, to_show, results):
+        print(line)
+    return status if kept else max(status, 1)
+
+
+def _contract(name: str, parameters: dict[str, object]) -> bool:
+    """Print what of the contract holds; return whether all does."""
+    count = {"holds": 0, "skipped": 0, "fails": 0}
+    reasons: dict[str, list[str]] = {}
+    total = 0.0
+    for one, outcome, reason, seconds in contract.outcomes(name, parameters, SECONDS):
+        count[outcome] += 1
+        total += seconds
+        words = one.removeprefix("test_").replace("_", " ")
+        if outcome == "fails":
+            print(f"  fails: {words}: {reason}")
+        elif outcome == "skipped":
+            reasons.setdefault(reason, []).append(words)
+    print(f"contract: {count['holds']} checks hold, {count['fails']} fail ({total:.0f} s)")
+    for reason, skipped in reasons.items():
+        print(f"  not asked, {reason}: {len(skipped)}")
+    print("test labels: never in its process")
+    return not count["fails"]
+
+
+def _card(label: str, suite: Suite, results: Path) -> list[str]:
+    """What a fit takes, and where it lands at the largest error and at that which counts as success."""
+    with Store.readable(results) as store:
+        own = SuiteResults.read(suite, store)
+    rows = [r for r in own.rows if r.learner == label and r.status in FITTED]
+    if not rows:
+        return []
+    largest = max(r.n for r in rows)
+    seconds = statistics.median(r.fit_seconds or 0.0 for r in rows if r.n == largest)
+    memory = max(r.peak_memory_bytes or 0 for r in rows) / 2**20
+    lines = [f"needs: {seconds:.2g} s a fit at n = {largest}; a process of {memory:.0f} MiB at most"]
+    shown = beside(own, suite, reference.read())
+    stars = n_stars(shown.rows, shown.certificates, epsilons_of(suite))
+    for target in dict.fromkeys(r.target for r in rows):
+        of_target = [s for s in stars if s.target == target]
+        easiest = max({s.epsilon for s in of_target if s.epsilon.scale == Scale.VARIANCE}, default=None)
+        for epsilon in dict.fromkeys([easiest, success(of_target)]):
+            if line := _landing(label, [s for s in of_target if s.epsilon == epsilon]):
+                lines.append(f"lands: {target}: {line}")
+    return lines
+
+
+def _landing(label: str, stars: Sequence[NStar]) -> str:
+    """Where a learner is at one error; empty if nothing is known."""
+    own = [s for s in summarise(stars) if s.learner == label and s.value is not None]
+    if not own:
+        return ""
+    found = f"{stars[0].epsilon.label}, d = {own[-1].d}: n* {format_summary(own[-1])}"
+    comparisons = compare_with(label, stars)
+    sure = [
+        c.sign * (p <= ALARM_RATE) for c, p in zip(comparisons, holm([c.p for c in comparisons]), strict=True)
+    ]
+    more, fewer, alike = (sum(s == sign for s in sure) for sign in (1, -1, 0))
+    return (
+        f"{found}; more than {more} of {len(sure)}, fewer than {fewer}, not told apart from {alike}"
+    )

@@ -1,0 +1,104 @@
+"""The contract of a foreign learner, check by check: asked for here, and held to where the learner lives."""
+
+from __future__ import annotations
+
+import sys
+import time
+import unittest
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from hierbench.benchmarks.isolation.host import Process
+from hierbench.benchmarks.units.fitting import LateError, LearnerGoneError
+from hierbench.benchmarks.units.plain import DescribedError, one_line, one_line_of
+from hierbench.learners.registry import load, make_learner
+from hierbench.learners.testing import LearnerContract
+
+TWIN = "hierbench_twin"
+"""Attribute of a learner's class: the import path of a class that computes the same in another way."""
+TWIN_CHECK = "test_its_twin_predicts_the_same"
+CLOSE = 1e-6
+"""How far predictions of twins may be apart, as a share of the largest."""
+
+
+class _Checked(LearnerContract):
+    """The contract of a learner with these parameters."""
+
+    def __init__(self, name: str, parameters: Mapping[str, Any]) -> None:
+        self.name = name
+        self.parameters = parameters
+
+    def create(self) -> Any:
+        """Make it, with a fixed ``random_state`` if it has that parameter."""
+        return _seeded(self.name, self.parameters)
+
+    def test_its_twin_predicts_the_same(self) -> None:
+        """Hold it to the twin that its class declares."""
+        twin = getattr(load(self.name), TWIN, None)
+        if twin is None:
+            raise unittest.SkipTest("no twin is declared")
+        X, y = self.data(80)
+        X_test, _ = self.data(60, seed=5)
+        here, there = (_seeded(name, self.parameters).fit(X, y).predict(X_test) for name in (self.name, twin))
+        atol = CLOSE * max(float(np.abs(there).max()), 1.0)
+        np.testing.assert_allclose(here, there, rtol=0, atol=atol, err_msg=f"the twin is {twin}")
+
+
+def _seeded(name: str, parameters: Mapping[str, Any]) -> Any:
+    learner = make_learner(name, **parameters)
+    if "random_state" in learner.get_params() and "random_state" not in parameters:
+        learner.set_params(random_state=0)
+    return learner
+
+
+def checks() -> list[str]:
+    """Names of the checks."""
+    return [check.__name__ for check in _Checked.checks()]
+
+
+def outcome(name: str, parameters: Mapping[str, Any], check: str) -> dict[str, str]:
+    """Run one check here: ``outcome`` is "holds", "skipped" or "fails", with the reason of the last two."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            getattr(_Checked(name, parameters), check)()
+    except unittest.SkipTest as reason:
+        return {"outcome": "skipped", "reason": str(reason)}
+    except AssertionError as error:
+        return {"outcome": "fails", "reason": one_line(" ".join(str(error).split()))}
+    except Exception as error:  # whatever a learner raises is an outcome
+        return {"outcome": "fails", "reason": one_line_of(error)}
+    return {"outcome": "holds", "reason": ""}
+
+
+def outcomes(
+    name: str, parameters: Mapping[str, Any], seconds: float
+) -> Iterator[tuple[str, str, str, float]]:
+    """Hold a learner to its contract in a process of its own, another one after each that dies.
+
+    Parameters
+    ----------
+    name : str
+        Registered name or import path.
+    seconds : float
+        That a check may take.
+
+    Yields
+    ------
+    check, outcome, reason : str
+        Outcomes are "holds", "skipped" and "fails".
+    seconds : float
+    """
+    for check in checks():
+        began = time.perf_counter()
+        question = {"ask": "check", "name": name, "parameters": dict(parameters), "check": check}
+        try:
+            with Process(seconds) as process:
+                answer, _ = process.ask({**question, "path": sys.path})
+            found, reason = str(answer["outcome"]), str(answer["reason"])
+        except (LearnerGoneError, LateError, DescribedError) as error:
+            found, reason = "fails", str(error)
+        yield check, found, reason, time.perf_counter() - began
