@@ -292,9 +292,9 @@ def new_learner(
 ) -> None:
     """Write a learner that works, to be changed, and its test."""
     # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.new_learner import write
+    from hierbench.benchmarks.commands.new_plugin import write_learner
 
-    write(name, folder)
+    write_learner(name, folder)
 
 
 @app.command("check-learner")
@@ -314,6 +314,39 @@ def check_learner(
     from hierbench.benchmarks.commands.check_learner import check
 
     raise typer.Exit(check(learner, settings or [], results, workers, not no_figures))
+
+
+@app.command("new-target")
+def new_target(
+    name: Annotated[str, typer.Argument(help="Name of the class, such as PairProducts.", metavar="NAME")],
+    folder: Annotated[Path, typer.Option(help="Folder of the two files.", metavar="DIR")] = Path(),
+) -> None:
+    """Write a target that works, to be changed, and its test."""
+    # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.new_plugin import write_target
+
+    write_target(name, folder)
+
+
+@app.command("check-target")
+def check_target(
+    target: Annotated[
+        str, typer.Argument(help="Import path, as in mine:MyTarget, or a name.", metavar="TARGET")
+    ],
+    d: Annotated[int, typer.Option("--d", min=1, help="Input dimension of the contract.")] = 8,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Set parameter=value.", metavar="NAME=VALUE")
+    ] = None,
+    results: Results = Path("results"),
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")
+    ] = None,
+) -> None:
+    """Print what a target keeps of the contract, its certificate, and n* of three learners on it."""
+    # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.check_target import check
+
+    raise typer.Exit(check(target, d, settings or [], results, workers))
 
 
 @app.command()

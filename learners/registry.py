@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import importlib
 import inspect
 from pathlib import PurePath
 from typing import Any
 
+from hierbench import plugins
 from hierbench.errors import refusal, unknown
 from hierbench.learners.base import Descriptor
 from hierbench.learners.catalogue import adaptive, kernels, nets
@@ -26,6 +28,8 @@ LEARNERS: dict[str, Descriptor] = {
 def resolve(name: str) -> Descriptor:
     """Find the descriptor of a registered name, or of any estimator by import path ``module:Class``.
 
+    A name may also be that of an entry point ``hierbench.learners`` of an installed package.
+
     Raises
     ------
     ValueError
@@ -33,6 +37,8 @@ def resolve(name: str) -> Descriptor:
     """
     if name in LEARNERS:
         return LEARNERS[name]
+    if ":" not in name and name in (others := plugins.installed(plugins.LEARNERS)):
+        return dataclasses.replace(resolve(others[name]), name=name)
     module, colon, attribute = name.partition(":")
     if module.endswith(".py"):
         example = f"{PurePath(module).stem}:{attribute or 'MyRegressor'}"
@@ -48,7 +54,7 @@ def resolve(name: str) -> Descriptor:
             source=module,
         )
     foreign = "or the import path of any scikit-learn estimator, as in sklearn.linear_model:Ridge"
-    raise ValueError(unknown("learner", name, LEARNERS, foreign))
+    raise ValueError(unknown("learner", name, {*LEARNERS, *plugins.installed(plugins.LEARNERS)}, foreign))
 
 
 def make_learner(name: str, **parameters: Any) -> Any:

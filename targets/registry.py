@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from hierbench import plugins
 from hierbench.checks import LARGEST_DIMENSION, integer, plain
 from hierbench.errors import refusal, unknown
 from hierbench.targets.catalogue import dense, discrete, polynomials
@@ -26,16 +27,43 @@ LAWS = ("gaussian", "mixture", "cube", "sphere", "hypercube")
 
 
 def family(name: str) -> FamilySpec:
-    """Descriptor of a family; ValueError with the nearest known name."""
-    if name not in FAMILIES:
-        raise ValueError(unknown("target family", name, FAMILIES))
-    return FAMILIES[name]
+    """Find the descriptor of a registered family, or of any class of targets by import path ``module:Class``.
+
+    A name may also be that of an entry point ``hierbench.targets`` of an installed package.
+
+    Raises
+    ------
+    ValueError
+        Unknown name, with the nearest known one; no such module or class, or its source does not show it.
+    """
+    if name in FAMILIES:
+        return FAMILIES[name]
+    others = plugins.installed(plugins.TARGETS)
+    path = name if ":" in name else others.get(name, "")
+    module, _, attribute = path.partition(":")
+    if not (module and attribute):
+        foreign = "or the import path of a class of targets, as in mine:MyTarget"
+        raise ValueError(unknown("target family", name, {*FAMILIES, *others}, foreign))
+    spec = FamilySpec(
+        name=name,
+        path=path,
+        summary=f"{attribute} of {module}, by import path",
+        formula="",
+        source=module,
+        degree="",
+    )
+    if not spec.parameters:
+        raise ValueError(refusal("target family", path, "a class of targets in a module of Python source"))
+    return spec
 
 
 def load_family(name: str) -> type[Target]:
-    """Import and return the class of a family."""
+    """Import and return the class of a family; ValueError if that fails, whatever it raises."""
     module, attribute = family(name).path.split(":")
-    loaded: type[Target] = getattr(importlib.import_module(module), attribute)
+    try:
+        loaded: type[Target] = getattr(importlib.import_module(module), attribute)
+    except (Exception, SystemExit) as error:  # anything may happen in a researcher's own module
+        raise ValueError(f"cannot import target {name!r}: {type(error).__name__}: {error}") from error
     return loaded
 
 

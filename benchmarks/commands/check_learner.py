@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from hierbench.benchmarks.commands.contract import SECONDS, show_contract
 from hierbench.benchmarks.commands.run import execute
 from hierbench.benchmarks.isolation import contract
 from hierbench.benchmarks.results import reference
@@ -23,8 +24,6 @@ from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.rows import FITTED
 
 SUITE = "quick"
-SECONDS = 120.0
-"""That one check may take."""
 
 
 def check(name: str, settings: Sequence[str], results: Path, workers: int | None, figures: bool) -> int:
@@ -51,7 +50,8 @@ def check(name: str, settings: Sequence[str], results: Path, workers: int | None
     (label,) = {learner for run in to_run.runs for learner in run.learners}
     entry = next(e for e in to_run.learners if e.label == label)
     print(f"{label} ({entry.learner})")
-    kept = _contract(entry.learner, entry.params)
+    kept = show_contract(contract.outcomes(entry.learner, entry.params, SECONDS))
+    print("test labels: never in its process")
     called = [SUITE, f"--learner={name}"]
     status = execute(
         to_run, to_show, results, called, workers, wait=True, figures=figures, against=reference.SUITE,
@@ -60,26 +60,6 @@ def check(name: str, settings: Sequence[str], results: Path, workers: int | None
     for line in _card(label, to_show, results):
         print(line)
     return status if kept else max(status, 1)
-
-
-def _contract(name: str, parameters: dict[str, object]) -> bool:
-    """Print what of the contract holds; return whether all does."""
-    count = {"holds": 0, "skipped": 0, "fails": 0}
-    reasons: dict[str, list[str]] = {}
-    total = 0.0
-    for one, outcome, reason, seconds in contract.outcomes(name, parameters, SECONDS):
-        count[outcome] += 1
-        total += seconds
-        words = one.removeprefix("test_").replace("_", " ")
-        if outcome == "fails":
-            print(f"  fails: {words}: {reason}")
-        elif outcome == "skipped":
-            reasons.setdefault(reason, []).append(words)
-    print(f"contract: {count['holds']} checks hold, {count['fails']} fail ({total:.0f} s)")
-    for reason, skipped in reasons.items():
-        print(f"  not asked, {reason}: {len(skipped)}")
-    print("test labels: never in its process")
-    return not count["fails"]
 
 
 def _card(label: str, suite: Suite, results: Path) -> list[str]:
@@ -115,6 +95,4 @@ def _landing(label: str, stars: Sequence[NStar]) -> str:
         c.sign * (p <= ALARM_RATE) for c, p in zip(comparisons, holm([c.p for c in comparisons]), strict=True)
     ]
     more, fewer, alike = (sum(s == sign for s in sure) for sign in (1, -1, 0))
-    return (
-        f"{found}; more than {more} of {len(sure)}, fewer than {fewer}, not told apart from {alike}"
-    )
+    return f"{found}; more than {more} of {len(sure)}, fewer than {fewer}, not told apart from {alike}"

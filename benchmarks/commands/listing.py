@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hierbench.benchmarks.suites.choices import parse_value
 from hierbench.benchmarks.suites.suite_file import check_target, summaries
 from hierbench.benchmarks.units.vocabulary import Parameters
-from hierbench.errors import UserError, refusal, unknown
+from hierbench.errors import UserError, refusal
 from hierbench.learners.registry import LEARNERS
 from hierbench.targets.modifiers.modifiers import MODIFIERS
 from hierbench.targets.registry import FAMILIES, LAWS
@@ -121,11 +121,13 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
     ``d`` may be None if it is among the ``settings``.
     """
     # numerics start slowly, and lists do without them
-    from hierbench.targets.registry import FAMILIES
+    from hierbench.targets.registry import family as spec_of
 
-    if family not in FAMILIES:
-        raise UserError(unknown("target", family, FAMILIES))
-    d, params = _dimension(d, _parsed(settings))
+    try:
+        spec = spec_of(family)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    d, params = _dimension(d, parsed(settings))
     try:
         check_target(family, d, params)
     except ValueError as error:
@@ -149,7 +151,7 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
         for row in certificate.level_covariance:
             print("  " + "  ".join(f"{x:6.3f}" for x in row))
     print("+- is one standard error of a sampled number; numbers without it are exact up to rounding")
-    _print_parameters(f"parameters of {family}", FAMILIES[family].parameters)
+    _print_parameters(f"parameters of {family}", spec.parameters)
 
 
 @contextlib.contextmanager
@@ -173,8 +175,8 @@ def _cost_said(family: str, d: int, size: Size) -> Iterator[None]:
         timer.cancel()
 
 
-def _parsed(settings: Sequence[str]) -> Parameters:
-
+def parsed(settings: Sequence[str]) -> Parameters:
+    """Parameters of ``--set parameter=value``."""
     params = {}
     for setting in settings:
         name, equals, value = setting.partition("=")

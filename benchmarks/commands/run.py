@@ -89,7 +89,7 @@ def execute(
             table.show_table(to_show, shown.rows, shown.certificates, console, made)
         takeaway.show(to_show, shown, console, results, called)
         for line in edge_warnings(own.rows):
-            say(f"{line} (hierbench budgets {shlex.quote(called[0])})")
+            say(f"{line} (hierbench budgets {shlex.quote(called[0])})" if called else line)
     if shown.measurements:
         claims.show_findings(to_show, results, console)
     verdicts = bars.judge(to_run, own.rows, own.certificates)

@@ -1,4 +1,4 @@
-"""The contract of a foreign learner, check by check: asked for here, and held to where the learner lives."""
+"""Contracts of foreign learners and targets, check by check, each held to in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from hierbench.benchmarks.units.fitting import LateError, LearnerGoneError
 from hierbench.benchmarks.units.plain import DescribedError, one_line, one_line_of
 from hierbench.learners.registry import load, make_learner
 from hierbench.learners.testing import LearnerContract
+from hierbench.targets import testing as targets_testing
+from hierbench.targets.registry import make_target
 
 TWIN = "hierbench_twin"
 """Attribute of a learner's class: the import path of a class that computes the same in another way."""
@@ -54,17 +56,31 @@ def _seeded(name: str, parameters: Mapping[str, Any]) -> Any:
     return learner
 
 
-def checks() -> list[str]:
-    """Names of the checks."""
+def learner_checks() -> list[str]:
+    """Names of the checks of a learner."""
     return [check.__name__ for check in _Checked.checks()]
 
 
-def outcome(name: str, parameters: Mapping[str, Any], check: str) -> dict[str, str]:
-    """Run one check here: ``outcome`` is "holds", "skipped" or "fails", with the reason of the last two."""
+def target_checks() -> list[str]:
+    """Names of the checks of a target."""
+    return [check.__name__ for check in targets_testing.CHECKS]
+
+
+def outcome(name: str, parameters: Mapping[str, Any], check: str, d: int | None) -> dict[str, str]:
+    """Run one check here: ``outcome`` is "holds", "skipped" or "fails", with the reason of the last two.
+
+    Parameters
+    ----------
+    d : int or None
+        Dimension of a target; None for a learner.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            getattr(_Checked(name, parameters), check)()
+            if d is None:
+                getattr(_Checked(name, parameters), check)()
+            else:
+                getattr(targets_testing, check)(lambda seed: make_target(name, d, seed, **parameters))
     except unittest.SkipTest as reason:
         return {"outcome": "skipped", "reason": str(reason)}
     except AssertionError as error:
@@ -75,9 +91,9 @@ def outcome(name: str, parameters: Mapping[str, Any], check: str) -> dict[str, s
 
 
 def outcomes(
-    name: str, parameters: Mapping[str, Any], seconds: float
+    name: str, parameters: Mapping[str, Any], seconds: float, d: int | None = None
 ) -> Iterator[tuple[str, str, str, float]]:
-    """Hold a learner to its contract in a process of its own, another one after each that dies.
+    """Hold a learner, or a target of dimension ``d``, to its contract: a process for each check.
 
     Parameters
     ----------
@@ -92,9 +108,9 @@ def outcomes(
         Outcomes are "holds", "skipped" and "fails".
     seconds : float
     """
-    for check in checks():
+    for check in learner_checks() if d is None else target_checks():
         began = time.perf_counter()
-        question = {"ask": "check", "name": name, "parameters": dict(parameters), "check": check}
+        question = {"ask": "check", "name": name, "parameters": dict(parameters), "check": check, "d": d}
         try:
             with Process(seconds) as process:
                 answer, _ = process.ask({**question, "path": sys.path})

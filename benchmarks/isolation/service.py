@@ -71,7 +71,7 @@ class Service:
 
     def _check(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
         sys.path[:] = head["path"]
-        return contract.outcome(head["name"], head["parameters"], head["check"]), []
+        return contract.outcome(head["name"], head["parameters"], head["check"], head["d"]), []
 
     def _end(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
         files = self.files.digests()  # first: to ask for versions opens files too

@@ -290,7 +290,13 @@ def show(
     results: Path,
     called: Sequence[str],
 ) -> None:
-    """Print the screen, as it is kept if it would be the same; ``called`` names the suite, then learners."""
+    """Print the screen, as it is kept if it would be the same.
+
+    Parameters
+    ----------
+    called : sequence of str
+        Arguments of commands that show the same: the suite, then options. Empty where there are none.
+    """
     where = [] if results == Path("results") else [f"--results={results}"]
     pointers = {
         shlex.join(["hierbench", "table", *called, *where]): "every error",
@@ -300,7 +306,8 @@ def show(
     rows, certificates, behind = shown.rows, shown.certificates, sorted(shown.reference)
     with once(console, kept, suite, rows, sorted(certificates.items()), behind, where) as fresh:
         epsilons, source = epsilons_of(suite), shown.reference_source
-        for text, style in screen(rows, certificates, epsilons, pointers, behind, source) if fresh else ():
+        there = pointers if called else {}
+        for text, style in screen(rows, certificates, epsilons, there, behind, source) if fresh else ():
             console.print(text, style=style or None, soft_wrap=True)
 
 

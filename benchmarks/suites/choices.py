@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from hierbench import plugins
 from hierbench.benchmarks.suites.suite import LearnerEntry, Run, Suite
 from hierbench.benchmarks.suites.suite_file import check_learner, check_target
 from hierbench.benchmarks.suites.toml_lines import is_plain
@@ -72,9 +73,10 @@ def _select(suite: Suite, name: str) -> tuple[Suite, list[str]]:
         return suite, [name]
     if same_learner := [e.label for e in suite.learners if e.learner == name]:
         return suite, same_learner
-    if ":" not in name and name not in registry.LEARNERS:
+    installed = plugins.installed(plugins.LEARNERS)
+    if ":" not in name and name not in registry.LEARNERS and name not in installed:
         others = "or the import path of any scikit-learn estimator, as in sklearn.linear_model:Ridge"
-        raise UserError(unknown("learner", name, {*labels, *registry.LEARNERS}, others))
+        raise UserError(unknown("learner", name, {*labels, *registry.LEARNERS, *installed}, others))
     check_learner(name, {})
     label = registry.resolve(name).name
     entry = LearnerEntry(label if label not in labels else name, name, {})

@@ -83,9 +83,7 @@ def learner_module(name: str) -> str:
 
 def target_module(family: str) -> str:
     """Module that defines a target family."""
-    if family not in target_registry.FAMILIES:
-        raise ValueError(f"no target family {family!r}")
-    return target_registry.FAMILIES[family].path.partition(":")[0]
+    return target_registry.family(family).path.partition(":")[0]
 
 
 def modifier_modules(params: Mapping[str, Any]) -> list[str]:

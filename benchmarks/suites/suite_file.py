@@ -46,7 +46,7 @@ from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners import registry as learner_registry
 from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.targets import registry as target_registry
-from hierbench.targets.registry import FAMILIES, parameters
+from hierbench.targets.registry import parameters
 
 MINIMUM_REFINE = 1.1
 """Narrower brackets than this say more of one replicate than replicates differ."""
@@ -114,8 +114,7 @@ def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
     ValueError
         With one clear line.
     """
-    if family not in target_registry.FAMILIES:
-        raise ValueError(unknown("target family", family, target_registry.FAMILIES))
+    target_registry.family(family)
     try:
         target_registry.validate(family, d, dict(params))
     except TypeError as error:
@@ -233,8 +232,7 @@ def _target(table: Table) -> TargetEntry:
 
     entry = TargetEntry(table.text("label"), table.text("family"), table.plain("params"))
     table.done()
-    if entry.family not in FAMILIES:
-        table.fail("family", unknown("target family", entry.family, FAMILIES))
+    table.checked("family", lambda: target_registry.family(entry.family))
     allowed = parameters(entry.family)
     for name in entry.params:
         if name not in allowed:

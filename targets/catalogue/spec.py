@@ -86,6 +86,10 @@ def _definitions(module: str, name: str) -> Iterator[ast.ClassDef]:
 
 @functools.cache
 def _source(module: str) -> ast.Module:
-    spec = importlib.util.find_spec(module)
-    assert spec is not None and spec.origin is not None, module
-    return ast.parse(Path(spec.origin).read_bytes())
+    try:
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+            raise ValueError("there is no such module of Python source")
+        return ast.parse(Path(spec.origin).read_bytes(), filename=spec.origin)
+    except (ImportError, ValueError, SyntaxError, OSError) as error:
+        raise ValueError(f"module {module!r} of a target cannot be read: {error}") from error
