@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import enum
 import math
 import os
 import sys
@@ -12,8 +11,25 @@ from typing import Annotated
 
 import typer
 
-from hierbench.benchmarks import ending
+from hierbench.benchmarks import ending, own_commands
 from hierbench.benchmarks.isolation import signals
+from hierbench.benchmarks.options import (
+    Against,
+    Beside,
+    Format,
+    Listed,
+    NoWait,
+    OtherLearners,
+    Output,
+    ReportFormat,
+    Results,
+    Settings,
+    SomeSuite,
+    SuiteName,
+    TableFormat,
+    Tier,
+    Workers,
+)
 from hierbench.errors import UserError
 
 app = typer.Typer(
@@ -24,79 +40,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-
-class Listed(enum.StrEnum):
-    """What ``hierbench list`` can be asked for."""
-
-    learners = "learners"
-    targets = "targets"
-    suites = "suites"
-
-
-class Tier(enum.StrEnum):
-    """Tiers of the gate."""
-
-    exact = "exact"
-    statistical = "statistical"
-    both = "both"
-
-
-class Format(enum.StrEnum):
-    """How claims are printed."""
-
-    text = "text"
-    markdown = "markdown"
-    latex = "latex"
-
-
-class TableFormat(enum.StrEnum):
-    """How a table is printed."""
-
-    text = "text"
-    markdown = "markdown"
-    latex = "latex"
-    csv = "csv"
-
-
-class ReportFormat(enum.StrEnum):
-    """How a report is printed."""
-
-    text = "text"
-    markdown = "markdown"
-
-
-class Beside(enum.StrEnum):
-    """What stands behind one's own rows."""
-
-    reference = "reference"
-    none = "none"
-
-
-SuiteName = Annotated[str, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="SUITE")]
-SomeSuite = Annotated[
-    str | None, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="[SUITE]")
-]
-Results = Annotated[Path, typer.Option(help="Folder of the results.", metavar="DIR")]
-NoWait = Annotated[
-    bool, typer.Option("--no-wait", help="If another process is writing, refuse instead of waiting.")
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", help="Set learner.parameter=value or target.parameter=value.", metavar="NAME=VALUE"
-    ),
-]
-
-OtherLearners = Annotated[
-    list[str] | None, typer.Option("--learner", help="A learner that was run beside those of the suite.")
-]
-Against = Annotated[
-    Beside | None,
-    typer.Option(
-        help="Show results that ship with hierbench behind one's own (default: where --learner is a path)."
-    ),
-]
 
 
 @app.command("list")
@@ -127,9 +70,7 @@ def run(
         list[str] | None,
         typer.Option(help="Compute this learner again, though it is present.", metavar="LEARNER"),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")
-    ] = None,
+    workers: Workers = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -275,7 +216,7 @@ def table(
     learner: OtherLearners = None,
     results: Results = Path("results"),
     form: Annotated[TableFormat, typer.Option("--format", help="How to print.")] = TableFormat.text,
-    output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
+    output: Output = None,
     against: Against = None,
 ) -> None:
     """Print n* and exponents at every error that a suite asks for, from the stored rows."""
@@ -283,70 +224,6 @@ def table(
     from hierbench.benchmarks.commands.table import show
 
     show(suite, learner or [], results, form.value, output, _behind(learner, against))
-
-
-@app.command("new-learner")
-def new_learner(
-    name: Annotated[str, typer.Argument(help="Name of the class, such as NearestRows.", metavar="NAME")],
-    folder: Annotated[Path, typer.Option(help="Folder of the two files.", metavar="DIR")] = Path(),
-) -> None:
-    """Write a learner that works, to be changed, and its test."""
-    # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.new_plugin import write_learner
-
-    write_learner(name, folder)
-
-
-@app.command("check-learner")
-def check_learner(
-    learner: Annotated[
-        str, typer.Argument(help="Import path, as in mine:NearestRows, or a name.", metavar="LEARNER")
-    ],
-    settings: Settings = None,
-    results: Results = Path("results"),
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")
-    ] = None,
-    no_figures: Annotated[bool, typer.Option("--no-figures", help="Do not draw figures.")] = False,
-) -> None:
-    """Print what a learner keeps of the contract, what it needs, and where it lands among the others."""
-    # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.check_learner import check
-
-    raise typer.Exit(check(learner, settings or [], results, workers, not no_figures))
-
-
-@app.command("new-target")
-def new_target(
-    name: Annotated[str, typer.Argument(help="Name of the class, such as PairProducts.", metavar="NAME")],
-    folder: Annotated[Path, typer.Option(help="Folder of the two files.", metavar="DIR")] = Path(),
-) -> None:
-    """Write a target that works, to be changed, and its test."""
-    # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.new_plugin import write_target
-
-    write_target(name, folder)
-
-
-@app.command("check-target")
-def check_target(
-    target: Annotated[
-        str, typer.Argument(help="Import path, as in mine:MyTarget, or a name.", metavar="TARGET")
-    ],
-    d: Annotated[int, typer.Option("--d", min=1, help="Input dimension of the contract.")] = 8,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Set parameter=value.", metavar="NAME=VALUE")
-    ] = None,
-    results: Results = Path("results"),
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")
-    ] = None,
-) -> None:
-    """Print what a target keeps of the contract, its certificate, and n* of three learners on it."""
-    # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.check_target import check
-
-    raise typer.Exit(check(target, d, settings or [], results, workers))
 
 
 @app.command()
@@ -369,7 +246,7 @@ def report(
     suite: SuiteName = "default",
     results: Results = Path("results"),
     form: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.text,
-    output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
+    output: Output = None,
 ) -> None:
     """Print groups of learners, exponents in 1/eps and variance components, from the stored rows."""
     # the command imports what it runs: the others start without it
@@ -399,7 +276,7 @@ def claims(
     ] = None,
     results: Results = Path("results"),
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.text,
-    output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
+    output: Output = None,
 ) -> None:
     """Print verdicts on the claims of the paper, from the stored rows: nothing is computed."""
     # the command imports what it runs: the others start without it
@@ -432,9 +309,7 @@ def regress(
     tier: Annotated[Tier, typer.Option(help="Which tier to compare.")] = Tier.both,
     update: Annotated[bool, typer.Option("--update", help="Record new baselines; needs --reason.")] = False,
     reason: Annotated[str, typer.Option(help="Why the numbers may change.", metavar="TEXT")] = "",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")
-    ] = None,
+    workers: Workers = None,
     results: Results = Path("results"),
     baselines: Annotated[
         Path | None,
@@ -460,6 +335,9 @@ def doctor(
     from hierbench.benchmarks.commands.doctor import diagnose
 
     raise typer.Exit(diagnose(store))
+
+
+own_commands.add_to(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hierbench.benchmarks.commands.contract import SECONDS, show_contract
 from hierbench.benchmarks.commands.run import execute
-from hierbench.benchmarks.isolation import contract
+from hierbench.benchmarks.isolation.outcomes import outcomes
 from hierbench.benchmarks.results import reference
 from hierbench.benchmarks.results.beside import beside
 from hierbench.benchmarks.results.suite_results import SuiteResults
@@ -50,7 +50,7 @@ def check(name: str, settings: Sequence[str], results: Path, workers: int | None
     (label,) = {learner for run in to_run.runs for learner in run.learners}
     entry = next(e for e in to_run.learners if e.label == label)
     print(f"{label} ({entry.learner})")
-    kept = show_contract(contract.outcomes(entry.learner, entry.params, SECONDS))
+    kept = show_contract(outcomes(entry.learner, entry.params, SECONDS))
     print("test labels: never in its process")
     called = [SUITE, f"--learner={name}"]
     status = execute(

@@ -9,7 +9,7 @@ from pathlib import Path
 from hierbench.benchmarks.commands.contract import SECONDS, show_contract
 from hierbench.benchmarks.commands.listing import parsed, print_certificate
 from hierbench.benchmarks.commands.run import execute
-from hierbench.benchmarks.isolation import contract
+from hierbench.benchmarks.isolation.outcomes import outcomes
 from hierbench.benchmarks.suites.suite import Suite, TargetEntry
 from hierbench.benchmarks.suites.suite_file import check_target, load_suite
 from hierbench.errors import UserError
@@ -48,7 +48,7 @@ def check(name: str, d: int, settings: Sequence[str], results: Path, workers: in
     except ValueError as error:
         raise UserError(str(error)) from error
     print(f"{name} ({family(name).path})")
-    kept = show_contract(contract.outcomes(name, params, SECONDS, d))
+    kept = show_contract(outcomes(name, params, SECONDS, d))
     if not kept:
         return 1  # numbers of a target that is none would mean nothing
     print_certificate(name, d, settings, 0)

@@ -14,7 +14,7 @@ def show_contract(outcomes: Iterable[tuple[str, str, str, float]]) -> bool:
     Parameters
     ----------
     outcomes : iterable of (check, outcome, reason, seconds)
-        As of ``hierbench.benchmarks.isolation.contract.outcomes``.
+        As of ``hierbench.benchmarks.isolation.outcomes.outcomes``.
     """
     count = {"holds": 0, "skipped": 0, "fails": 0}
     reasons: dict[str, int] = {}

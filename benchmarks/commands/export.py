@@ -38,11 +38,11 @@ def write(suite: str | None, results: Path, output: Path) -> None:
         raise UserError(f"{reference.SUFFIX} needs a suite: hierbench export SUITE --output {output}")
     with Store.readable(results) as store:
         shown = SuiteResults.read(suite, store) if suite else None
-        rows = list(shown.rows) if shown else store.rows()
+        rows = store.rows() if shown is None else list(shown.rows)
     if not rows:
         of = f" of suite {suite}" if suite else ""
         raise UserError(f"no rows{of} in {results}: hierbench run {suite or 'SUITE'} makes them")
-    if packs and shown and suite:
+    if packs and suite and shown is not None:
         data = reference.packed(suite, rows, shown.certificates, importlib.metadata.version("hierbench"))
     else:
         data = WRITERS[output.suffix](rows)

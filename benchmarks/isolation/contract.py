@@ -1,19 +1,15 @@
-"""Contracts of foreign learners and targets, check by check, each held to in a process of its own."""
+"""Contracts of learners and targets, check by check, in the process that has them."""
 
 from __future__ import annotations
 
-import sys
-import time
 import unittest
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from hierbench.benchmarks.isolation.host import Process
-from hierbench.benchmarks.units.fitting import LateError, LearnerGoneError
-from hierbench.benchmarks.units.plain import DescribedError, one_line, one_line_of
+from hierbench.benchmarks.units.plain import one_line, one_line_of
 from hierbench.learners.registry import load, make_learner
 from hierbench.learners.testing import LearnerContract
 from hierbench.targets import testing as targets_testing
@@ -88,33 +84,3 @@ def outcome(name: str, parameters: Mapping[str, Any], check: str, d: int | None)
     except Exception as error:  # whatever a learner raises is an outcome
         return {"outcome": "fails", "reason": one_line_of(error)}
     return {"outcome": "holds", "reason": ""}
-
-
-def outcomes(
-    name: str, parameters: Mapping[str, Any], seconds: float, d: int | None = None
-) -> Iterator[tuple[str, str, str, float]]:
-    """Hold a learner, or a target of dimension ``d``, to its contract: a process for each check.
-
-    Parameters
-    ----------
-    name : str
-        Registered name or import path.
-    seconds : float
-        That a check may take.
-
-    Yields
-    ------
-    check, outcome, reason : str
-        Outcomes are "holds", "skipped" and "fails".
-    seconds : float
-    """
-    for check in learner_checks() if d is None else target_checks():
-        began = time.perf_counter()
-        question = {"ask": "check", "name": name, "parameters": dict(parameters), "check": check, "d": d}
-        try:
-            with Process(seconds) as process:
-                answer, _ = process.ask({**question, "path": sys.path})
-            found, reason = str(answer["outcome"]), str(answer["reason"])
-        except (LearnerGoneError, LateError, DescribedError) as error:
-            found, reason = "fails", str(error)
-        yield check, found, reason, time.perf_counter() - began

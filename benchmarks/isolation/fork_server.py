@@ -196,8 +196,11 @@ def main(descriptor: int) -> None:
     """
     loaded.record()
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    # scikit-learn imports pandas if it is there, which imports pyarrow, which starts a thread
+    sys.modules["pandas"] = None  # type: ignore[assignment]
     for name in _LOADED:
         importlib.import_module(name)
+    del sys.modules["pandas"]
     with socket.socket(fileno=descriptor) as client:
         while True:
             head, descriptors, _, _ = socket.recv_fds(client, _NUMBER.size, 3)

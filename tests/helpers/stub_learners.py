@@ -140,3 +140,26 @@ class SplitsBadly(Mean):
 
     def predict(self, X):
         return np.full(len(X), self.mean_) + X.mean()
+
+
+class Sleeps(Mean):
+    """Never ends."""
+
+    def fit(self, X, y):
+        time.sleep(3600)
+        return self
+
+
+class HasTwin(Mean):
+    """Declares a twin that predicts the same."""
+
+    hierbench_twin = "stub_learners:Mean"
+
+
+class HasWrongTwin(Mean):
+    """Declares a twin that does not."""
+
+    hierbench_twin = "stub_learners:Mean"
+
+    def predict(self, X):
+        return super().predict(X) + 1.0

@@ -1,0 +1,43 @@
+"""What becomes of the contract of a foreign learner or target, each check held to in a process of its own."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hierbench.benchmarks.isolation import contract
+from hierbench.benchmarks.isolation.host import Process
+from hierbench.benchmarks.units.fitting import LateError, LearnerGoneError
+from hierbench.benchmarks.units.plain import DescribedError
+
+
+def outcomes(
+    name: str, parameters: Mapping[str, Any], seconds: float, d: int | None = None
+) -> Iterator[tuple[str, str, str, float]]:
+    """Hold a learner, or a target of dimension ``d``, to its contract: a process for each check.
+
+    Parameters
+    ----------
+    name : str
+        Registered name or import path.
+    seconds : float
+        That a check may take.
+
+    Yields
+    ------
+    check, outcome, reason : str
+        Outcomes are "holds", "skipped" and "fails".
+    seconds : float
+    """
+    for check in contract.learner_checks() if d is None else contract.target_checks():
+        began = time.perf_counter()
+        question = {"ask": "check", "name": name, "parameters": dict(parameters), "check": check, "d": d}
+        try:
+            with Process(seconds) as process:
+                answer, _ = process.ask({**question, "path": sys.path})
+            found, reason = str(answer["outcome"]), str(answer["reason"])
+        except (LearnerGoneError, LateError, DescribedError) as error:
+            found, reason = "fails", str(error)
+        yield check, found, reason, time.perf_counter() - began

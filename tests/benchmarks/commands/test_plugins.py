@@ -1,0 +1,64 @@
+"""``new-learner``, ``check-learner``, ``new-target`` and ``check-target``."""
+
+import subprocess
+import sys
+
+import pytest
+from machinery import environment, hierbench
+
+from hierbench.benchmarks.commands.new_plugin import write_learner, write_target
+from hierbench.errors import UserError
+
+
+@pytest.mark.parametrize(("write", "kind"), [(write_learner, "learner"), (write_target, "target")])
+def test_what_is_written_keeps_its_contract(write, kind, tmp_path, capsys):
+    write("PairsOfHTTP", tmp_path)
+    assert f"hierbench check-{kind} pairs_of_http:PairsOfHTTP" in capsys.readouterr().out
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_pairs_of_http.py"],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout
+    with pytest.raises(UserError, match=r"pairs_of_http\.py is there"):
+        write("PairsOfHTTP", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["3x", "class", "a-b", "", "Ä"])
+def test_names_that_no_class_has(name, tmp_path):
+    with pytest.raises(UserError, match="names of a Python class"):
+        write_learner(name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_installed_is_hidden(tmp_path):
+    with pytest.raises(UserError, match="a module fractions is installed"):
+        write_learner("Fractions", tmp_path)
+
+
+@pytest.mark.slow
+def test_a_card_of_a_learner(tmp_path):
+    write_learner("Products", tmp_path)
+    done = hierbench("check-learner", "products:Products", "--no-figures", cwd=tmp_path)
+    assert "contract: 6 checks hold, 0 fail" in done.stdout and "> Products" in done.stdout
+    assert "densenet" in done.stdout and "lands: projected-L2: eps = 0.3, d = 8" in done.stdout
+    assert "needs: " in done.stdout
+
+
+@pytest.mark.slow
+def test_a_card_of_a_target(tmp_path):
+    write_target("Products", tmp_path)
+    done = hierbench("check-target", "products:Products", cwd=tmp_path)
+    assert "contract: 13 checks hold, 0 fail" in done.stdout
+    assert "share of variance at degree 2" in done.stdout and "Products: degree 2" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_learner_that_breaks_the_contract_is_judged_and_fails(tmp_path):
+    done = hierbench("check-learner", "stub_learners:Noisy", "--no-figures", cwd=tmp_path)
+    assert done.returncode == 1 and "fails: two fits with one random state" in done.stdout
+
+
+def test_what_is_no_learner_or_target_is_one_line(tmp_path):
+    for command, name in (("check-learner", "nowhere:X"), ("check-target", "nowhere:X")):
+        done = hierbench(command, name, cwd=tmp_path)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "nowhere" in done.stderr

@@ -1,0 +1,125 @@
+"""Results that ship, and other learners' rows beside one's own."""
+
+import dataclasses
+import gzip
+import json
+import time
+
+import pytest
+from synthetic_rows import suite
+
+from hierbench.benchmarks.results import reference
+from hierbench.benchmarks.results.beside import beside
+from hierbench.benchmarks.results.reference import Reference, packed, unpacked
+from hierbench.benchmarks.results.suite_results import SuiteResults
+from hierbench.benchmarks.suites.suite_file import load_suite
+from hierbench.errors import UserError
+
+SQUARES = {"family": "squares", "parameters": {"depth": 2, "width": 3, "alpha": 0.5, "rho": 0.5}}
+
+
+def rows_of(target="squares-L2", spec=SQUARES, **other):
+    rows, certificates = suite()
+    chosen = [
+        dataclasses.replace(r, target_spec=spec, learner_spec={"name": r.learner, "parameters": {}}, **other)
+        for r in rows
+        if r.target == target
+    ]
+    return chosen, {k: c for k, c in certificates.items() if k[0] == target}
+
+
+def test_rows_and_certificates_come_back_as_they_were_packed():
+    rows, certificates = rows_of()
+    data = packed("default", rows, certificates, "1.2")
+    assert data == packed("default", list(rows), dict(certificates), "1.2"), "the same rows, the same bytes"
+    shipped = unpacked(data)
+    assert list(shipped.rows) == rows and shipped.certificates == certificates
+    assert shipped.header["rows"] == len(rows) and "hierbench 1.2" in shipped.sentence()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no gzip",
+        gzip.compress(b"no json"),
+        gzip.compress(b"{}"),
+        gzip.compress(json.dumps({"header": {"format": 99}, "columns": {}, "mappings": []}).encode()),
+    ],
+)
+def test_what_is_no_reference_is_one_line(data):
+    with pytest.raises(UserError, match="reference results") as error:
+        unpacked(data)
+    assert "\n" not in str(error.value)
+
+
+def test_nothing_is_packed_of_nothing():
+    with pytest.raises(UserError, match="hierbench run default"):
+        packed("default", [], {}, "1.2")
+
+
+def test_what_ships_is_small_loads_fast_and_has_every_learner_of_its_suite():
+    began = time.perf_counter()
+    shipped = reference.read.__wrapped__()
+    assert time.perf_counter() - began < 1.0
+    assert {r.learner for r in shipped.rows} == {e.label for e in load_suite("default").learners}
+    assert len(packed(**_of(shipped))) < 2_000_000
+    assert len({json.dumps(r.machine) for r in shipped.rows}) == 1
+    with pytest.raises(UserError, match="of these do: default"):
+        reference.read("nothing")
+
+
+def _of(shipped):
+    version = shipped.header["version"]
+    return {
+        "suite": "default",
+        "rows": shipped.rows,
+        "certificates": shipped.certificates,
+        "version": version,
+    }
+
+
+def test_only_the_same_targets_and_d_stand_beside_own_rows():
+    quick = load_suite("quick")
+    rows, certificates = rows_of()
+    others, _ = rows_of("squares-L3", {"family": "squares", "parameters": {"depth": 3}})
+    shipped = Reference((*rows, *others), certificates, {"suite": "s", "version": "1", "machine": {}})
+    both = beside(SuiteResults(rows=[], certificates={}), quick, shipped)
+    assert {(r.target, r.d) for r in both.rows} == {("squares-L2", 8)}, "of d = 6 and 8 these rows have 8"
+    assert {r.suite for r in both.rows} == {reference.NAME}
+    assert set(both.certificates) == {k for k in certificates if k[1] == 8}
+    assert both.reference == {r.learner for r in rows} and "suite s" in both.reference_source
+
+
+def test_a_target_is_known_by_what_it_is_and_not_by_its_label():
+    rows, certificates = rows_of()
+    renamed = [dataclasses.replace(r, target="another name") for r in rows]
+    relabelled = {("another name", d, i): c for (_, d, i), c in certificates.items()}
+    shipped = Reference(tuple(renamed), relabelled, {"suite": "s", "version": "1", "machine": {}})
+    both = beside(SuiteResults(rows=[], certificates={}), load_suite("quick"), shipped)
+    assert {r.target for r in both.rows} == {"squares-L2"} == {target for target, _, _ in both.certificates}
+
+
+def test_own_rows_of_a_learner_leave_no_room_for_those_of_the_reference():
+    rows, certificates = rows_of()
+    own = [r for r in rows if r.learner == "ntk" and r.d == 8]
+    shipped = Reference(tuple(rows), certificates, {"suite": "s", "version": "1", "machine": {}})
+    both = beside(SuiteResults(rows=own, certificates={}), load_suite("quick"), shipped)
+    assert [r for r in both.rows if r.learner == "ntk"] == own
+    assert "ntk" not in both.reference and "densenet" in both.reference
+
+
+@pytest.mark.slow
+def test_cheap_cells_of_the_reference_come_out_again(tmp_path):
+    from machinery import hierbench, stored
+
+    arguments = ("--learner", "krr_polynomial", "--learner", "krr_rbf", "--d", "6", "--target", "squares-L2")
+    hierbench("run", "default", *arguments, "--no-figures", "--results", tmp_path)
+    fresh = {(r.learner, r.target_index, r.n): r.error for r in stored(tmp_path)}
+    shipped = {
+        (r.learner, r.target_index, r.n): r.error
+        for r in reference.read().rows
+        if (r.target, r.d) == ("squares-L2", 6) and r.learner in ("krr_polynomial", "krr_rbf")
+    }
+    assert fresh.keys() == shipped.keys() and len(fresh) > 20
+    assert fresh == pytest.approx(shipped, rel=1e-5, abs=1e-9)

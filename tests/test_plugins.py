@@ -1,0 +1,86 @@
+"""Learners and targets that other packages and one's own modules bring."""
+
+import sys
+
+import pytest
+
+from hierbench import plugins
+from hierbench.errors import UserError
+from hierbench.learners import registry
+from hierbench.targets import registry as targets
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A package on the path whose entry points name a learner and a target."""
+    package = tmp_path / "mylab-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: mylab\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(
+        "[hierbench.learners]\nmy_mean = stub_learners:Mean\nnot a path = stub_learners\n"
+        "[hierbench.targets]\nmy_pair = stub_targets:Pair\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins.installed.cache_clear()
+    yield
+    plugins.installed.cache_clear()
+
+
+def test_entry_points_are_found_by_name(installed):
+    assert plugins.installed(plugins.LEARNERS) == {"my_mean": "stub_learners:Mean"}
+    descriptor = registry.resolve("my_mean")
+    assert (descriptor.name, descriptor.path) == ("my_mean", "stub_learners:Mean")
+    assert registry.make_learner("my_mean", offset=2.0).offset == 2.0
+    assert targets.make_target("my_pair", 5, 0).degree == 2
+    with pytest.raises(ValueError, match="did you mean 'my_mean'"):
+        registry.resolve("my_meen")
+    with pytest.raises(ValueError, match="did you mean 'my_pair'"):
+        targets.family("my_pairs")
+
+
+def test_a_name_of_ours_stays_ours(monkeypatch):
+    monkeypatch.setattr(plugins, "installed", lambda group: {"krr_rbf": "stub_learners:Mean"})
+    assert registry.resolve("krr_rbf").path.startswith("hierbench.learners.")
+
+
+def test_an_installed_learner_is_run_by_its_name(installed):
+    from hierbench.benchmarks.suites.choices import choose
+    from hierbench.benchmarks.suites.plan import make_plan
+    from hierbench.benchmarks.suites.suite_file import load_suite
+
+    plan = make_plan(choose(load_suite("smoke"), ["my_mean"])[0])
+    assert {u.learner for u in plan.curves} == {"my_mean"} and all(u.is_foreign for u in plan.curves)
+    with pytest.raises(UserError, match="did you mean 'my_mean'"):
+        choose(load_suite("smoke"), ["my_mea"])
+
+
+def test_a_target_by_import_path():
+    spec = targets.family("stub_targets:Pair")
+    assert dict(spec.parameters) == {"inputs": ("gaussian", spec.parameters["inputs"][1])}
+    assert targets.make_target("stub_targets:Pair", 5, 0, inputs="cube").law.name == "cube"
+    with pytest.raises(ValueError, match="unknown parameter of stub_targets:Pair 'inptus': did you mean"):
+        targets.make_target("stub_targets:Pair", 5, 0, inptus="cube")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nowhere:Pair", "module 'nowhere' of a target cannot be read"),
+        ("stub_targets:Pear", "allowed is a class of targets"),
+        ("math:sqrt", "cannot be read"),
+        ("pair", "the import path of a class of targets"),
+        (":Pair", "unknown target family"),
+    ],
+)
+def test_what_is_no_target_is_one_line(name, says):
+    with pytest.raises(ValueError, match=says) as error:
+        targets.family(name)
+    assert "\n" not in str(error.value)
+
+
+def test_a_module_that_fails_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "broken_target.py").write_text("class T:\n    a: int = 1\nraise RuntimeError('no')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="cannot import target 'broken_target:T': RuntimeError: no"):
+        targets.make_target("broken_target:T", 4, 0)
+    assert "broken_target" not in sys.modules
