@@ -11,13 +11,12 @@ from typing import Annotated
 
 import typer
 
-from hierbench.benchmarks import ending, own_commands
+from hierbench.benchmarks import completion, ending, own_commands
 from hierbench.benchmarks.isolation import signals
 from hierbench.benchmarks.options import (
     Against,
     Beside,
     Format,
-    Listed,
     NoWait,
     OtherLearners,
     Output,
@@ -36,7 +35,7 @@ app = typer.Typer(
     name="hierbench",
     help="How many samples does a learner need, as the dimension grows, when the target is hierarchical?",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -44,13 +43,21 @@ app = typer.Typer(
 
 @app.command("list")
 def list_command(
-    what: Annotated[Listed | None, typer.Argument(help="List only these.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="learners, targets or suites for these only; the name of one, or the path of a suite file, "
+            "for all there is to know about it.",
+            metavar="[NAME]",
+            autocompletion=completion.entries,
+        ),
+    ] = None,
 ) -> None:
-    """List learners, targets and suites."""
+    """List learners, targets and suites in one line each, or print one of them in full."""
     # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.listing import print_lists
+    from hierbench.benchmarks.commands.listing import print_list
 
-    print_lists([what.value] if what else [w.value for w in Listed])
+    print_list(name)
 
 
 @app.command()
@@ -58,17 +65,41 @@ def run(
     suite: SuiteName,
     learner: Annotated[
         list[str] | None,
-        typer.Option(help="Run only this learner; a new one (name or import path) is added to the suite."),
+        typer.Option(
+            help="Run only this learner: a label of the suite, a name of hierbench list learners, or an "
+            "import path such as mine:NearestRows. May be repeated, as may the next four.",
+            metavar="LEARNER",
+            autocompletion=completion.learners,
+        ),
     ] = None,
-    target: Annotated[list[str] | None, typer.Option(help="Run only on this target of the suite.")] = None,
-    d: Annotated[list[int] | None, typer.Option("--d", help="Run only at this dimension.")] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Run only on this target: a label of the suite, such as squares-L2.",
+            metavar="TARGET",
+            autocompletion=completion.suite_targets,
+        ),
+    ] = None,
+    d: Annotated[
+        list[int] | None,
+        typer.Option("--d", help="Run only at this dimension: a d of the suite.", metavar="D"),
+    ] = None,
     experiment: Annotated[
-        list[str] | None, typer.Option(help="Run only this experiment of the suite.")
+        list[str] | None,
+        typer.Option(
+            help="Run only this experiment: a label of the suite.",
+            metavar="EXPERIMENT",
+            autocompletion=completion.suite_experiments,
+        ),
     ] = None,
     settings: Settings = None,
     fresh: Annotated[
         list[str] | None,
-        typer.Option(help="Compute this learner again, though it is present.", metavar="LEARNER"),
+        typer.Option(
+            help="Compute this learner again, though it is present: a label of the suite, or of --learner.",
+            metavar="LEARNER",
+            autocompletion=completion.suite_learners,
+        ),
     ] = None,
     workers: Workers = None,
     scheduler: Annotated[
@@ -94,6 +125,12 @@ def run(
         typer.Option("--dry-run", help="Only say what would be computed, and what that takes."),
     ] = False,
     against: Against = None,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", help="Only the final screen, and what is missing from it: no progress, no advice."
+        ),
+    ] = False,
 ) -> None:
     """Compute what a suite still lacks, say who learns what from how many samples, draw the figures."""
     # the command imports what it runs: the others start without it
@@ -113,7 +150,7 @@ def run(
             *chosen, results, called=_called(suite, learner, against),
             workers=workers, wait=not no_wait, figures=not no_figures, fresh=fresh or [],
             minutes=math.inf if minutes is None else minutes, scheduler=scheduler,
-            part=bool(target or d or settings), against=_behind(learner, against),
+            part=bool(target or d or settings), against=_behind(learner, against), quiet=quiet,
         )
     )  # fmt: skip
 
@@ -287,10 +324,23 @@ def claims(
 
 @app.command()
 def describe(
-    target: Annotated[str, typer.Argument(help="Name of a target family.", metavar="TARGET")],
-    d: Annotated[int | None, typer.Option("--d", help="Input dimension; --set d=40 does the same.")] = None,
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a family of targets (hierbench list targets).",
+            metavar="TARGET",
+            autocompletion=completion.targets,
+        ),
+    ],
+    d: Annotated[
+        int | None,
+        typer.Option("--d", help="Input dimension, from 1; --set d=40 does the same.", metavar="D"),
+    ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Set d=40, or parameter=value.", metavar="NAME=VALUE")
+        list[str] | None,
+        typer.Option(
+            "--set", help="Set d=40, or a parameter of hierbench list TARGET.", metavar="NAME=VALUE"
+        ),
     ] = None,
     index: Annotated[
         int, typer.Option(min=0, help="Which of the targets that suites draw, counted from 0.")
@@ -298,7 +348,7 @@ def describe(
 ) -> None:
     """Print the certificate of a target: moments, variance by degree and level, contamination, floors."""
     # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.listing import print_certificate
+    from hierbench.benchmarks.commands.describe import print_certificate
 
     print_certificate(target, d, settings or [], index)
 

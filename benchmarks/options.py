@@ -8,13 +8,7 @@ from typing import Annotated
 
 import typer
 
-
-class Listed(enum.StrEnum):
-    """What ``hierbench list`` can be asked for."""
-
-    learners = "learners"
-    targets = "targets"
-    suites = "suites"
+from hierbench.benchmarks import completion
 
 
 class Tier(enum.StrEnum):
@@ -56,9 +50,10 @@ class Beside(enum.StrEnum):
     none = "none"
 
 
-SuiteName = Annotated[str, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="SUITE")]
+SUITE_HELP = "Name of a suite (hierbench list suites), or path of a suite file."
+SuiteName = Annotated[str, typer.Argument(help=SUITE_HELP, metavar="SUITE", autocompletion=completion.suites)]
 SomeSuite = Annotated[
-    str | None, typer.Argument(help="Name of a suite, or path of a suite file.", metavar="[SUITE]")
+    str | None, typer.Argument(help=SUITE_HELP, metavar="[SUITE]", autocompletion=completion.suites)
 ]
 Results = Annotated[Path, typer.Option(help="Folder of the results.", metavar="DIR")]
 NoWait = Annotated[
@@ -67,12 +62,20 @@ NoWait = Annotated[
 Settings = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", help="Set learner.parameter=value or target.parameter=value.", metavar="NAME=VALUE"
+        "--set",
+        help="Set learner.parameter=value or target.parameter=value: a number, true, false, none, a list "
+        "such as [1, 2], or a text.",
+        metavar="NAME=VALUE",
     ),
 ]
-
 OtherLearners = Annotated[
-    list[str] | None, typer.Option("--learner", help="A learner that was run beside those of the suite.")
+    list[str] | None,
+    typer.Option(
+        "--learner",
+        help="A learner that was run beside those of the suite: a name, or an import path.",
+        metavar="LEARNER",
+        autocompletion=completion.learners,
+    ),
 ]
 Against = Annotated[
     Beside | None,

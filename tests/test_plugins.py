@@ -38,6 +38,16 @@ def test_entry_points_are_found_by_name(installed):
         targets.family("my_pairs")
 
 
+def test_list_shows_what_is_installed(installed, capsys):
+    from hierbench.benchmarks.commands.listing import print_list
+
+    print_list(None)
+    shown = capsys.readouterr().out
+    assert "my_mean" in shown and "Mean of stub_learners, by import path" in shown and "my_pair" in shown
+    print_list("my_pair")
+    assert "gaussian" in capsys.readouterr().out
+
+
 def test_a_name_of_ours_stays_ours(monkeypatch):
     monkeypatch.setattr(plugins, "installed", lambda group: {"krr_rbf": "stub_learners:Mean"})
     assert registry.resolve("krr_rbf").path.startswith("hierbench.learners.")

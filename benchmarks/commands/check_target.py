@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hierbench.benchmarks.commands.contract import SECONDS, show_contract
-from hierbench.benchmarks.commands.listing import parsed, print_certificate
+from hierbench.benchmarks.commands.describe import parsed, print_certificate
 from hierbench.benchmarks.commands.run import execute
 from hierbench.benchmarks.isolation.outcomes import outcomes
 from hierbench.benchmarks.suites.suite import Suite, TargetEntry

@@ -1,84 +1,138 @@
-"""``hierbench list`` and ``hierbench describe``."""
+"""``hierbench list``: everything in one line each, or one entry in full. Imports no learner and no target."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
-import sys
 import textwrap
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from hierbench.benchmarks.suites.choices import parse_value
-from hierbench.benchmarks.suites.suite_file import check_target, summaries
-from hierbench.benchmarks.units.vocabulary import Parameters
-from hierbench.errors import UserError, refusal
-from hierbench.learners.registry import LEARNERS
+from hierbench import plugins
+from hierbench.benchmarks.provenance.modules import constructor_parameters
+from hierbench.benchmarks.suites.epsilon import Epsilon, epsilons_of
+from hierbench.benchmarks.suites.suite import Run, SizePlan, Suite
+from hierbench.benchmarks.suites.suite_file import known_suites, load_suite, summaries
+from hierbench.errors import UserError, unknown
+from hierbench.learners.base import Descriptor
+from hierbench.learners.registry import LEARNERS, resolve
+from hierbench.targets.catalogue.spec import FamilySpec
 from hierbench.targets.modifiers.modifiers import MODIFIERS
 from hierbench.targets.registry import FAMILIES, LAWS
+from hierbench.targets.registry import family as family_of
 
-if TYPE_CHECKING:
-    from hierbench.targets.base import Certificate, Estimate, Size
-    from hierbench.targets.catalogue.spec import FamilySpec
+Entries = list[tuple[str, str]]
+KINDS = ("learners", "targets", "suites")
+WIDTH = 110
+"""Columns, where the output is no terminal that says how many it has."""
+NARROWEST = 40
+"""Columns that a text gets beside its name, however narrow the terminal is."""
 
 
-def print_lists(what: Iterable[str]) -> None:
-    """Learners, targets and suites, each in a few lines. Imports no learner and no target."""
-    for i, kind in enumerate(what):
+def print_list(what: str | None) -> None:
+    """Print what there is, one line an entry; of the name of an entry, or the path of a suite, the details.
+
+    Parameters
+    ----------
+    what : str or None
+        None for everything; one of ``KINDS``; a learner, a target family or a suite.
+
+    Raises
+    ------
+    UserError
+        No such name, with the nearest known one; an error in the suite.
+    """
+    if what is None or what in KINDS:
+        _print_summaries([what] if what else KINDS)
+        return
+    suites = known_suites()
+    details: list[Callable[[], None]] = []
+    learners, families = _learners(), _families()
+    if what in learners:
+        details.append(lambda: _print_learner(learners[what]))
+    if what in families:
+        details.append(lambda: _print_target(families[what]))
+    if what in suites or what.endswith(".toml"):
+        suite = load_suite(what)
+        details.append(lambda: _print_entry("suite", suite.name, suite.summary, list(_suite(suite))))
+    if not details:
+        known = {*learners, *families, *suites, *KINDS}
+        raise UserError(unknown("learner, target or suite", what, known, "or the path of a suite file"))
+    for i, show in enumerate(details):
         if i:
             print()
+        show()
+
+
+def _learners() -> dict[str, Descriptor]:
+    """Registered learners and those of installed packages."""
+    return {**{name: resolve(name) for name in plugins.installed(plugins.LEARNERS)}, **LEARNERS}
+
+
+def _families() -> dict[str, FamilySpec]:
+    """Registered families and those of installed packages, as far as their source can be read."""
+    found: dict[str, FamilySpec] = {}
+    for name in plugins.installed(plugins.TARGETS):
+        with contextlib.suppress(ValueError):
+            found[name] = family_of(name)
+    return {**found, **FAMILIES}
+
+
+def _print_summaries(kinds: Iterable[str]) -> None:
+    texts = {
+        "learners": lambda: {name: x.summary for name, x in _learners().items()},
+        "targets": lambda: {name: family.summary for name, family in _families().items()},
+        "suites": summaries,
+    }
+    listed = {kind: texts[kind]() for kind in kinds}
+    width = max(len(name) for entries in listed.values() for name in entries)
+    for kind, entries in listed.items():
+        print(f"{kind}:")
+        for name, text in entries.items():
+            print(f"  {name:{width}}  {_cut(text, max(_columns() - width - 4, NARROWEST))}")
         if kind == "learners":
-            _print_learners()
-        elif kind == "targets":
-            _print_targets()
-        else:
-            _print("suites", list(summaries().items()))
+            print("  or any scikit-learn estimator by import path, as in sklearn.linear_model:Ridge")
+        print()
+    print("hierbench list NAME prints all there is to know about one of them")
 
 
-def _print_learners() -> None:
-
-    print("learners:")
-    for x in LEARNERS.values():
-        print(f"  {x.name}  {x.summary}")
-        settings = ", ".join(f"{key} = {_shown(value)}" for key, value in x.parameters.items())
-        entries = [
-            ("learns", x.learns),
-            ("cost", "unknown" if x.cost is None else str(x.cost)),
-            ("memory", "unknown" if x.memory is None else f"{x.memory}, beyond the data"),
-            ("sets", settings),  # what the name sets of a class that other names leave at its defaults
-            ("source", x.source),
-        ]
-        _print_entries([(name, text) for name, text in entries if text], indent=6)
-    print("  or any scikit-learn estimator by import path, as in sklearn.linear_model:Ridge")
+def _cut(text: str, room: int) -> str:
+    """The beginning of a text, up to a word."""
+    return textwrap.shorten(text, room, placeholder=" ...", break_on_hyphens=False)
 
 
-def _print_targets() -> None:
-
-    print("targets:")
-    for name, family in FAMILIES.items():
-        print(f"  {name}  {family.summary}")
-        settings = ", ".join(f"{key} = {_shown(value)}" for key, (value, _) in family.parameters.items())
-        _print_entries(
-            [
-                ("formula", family.formula),
-                ("degree", family.degree),
-                ("inputs", _laws(family)),
-                ("parameters", settings),
-                ("source", family.source),
-            ],
-            indent=6,
-        )
-    _print_parameters("parameters that every target takes as well", MODIFIERS)
-    print("  hierbench describe TARGET --set d=40 --set PARAMETER=VALUE prints a target's certificate")
+def _print_learner(x: Descriptor) -> None:
+    settings = ", ".join(f"{key} = {value_text(value)}" for key, value in x.parameters.items())
+    entries = [
+        ("learns", x.learns),
+        ("cost", "unknown" if x.cost is None else str(x.cost)),
+        ("memory", "unknown" if x.memory is None else f"{x.memory}, beyond the data"),
+        ("sets", settings),  # what the name sets of a class that other names leave at its defaults
+        ("parameters", _parameters(x)),
+        ("class", x.path),
+        ("source", x.source),
+    ]
+    _print_entry("learner", x.name, x.summary, [(name, text) for name, text in entries if text])
 
 
-def _print_parameters(title: str, parameters: Mapping[str, tuple[Any, str]]) -> None:
-    _print(title, [(name, f"{line} (default {_shown(value)})") for name, (value, line) in parameters.items()])
+def _parameters(x: Descriptor) -> str:
+    """Parameters of the constructor with their defaults, as its source has them."""
+    of_class = constructor_parameters(x.path) or {}
+    return ", ".join(f"{name} = {default}" if default else name for name, default in of_class.items())
 
 
-def _shown(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+def _print_target(family: FamilySpec) -> None:
+    entries = [
+        ("formula", family.formula),
+        ("degree", family.degree),
+        ("inputs", _laws(family)),
+        ("class", family.path),
+        ("source", family.source),
+    ]
+    _print_entry("target", family.name, family.summary, entries)
+    print_parameters("parameters", family.parameters)
+    print_parameters("parameters that every target takes as well", MODIFIERS)
+    print(f"hierbench describe {family.name} --set d=40 --set PARAMETER=VALUE prints a target's certificate")
 
 
 def _laws(family: FamilySpec) -> str:
@@ -90,161 +144,83 @@ def _laws(family: FamilySpec) -> str:
     return "; ".join([admitted, *(f"not {', '.join(laws)}: {reason}" for reason, laws in reasons.items())])
 
 
-def _print(title: str, entries: Sequence[tuple[str, str]]) -> None:
+def _suite(suite: Suite) -> Iterator[tuple[str, str]]:
+    if suite.runs:
+        yield "errors", "; ".join(_errors(epsilons_of(suite)))
+        yield "test sets", f"{suite.test.min} points, doubled up to {suite.test.max} until an error is known"
+    yield "timeout", f"{suite.timeout_seconds:g} s a unit"
+    for target in suite.targets:
+        yield "target", _labelled(target.label, target.family, target.params)
+    for learner in suite.learners:
+        yield "learner", _labelled(learner.label, learner.learner, learner.params)
+    for run in suite.runs:
+        yield "run", ", ".join(run.learners)
+        yield "  on", ", ".join(run.targets)
+        yield "  d", ", ".join(map(str, run.d))
+        yield "  sizes", _sizes(run.sizes)
+        yield "  replicates", _replicates(run)
+    for entry in suite.experiments:
+        over = ", ".join(f"{k} over {', '.join(map(value_text, v))}" for k, v in entry.over.items())
+        yield "experiment", f"{_labelled(entry.label, entry.experiment, entry.params)}; {over or 'one unit'}"
+    for bar in suite.bars:
+        at = f"{bar.learner} on {bar.target}, d = {bar.d}, n = {bar.n}"
+        yield "bar", f"{bar.label}: {bar.statistic} of {at} at most {bar.max:g}"
+
+
+def _errors(epsilons: Iterable[Epsilon]) -> list[str]:
+    """The values of each scale: ``eps = 0.3, 0.1``."""
+    values: dict[str, list[str]] = {}
+    for epsilon in epsilons:
+        values.setdefault(epsilon.scale, []).append(f"{epsilon.value:g}")
+    return [f"{scale} = {', '.join(of_scale)}" for scale, of_scale in values.items()]
+
+
+def _labelled(label: str, name: str, params: Mapping[str, Any]) -> str:
+    settings = [f"{key} = {value_text(value)}" for key, value in params.items()]
+    return ", ".join([label if label == name else f"{label}: {name}", *settings])
+
+
+def _sizes(plan: SizePlan) -> str:
+    law = f"{plan.scale:g} d^{plan.power:g}" if plan.power else f"{plan.scale:g}"
+    narrowed = "" if plan.refine is None else f"; brackets of n* narrowed to a ratio of {plan.refine:g}"
+    return f"{plan.count} from about {law} in steps of {plan.ratio:g}, at most {plan.max}{narrowed}"
+
+
+def _replicates(run: Run) -> str:
+    counts = [len({getattr(r, factor) for r in run.replicates}) for factor in ("target", "sample", "init")]
+    number = len(run.replicates)
+    if counts == [number] * 3:
+        return f"{number}, each with its own target, sample and initialisation"
+    return f"{number}: {counts[0]} targets x {counts[1]} samples x {counts[2]} initialisations"
+
+
+def print_parameters(title: str, parameters: Mapping[str, tuple[Any, str]]) -> None:
+    """Print parameters with what they are and their defaults."""
     print(f"{title}:")
+    entries = [(name, f"{line} (default {value_text(value)})") for name, (value, line) in parameters.items()]
+    _print_entries(entries or [("none", "")])
+
+
+def value_text(value: object) -> str:
+    """A value as ``--set`` takes it."""
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+def _print_entry(kind: str, name: str, summary: str, entries: Sequence[tuple[str, str]]) -> None:
+    lines = textwrap.wrap(f"{kind} {name}: {summary}", max(_columns(), NARROWEST), break_on_hyphens=False)
+    print("\n".join(lines))
     _print_entries(entries)
 
 
-def _print_entries(entries: Sequence[tuple[str, str]], indent: int = 2) -> None:
+def _print_entries(entries: Sequence[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in entries), default=0)
-    room = max(shutil.get_terminal_size((110, 24)).columns - width - indent - 2, 40)
+    room = max(_columns() - width - 4, NARROWEST)
     for name, text in entries:
-        first, *rest = textwrap.wrap(text, room) or [""]
-        print(f"{'':{indent}}{name:{width}}  {first}")
+        first, *rest = textwrap.wrap(text, room, break_on_hyphens=False, break_long_words=False) or [""]
+        print(f"  {name:{width}}  {first}".rstrip())
         for line in rest:
-            print(f"{'':{indent}}{'':{width}}  {line}")
+            print(f"  {'':{width}}  {line}")
 
 
-DESCRIBED_ERRORS = (0.3, 0.1, 0.03, 0.01, 0.001)
-"""Relative MSEs that ``describe`` names the degree for."""
-LARGEST_CERTIFICATE = 2**27
-"""Numbers that ``describe`` holds at a time: 1 GiB in float64."""
-OPERATIONS_A_SECOND = 1e10
-"""Of one core, to about a factor of three."""
-SAID_AFTER = 2.0
-"""Seconds after which a certificate that is still being computed says what it may take."""
-
-
-def print_certificate(family: str, d: int | None, settings: Sequence[str], index: int) -> None:
-    """Everything that is known about one target, independent of any learner.
-
-    ``d`` may be None if it is among the ``settings``.
-    """
-    # numerics start slowly, and lists do without them
-    from hierbench.targets.registry import family as spec_of
-
-    try:
-        spec = spec_of(family)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    d, params = _dimension(d, parsed(settings))
-    try:
-        check_target(family, d, params)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-
-    from hierbench.benchmarks.units.draw import draw_target
-
-    target = draw_target({"family": family, "parameters": params}, d, index)
-    try:
-        with _cost_said(family, d, target.size):
-            certificate = target.certificate()
-    except ValueError as error:  # what shows only once constants are computed
-        raise UserError(f"target {family}: {error}") from error
-    shown = ", ".join(f"{key} = {_shown(value)}" for key, value in params.items()) or "default parameters"
-    lines = [("target", f"{family}, d = {d}, {shown}, number {index}"), *_certificate_lines(certificate, d)]
-    width = max(len(name) for name, _ in lines)
-    for name, value in lines:
-        print(f"{name:{width}}  {value}")
-    if certificate.level_covariance:
-        print("covariance of the levels, each of variance 1")
-        for row in certificate.level_covariance:
-            print("  " + "  ".join(f"{x:6.3f}" for x in row))
-    print("+- is one standard error of a sampled number; numbers without it are exact up to rounding")
-    _print_parameters(f"parameters of {family}", spec.parameters)
-
-
-@contextlib.contextmanager
-def _cost_said(family: str, d: int, size: Size) -> Iterator[None]:
-    """Refuse a certificate past the memory there is for it; of one that takes long say what it may take."""
-    mebibytes, most = size.certificate / 2**17, LARGEST_CERTIFICATE / 2**17
-    if mebibytes > most:
-        what, allowed = f"MiB of the certificate of {family} at d = {d}", f"numbers up to {most:.0f}"
-        raise UserError(refusal(what, round(mebibytes), allowed, "lower d or the widths"))
-    seconds = max(size.operations / OPERATIONS_A_SECOND, SAID_AFTER)
-    line = (
-        f"hierbench: the certificate of {family} at d = {d} takes up to about {seconds:.0f} s and "
-        f"{mebibytes:.0f} MiB; an interrupt ends it"
-    )
-    timer = threading.Timer(SAID_AFTER, print, [line], {"file": sys.stderr, "flush": True})
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def parsed(settings: Sequence[str]) -> Parameters:
-    """Parameters of ``--set parameter=value``."""
-    params = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals:
-            raise UserError(refusal("--set", setting, "parameter=value"))
-        params[name.strip()] = parse_value(value.strip())
-    return params
-
-
-def _dimension(d: int | None, params: Parameters) -> tuple[int, Parameters]:
-    """The dimension, from ``--d`` or among the settings, and the other settings."""
-    others = {name: value for name, value in params.items() if name != "d"}
-    dimension = params.get("d", d)
-    if dimension is None:
-        raise UserError(refusal("d", None, "integers from 1", "give --d 40, or --set d=40"))
-    if isinstance(dimension, bool) or not isinstance(dimension, int):
-        raise UserError(refusal("d", dimension, "a whole number"))
-    if d is not None and dimension != d:
-        raise UserError(f"--d {d} and --set d={dimension}: two dimensions, give one")
-    return dimension, others
-
-
-def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
-    def text(e: Estimate) -> str:
-        if not e.known:
-            return f"unknown: tails too heavy, {e.value:.3g} in a sample"
-        exact = 0.0 if abs(e.value) < 1e-12 else e.value  # rounding
-        return f"{exact:.6g}" if e.exact else f"{e.value:.4g} +- {e.stderr:.1g}"
-
-    def per(values: Mapping[int, Estimate], what: str) -> list[tuple[str, str]]:
-        return [(f"{what} {k}", text(v)) for k, v in values.items()]
-
-    share = c.top_half_share()
-    no_share = "under 0.001: eps_rel undefined" if c.degree_share else "unknown: eps_rel undefined"
-    of = " of G" if c.classes else ""  # shares and floors are those of the function under the sign
-    theorem = "" if c.rotation_invariant else " (a theorem for rotation-invariant inputs only)"
-    return [
-        ("degree", str(c.degree)),
-        ("parameters", str(c.n_parameters)),
-        ("inputs", c.inputs),
-        ("method", c.method),
-        *([("classes", ", ".join(f"{v:.6g}" for v in c.classes))] if c.classes else []),
-        ("mean", text(c.mean)),
-        ("variance", text(c.variance)),
-        ("kurtosis", text(c.kurtosis)),
-        ("Bayes error", text(c.bayes_error)),
-        *per(c.degree_share, "share of variance at degree"),
-        *([] if c.degree_share else [("share of variance by degree", "unknown")]),
-        (f"share above degree {c.degree // 2}", no_share if share is None else f"{share:.4g}"),
-        *per(c.level_share, "share of variance of level"),
-        *per(c.contamination, "contamination of level"),
-        *([("share of the weakest direction", text(c.weakest_share))] if c.weakest_share else []),
-        *(
-            (f"condition number of {k}", f"{a:.3g} before, {b:.3g} after normalisation")
-            for k, (a, b) in c.condition_numbers.items()
-        ),
-        *((f"relative MSE{of} {e:g} needs", _degree(c.degree_needed(e))) for e in DESCRIBED_ERRORS),
-        *(
-            (f"kernel floor{of} from n = {n:.6g}", f"{floor:.4g}{theorem}")
-            for n, floor in _falls(c.kernel_floor(d))
-        ),
-    ]
-
-
-def _falls(steps: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The steps at which a floor is lower than before, and the first."""
-    return [s for k, s in enumerate(steps) if k == 0 or s[1] < steps[k - 1][1] - 1e-12]
-
-
-def _degree(needed: int | None) -> str:
-    return "an unknown degree" if needed is None else f"degree {needed}"
+def _columns() -> int:
+    return shutil.get_terminal_size((WIDTH, 24)).columns

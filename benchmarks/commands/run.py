@@ -44,6 +44,7 @@ def execute(
     scheduler: str | None = None,
     part: bool = False,
     against: str | None = None,
+    quiet: bool = False,
 ) -> int:
     """Compute what is missing, then show everything there is.
 
@@ -62,6 +63,9 @@ def execute(
     scheduler : str, optional
         Address of a dask scheduler, on whose workers units are computed; by default they are here.
 
+    quiet : bool
+        Whether to say only what there is and what is missing from it: neither progress nor advice.
+
     Returns
     -------
     int
@@ -75,7 +79,8 @@ def execute(
         raise UserError("--workers and --scheduler exclude each other: a cluster has the workers that it has")
     shown_plan = plan if to_show == to_run else make_plan(to_show)
     with lock.writer(results, wait, say=say), Store.writable(results) as store:
-        outcome = _run(plan, store, workers, results, fresh, minutes, scheduler)
+        display = progress.Silent() if quiet else progress.make()
+        outcome = _run(plan, store, workers, results, fresh, minutes, scheduler, display)
         if outcome.stopped_by:
             kept = f"{outcome.computed} units finished now are kept, {outcome.waiting} left"
             say(f"hierbench: {signals.farewell(outcome.stopped_by, kept)}")
@@ -88,7 +93,7 @@ def execute(
             made = results / "tables" / f"{to_show.name}.json"
             table.show_table(to_show, shown.rows, shown.certificates, console, made)
         takeaway.show(to_show, shown, console, results, called)
-        for line in edge_warnings(own.rows):
+        for line in () if quiet else edge_warnings(own.rows):
             say(f"{line} (hierbench budgets {shlex.quote(called[0])})" if called else line)
     if shown.measurements:
         claims.show_findings(to_show, results, console)
@@ -104,7 +109,7 @@ def execute(
             # The rows are safe in the store; only the exit status says that something is missing.
             say(f"hierbench: no figures: {one_line_of(error)}")
             bad = True
-    if outcome.compiling >= 1.0:
+    if outcome.compiling >= 1.0 and not quiet:
         kept = f"{results / 'compiled'} keeps what it made"
         say(f"{outcome.compiling:.0f} core-seconds went into compilation; {kept}")
     if outcome.waiting:
@@ -148,6 +153,7 @@ def _run(
     fresh: Sequence[str],
     minutes: float,
     scheduler: str | None,
+    display: runner.Progress,
 ) -> runner.Outcome:
     """Run the plan, with the stages that its rows ask for as they come."""
     growing = stages.Stages(plan, store)
@@ -156,7 +162,7 @@ def _run(
     waiting = [u for u in runner.missing(begun, store.done(), fresh) if isinstance(u, CurveUnit)]
     probe.refuse_unfit(waiting, workers or machine.cores())
     return runner.run(
-        begun, store, progress.make(), workers, follow=follow, fresh=fresh, minutes=minutes,
+        begun, store, display, workers, follow=follow, fresh=fresh, minutes=minutes,
         logs=results / "logs", compiled=results / "compiled",
         elsewhere=_cluster(scheduler, begun) if scheduler else None,
     )  # fmt: skip

@@ -168,13 +168,14 @@ def find_class(module: str, name: str, depth: int = 0) -> tuple[str, ast.ClassDe
     return None
 
 
-def constructor_parameters(path: str) -> tuple[str, ...] | None:
+def constructor_parameters(path: str) -> dict[str, str] | None:
     """Parameters of the constructor of the class at ``module:Class``, from its source.
 
     Returns
     -------
-    tuple of str, or None
-        None when the source does not show it (no such class, a dataclass, ``**kwargs``).
+    dict of str to str, or None
+        Name to default, as the source writes it ("" for none). None when the source does not show the
+        parameters (no such class, a dataclass, ``**kwargs``).
     """
     module, _, name = path.partition(":")
     located_class = find_class(module, name)
@@ -184,14 +185,21 @@ def constructor_parameters(path: str) -> tuple[str, ...] | None:
         module, definition = located_class
         for node in definition.body:
             if isinstance(node, ast.FunctionDef) and node.name == "__init__":
-                if node.args.kwarg or node.args.vararg:
-                    return None
-                return tuple(
-                    a.arg for a in (node.args.posonlyargs + node.args.args)[1:] + node.args.kwonlyargs
-                )
+                return None if node.args.kwarg or node.args.vararg else _defaults(node.args)
         if definition.decorator_list:
             return None
         located_class = next(
             (f for b in definition.bases if isinstance(b, ast.Name) and (f := find_class(module, b.id))), None
         )
     return None
+
+
+def _defaults(arguments: ast.arguments) -> dict[str, str]:
+    """Arguments but the first, ``self``, with their defaults."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    lacking = [None] * (len(positional) - len(arguments.defaults))
+    pairs = [
+        *zip(positional, [*lacking, *arguments.defaults], strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    return {argument.arg: ast.unparse(value) if value else "" for argument, value in pairs[1:]}

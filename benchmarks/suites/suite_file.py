@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ def check_learner(learner: str, params: Mapping[str, Any]) -> None:
     """
     path = learner_registry.resolve(learner).path
     module, _, name = path.partition(":")
-    allowed = constructor_parameters(path)
+    allowed: Collection[str] | None = constructor_parameters(path)
     if allowed is None and (params or find_class(module, name) is None):
         # The source does not show it: a re-export under another name, a dataclass, a C module.
         allowed = parameters_of(learner)

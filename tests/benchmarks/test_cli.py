@@ -18,6 +18,7 @@ from machinery import ROOT, environment, hierbench, stored, suite_file
 from typer.testing import CliRunner
 
 from hierbench.benchmarks import cli
+from hierbench.benchmarks.commands import run
 from hierbench.benchmarks.provenance import fingerprint
 from hierbench.benchmarks.results.readings import suite_rows
 from hierbench.benchmarks.show.bars import judge, median_error
@@ -28,8 +29,6 @@ from hierbench.benchmarks.suites.plan import make_plan
 from hierbench.benchmarks.suites.suite import LearnerEntry, TargetEntry, learner_spec
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.draw import draw_target
-from hierbench.targets.modifiers.modifiers import MODIFIERS
-from hierbench.targets.registry import FAMILIES
 
 
 @pytest.fixture
@@ -45,10 +44,11 @@ def status(capsys):
     return call
 
 
-def test_list_imports_nothing_heavy():
+@pytest.mark.parametrize("name", [[], ["densenet"], ["squares"], ["default"]], ids=str)
+def test_list_imports_nothing_heavy(name):
     code = (
         "import json, sys\nfrom hierbench.benchmarks import cli\n"
-        "try:\n    cli.main(['list'])\nexcept SystemExit:\n    pass\n"
+        f"try:\n    cli.main({['list', *name]})\nexcept SystemExit:\n    pass\n"
         "print(json.dumps([m for m in ('torch', 'jax', 'sklearn', 'scipy', 'matplotlib', 'pandas') "
         "if m in sys.modules]))"
     )
@@ -56,23 +56,6 @@ def test_list_imports_nothing_heavy():
         [sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True, check=True
     )
     assert json.loads(found.stdout.splitlines()[-1]) == []
-
-
-def test_list_shows_everything(status):
-    code, out, _ = status("list")
-    assert code == 0
-    for name in ("densenet", "krr_rbf", "squares", "projected", "smoke", "acceptance"):
-        assert re.search(rf"^  {name} ", out, re.MULTILINE), name
-    assert "squares" not in status("list", "suites")[1]
-
-
-def test_a_learner_is_listed_with_what_its_name_sets(status):
-    out = re.sub(r"\s+", " ", status("list", "learners")[1])
-    cycling, bfc = (out[out.index(f" {name} ") :] for name in ("layerwise_cycling", "bfc1"))
-    assert "sets rounds = 2 source" in cycling[: cycling.index(" bfc1 ")]
-    assert "sets correction = 1 source" in bfc[: bfc.index(" two_layer ")]
-    layerwise = out[out.index(" layerwise ") : out.index(" layerwise_cycling ")]
-    assert "sets" not in layerwise
 
 
 def test_a_suite_hands_a_learner_what_its_name_sets():
@@ -108,7 +91,9 @@ def test_a_suite_hands_a_learner_what_its_name_sets():
         (["run", "smoke", "--set", "ridge.alhpa=1"], "did you mean 'alpha'"),
         (["run", "smoke", "--set", "squares-L2.width=9"], "width"),
         (["run", "no/such/file.toml"], "cannot be read"),
-        (["list", "learner"], "learners"),
+        (["list", "learner"], "did you mean 'learners'"),
+        (["list", "densnet"], "unknown learner, target or suite 'densnet': did you mean 'densenet'"),
+        (["list", "no/such.toml"], "cannot be read"),
         (["status", "--results", "no/such/folder"], "no results in"),
         (["figures", "smoke", "--results", "no/such/folder"], "no results in"),
         (["describe", "sqares", "--d", "4"], "did you mean 'squares'"),
@@ -232,25 +217,6 @@ def test_describe_copes_with_what_a_certificate_lacks(status):
     assert code == 0 and found["classes"] == "-1, 1" and " +- " in found["mean"]
 
 
-def test_list_targets_shows_what_a_choice_needs(status):
-    code, out, _ = status("list", "targets")
-    text = " ".join(out.split())
-    assert code == 0
-    for name, family in FAMILIES.items():
-        entry = text[text.index(f" {name} {family.summary}") :]
-        for part in (
-            family.formula,
-            family.source,
-            f"degree {family.degree}",
-            *family.refused_inputs.values(),
-        ):
-            assert " ".join(part.split()) in entry, (name, part)
-    squares = text[text.index("squares quadratic") : text.index("worked-example-1")]
-    assert "inputs gaussian, mixture, cube, sphere; not hypercube: x_i^2 = 1 there" in squares
-    for name, (_, line) in MODIFIERS.items():
-        assert f"{name} {line}" in text
-
-
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -302,6 +268,18 @@ def test_a_rerun_of_finished_units_computes_nothing(finished, status):
     assert "nothing to compute: all 5 units are present" in err
     assert "Raises" in out  # shown beside the chosen one, and not tried
     assert time.monotonic() - start < 15
+
+
+def test_a_quiet_run_says_only_what_there_is_and_what_is_missing(finished, status, monkeypatch):
+    folder, path, _ = finished
+    monkeypatch.setattr(run, "edge_warnings", lambda rows: ["at an edge"])
+    arguments = ["run", path, "--results", folder, "--learner", "Mean", "--no-figures", "--fresh", "Mean"]
+    code, screen, err = status(*arguments)
+    assert code == 0 and "1 units to compute" in err and "at an edge (hierbench budgets" in err
+    assert status(*arguments, "--quiet") == (0, screen, "")
+    code, _, err = status("run", path, "--results", folder, "--no-figures", "--quiet")
+    first, second = err.splitlines()
+    assert code == 1 and first.startswith("1 units failed") and "RuntimeError: out of luck" in second
 
 
 def test_a_new_learner_is_added_to_the_suite(finished, status):

@@ -23,7 +23,7 @@ def test_static_parameters_are_the_fields_and_defaults_of_the_class(name):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_parameter_is_declared_once_and_shown_from_there(name, capsys):
     """With its one line below the field: the docstring of the class does not say it again."""
-    from hierbench.benchmarks.commands.listing import print_certificate
+    from hierbench.benchmarks.commands.describe import print_certificate
 
     for definition in load_family(name).__mro__[:-1]:
         assert "Parameters\n" not in (definition.__doc__ or "")

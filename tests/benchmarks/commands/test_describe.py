@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from hierbench.benchmarks.commands import listing
+from hierbench.benchmarks.commands import describe
 from hierbench.errors import UserError
 from hierbench.targets.base import Size
 from hierbench.targets.polynomials.parity import Parity
@@ -15,7 +15,7 @@ from hierbench.targets.registry import FAMILIES
 @pytest.mark.parametrize("setting", ["d=100000", "d=1" + "0" * 400, "d=0", "seed=3", "noise=1e400"])
 def test_every_family_refuses(family, setting):
     with pytest.raises(UserError):
-        listing.print_certificate(family, None if setting.startswith("d=") else 8, [setting], 0)
+        describe.print_certificate(family, None if setting.startswith("d=") else 8, [setting], 0)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_every_family_refuses(family, setting):
 def test_a_certificate_past_its_memory_is_refused_before_anything_is_drawn(family, d, monkeypatch):
     monkeypatch.setattr("numpy.linalg.qr", None)
     with pytest.raises(UserError, match=f"MiB of the certificate of {family} at d = {d} = .* up to 1024"):
-        listing.print_certificate(family, d, [], 0)
+        describe.print_certificate(family, d, [], 0)
 
 
 def test_a_long_certificate_says_what_it_may_take(monkeypatch, capsys):
@@ -34,14 +34,14 @@ def test_a_long_certificate_says_what_it_may_take(monkeypatch, capsys):
         time.sleep(0.2)
         return whole(self)
 
-    monkeypatch.setattr(listing, "SAID_AFTER", 0.05)
+    monkeypatch.setattr(describe, "SAID_AFTER", 0.05)
     monkeypatch.setattr(Parity, "certificate", slow)
     monkeypatch.setattr(Parity, "size", Size(1.0, 2.0**20, 7e12))
-    listing.print_certificate("parity", 8, [], 0)
+    describe.print_certificate("parity", 8, [], 0)
     said = "the certificate of parity at d = 8 takes up to about 700 s and 8 MiB; an interrupt ends it"
     assert said in capsys.readouterr().err
 
 
 def test_a_short_one_does_not(capsys):
-    listing.print_certificate("parity", 8, [], 0)
+    describe.print_certificate("parity", 8, [], 0)
     assert capsys.readouterr().err == ""

@@ -145,8 +145,8 @@ def test_other_families_do_not_count():
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("stub_learners:Mean", ("seconds", "offset", "random_state")),
-        ("stub_learners:Raises", ("seconds", "offset", "random_state")),
+        ("stub_learners:Mean", {"seconds": "0.0", "offset": "0.0", "random_state": "None"}),
+        ("stub_learners:Raises", {"seconds": "0.0", "offset": "0.0", "random_state": "None"}),
         ("stub_learners:Missing", None),
         ("no_such_module:Missing", None),
     ],
@@ -160,9 +160,18 @@ def test_constructor_parameters_follow_reexports():
 
     from sklearn.linear_model import Ridge
 
-    assert modules.constructor_parameters("sklearn.linear_model:Ridge") == tuple(
-        inspect.signature(Ridge).parameters
-    )
+    empty = inspect.Parameter.empty
+    assert modules.constructor_parameters("sklearn.linear_model:Ridge") == {
+        name: "" if p.default is empty else repr(p.default)
+        for name, p in inspect.signature(Ridge).parameters.items()
+    }
+
+
+def test_constructor_parameters_without_a_default(tmp_path, monkeypatch):
+    (tmp_path / "bare.py").write_text("class It:\n    def __init__(self, a, b=(1, 2), *, c, e=3): ...\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    expected = {"a": "", "b": "(1, 2)", "c": "", "e": "3"}
+    assert modules.constructor_parameters("bare:It") == expected
 
 
 @pytest.mark.parametrize("module", [fp, ast, pytest])
