@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import multiprocessing
 from pathlib import Path
 
 from hierbench.plots.data import FigureData
 
 __all__ = ["FigureData", "write_figures"]
 
+KINDS = ("families", "error_against_n", "n_star_against_d", "error_against_d")
 
-def write_figures(data: FigureData, out_dir: Path) -> list[Path]:
+
+def write_figures(data: FigureData, out_dir: Path, processes: int = 1) -> list[Path]:
     """Write all figures of ``data`` as PDF and PNG, and return their paths.
 
     For each target: the best learners of each family, test error against n, n* against d, test error against
-    d at a fixed n. The same data give the same bytes. Earlier figures of the same names are replaced,
-    each only once its successor is complete.
+    d at a fixed n. The same data give the same bytes, in however many processes. Earlier figures of the same
+    names are replaced, each only once its successor is complete.
+
+    Parameters
+    ----------
+    processes : int
+        Figures that are drawn at a time.
     """
     # matplotlib is slow to import, and most commands draw nothing
+    from hierbench.plots.style import FigureWriter
+
+    writer = FigureWriter(Path(out_dir), data.provenance)
+    figures = [(kind, target) for target in data.targets for kind in KINDS]
+    processes = min(processes, len(figures))
+    if processes <= 1:
+        drawn = [_drawn(data, *figure) for figure in figures]
+    else:
+        context = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(processes, context) as pool:
+            drawn = [f.result() for f in [pool.submit(_drawn, data, *figure) for figure in figures]]
+    for figure, contents in zip(figures, drawn, strict=True):
+        if contents:
+            writer.keep(contents, *figure)
+    return writer.paths
+
+
+def _drawn(data: FigureData, kind: str, target: str) -> dict[str, bytes]:
+    """One figure by suffix; empty where there is nothing to show."""
+    # as above
     from hierbench.plots.error_curves import error_against_d, error_against_n
     from hierbench.plots.families import family_figure
     from hierbench.plots.n_star import n_star_against_d
-    from hierbench.plots.style import FigureWriter, figure_style
+    from hierbench.plots.style import figure_style, rendered
 
+    draw = dict(zip(KINDS, (family_figure, error_against_n, n_star_against_d, error_against_d), strict=True))
     with figure_style():
-        writer = FigureWriter(Path(out_dir), data.provenance)
-        for target in data.targets:
-            writer.write(family_figure(data, target), "families", target)
-            writer.write(error_against_n(data, target), "error_against_n", target)
-            writer.write(n_star_against_d(data, target), "n_star_against_d", target)
-            writer.write(error_against_d(data, target), "error_against_d", target)
-        return writer.paths
+        figure = draw[kind](data, target)
+        return {} if figure is None else rendered(figure, kind, target, data.provenance)

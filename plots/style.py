@@ -8,7 +8,7 @@ import itertools
 import math
 import re
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -113,9 +113,33 @@ def dodges(learners: Sequence[str], dims: Sequence[int]) -> dict[str, float]:
     return {name: width ** ((k - middle) / max(2 * middle, 1)) for k, name in enumerate(learners)}
 
 
+def rendered(figure: Figure, kind: str, target: str, provenance: Provenance) -> dict[str, bytes]:
+    """A figure as PDF and PNG with its provenance, and no date, inside: content by suffix."""
+    # Laid out once: both files look alike, and the layout costs more than the drawing.
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")
+            layout.execute(figure)
+        figure.set_layout_engine("none")
+    title = f"{kind.replace('_', ' ')}, target {target}"
+    source, code = provenance.sentence(), ", ".join(provenance.code)
+    program = f"hierbench {provenance.version}"
+    pdf = {"Title": title, "Subject": source, "Keywords": f"code: {code}", "Creator": program}
+    png = {"Title": title, "Source": source, "Comment": f"code: {code}", "Software": program}
+    contents = {}
+    for suffix, metadata in (("pdf", pdf | {"CreationDate": None}), ("png", png)):
+        buffer = io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # that the font lacks: a box stands for it
+            figure.savefig(buffer, format=suffix, metadata=metadata)
+        contents[suffix] = buffer.getvalue()
+    return contents
+
+
 @dataclasses.dataclass
 class FigureWriter:
-    """Writes figures as PDF and PNG with their provenance, and no date, inside."""
+    """Writes figures as PDF and PNG, each complete or as it was."""
 
     out_dir: Path
     provenance: Provenance
@@ -123,29 +147,16 @@ class FigureWriter:
 
     def write(self, figure: Figure | None, kind: str, target: str) -> None:
         """Write one figure; ``None`` (nothing to show) writes nothing."""
-        if figure is None:
-            return
+        if figure is not None:
+            self.keep(rendered(figure, kind, target, self.provenance), kind, target)
+
+    def keep(self, contents: Mapping[str, bytes], kind: str, target: str) -> None:
+        """Write what ``rendered`` made."""
         self.out_dir.mkdir(parents=True, exist_ok=True)
         stem = self._stem(kind, target)
-        # Laid out once: both files look alike, and the layout costs more than the drawing.
-        layout = figure.get_layout_engine()
-        if layout is not None:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Glyph")
-                layout.execute(figure)
-            figure.set_layout_engine("none")
-        title = f"{kind.replace('_', ' ')}, target {target}"
-        source, code = self.provenance.sentence(), ", ".join(self.provenance.code)
-        program = f"hierbench {self.provenance.version}"
-        pdf = {"Title": title, "Subject": source, "Keywords": f"code: {code}", "Creator": program}
-        png = {"Title": title, "Source": source, "Comment": f"code: {code}", "Software": program}
-        for suffix, metadata in (("pdf", pdf | {"CreationDate": None}), ("png", png)):
-            buffer = io.BytesIO()
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Glyph")  # that the font lacks: a box stands for it
-                figure.savefig(buffer, format=suffix, metadata=metadata)
+        for suffix, content in contents.items():
             path = self.out_dir / f"{stem}.{suffix}"
-            replace_file(path, buffer.getvalue())
+            replace_file(path, content)
             self.paths.append(path)
 
     def _stem(self, kind: str, target: str) -> str:

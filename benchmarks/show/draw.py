@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from hierbench import plots
+from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.drawn import keep, state_of, unchanged
 from hierbench.benchmarks.show.figure_data import figure_data
@@ -34,11 +35,14 @@ def write_curve_figures(
     out_dir: Path = Path("results/figures"),
     provenance: Provenance | None = None,
     reference: Collection[str] = (),
+    processes: int = 1,
 ) -> list[Path]:
     """Write all figures of ``rows`` below ``out_dir`` and return their paths."""
     if provenance is None:
         provenance = provenance_of(rows, store="unnamed", version="unknown")
-    return plots.write_figures(figure_data(rows, certificates, epsilons, provenance, reference), out_dir)
+    return plots.write_figures(
+        figure_data(rows, certificates, epsilons, provenance, reference), out_dir, processes
+    )
 
 
 def draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path]:
@@ -85,7 +89,13 @@ def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path
         if shown.rows:
             provenance = provenance_of(shown.rows, NAME, version)
             drawn += write_curve_figures(
-                shown.rows, shown.certificates, epsilons_of(suite), folder, provenance, shown.reference
+                shown.rows,
+                shown.certificates,
+                epsilons_of(suite),
+                folder,
+                provenance,
+                shown.reference,
+                machine.cores(),
             )
         if shown.measurements and shown.plan:
             # matplotlib starts slowly
