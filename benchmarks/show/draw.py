@@ -40,9 +40,8 @@ def write_curve_figures(
     """Write all figures of ``rows`` below ``out_dir`` and return their paths."""
     if provenance is None:
         provenance = provenance_of(rows, store="unnamed", version="unknown")
-    return plots.write_figures(
-        figure_data(rows, certificates, epsilons, provenance, reference), out_dir, processes
-    )
+    data = figure_data(rows, certificates, epsilons, provenance, reference)
+    return plots.write_figures(data, out_dir, processes)
 
 
 def draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path]:

@@ -46,7 +46,8 @@ def test_same_rows_give_the_same_bytes_with_their_source_and_no_date(tmp_path: P
     chosen = [r for r in rows if r.target == "squares-L2" and r.learner in ("densenet", "ntk") and r.d < 13]
     source = provenance_of(chosen, "demo.sqlite", "0.1.0")
     first = write_curve_figures(chosen, certificates, EPSILONS[1:], tmp_path / "a", source)
-    second = write_curve_figures(list(chosen), dict(certificates), EPSILONS[1:], tmp_path / "b", source)
+    again = list(chosen), dict(certificates), EPSILONS[1:]
+    second = write_curve_figures(*again, tmp_path / "b", source, processes=2)
     assert [p.name for p in first] == [p.name for p in second]
     assert {p.suffix for p in first} == {".pdf", ".png"} and len(first) == 8
     assert not list(tmp_path.rglob("*.partial"))
