@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hierbench.plots.data import FigureData
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["FigureData", "write_figures"]
 
-KINDS = ("families", "error_against_n", "n_star_against_d", "error_against_d")
+KINDS = ("families", "families_column", "error_against_n", "n_star_against_d", "error_against_d")
 
 
 def write_figures(data: FigureData, out_dir: Path, processes: int = 1) -> list[Path]:
-    """Write all figures of ``data`` as PDF and PNG, and return their paths.
+    """Write all figures of ``data`` as PDF and PNG, their captions beside them, and return the paths.
 
-    For each target: the best learners of each family, test error against n, n* against d, test error against
-    d at a fixed n. The same data give the same bytes, in however many processes. Earlier figures of the same
-    names are replaced, each only once its successor is complete.
+    For each target: the best learners of each family, as wide as a page and as a column, test error against
+    n, n* against d, test error against d at a fixed n. The same data give the same bytes, in however many
+    processes. Earlier figures of the same names are replaced, each only once its successor is complete.
 
     Parameters
     ----------
@@ -44,14 +50,24 @@ def write_figures(data: FigureData, out_dir: Path, processes: int = 1) -> list[P
 
 
 def _drawn(data: FigureData, kind: str, target: str) -> dict[str, bytes]:
-    """One figure by suffix; empty where there is nothing to show."""
+    """One figure and its caption by suffix; empty where there is nothing to show."""
     # as above
+    from hierbench.plots.captions import caption
     from hierbench.plots.error_curves import error_against_d, error_against_n
     from hierbench.plots.families import family_figure
     from hierbench.plots.n_star import n_star_against_d
     from hierbench.plots.style import figure_style, rendered
 
-    draw = dict(zip(KINDS, (family_figure, error_against_n, n_star_against_d, error_against_d), strict=True))
+    draw: dict[str, Callable[[FigureData, str], Figure | None]] = {
+        "families": family_figure,
+        "families_column": functools.partial(family_figure, column=True),
+        "error_against_n": error_against_n,
+        "n_star_against_d": n_star_against_d,
+        "error_against_d": error_against_d,
+    }
     with figure_style():
         figure = draw[kind](data, target)
-        return {} if figure is None else rendered(figure, kind, target, data.provenance)
+        if figure is None:
+            return {}
+        below = caption(data, kind, target).encode()
+        return {**rendered(figure, kind, target, data.provenance), "txt": below}

@@ -15,7 +15,7 @@ from hierbench.plots.bands import Band, at_budget, band, fixed_budgets, replicat
 from hierbench.plots.data import CurvePoint, FigureData, NStarPoint
 from hierbench.plots.error_curves import error_limits, error_name
 from hierbench.plots.n_star import ARROWS, epsilon_title
-from hierbench.plots.style import PAGE_WIDTH, Look, dimension_axis, looks, text
+from hierbench.plots.style import COLUMN_WIDTH, PAGE_WIDTH, Look, dimension_axis, looks, text
 
 _Name = tuple[float, float, str, str]
 """Where a line ends, its colour and its name."""
@@ -27,8 +27,10 @@ _LINE = 0.055
 """Room that a name takes, as a share of an axis."""
 
 
-def family_figure(data: FigureData, target: str) -> Figure | None:
+def family_figure(data: FigureData, target: str, column: bool = False) -> Figure | None:
     """Samples against d, error against d at a fixed number of samples, and error against n at two d.
+
+    ``column`` is the first two, one below the other, as wide as a column of a paper.
 
     A family's line joins its best member at each d; members are thin behind it. Arrows mark bounds: upwards
     where the samples needed are above. None without two learners and an error that counts as success.
@@ -42,15 +44,17 @@ def family_figure(data: FigureData, target: str) -> Figure | None:
     style = {name: look for name, look in looks(data.family_order, data.greyed).items() if name in present}
     # names reach out of their axes
     layout = ConstrainedLayoutEngine(rect=(0, 0, 0.985, 1))
-    figure = Figure(figsize=(PAGE_WIDTH, 5.0), layout=layout)
-    axes = figure.subplot_mosaic([["samples", "budget"], ["small", "large"]], width_ratios=[1, 1])
-    _draw_samples(axes["samples"], data, target, stars, style)
+    figure = Figure(figsize=(COLUMN_WIDTH, 4.4) if column else (PAGE_WIDTH, 5.0), layout=layout)
+    axes = figure.subplot_mosaic("s;b" if column else "sb;12")
+    _draw_samples(axes["s"], data, target, stars, style)
     asks = next((p.asks_for for p in data.panels if (p.target, p.epsilon) == (target, epsilon)), "")
-    axes["samples"].set_title(f"samples to {epsilon_title(epsilon)}" + (f" ({asks})" if asks else ""))
-    _draw_budget(axes["budget"], data, points, style)
+    axes["s"].set_title(f"samples to {epsilon_title(epsilon)}" + (f" ({asks})" if asks else ""))
+    _draw_budget(axes["b"], data, points, style)
+    if column:
+        return figure
     dims = _two_dims(points)
-    axes["large"].set_visible(len(dims) > 1)
-    for name, d in zip(("small", "large"), dims, strict=False):
+    axes["2"].set_visible(len(dims) > 1)
+    for name, d in zip("12", dims, strict=False):
         _draw_errors(axes[name], data, [p for p in points if p.d == d], style)
         axes[name].set_title(f"error against samples, d = {d}")
         axes[name].set_ylabel(error_name(data, target))
@@ -223,7 +227,8 @@ def _name(ax: Axes, lines: Sequence[_Name]) -> None:
         ax.annotate(
             text(name), (x, min(max(y, math.exp(low)), math.exp(high))), xycoords="data",
             xytext=(1.03, height), textcoords="axes fraction", color=color, fontsize=_NAME_SIZE, va="center",
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.35, "shrinkA": 0, "shrinkB": 2},
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.35, "shrinkA": 1, "shrinkB": 2,
+                "relpos": (0, 0.5)},
             annotation_clip=False,
         )  # fmt: skip
 

@@ -23,6 +23,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from hierbench.files import replace_file
 from hierbench.plots.data import Provenance
 
+COLUMN_WIDTH = 3.4  # inches, one of them
 PAGE_WIDTH = 6.9  # inches, two columns of a paper
 LEGEND_LINE = 0.15  # inches
 GREY = "0.55"

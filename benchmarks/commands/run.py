@@ -104,7 +104,8 @@ def execute(
         try:
             drawn = draw.draw_figures(to_show, shown, results)
             where = f" in {drawn[0].parent}" if drawn else ": no row has an error to draw"
-            console.print(f"{len(drawn)} figures{where}", soft_wrap=True, highlight=False)
+            count = sum(path.suffix == ".pdf" for path in drawn)
+            console.print(f"{count} figures{where}", soft_wrap=True, highlight=False)
         except Exception as error:
             # The rows are safe in the store; only the exit status says that something is missing.
             say(f"hierbench: no figures: {one_line_of(error)}")

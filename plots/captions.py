@@ -1,0 +1,37 @@
+"""What is written below a figure of learning curves: what is shown, and how to read its marks."""
+
+from __future__ import annotations
+
+from hierbench.plots.data import FigureData
+
+REPLICATES = "Lines are medians over replicates, each with a target and a sample of its own"
+
+
+def caption(data: FigureData, kind: str, target: str) -> str:
+    """Caption of one figure, in sentences, its source last."""
+    metric = next((m.metric for m in data.metrics if m.target == target), "relative MSE")
+    epsilon = data.success.get(target, "")
+    asks = next((p.asks_for for p in data.panels if (p.target, p.epsilon) == (target, epsilon)), "")
+    success = f"{epsilon}, which asks for {asks}" if asks else epsilon
+    families = (
+        f"Samples n* to reach {success}, against the dimension d; a line joins the best learner of a family "
+        "at each d, the others are thin behind it. Open marks with an arrow are bounds: upwards where some "
+        "replicate did not get there with the samples that were run, downwards where one was there at the "
+        "fewest. Dotted lines grow like powers of d, the dashed one is the target's number of parameters."
+    )
+    budget = f"Also the {metric} on test points at one number of samples, against d."
+    texts = {
+        "families": f"{families} {budget} Below, {metric} against samples n at two d; bands hold half of the "
+        "replicates.",
+        "families_column": f"{families} {budget}",
+        "error_against_n": f"{metric} on test points against samples n, by dimension d. {REPLICATES}; bands "
+        "hold half of them. Hollow marks are errors that are not known to 10 %.",
+        "n_star_against_d": "Samples n* to reach an error, against the dimension d, with the exponent of n* "
+        "in d and its 95 % interval. Marks are geometric means over replicates; bars reach from the smallest "
+        "lower to the largest upper end. Arrows mark bounds.",
+        "error_against_d": f"{metric} on test points against the dimension d at fixed numbers of samples. "
+        f"{REPLICATES}.",
+    }
+    behind = ", ".join(name for name in data.learners if name in data.reference)
+    grey = f" Grey: reference results ({behind})." if behind else ""
+    return f"Target {target}. {texts[kind]}{grey} Source: {data.provenance.sentence()}.\n"
