@@ -61,7 +61,7 @@ class ReportFormat(enum.StrEnum):
 SUITE_HELP = "Name of a suite (hierbench list suites), or path of a suite file."
 SuiteName = Annotated[str, typer.Argument(help=SUITE_HELP, metavar="SUITE", autocompletion=completion.suites)]
 SomeSuite = Annotated[
-    str | None, typer.Argument(help=SUITE_HELP, metavar="[SUITE]", autocompletion=completion.suites)
+    str | None, typer.Argument(help=SUITE_HELP, metavar="SUITE", autocompletion=completion.suites)
 ]
 Results = Annotated[Path, typer.Option(help="Folder of the results.", metavar="DIR")]
 NoWait = Annotated[
@@ -85,7 +85,7 @@ def list_command(
         typer.Argument(
             help="learners, targets or suites for these only; the name of one, or the path of a suite file, "
             "for all there is to know about it.",
-            metavar="[NAME]",
+            metavar="NAME",
             autocompletion=completion.entries,
         ),
     ] = None,
@@ -320,7 +320,7 @@ def budgets(
 def claims(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(help="Names of claims, such as C05 (default: all).", metavar="[IDS]..."),
+        typer.Argument(help="Names of claims, such as C05 (default: all).", metavar="IDS"),
     ] = None,
     results: Results = Path("results"),
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.text,
@@ -389,9 +389,7 @@ def regress(
 
 @app.command()
 def doctor(
-    store: Annotated[Path, typer.Argument(help="Folder of the results.", metavar="[STORE]")] = Path(
-        "results"
-    ),
+    store: Annotated[Path, typer.Argument(help="Folder of the results.", metavar="STORE")] = Path("results"),
 ) -> None:
     """Check the installation; exit status 1 if something is to be done."""
     # the command imports what it runs: the others start without it

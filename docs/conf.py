@@ -30,6 +30,7 @@ exclude_patterns = ["generated", "examples", "gallery/sg_execution_times.rst", "
 html_theme = "furo"
 html_show_copyright = False
 html_copy_source = False
+smartquotes = False  # options begin with two dashes
 
 # as GitHub makes them, so that one link serves both
 myst_heading_anchors = 4
@@ -44,6 +45,7 @@ numpydoc_xref_param_type = False
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
+    "capture_repr": (),
     "filename_pattern": r"/plot_",
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from hierbench.benchmarks.cli import app
+from hierbench.learners.nets.sgd_estimator import SGDRegressorBase
 from hierbench.learners.registry import LEARNERS
 from hierbench.targets.modifiers.modifiers import MODIFIERS
 from hierbench.targets.registry import FAMILIES
@@ -62,6 +63,8 @@ def learners() -> str:
     parts = [_table(("name", "learns", "what it is"), rows)]
     for class_name, of_class in names.items():
         parts += [f"## {', '.join(of_class)}\n", _documented("autoclass", f"hierbench.learners.{class_name}")]
+    base = f"{SGDRegressorBase.__module__}.{SGDRegressorBase.__name__}"
+    parts += ["## What nets trained by SGD share\n", _documented("autoclass", base)]
     return "\n".join(parts)
 
 
