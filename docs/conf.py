@@ -30,6 +30,7 @@ exclude_patterns = ["generated", "examples", "gallery/sg_execution_times.rst", "
 html_theme = "furo"
 html_show_copyright = False
 html_copy_source = False
+highlight_language = "none"  # blocks of docstrings are formulas
 smartquotes = False  # options begin with two dashes
 
 # as GitHub makes them, so that one link serves both

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import re
 import sys
+import tomllib
 import types
 
 import pytest
@@ -272,6 +273,13 @@ def test_the_net_of_the_page_on_gpus():
     names = {}
     exec(compile(block, "gpu.md", "exec"), names)
     assert names["learner"].device == "cuda"
+
+
+def test_what_builds_the_pages_is_pinned():
+    needed = tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"]["docs"]
+    pins = re.findall(r"^([\w.-]+)==", text_of("constraints.txt"), flags=re.M)
+    pinned = {re.sub(r"[-_.]+", "-", pin.lower()) for pin in pins}
+    assert needed and [name for name in needed if re.split(r"[<>=!]", name)[0] not in pinned] == []
 
 
 # the reference -----------------------------------------------------------------------------------
