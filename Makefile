@@ -5,7 +5,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 QUICKLY := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
 
-.PHONY: bench test test-slow figures claims acceptance regress lint speed clean
+.PHONY: bench test test-slow figures claims acceptance regress lint speed docs clean
 
 bench: .venv/.ready
 	$(BIN)/hierbench run default
@@ -46,6 +46,11 @@ lint: .venv/.ready
 speed: .venv/.ready
 	OMP_NUM_THREADS=1 NPROC=1 $(BIN)/python -m pytest benchmarks/speed --benchmark-enable --benchmark-only
 
+# Pages in build/docs: a warning, a dead link or an example that fails is an error.
+docs: .venv/.docs
+	OMP_NUM_THREADS=1 NPROC=1 $(BIN)/python -m sphinx -W --keep-going -n -q -d build/doctrees docs build/docs
+	@echo build/docs/index.html
+
 # neural-tangents goes in without its requirements: they pull in tensorflow (see pyproject.toml).
 # Byte code is made of what a run imports, by importing it: of all files it takes 29 s on two cores.
 BYTE_CODE := PYTHONDONTWRITEBYTECODE= $(BIN)/python -c
@@ -61,5 +66,9 @@ BYTE_CODE := PYTHONDONTWRITEBYTECODE= $(BIN)/python -c
 	$(BIN)/python -m compileall -qq .venv/lib/python3.*/site-packages/neural_tangents || true; wait $$a; wait $$b; wait $$c
 	@touch $@
 
+.venv/.docs: .venv/.ready
+	$(BIN)/python -m pip install --disable-pip-version-check -q --no-compile -c constraints.txt -e '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf .venv *.egg-info build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv *.egg-info build docs/generated docs/gallery .pytest_cache .mypy_cache .ruff_cache

@@ -48,7 +48,7 @@ def list_command(
         typer.Argument(
             help="learners, targets or suites for these only; the name of one, or the path of a suite file, "
             "for all there is to know about it.",
-            metavar="[NAME]",
+            metavar="NAME",
             autocompletion=completion.entries,
         ),
     ] = None,
@@ -309,7 +309,7 @@ def budgets(
 def claims(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(help="Names of claims, such as C05 (default: all).", metavar="[IDS]..."),
+        typer.Argument(help="Names of claims, such as C05 (default: all).", metavar="IDS"),
     ] = None,
     results: Results = Path("results"),
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.text,
@@ -376,9 +376,7 @@ def regress(
 
 @app.command()
 def doctor(
-    store: Annotated[Path, typer.Argument(help="Folder of the results.", metavar="[STORE]")] = Path(
-        "results"
-    ),
+    store: Annotated[Path, typer.Argument(help="Folder of the results.", metavar="STORE")] = Path("results"),
 ) -> None:
     """Check the installation; exit status 1 if something is to be done."""
     # the command imports what it runs: the others start without it

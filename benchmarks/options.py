@@ -53,7 +53,7 @@ class Beside(enum.StrEnum):
 SUITE_HELP = "Name of a suite (hierbench list suites), or path of a suite file."
 SuiteName = Annotated[str, typer.Argument(help=SUITE_HELP, metavar="SUITE", autocompletion=completion.suites)]
 SomeSuite = Annotated[
-    str | None, typer.Argument(help=SUITE_HELP, metavar="[SUITE]", autocompletion=completion.suites)
+    str | None, typer.Argument(help=SUITE_HELP, metavar="SUITE", autocompletion=completion.suites)
 ]
 Results = Annotated[Path, typer.Option(help="Folder of the results.", metavar="DIR")]
 NoWait = Annotated[

@@ -20,9 +20,17 @@ from hierbench.learners.predictions import real_predictions
 class Curve:
     """One learning curve to be fitted: every prefix ``X[:n]``, n in ``sizes``.
 
-    X : (N, d) float64; y : (N,) float64; sizes : increasing, each at most N;
-    random_state : the initialisation seed. Fitting size n of a curve must give what
+    Fitting size n of a curve must give what
     ``clone(learner).set_params(random_state=random_state).fit(X[:n], y[:n])`` gives.
+
+    Attributes
+    ----------
+    X, y : float64
+        Of shapes (N, d) and (N,).
+    sizes : tuple of int
+        Increasing, each at most N.
+    random_state : int
+        The initialisation seed.
     """
 
     X: np.ndarray
@@ -35,12 +43,20 @@ class Curve:
 class FitReport:
     """What a fit says about itself, as ``fit_report_`` of the fitted estimator.
 
-    steps : optimiser steps or solver iterations, tuning included.
-    flops : floating-point operations of the whole fit, tuning included (None: unknown).
-    hyperparameters : what was chosen inside ``fit``.
-    status : ``"ok"`` or ``"diverged"`` (a failed optimisation must be told from too few samples).
-    reason : one line when the status is not ok.
-    health : numbers that help to judge the fit (last training loss, condition estimate, ...).
+    Attributes
+    ----------
+    steps : int, optional
+        Optimiser steps or solver iterations, tuning included.
+    flops : float, optional
+        Floating-point operations of the whole fit, tuning included (None: unknown).
+    hyperparameters : mapping
+        What was chosen inside ``fit``.
+    status : str
+        ``"ok"`` or ``"diverged"`` (a failed optimisation must be told from too few samples).
+    reason : str
+        One line when the status is not ok.
+    health : mapping of str to float
+        Numbers that help to judge the fit (last training loss, condition estimate, ...).
     """
 
     steps: int | None = None
@@ -216,14 +232,23 @@ class Cost:
 class Descriptor:
     """What ``hierbench list`` shows of a learner without importing it.
 
-    path : ``"module:Class"``.
-    learns : ``"hierarchy"``, ``"adaptive features"`` or ``"fixed features"``.
-    capabilities : subset of ``{"fit_curves", "level_features", "traces", "sampler"}``.
-    cost : the fit's cost law, or None where it is unknown.
-    memory : the fit's memory law, or None where it is unknown.
-    knows_degree : parameter that the suite fills with the target's degree (a learner may know
-        the degree and the depth L), or None; ``knows_depth`` likewise with L.
-    dtype : arithmetic of the fit (part of a row's key).
+    Attributes
+    ----------
+    path : str
+        ``"module:Class"``.
+    learns : str
+        ``"hierarchy"``, ``"adaptive features"`` or ``"fixed features"``.
+    capabilities : frozenset of str
+        A subset of ``{"fit_curves", "level_features", "traces", "sampler"}``.
+    cost, memory : Cost, Memory, optional
+        The laws of a fit, or None where they are unknown.
+    knows_degree, knows_depth : str, optional
+        Parameters that the suite fills with the target's degree, and its number of levels L: a learner may
+        know both.
+    dtype : str
+        Arithmetic of the fit (part of a row's key).
+    parameters : mapping
+        What the name sets of a class that other names leave at its defaults.
     """
 
     name: str

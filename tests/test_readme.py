@@ -1,33 +1,22 @@
-"""README.md: short enough to be read, and everything in it works."""
+"""README.md: short enough to be read, with everything in it; test_docs.py has its links and commands."""
 
 from __future__ import annotations
 
 import importlib
 import re
-import shlex
 from pathlib import Path
 
 import numpy as np
-import pytest
-import typer
 from sklearn.base import clone
+from texts import blocks, commands
 
-from hierbench.benchmarks.cli import app
 from hierbench.learners.registry import LEARNERS
 from hierbench.targets.registry import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, flags=re.M | re.S)
+BLOCKS = blocks(README, "python")
 TABLES = ("Learners", "Targets")
-LINKS = [link for link in re.findall(r"\]\(([^)\s]+)\)", README) if "://" not in link]
-
-
-def _commands() -> list[list[str]]:
-    """Arguments of every call of hierbench, in blocks of commands and in running text."""
-    calls = re.findall(r"^    (?:\.venv/bin/)?hierbench +([^#\n]+)", README, flags=re.M)
-    calls += re.findall(r"`hierbench +([^`]+)`", README)
-    return [shlex.split(call) for call in calls]
 
 
 def _in_table(section: str) -> set[str]:
@@ -45,29 +34,12 @@ def test_it_is_at_most_150_lines_of_at_most_110_characters():
     assert [line for line in lines if len(line) > 110] == []
 
 
-@pytest.mark.parametrize("link", LINKS)
-def test_local_links_and_the_figure_exist(link):
-    assert (ROOT / link.partition("#")[0]).is_file()
-
-
 def test_there_is_one_figure():
     assert len(re.findall(r"!\[[^]]+\]\(", README)) == 1
 
 
-@pytest.mark.parametrize("arguments", _commands(), ids=" ".join)
-def test_every_command_parses(arguments):
-    """Names of commands, options and types of values: parsed, and not run."""
-    group = typer.main.get_command(app)
-    context = group.make_context("hierbench", [], resilient_parsing=True)
-    if arguments[0].startswith("-"):
-        assert arguments == ["--help"]
-        return
-    name, command, rest = group.resolve_command(context, arguments)
-    command.make_context(name, rest, parent=context)
-
-
 def test_commands_are_found():
-    names = {arguments[0] for arguments in _commands()}
+    names = {arguments[0] for arguments in commands(README)}
     assert {"list", "run", "claims", "describe"} <= names
 
 
@@ -91,7 +63,7 @@ def test_the_learner_of_your_own_is_about_25_lines_and_runs():
 def test_the_command_names_the_class_of_the_block():
     (source,) = BLOCKS
     (name,) = re.findall(r"^class (\w+)\(", source, flags=re.M)
-    assert ["run", "smoke", "--learner", "krr_polynomial", "--learner", f"mine:{name}"] in _commands()
+    assert ["run", "smoke", "--learner", "krr_polynomial", "--learner", f"mine:{name}"] in commands(README)
 
 
 def test_imports_in_the_text_work():
