@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from hierbench.benchmarks.cli import app
+from hierbench.benchmarks.results.frame import COLUMNS
 from hierbench.learners.nets.sgd_estimator import SGDRegressorBase
 from hierbench.learners.registry import LEARNERS
 from hierbench.targets.modifiers.modifiers import MODIFIERS
@@ -20,10 +21,20 @@ from hierbench.targets.registry import FAMILIES
 def write(folder: Path) -> None:
     """Write the texts; those that would not change stay, so that Sphinx reads nothing anew."""
     folder.mkdir(exist_ok=True)
-    for name, text in (("commands", commands()), ("learners", learners()), ("targets", targets())):
+    for name, text in (
+        ("commands", commands()),
+        ("learners", learners()),
+        ("targets", targets()),
+        ("columns", columns()),
+    ):
         path = folder / f"{name}.md"
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
+
+
+def columns() -> str:
+    """The columns of frames and of exported files."""
+    return _table(("column", "what it holds"), ((f"`{name}`", text) for name, text in COLUMNS.items()))
 
 
 def commands() -> str:
