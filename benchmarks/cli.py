@@ -12,8 +12,20 @@ from typing import Annotated
 
 import typer
 
-from hierbench.benchmarks import completion, ending
+from hierbench.benchmarks import ending
 from hierbench.benchmarks.isolation import signals
+from hierbench.benchmarks.options import (
+    AddedLearners,
+    Entry,
+    Family,
+    Fresh,
+    SomeDimensions,
+    SomeExperiments,
+    SomeLearners,
+    SomeSuite,
+    SomeTargets,
+    SuiteName,
+)
 from hierbench.errors import UserError
 
 app = typer.Typer(
@@ -58,11 +70,6 @@ class ReportFormat(enum.StrEnum):
     markdown = "markdown"
 
 
-SUITE_HELP = "Name of a suite (hierbench list suites), or path of a suite file."
-SuiteName = Annotated[str, typer.Argument(help=SUITE_HELP, metavar="SUITE", autocompletion=completion.suites)]
-SomeSuite = Annotated[
-    str | None, typer.Argument(help=SUITE_HELP, metavar="SUITE", autocompletion=completion.suites)
-]
 Results = Annotated[Path, typer.Option(help="Folder of the results.", metavar="DIR")]
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="If another process is writing, refuse instead of waiting.")
@@ -80,15 +87,7 @@ Settings = Annotated[
 
 @app.command("list")
 def list_command(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            help="learners, targets or suites for these only; the name of one, or the path of a suite file, "
-            "for all there is to know about it.",
-            metavar="NAME",
-            autocompletion=completion.entries,
-        ),
-    ] = None,
+    name: Entry = None,
 ) -> None:
     """List learners, targets and suites in one line each, or print one of them in full."""
     # the command imports what it runs: the others start without it
@@ -100,44 +99,12 @@ def list_command(
 @app.command()
 def run(
     suite: SuiteName,
-    learner: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Run only this learner: a label of the suite, a name of hierbench list learners, or an "
-            "import path such as mine:NearestRows. May be repeated, as may the next four.",
-            metavar="LEARNER",
-            autocompletion=completion.learners,
-        ),
-    ] = None,
-    target: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Run only on this target: a label of the suite, such as squares-L2.",
-            metavar="TARGET",
-            autocompletion=completion.suite_targets,
-        ),
-    ] = None,
-    d: Annotated[
-        list[int] | None,
-        typer.Option("--d", help="Run only at this dimension: a d of the suite.", metavar="D"),
-    ] = None,
-    experiment: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Run only this experiment: a label of the suite.",
-            metavar="EXPERIMENT",
-            autocompletion=completion.suite_experiments,
-        ),
-    ] = None,
+    learner: SomeLearners = None,
+    target: SomeTargets = None,
+    d: SomeDimensions = None,
+    experiment: SomeExperiments = None,
     settings: Settings = None,
-    fresh: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Compute this learner again, though it is present: a label of the suite, or of --learner.",
-            metavar="LEARNER",
-            autocompletion=completion.suite_learners,
-        ),
-    ] = None,
+    fresh: Fresh = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")
     ] = None,
@@ -270,14 +237,7 @@ def figures(suite: SuiteName = "default", results: Results = Path("results")) ->
 @app.command()
 def table(
     suite: SuiteName = "default",
-    learner: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A learner that was run beside those of the suite: a name, or an import path.",
-            metavar="LEARNER",
-            autocompletion=completion.learners,
-        ),
-    ] = None,
+    learner: AddedLearners = None,
     results: Results = Path("results"),
     form: Annotated[TableFormat, typer.Option("--format", help="How to print.")] = TableFormat.text,
     output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
@@ -335,14 +295,7 @@ def claims(
 
 @app.command()
 def describe(
-    target: Annotated[
-        str,
-        typer.Argument(
-            help="Name of a family of targets (hierbench list targets).",
-            metavar="TARGET",
-            autocompletion=completion.targets,
-        ),
-    ],
+    target: Family,
     d: Annotated[
         int | None,
         typer.Option("--d", help="Input dimension, from 1; --set d=40 does the same.", metavar="D"),
