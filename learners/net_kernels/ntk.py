@@ -65,7 +65,9 @@ class NeuralTangentKernel:
         columns = rows if B is None else _padded_blocks(B.numpy())
         result = out.numpy()
         block = _compiled_block()
-        with jax.enable_x64(True):
+        # where the others compute: an accelerator that is there would show in no row
+        processor = jax.local_devices(backend="cpu")[0]
+        with jax.enable_x64(True), jax.default_device(processor):
             for i, (a, n_a) in enumerate(rows):
                 for j, (b, n_b) in enumerate(columns[: i + 1] if B is None else columns):
                     part = np.asarray(block(a, b, depth, bias))[:n_a, :n_b]
