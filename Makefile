@@ -5,7 +5,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 QUICKLY := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
 
-.PHONY: bench test test-slow figures claims acceptance regress lint speed docs clean
+.PHONY: bench test test-slow figures claims reference acceptance regress lint speed docs clean
 
 bench: .venv/.ready
 	$(BIN)/hierbench run default
@@ -17,6 +17,11 @@ claims: .venv/.ready
 	$(BIN)/hierbench claims
 	$(BIN)/hierbench claims --format markdown --output results/claims.md
 	$(BIN)/hierbench claims --format latex --output results/claims.tex
+
+# what ships of the default suite: rows and certificates, computed anew where they are not current
+reference: .venv/.ready
+	$(BIN)/hierbench run default
+	$(BIN)/hierbench export default --output benchmarks/results/reference_rows/default.json.gz
 
 acceptance: .venv/.ready
 	$(BIN)/hierbench run acceptance
