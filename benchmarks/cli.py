@@ -59,8 +59,8 @@ class TableFormat(enum.StrEnum):
     csv = "csv"
 
 
-class ReportFormat(enum.StrEnum):
-    """How a report is printed."""
+class BlockFormat(enum.StrEnum):
+    """How statistics are printed."""
 
     text = "text"
     markdown = "markdown"
@@ -251,24 +251,24 @@ def table(
 
 
 @app.command()
-def report(
+def compare(
     suite: SuiteName = "default",
     results: Results = Path("results"),
-    form: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.text,
+    form: Annotated[BlockFormat, typer.Option("--format", help="How to print.")] = BlockFormat.text,
     output: Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")] = None,
 ) -> None:
     """Print groups of learners, exponents in 1/eps and variance components, from the stored rows."""
     # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.report import show_report
+    from hierbench.benchmarks.commands.compare import show_comparison
 
-    show_report(suite, results, form.value, output)
+    show_comparison(suite, results, form.value, output)
 
 
 @app.command()
 def budgets(
     suite: SuiteName = "default",
     results: Results = Path("results"),
-    form: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.text,
+    form: Annotated[BlockFormat, typer.Option("--format", help="How to print.")] = BlockFormat.text,
 ) -> None:
     """Print what a fit of each learner took, tuning counted, and whose choices lie at an edge."""
     # the command imports what it runs: the others start without it

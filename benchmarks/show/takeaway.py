@@ -259,7 +259,7 @@ def show(
     where = [] if results == Path("results") else [f"--results={results}"]
     pointers = {
         shlex.join(["hierbench", "table", *called, *where]): "every error",
-        shlex.join(["hierbench", "report", *called[:1], *where]): "who is told apart from whom",
+        shlex.join(["hierbench", "compare", *called[:1], *where]): "who is told apart from whom",
     }
     kept = results / "tables" / f"{suite.name}.screen.json"
     with once(console, kept, suite, rows, sorted(certificates.items()), where) as fresh:

@@ -1,4 +1,4 @@
-"""``hierbench report``: groups of learners, exponents in 1/eps, variance components, from stored rows."""
+"""``hierbench compare``: groups of learners, exponents in 1/eps, variance components, from stored rows."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ VARIANCE = (
 )
 
 
-def show_report(name: str, results: Path, form: str, output: Path | None) -> None:
+def show_comparison(name: str, results: Path, form: str, output: Path | None) -> None:
     """Print the statistics of a suite's rows, or write them to a file; nothing is computed anew.
 
     Parameters
@@ -61,7 +61,7 @@ def show_report(name: str, results: Path, form: str, output: Path | None) -> Non
     """
     suite, evidence = measured(name, results)
     where = "" if results == Path("results") else f" --results {results}"
-    blocks = report(suite.name, evidence, epsilons_of(suite), f"hierbench run {name}{where}")
+    blocks = comparison(suite.name, evidence, epsilons_of(suite), f"hierbench run {name}{where}")
     deliver(FORMATS[form](blocks), output)
 
 
@@ -92,8 +92,8 @@ Block = str | Section
 """A paragraph, or a table under its heading; a paragraph that starts with # is a title."""
 
 
-def report(name: str, evidence: SuiteResults, epsilons: Sequence[Epsilon], command: str) -> list[Block]:
-    """The whole report: targets and learners in the order of the rows."""
+def comparison(name: str, evidence: SuiteResults, epsilons: Sequence[Epsilon], command: str) -> list[Block]:
+    """All of it: targets and learners in the order of the rows."""
     rows, certificates = evidence.rows, evidence.certificates
     blocks: list[Block] = [f"# Statistics of {name}: {len(rows)} rows"]
     absent = sum(evidence.missing.values())

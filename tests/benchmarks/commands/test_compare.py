@@ -1,4 +1,4 @@
-"""``hierbench report``: what the store says, as text and as Markdown, with nothing computed."""
+"""``hierbench compare``: what the store says, as text and as Markdown, with nothing computed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import synthetic_rows
 from machinery import ROOT, run, suite_file
 
 from hierbench.benchmarks import cli
-from hierbench.benchmarks.commands.report import FORMATS, markdown, ratio_cells, report, text
+from hierbench.benchmarks.commands.compare import FORMATS, comparison, markdown, ratio_cells, text
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.table import PIPE_WIDTH
 from hierbench.benchmarks.statistics.ranks import Comparison, rank
@@ -26,7 +26,7 @@ EPSILONS = (Epsilon(0.3), Epsilon(0.1), Epsilon(0.03), Epsilon(0.1, Scale.UPPER_
 @pytest.fixture(scope="module")
 def blocks():
     rows, certificates = synthetic_rows.suite()
-    return report("demo", SuiteResults(rows, certificates), EPSILONS, "hierbench run demo")
+    return comparison("demo", SuiteResults(rows, certificates), EPSILONS, "hierbench run demo")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def status(capsys, monkeypatch):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A suite of stub learners and the folder with its rows."""
-    folder = tmp_path_factory.mktemp("report")
+    folder = tmp_path_factory.mktemp("compare")
     path = suite_file(folder, {"Mean": "", "FastMean": ""})
     assert not run(path, folder).failed
     return path, folder
@@ -89,7 +89,7 @@ def test_exponent_in_1_over_eps_is_that_of_the_curve():
         for n in 60 * 1.05 ** np.arange(80)
     ]
     evidence = SuiteResults(rows, {})
-    printed = text(report("demo", evidence, [Epsilon(e) for e in (0.3, 0.1, 0.03, 0.01)], "c"))
+    printed = text(comparison("demo", evidence, [Epsilon(e) for e in (0.3, 0.1, 0.03, 0.01)], "c"))
     found = re.search(r"power +8 +(\S+) \[(\S+),(\S+)\] +0.3 - 0.01 +4", printed)
     assert found
     value, low, high = map(float, found.groups())
@@ -111,11 +111,11 @@ def test_a_bound_is_rounded_to_the_side_on_which_it_holds():
 
 def test_where_nothing_can_be_compared_it_says_so():
     rows = [synthetic_rows.row(64, 0.9, 8, r, learner=name) for name in ("a", "b") for r in range(4)]
-    printed = text(report("demo", SuiteResults(rows, {}), [Epsilon(0.1)], "c"))
+    printed = text(comparison("demo", SuiteResults(rows, {}), [Epsilon(0.1)], "c"))
     assert re.search(r"learners at eps = 0.1 .*: nothing to compare\n", printed)
     assert printed.count("n* > n_max at every eps") == 2
     undefined = text(
-        report("demo", SuiteResults(rows, {}), [Epsilon(0.1), Epsilon(0.1, Scale.UPPER_HALF)], "c")
+        comparison("demo", SuiteResults(rows, {}), [Epsilon(0.1), Epsilon(0.1, Scale.UPPER_HALF)], "c")
     )
     assert "exponent of n* in 1/eps_rel: undefined here\n" in undefined
 
@@ -124,7 +124,7 @@ def test_missing_units_and_rows_that_are_not_ok_are_told(blocks):
     rows, certificates = synthetic_rows.suite()
     evidence = SuiteResults(rows, certificates, missing={("ntk", "squares-L2"): 3})
     assert "3 units are missing or failed; hierbench run it" in text(
-        report("demo", evidence, EPSILONS, "hierbench run it")
+        comparison("demo", evidence, EPSILONS, "hierbench run it")
     )
     printed = re.sub(r"\s+", " ", text(blocks))
     assert "missing or failed" not in printed
@@ -142,7 +142,7 @@ def test_variance_components_of_a_crossed_cell_are_printed_and_only_there(blocks
         for axes in [{"target_index": t, "sample_index": s, "init_index": i}]
         for n in (64, 128, 256, 512, 1024, 2048)
     ]
-    found = report("demo", SuiteResults(rows, {}), [Epsilon(0.1)], "c")
+    found = comparison("demo", SuiteResults(rows, {}), [Epsilon(0.1)], "c")
     assert "Learners are not compared here: replicates share targets" in text(found)
     assert "learners at" not in text(found)
     assert re.search(r"variance components\n.*initialisation", text(found), re.DOTALL)
@@ -156,13 +156,13 @@ def test_ratios_are_over_a_learner_that_can_be_compared():
     rows += [synthetic_rows.row(n, 0.9, 8, r, learner="never") for r in range(4) for n in (50, 200)]
     rows += [synthetic_rows.row(n, 10 / n, 8, r, learner="there") for r in range(4) for n in (50, 200)]
     rows += [synthetic_rows.row(n, 12 / n, 8, r, learner="too") for r in range(4) for n in (50, 200)]
-    cells = table(text(report("demo", SuiteResults(rows, {}), [Epsilon(0.1)], "c")), "t", "learners at")
+    cells = table(text(comparison("demo", SuiteResults(rows, {}), [Epsilon(0.1)], "c")), "t", "learners at")
     assert cells["there"][3] == "1" and cells["too"][3] == "1" and cells["never"][3].startswith(">")
 
 
-def test_a_suite_of_experiments_has_no_report(status, tmp_path):
+def test_a_suite_of_experiments_has_no_comparison(status, tmp_path):
     Store.writable(tmp_path).close()
-    code, _, error = status("report", "correction", "--results", tmp_path)
+    code, _, error = status("compare", "correction", "--results", tmp_path)
     assert code == 2 and "hierbench claims" in error
 
 
@@ -185,12 +185,12 @@ def test_lines_fit_a_pipe(blocks):
 def test_the_command_reads_a_store_and_changes_nothing(finished, tmp_path, status):
     path, folder = finished
     before = (folder / NAME).read_bytes()
-    code, out, err = status("report", path, "--results", folder)
+    code, out, err = status("compare", path, "--results", folder)
     assert (code, err) == (0, "")
     assert "target sq" in out
     assert "exponent of n* in 1/eps" in out
-    written = tmp_path / "deep" / "report.md"
-    assert status("report", path, "--results", folder, "--format", "markdown", "--output", written)[0] == 0
+    written = tmp_path / "deep" / "compare.md"
+    assert status("compare", path, "--results", folder, "--format", "markdown", "--output", written)[0] == 0
     assert written.read_text().startswith("# Statistics of stub")
     assert (folder / NAME).read_bytes() == before
 
@@ -198,11 +198,11 @@ def test_the_command_reads_a_store_and_changes_nothing(finished, tmp_path, statu
 def test_errors_are_one_line_and_status_2(finished, tmp_path, status):
     path, folder = finished
     for arguments, said in (
-        (["report", "smoke", "--results", folder], "no rows of suite smoke in"),
-        (["report", path, "--results", tmp_path / "none"], "no results in"),
-        (["report", "smok", "--results", tmp_path], "smoke"),
-        (["report", path, "--results", folder, "--output", tmp_path], "cannot be written"),
-        (["report", path, "--format", "latex"], "latex"),
+        (["compare", "smoke", "--results", folder], "no rows of suite smoke in"),
+        (["compare", path, "--results", tmp_path / "none"], "no results in"),
+        (["compare", "smok", "--results", tmp_path], "smoke"),
+        (["compare", path, "--results", folder, "--output", tmp_path], "cannot be written"),
+        (["compare", path, "--format", "latex"], "latex"),
     ):
         code, _, err = status(*arguments)
         assert code == 2, arguments
@@ -210,5 +210,5 @@ def test_errors_are_one_line_and_status_2(finished, tmp_path, status):
         assert err.count("\n") == 1
 
 
-def test_formats_of_the_command_are_those_of_the_report():
-    assert {f.value for f in cli.ReportFormat} == FORMATS.keys()
+def test_formats_of_the_command_are_those_of_the_module():
+    assert {f.value for f in cli.BlockFormat} == FORMATS.keys()
