@@ -265,6 +265,25 @@ def compare(
 
 
 @app.command()
+def report(
+    suite: SuiteName = "default",
+    learner: Annotated[
+        list[str] | None, typer.Option(help="A learner that was run beside those of the suite.")
+    ] = None,
+    results: Results = Path("results"),
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write to this file (default: report_SUITE.html in DIR).", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Make one page of HTML of a suite's rows, to read in a browser: verdicts, curves, n*, every row."""
+    # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.report import write_report
+
+    write_report(suite, learner or [], results, output)
+
+
+@app.command()
 def budgets(
     suite: SuiteName = "default",
     results: Results = Path("results"),

@@ -1,0 +1,143 @@
+"""What stands for a target at each error of the slider: n*, exponents, groups, seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from hierbench.benchmarks.report.columns import Data, rounded
+from hierbench.benchmarks.show.table import (
+    degree_text,
+    format_exponent,
+    format_exponent_and_fit,
+    format_summary,
+)
+from hierbench.benchmarks.show.takeaway import dimensions_of, learned_at
+from hierbench.benchmarks.statistics.exponents import Exponent
+from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, Summary, summarise
+from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.units.rows import Row
+
+REACHED = ("bracketed", "left")
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetStars:
+    """n* of one target at every error, with the exponent of each (epsilon, learner)."""
+
+    rows: Sequence[Row]
+    certificates: Certificates
+    epsilons: Sequence[Epsilon]
+    stars: Mapping[Epsilon, Sequence[NStar]]
+    slopes: Mapping[tuple[Epsilon, str], Exponent]
+
+
+def standings(
+    target: TargetStars, families: Mapping[str, str], learners: Mapping[str, int], asked: Sequence[Epsilon]
+) -> list[Data]:
+    """One entry an error: the learners in their order of samples, each with n* at every d.
+
+    ``cells`` of a learner are columns over its d: value, ends, kind ("bracketed", or of what it is a bound),
+    the text of tables, the median seconds of the fits that got there (of the largest where none did).
+    ``front`` has for each d the learners of which no other one needs fewer samples and fewer seconds.
+    """
+    name = target.rows[0].target
+    dims = dimensions_of(target.rows, name)
+    certificates = [c for (label, _, _), c in target.certificates.items() if label == name]
+    clock = _Clock(target.rows)
+    entries = []
+    for epsilon in target.epsilons:
+        stars = target.stars[epsilon]
+        slopes = {learner: target.slopes[epsilon, learner] for learner in dims}
+        learned = learned_at(epsilon, stars, dims, families, slopes)
+        summaries: dict[str, list[Summary]] = defaultdict(list)
+        for summary in sorted(summarise(stars), key=lambda s: s.d):
+            summaries[summary.learner].append(summary)
+        seconds = {s: clock.seconds(s, stars) for some in summaries.values() for s in some}
+        entries.append(
+            {
+                "scale": str(epsilon.scale),
+                "value": epsilon.value,
+                "label": epsilon.label,
+                "asked": epsilon in asked,
+                "asks": degree_text(stars, certificates),
+                "d": learned.d,
+                "learners": [
+                    {
+                        "learner": learners[s.learner],
+                        "verdict": s.verdict,
+                        "groups": s.groups,
+                        "ratio": s.ratio,
+                        "exponent": _exponent(s.exponent),
+                        "cells": _cells(summaries[s.learner], seconds),
+                    }
+                    for s in learned.standings
+                ],
+                "front": _fronts(summaries, seconds, learners),
+            }
+        )
+    return entries
+
+
+def _exponent(slope: Exponent) -> Data:
+    why = slope.reason if slope.kind != "estimate" else ""
+    return {
+        "kind": slope.kind,
+        "text": format_exponent_and_fit(slope) if slope.kind != "unidentified" else format_exponent(slope),
+        "why": why,
+        "slope": rounded(slope.value),
+        "intercept": rounded(slope.intercept),
+    }
+
+
+def _cells(summaries: Sequence[Summary], seconds: Mapping[Summary, float | None]) -> Data:
+    return {
+        "d": [s.d for s in summaries],
+        "value": [rounded(s.value) for s in summaries],
+        "low": [rounded(s.low) for s in summaries],
+        "high": [rounded(s.high) for s in summaries],
+        "kind": [s.censoring for s in summaries],
+        "text": [format_summary(s) for s in summaries],
+        "seconds": [rounded(seconds[s]) for s in summaries],
+    }
+
+
+class _Clock:
+    """Seconds of fits, by where n* ends."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.seconds_of = {(r.learner, r.d, r.replicate, r.n): r.fit_seconds for r in rows}
+
+    def seconds(self, summary: Summary, stars: Sequence[NStar]) -> float | None:
+        """Median over replicates: of the first size that gets there, of the largest one where none does."""
+        taken = []
+        for star in stars:
+            if (star.learner, star.d) == (summary.learner, summary.d):
+                n = star.upper if star.censoring in REACHED else star.lower
+                found = self.seconds_of.get((star.learner, star.d, star.replicate, n))
+                taken += [] if found is None else [found]
+        return statistics.median(taken) if taken else None
+
+
+def _fronts(
+    summaries: Mapping[str, Sequence[Summary]],
+    seconds: Mapping[Summary, float | None],
+    learners: Mapping[str, int],
+) -> dict[str, list[int]]:
+    costs: dict[int, list[tuple[float, float, int]]] = defaultdict(list)
+    for learner, of_learner in summaries.items():
+        for s in of_learner:
+            taken = seconds[s]
+            if s.censoring in REACHED and s.value is not None and taken is not None:
+                costs[s.d].append((s.value, taken, learners[learner]))
+    fronts = {}
+    for d, points in sorted(costs.items()):
+        best = float("inf")
+        fronts[str(d)] = []
+        for _, taken, learner in sorted(points):
+            if taken < best:
+                best = taken
+                fronts[str(d)].append(learner)
+    return fronts
