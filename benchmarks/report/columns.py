@@ -32,7 +32,7 @@ def scalar(value: object) -> object:
 def column(values: Sequence[object]) -> object:
     """The values, or the one value that all of them are."""
     first = values[0]
-    same = all(v == first and isinstance(v, type(first)) for v in values)
+    same = all(type(v) is type(first) and v == first for v in values)
     return first if same else list(values)
 
 

@@ -115,9 +115,7 @@ def content(
     return Content(head, tuple(targets))
 
 
-def _learners(
-    rows: Sequence[Row], families: Mapping[str, str], arguments: Mapping[str, str]
-) -> list[Data]:
+def _learners(rows: Sequence[Row], families: Mapping[str, str], arguments: Mapping[str, str]) -> list[Data]:
     with figure_style():
         style = looks(list(families))
     specs = {row.learner: row.learner_spec["name"] for row in rows}
@@ -127,7 +125,7 @@ def _learners(
             "argument": arguments[label] if ":" not in specs[label] else specs[label],
             "family": family,
             "color": style[label].color,
-            "symbol": SYMBOLS[style[label].marker],
+            "symbol": SYMBOLS[str(style[label].marker)],
             "dash": DASHES[style[label].linestyle],
         }
         for label, family in families.items()

@@ -33,7 +33,9 @@ def curves(rows: Sequence[Row], certificates: Certificates, learners: Mapping[st
                     for name, values in {**columns, "high": measured.high}.items()
                 }
                 bands.append({"learner": learners[learner], **numbers})
-        counts = [c.n_parameters for (name, size, _), c in certificates.items() if (name, size) == (target, d)]
+        counts = [
+            c.n_parameters for (name, size, _), c in certificates.items() if (name, size) == (target, d)
+        ]
         entries.append(
             {
                 "d": d,

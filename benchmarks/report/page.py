@@ -34,7 +34,9 @@ def plotly_script() -> str:
         if path.is_file():
             return path.read_text(encoding="utf-8")
     what = f"the one in {folders[0]} has none" if folders else "it is not installed"
-    raise UserError(f"hierbench report puts plotly.min.js of the package plotly into its page, and {what}: {INSTALL}")
+    raise UserError(
+        f"hierbench report puts plotly.min.js of the package plotly into its page, and {what}: {INSTALL}"
+    )
 
 
 def html_page(content: Content, plotly: str) -> str:

@@ -83,7 +83,7 @@ function drawSamples() {
     const shift = dodge(order.indexOf(learner), order.length, dims);
     const known = cells.d.map((_, i) => i).filter((i) => cells.value[i] !== null);
     if (!known.length) continue;
-    const reached = known.filter((i) => cells.kind[i] !== "right").map((i) => cells.d[i]);
+    const reached = known.filter((i) => at(cells.kind, i) !== "right").map((i) => cells.d[i]);
     if (exponent.slope !== null && exponent.intercept !== null && reached.length > 1) {
       const x = [Math.min(...reached), Math.max(...reached)];
       data.push({
@@ -97,10 +97,10 @@ function drawSamples() {
       x: known.map((i) => cells.d[i] * shift), y: value, mode: "markers+text",
       marker: {
         color, size: 9, line: { width: 1.5, color },
-        symbol: known.map((i) => look.symbol + (cells.kind[i] === "bracketed" ? "" : "-open")),
+        symbol: known.map((i) => look.symbol + (at(cells.kind, i) === "bracketed" ? "" : "-open")),
       },
-      text: known.map((i) => ({ right: "↑", left: "↓" })[cells.kind[i]] || ""),
-      textposition: known.map((i) => (cells.kind[i] === "left" ? "bottom center" : "top center")),
+      text: known.map((i) => ({ right: "↑", left: "↓" })[at(cells.kind, i)] || ""),
+      textposition: known.map((i) => (at(cells.kind, i) === "left" ? "bottom center" : "top center")),
       textfont: { color, size: 15 },
       error_y: {
         type: "data", symmetric: false, color, thickness: 1, width: 2,
@@ -198,11 +198,15 @@ function drawLearning() {
   }
   const sizes = data.flatMap((trace) => trace.x);
   if (here.floor.length && sizes.length) {
-    const steps = here.floor.filter(([n, e], k) => e > 0 && (k === 0 || n <= Math.max(...sizes)));
+    const [smallest, largest] = [Math.min(...sizes), Math.max(...sizes)];
+    const steps = here.floor.filter(([n, e], k) => {
+      const next = here.floor[k + 1];
+      return e > 0 && n <= largest && (!next || next[0] > smallest);
+    });
     const last = steps[steps.length - 1];
-    const x = steps.map(([n]) => Math.max(n, Math.min(...sizes)));
     data.unshift({
-      x: [...x, Math.max(...sizes)], y: [...steps.map(([, e]) => e), last ? last[1] : null], mode: "lines",
+      x: [...steps.map(([n]) => Math.max(n, smallest)), largest],
+      y: [...steps.map(([, e]) => e), last ? last[1] : null], mode: "lines",
       line: { color: colors().quiet, dash: "dot", shape: "hv", width: 1.5 }, hoverinfo: "skip",
     });
   }
@@ -226,13 +230,13 @@ function drawCost() {
     if (!shown(learner) || i < 0 || cells.value[i] === null || !cells.seconds[i]) continue;
     const color = colorOf(learner);
     const look = head.learners[learner];
-    const bound = cells.kind[i] !== "bracketed";
+    const bound = at(cells.kind, i) !== "bracketed";
     places.set(learner, [cells.value[i], cells.seconds[i]]);
     data.push({
       x: [cells.value[i]], y: [cells.seconds[i]], mode: "markers+text", hoverinfo: "text",
       marker: { color, size: 11, symbol: look.symbol + (bound ? "-open" : ""), line: { color, width: 1.5 } },
-      text: [({ right: "→", left: "←" })[cells.kind[i]] || ""], textfont: { color, size: 15 },
-      textposition: cells.kind[i] === "left" ? "middle left" : "middle right",
+      text: [({ right: "→", left: "←" })[at(cells.kind, i)] || ""], textfont: { color, size: 15 },
+      textposition: at(cells.kind, i) === "left" ? "middle left" : "middle right",
       hovertext: [`${plain(look.label)}<br>n* ${plain(cells.text[i])}, ${cells.seconds[i]} s a fit`],
       customdata: [{ learner, d: state.d }],
     });

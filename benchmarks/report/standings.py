@@ -7,13 +7,8 @@ import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from hierbench.benchmarks.report.columns import Data, rounded
-from hierbench.benchmarks.show.table import (
-    degree_text,
-    format_exponent,
-    format_exponent_and_fit,
-    format_summary,
-)
+from hierbench.benchmarks.report.columns import Data, column, rounded
+from hierbench.benchmarks.show.table import degree_text, format_exponent_and_fit, format_summary
 from hierbench.benchmarks.show.takeaway import dimensions_of, learned_at
 from hierbench.benchmarks.statistics.exponents import Exponent
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, Summary, summarise
@@ -40,7 +35,7 @@ def standings(
     """One entry an error: the learners in their order of samples, each with n* at every d.
 
     ``cells`` of a learner are columns over its d: value, ends, kind ("bracketed", or of what it is a bound),
-    the text of tables, the median seconds of the fits that got there (of the largest where none did).
+    the text of tables, the median seconds of the fits that got there (of the largest size where one did not).
     ``front`` has for each d the learners of which no other one needs fewer samples and fewer seconds.
     """
     name = target.rows[0].target
@@ -82,11 +77,10 @@ def standings(
 
 
 def _exponent(slope: Exponent) -> Data:
-    why = slope.reason if slope.kind != "estimate" else ""
     return {
         "kind": slope.kind,
-        "text": format_exponent_and_fit(slope) if slope.kind != "unidentified" else format_exponent(slope),
-        "why": why,
+        "text": format_exponent_and_fit(slope),
+        "why": "" if slope.kind == "estimate" else slope.reason,
         "slope": rounded(slope.value),
         "intercept": rounded(slope.intercept),
     }
@@ -98,7 +92,7 @@ def _cells(summaries: Sequence[Summary], seconds: Mapping[Summary, float | None]
         "value": [rounded(s.value) for s in summaries],
         "low": [rounded(s.low) for s in summaries],
         "high": [rounded(s.high) for s in summaries],
-        "kind": [s.censoring for s in summaries],
+        "kind": column([s.censoring for s in summaries]),
         "text": [format_summary(s) for s in summaries],
         "seconds": [rounded(seconds[s]) for s in summaries],
     }

@@ -65,7 +65,8 @@ function drawStandings() {
       open.addEventListener("click", () => showRows({ learner, d }));
       return element("td", {}, open);
     });
-    const slope = element("td", { text: exponent.text, class: "nowrap", title: exponent.why || undefined });
+    const why = exponent.why ? [element("small", { text: exponent.why })] : [];
+    const slope = element("td", { class: "nowrap" }, exponent.text, ...why);
     const name = element("th", { scope: "row" }, mark(learner), label);
     return {
       class: shown(learner) ? undefined : "off",

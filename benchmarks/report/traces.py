@@ -40,7 +40,13 @@ def _along_rounds(records: Sequence[Measurement]) -> Data:
     for m in records:
         variant = f"{m.labels['variant']}, " if len(variants) > 1 else ""
         name = f"{variant}alpha = {m.labels.get('alpha', 1.0):g}"
-        _put(series, (name, int(m.labels["level"])), stages.index((m.labels["round"], m.labels["stage"])), m, "feature_error")
+        _put(
+            series,
+            (name, int(m.labels["level"])),
+            stages.index((m.labels["round"], m.labels["stage"])),
+            m,
+            "feature_error",
+        )
     return {
         "x": "round of backward correction, and the level that is fitted in it",
         "ticks": [f"{number} {stage}" for number, stage in stages],
@@ -81,5 +87,7 @@ def _lines(series: _Series) -> list[Data]:
         columns = zip(*points, strict=True) if points else ((), (), (), ())
         x, mean, low, high = ([rounded(v) for v in values] for values in columns)
         name = f"{group}, level {level}"
-        lines.append({"name": name, "group": group, "level": level, "x": x, "mean": mean, "low": low, "high": high})
+        lines.append(
+            {"name": name, "group": group, "level": level, "x": x, "mean": mean, "low": low, "high": high}
+        )
     return lines

@@ -25,7 +25,9 @@ OPTIONS = (
     *("--disable-extensions", "--remote-debugging-pipe", "--force-color-profile=srgb"),
 )
 # The browser reads commands from file 3 and writes answers to file 4.
-LAUNCH = "import os, sys; [os.dup2(int(sys.argv[k]), k + 2) for k in (1, 2)]; os.execvp(sys.argv[3], sys.argv[3:])"
+LAUNCH = (
+    "import os, sys; [os.dup2(int(sys.argv[k]), k + 2) for k in (1, 2)]; os.execvp(sys.argv[3], sys.argv[3:])"
+)
 KEYS = {
     "Tab": 9, "Enter": 13, "Escape": 27, "Space": 32, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowRight": 39,
     "ArrowUp": 38, "ArrowDown": 40,
@@ -129,7 +131,11 @@ class Browser:
     def size(self, width: int, height: int, mobile: bool = False) -> None:
         """Set the size of the window."""
         self._call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=mobile,
         )
 
     def prefer(self, scheme: str) -> None:
@@ -167,7 +173,9 @@ class Browser:
 
     def click(self, selector: str) -> None:
         """Click the middle of an element, as a mouse does."""
-        self.run(f"document.querySelector({selector!r}).scrollIntoView({{block: 'center', behavior: 'instant'}})")
+        self.run(
+            f"document.querySelector({selector!r}).scrollIntoView({{block: 'center', behavior: 'instant'}})"
+        )
         self.settle()
         box = f"document.querySelector({selector!r}).getBoundingClientRect()"
         x, y = self.run(f"[{box}.x + {box}.width / 2, {box}.y + {box}.height / 2]")
