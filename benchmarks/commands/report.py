@@ -33,7 +33,7 @@ def write_report(name: str, learners: Sequence[str], results: Path, output: Path
     Raises
     ------
     UserError
-        No plotly; from the suite file or the store; nothing of the suite in it; a file that cannot be written.
+        No plotly; from the suite file or the store; nothing of the suite; a file that cannot be written.
     """
     suite = load_suite(name)
     if learners:

@@ -43,8 +43,8 @@ def epsilon_grid(
             continue
         high = min(LARGEST, max(relative))
         low = max(float(np.quantile(relative, 0.05)), SMALLEST)
-        values = np.geomspace(high, low, stops) if low < high else []
-        grid = own | {float(f"{value:.2g}") for value in values}
+        between = np.geomspace(high, low, stops).tolist() if low < high else []
+        grid = own | {float(f"{value:.2g}") for value in between}
         found += [Epsilon(value, scale) for value in sorted(grid, reverse=True)]
     return found
 

@@ -102,7 +102,7 @@ class _Clock:
     """Seconds of fits, by where n* ends."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
-        self.seconds_of = {(r.learner, r.d, r.replicate, r.n): r.fit_seconds for r in rows}
+        self.seconds_of = {(r.learner, r.d, r.replicate, float(r.n)): r.fit_seconds for r in rows}
 
     def seconds(self, summary: Summary, stars: Sequence[NStar]) -> float | None:
         """Median over replicates: of the first size that gets there, of the largest one where none does."""
@@ -126,12 +126,12 @@ def _fronts(
             taken = seconds[s]
             if s.censoring in REACHED and s.value is not None and taken is not None:
                 costs[s.d].append((s.value, taken, learners[learner]))
-    fronts = {}
+    fronts: dict[str, list[int]] = {}
     for d, points in sorted(costs.items()):
-        best = float("inf")
+        least = float("inf")
         fronts[str(d)] = []
-        for _, taken, learner in sorted(points):
-            if taken < best:
-                best = taken
-                fronts[str(d)].append(learner)
+        for _, spent, number in sorted(points):
+            if spent < least:
+                least = spent
+                fronts[str(d)].append(number)
     return fronts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hierbench.benchmarks.report.columns import Data, Table, column, rounded, scalar
 from hierbench.benchmarks.units.rows import Row
@@ -47,7 +48,7 @@ def row_blocks(rows: Sequence[Row], learners: Mapping[str, int], tables: RowTabl
 
 def _block(rows: Sequence[Row], tables: RowTables) -> Data:
     names = list(dict.fromkeys(name for row in rows for name in row.hyperparameters or {}))
-    columns = {
+    columns: dict[str, list[Any]] = {
         "d": [row.d for row in rows],
         "n": [row.n for row in rows],
         "replicate": [

@@ -85,9 +85,17 @@ def _lines(series: _Series) -> list[Data]:
             if 2 * len(logs) > len(seeds):
                 points.append((x, *(math.exp(y) for y in (sum(logs) / len(logs), min(logs), max(logs)))))
         columns = zip(*points, strict=True) if points else ((), (), (), ())
-        x, mean, low, high = ([rounded(v) for v in values] for values in columns)
+        places, mean, low, high = ([rounded(v) for v in values] for values in columns)
         name = f"{group}, level {level}"
         lines.append(
-            {"name": name, "group": group, "level": level, "x": x, "mean": mean, "low": low, "high": high}
+            {
+                "name": name,
+                "group": group,
+                "level": level,
+                "x": places,
+                "mean": mean,
+                "low": low,
+                "high": high,
+            }
         )
     return lines

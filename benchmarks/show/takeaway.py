@@ -287,6 +287,7 @@ def show(
     pointers = {
         shlex.join(["hierbench", "table", *called, *where]): "every error",
         shlex.join(["hierbench", "compare", *called[:1], *where]): "who is told apart from whom",
+        shlex.join(["hierbench", "report", *called, *where]): "a page to explore in a browser",
     }
     kept = results / "tables" / f"{suite.name}.screen.json"
     with once(console, kept, suite, rows, sorted(certificates.items()), where) as fresh:

@@ -29,8 +29,8 @@ LAUNCH = (
     "import os, sys; [os.dup2(int(sys.argv[k]), k + 2) for k in (1, 2)]; os.execvp(sys.argv[3], sys.argv[3:])"
 )
 KEYS = {
-    "Tab": 9, "Enter": 13, "Escape": 27, "Space": 32, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowRight": 39,
-    "ArrowUp": 38, "ArrowDown": 40,
+    "Tab": 9, "Enter": 13, "Escape": 27, "Space": 32, "End": 35, "Home": 36, "ArrowLeft": 37,
+    "ArrowRight": 39,
 }  # fmt: skip
 
 

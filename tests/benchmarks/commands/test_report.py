@@ -57,7 +57,7 @@ def test_the_commands_in_it_can_be_called(finished, status):
     data = data_of((folder / "report_stub.html").read_text())
     arguments = [one["argument"] for one in data["head"]["learners"]]
     target = data["target-0"]["argument"]
-    code, out, err = status(
+    code, _, err = status(
         "run", path, "--learner", arguments[0], "--target", target, "--d", 4, "--dry-run", "--results", folder
     )
     assert code == 0, err
