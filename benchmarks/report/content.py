@@ -12,14 +12,14 @@ from hierbench.benchmarks.report.columns import Data
 from hierbench.benchmarks.report.curves import curves
 from hierbench.benchmarks.report.epsilon_grid import STOPS, epsilon_grid
 from hierbench.benchmarks.report.slopes import exponents_of
-from hierbench.benchmarks.report.standings import TargetStars, standings
+from hierbench.benchmarks.report.standings import TargetStars, standings, told
 from hierbench.benchmarks.report.stored_rows import RowTables, row_blocks
 from hierbench.benchmarks.report.traces import traces
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.families import families_of
 from hierbench.benchmarks.show.labels import relabelled, shown_labels
 from hierbench.benchmarks.show.table import LEGEND, left_out
-from hierbench.benchmarks.show.takeaway import learned, sentences
+from hierbench.benchmarks.show.takeaway import sentences
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, n_stars
 from hierbench.benchmarks.suites.epsilon import Epsilon, epsilons_of
 from hierbench.benchmarks.suites.suite import Suite
@@ -79,13 +79,26 @@ def content(
     families = families_of(rows)
     order = {label: i for i, label in enumerate(dict.fromkeys(row.learner for row in rows))}
     tables = RowTables()
-    arguments = dict.fromkeys(row.learner for row in evidence.rows)
-    learners = _learners(rows, families, {learner_labels[argument]: argument for argument in arguments})
+    # one beside the suite has its label only where it is named by its path
+    specs = {entry.label: entry.learner for entry in suite.learners}
+    arguments = {
+        shown: specs[label] if specs.get(label) in extra else label for label, shown in learner_labels.items()
+    }
     asked = epsilons_of(suite)
-    targets = _targets(rows, certificates, asked, families, order, tables, stops)
-    for target in targets:
-        target["argument"] = next(a for a, label in target_labels.items() if label == target["label"])
-    told = list(learned(rows, certificates, asked)) if rows else []
+    stars = _stars(rows, certificates, asked, stops)
+    targets = [
+        {
+            "label": label,
+            "argument": next(argument for argument, shown in target_labels.items() if shown == label),
+            "metric": str(one.rows[0].metric),
+            "family": (one.rows[0].target_spec or {}).get("family", ""),
+            "epsilons": standings(one, families, order, asked),
+            "curves": curves(one.rows, certificates, order),
+            "rows": row_blocks(one.rows, order, tables),
+        }
+        for label, one in stars.items()
+    ]
+    summits = [found for one in stars.values() if (found := told(one, families, asked)) is not None]
     absent = sum(evidence.missing.values()) + sum(evidence.missing_experiments.values())
     head = {
         "suite": suite.name,
@@ -100,12 +113,12 @@ def content(
         "left_out": left_out(rows),
         "sentences": [
             {"heading": one.heading(), "text": s.removeprefix(f"{one.target}: ")}
-            for one in told
+            for one in summits
             for s in sentences([one])
         ],
         "claims": list(claims),
         "legend": list(LEGEND) if rows else [],
-        "learners": learners,
+        "learners": _learners(rows, families, arguments),
         "families": [f for f in dict.fromkeys([*FAMILIES, *families.values()]) if f in families.values()],
         "targets": [target["label"] for target in targets],
         "traces": traces(evidence.measurements),
@@ -118,11 +131,10 @@ def content(
 def _learners(rows: Sequence[Row], families: Mapping[str, str], arguments: Mapping[str, str]) -> list[Data]:
     with figure_style():
         style = looks(list(families))
-    specs = {row.learner: row.learner_spec["name"] for row in rows}
     return [
         {
             "label": label,
-            "argument": arguments[label] if ":" not in specs[label] else specs[label],
+            "argument": arguments[label],
             "family": family,
             "color": style[label].color,
             "symbol": SYMBOLS[str(style[label].marker)],
@@ -132,15 +144,10 @@ def _learners(rows: Sequence[Row], families: Mapping[str, str], arguments: Mappi
     ]
 
 
-def _targets(
-    rows: Sequence[Row],
-    certificates: Certificates,
-    asked: Sequence[Epsilon],
-    families: Mapping[str, str],
-    order: Mapping[str, int],
-    tables: RowTables,
-    stops: int,
-) -> list[Data]:
+def _stars(
+    rows: Sequence[Row], certificates: Certificates, asked: Sequence[Epsilon], stops: int
+) -> dict[str, TargetStars]:
+    """By target, n* and exponents at every error of its slider; all exponents are fitted in one go."""
     by_target: dict[str, list[Row]] = {}
     for row in rows:
         by_target.setdefault(row.target, []).append(row)
@@ -152,26 +159,16 @@ def _targets(
             stars.setdefault((target, star.epsilon), []).append(star)
             groups.setdefault((target, star.epsilon, star.learner), []).append(star)
     slopes = dict(zip(groups, exponents_of(list(groups.values())), strict=True))
-    targets = []
-    for target, some in by_target.items():
-        at_errors = TargetStars(
+    return {
+        target: TargetStars(
             some,
             certificates,
             grids[target],
             {epsilon: stars[target, epsilon] for epsilon in grids[target]},
             {(epsilon, learner): s for (label, epsilon, learner), s in slopes.items() if label == target},
         )
-        targets.append(
-            {
-                "label": target,
-                "metric": str(some[0].metric),
-                "family": (some[0].target_spec or {}).get("family", ""),
-                "epsilons": standings(at_errors, families, order, asked),
-                "curves": curves(some, certificates, order),
-                "rows": row_blocks(some, order, tables),
-            }
-        )
-    return targets
+        for target, some in by_target.items()
+    }
 
 
 def _made_by(rows: Sequence[Row], order: Mapping[str, int], tables: RowTables) -> list[list[int]]:

@@ -17,6 +17,7 @@ SMALLEST = 1e-4
 """Errors below are recovery: n* hardly moves any more."""
 LARGEST = 0.8
 """Predicting the mean gives 1 on the scales of a variance."""
+_Key = tuple[str, int, int]
 _ALWAYS = (Scale.VARIANCE, Scale.UPPER_HALF, Scale.TOP)
 
 
@@ -38,28 +39,28 @@ def epsilon_grid(
     found: list[Epsilon] = []
     for scale in Scale:
         own = {e.value for e in asked if e.scale == scale}
-        relative = _relative_errors(rows, certificates, scale)
-        if not relative or not (own or scale in _ALWAYS):
+        units = _units(rows, certificates, scale)
+        if not units or not (own or scale in _ALWAYS):
             continue
-        high = min(LARGEST, max(relative))
-        low = max(float(np.quantile(relative, 0.05)), SMALLEST)
+        relative = [error / units[key] for key, error in _errors(rows) if key in units]
+        high = min(LARGEST, max(relative, default=0.0))
+        low = max(float(np.quantile(relative, 0.05)), SMALLEST) if relative else high
         between = np.geomspace(high, low, stops).tolist() if low < high else []
         grid = own | {float(f"{value:.2g}") for value in between}
         found += [Epsilon(value, scale) for value in sorted(grid, reverse=True)]
     return found
 
 
-def _relative_errors(rows: Sequence[Row], certificates: Certificates, scale: Scale) -> list[float]:
-    """Errors over what the scale compares them with, where that is defined."""
+def _units(rows: Sequence[Row], certificates: Certificates, scale: Scale) -> dict[_Key, float]:
+    """What the scale compares errors with, for the targets for which it is defined."""
     one = Epsilon(1.0, scale)
-    units = {
-        key: one.threshold(certificates.get(key))
-        for key in {(row.target, row.d, row.target_index) for row in rows}
-    }
+    keys = {(row.target, row.d, row.target_index) for row in rows}
+    return {key: unit for key in keys if (unit := one.threshold(certificates.get(key)))}
+
+
+def _errors(rows: Sequence[Row]) -> list[tuple[_Key, float]]:
     return [
-        row.error / unit
+        ((row.target, row.d, row.target_index), row.error)
         for row in rows
         if row.status in FITTED and row.error is not None and 0 < row.error and math.isfinite(row.error)
-        for unit in [units[row.target, row.d, row.target_index]]
-        if unit
     ]

@@ -5,10 +5,13 @@ function drawVerdicts() {
   byId("suite").textContent = head.suite;
   byId("summary").textContent = head.summary;
   byId("sentences").replaceChildren(
-    ...head.sentences.map(({ heading, text }) => element("li", {}, element("strong", { text: heading }), element("br"), text)),
+    ...head.sentences.map(({ heading, text }) =>
+      element("li", {}, element("strong", { text: heading }), element("br"), text),
+    ),
   );
   byId("incomplete").hidden = !head.missing;
-  byId("incomplete").textContent = `Not complete: ${head.missing} units are missing or failed; ${head.run} makes them.`;
+  byId("incomplete").textContent =
+    `Not complete: ${head.missing} units are missing or failed; ${head.run} makes them.`;
   byId("claims-part").hidden = !head.claims.length;
   byId("claims-count").textContent = head.claims.length;
   const wide = (text) => element("td", { text, class: "long" });
@@ -31,7 +34,8 @@ function drawFamilies() {
       return element("li", {}, element("label", {}, box, mark(k), head.learners[k].label));
     });
     whole.addEventListener("change", () => toggle(members, whole.checked));
-    return element("div", {}, element("label", { class: "family" }, whole, family), element("ul", {}, ...boxes));
+    const title = element("label", { class: "family" }, whole, family);
+    return element("div", {}, title, element("ul", {}, ...boxes));
   });
   byId("families").replaceChildren(...groups);
   markFamilies();
@@ -70,7 +74,8 @@ function drawSoon() {
 
 function drawErrors() {
   const now = epsilon();
-  byId("epsilon-text").textContent = now ? `${now.label}: ${now.asks}${now.asked ? " (in the suite)" : ""}` : "none";
+  const suites = now && now.asked ? " (in the suite)" : "";
+  byId("epsilon-text").textContent = now ? `${now.label}: ${now.asks}${suites}` : "none";
   byId("epsilon").setAttribute("aria-valuetext", byId("epsilon-text").textContent);
   byId("cost-epsilon").textContent = now ? now.label : "no error";
   drawSamples();
@@ -85,7 +90,9 @@ function drawAll() {
 }
 
 function options(select, values, texts, chosen) {
-  select.replaceChildren(...values.map((value, k) => element("option", { value, text: texts[k], selected: value === chosen })));
+  select.replaceChildren(
+    ...values.map((value, k) => element("option", { value, text: texts[k], selected: value === chosen })),
+  );
 }
 
 function chooseTarget(k) {
@@ -93,10 +100,13 @@ function chooseTarget(k) {
   const one = target();
   const dims = one.curves.map((c) => c.d);
   if (!dims.includes(state.d)) state.d = commonDimension(one);
-  for (const select of document.querySelectorAll(".d-choice")) options(select, dims, dims.map((d) => `d = ${d}`), state.d);
+  for (const select of document.querySelectorAll(".d-choice")) {
+    options(select, dims, dims.map((d) => `d = ${d}`), state.d);
+  }
   const scales = [...new Set(one.epsilons.map((e) => e.scale))];
   if (!scales.includes(state.scale)) state.scale = scales.includes("eps_top") ? "eps_top" : scales[0];
-  const meaning = { ...SCALES, ...(one.metric === "misclassification" ? { eps: "one: the share of wrong labels" } : {}) };
+  const meaning = { ...SCALES };
+  if (one.metric === "misclassification") meaning.eps = "one: the share of wrong labels";
   options(byId("scale"), scales, scales.map((s) => `${meaning[s]} (${s})`), state.scale);
   const family = one.family && one.family !== one.label ? `family ${one.family}; ` : "";
   byId("target-note").textContent = `${family}${one.rows.reduce((sum, block) => sum + block.count, 0)} rows`;
@@ -144,7 +154,10 @@ function listen() {
   byId("all").addEventListener("click", () => toggle(head.learners.map((_, k) => k), true));
   byId("none").addEventListener("click", () => toggle(head.learners.map((_, k) => k), false));
   byId("scale").addEventListener("change", (event) => { state.scale = event.target.value; chooseScale(); });
-  byId("epsilon").addEventListener("input", (event) => { state.stop = Number(event.target.value); drawSoon(); });
+  byId("epsilon").addEventListener("input", (event) => {
+    state.stop = Number(event.target.value);
+    drawSoon();
+  });
   for (const select of document.querySelectorAll(".d-choice")) {
     select.addEventListener("change", () => {
       state.d = Number(select.value);
@@ -155,7 +168,10 @@ function listen() {
   }
   byId("rows-here").addEventListener("click", () => showRows({ d: state.d }));
   byId("rows-close").addEventListener("click", () => byId("rows").close());
-  byId("trace").addEventListener("change", (event) => { state.trace = Number(event.target.value); drawTrace(); });
+  byId("trace").addEventListener("change", (event) => {
+    state.trace = Number(event.target.value);
+    drawTrace();
+  });
 }
 
 function start() {

@@ -92,7 +92,9 @@ function drawSamples() {
       });
     }
     const value = known.map((i) => cells.value[i]);
-    known.forEach((i) => ends.push(cells.value[i], cells.low[i] || cells.value[i], cells.high[i] || cells.value[i]));
+    for (const i of known) {
+      ends.push(cells.value[i], cells.low[i] || cells.value[i], cells.high[i] || cells.value[i]);
+    }
     data.push({
       x: known.map((i) => cells.d[i] * shift), y: value, mode: "markers+text",
       marker: {
@@ -113,7 +115,8 @@ function drawSamples() {
     });
   }
   if (data.length) addReferences(data, dims, ends);
-  const more = { tickvals: dims, ticktext: dims.map(String), range: logRange(dims[0] / 1.2, dims[dims.length - 1] * 1.25) };
+  const range = logRange(dims[0] / 1.2, dims[dims.length - 1] * 1.25);
+  const more = { tickvals: dims, ticktext: dims.map(String), range };
   const limits = ends.length ? logRange(Math.min(...ends) / 1.6, Math.max(...ends) * 2.2) : undefined;
   const drawn = layout(
     { title: "dimension d", more, revision: `samples ${state.target} ${state.scale}` },
@@ -121,7 +124,7 @@ function drawSamples() {
   );
   draw(
     "samples-plot", data, drawn,
-    `Samples needed against dimension at ${now ? now.label : "no error"}; the table below has the same numbers.`,
+    `Samples needed against dimension at ${now ? now.label : "no error"}; the table below has the numbers.`,
     "No learner that is shown has an n* here.",
   );
 }
@@ -130,7 +133,7 @@ function addReferences(data, dims, ends) {
   const { quiet } = colors();
   const low = Math.min(...ends);
   const high = Math.max(...ends);
-  const counted = target().curves.filter((c) => c.parameters && c.parameters > low / 10 && c.parameters < high * 10);
+  const counted = target().curves.filter((c) => c.parameters > low / 10 && c.parameters < high * 10);
   if (counted.length) {
     counted.forEach((c) => ends.push(c.parameters));
     data.unshift({
@@ -144,7 +147,8 @@ function addReferences(data, dims, ends) {
     const start = low / 1.3;
     const stop = Math.min(dims[dims.length - 1], dims[0] * (high / start) ** (1 / slope));
     data.unshift({
-      x: [dims[0], stop], y: [start, start * (stop / dims[0]) ** slope], mode: "lines+text", hoverinfo: "skip",
+      x: [dims[0], stop], y: [start, start * (stop / dims[0]) ** slope], mode: "lines+text",
+      hoverinfo: "skip",
       line: { color: quiet, width: 1, dash: "dot" }, opacity: 0.7,
       text: ["", `d<sup>${slope}</sup>`], textposition: "middle right", textfont: { color: quiet, size: 11 },
     });
@@ -176,14 +180,16 @@ function drawLearning() {
       dots.x.push(n);
       dots.y.push(lost ? top : error);
       dots.symbol.push(lost ? "x-thin-open" : look.symbol + (status === "ok" ? "" : "-open"));
-      dots.hovertext.push(`${plain(look.label)}, n = ${n}<br>${error === null ? "" : `error ${error}, `}${plain(status)}`);
+      const number = error === null ? "" : `error ${error}, `;
+      dots.hovertext.push(`${plain(look.label)}, n = ${n}<br>${number}${plain(status)}`);
       dots.customdata.push({ learner: block.learner, d: state.d, index: i });
     }
     const color = colorOf(block.learner);
     if (dots.x.length) {
       data.push({
         x: dots.x, y: dots.y, mode: "markers", hoverinfo: "text", hovertext: dots.hovertext, opacity: 0.55,
-        marker: { color, size: 6, symbol: dots.symbol, line: { color, width: 1 } }, customdata: dots.customdata,
+        marker: { color, size: 6, symbol: dots.symbol, line: { color, width: 1 } },
+        customdata: dots.customdata,
       });
     }
   }
@@ -191,7 +197,8 @@ function drawLearning() {
     if (!shown(band.learner)) continue;
     const look = head.learners[band.learner];
     data.push({
-      x: band.n, y: band.median, mode: "lines", line: { color: colorOf(band.learner), width: 2, dash: look.dash },
+      x: band.n, y: band.median, mode: "lines",
+      line: { color: colorOf(band.learner), width: 2, dash: look.dash },
       hoverinfo: "text", hovertext: band.n.map((_, i) => `${plain(look.label)}: median ${band.median[i]}`),
       customdata: band.n.map(() => ({ learner: band.learner, d: state.d })),
     });
@@ -250,7 +257,10 @@ function drawCost() {
   }
   draw(
     "cost-plot", data,
-    layout({ title: "samples needed, n*", more: COUNTS, revision: `cost ${state.target}` }, { title: "seconds of a fit", more: { exponentformat: "none" } }),
+    layout(
+      { title: "samples needed, n*", more: COUNTS, revision: `cost ${state.target}` },
+      { title: "seconds of a fit", more: { exponentformat: "none" } },
+    ),
     `Seconds of a fit against samples needed at d = ${state.d}.`, "No learner that is shown has an n* here.",
   );
 }
@@ -265,20 +275,24 @@ function drawTrace() {
     const color = (isDark() && ON_DARK[own]) || own;
     return [
       {
-        x: [...line.x, ...[...line.x].reverse()], y: [...line.high, ...[...line.low].reverse()], fill: "toself",
-        fillcolor: color, opacity: 0.12, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false,
+        x: [...line.x, ...[...line.x].reverse()], y: [...line.high, ...[...line.low].reverse()],
+        fill: "toself", fillcolor: color, opacity: 0.12, mode: "lines", line: { width: 0 }, hoverinfo: "skip",
+        showlegend: false,
       },
       {
         x: line.x, y: line.mean, mode: one.ticks.length ? "lines+markers" : "lines", name: plain(line.name),
         line: { color, width: 1.8, dash: ["solid", "dash", "dot"][(line.level - 1) % 3] },
-        marker: { color, size: 6, symbol: ["circle", "square", "diamond"][(line.level - 1) % 3] }, hoverinfo: "text",
+        marker: { color, size: 6, symbol: ["circle", "square", "diamond"][(line.level - 1) % 3] },
+        hoverinfo: "text",
         hovertext: line.mean.map((value) => `${plain(line.name)}: ${value}`), connectgaps: true,
       },
     ];
   });
-  const ticks = one.ticks.length ? { tickvals: one.ticks.map((_, k) => k), ticktext: one.ticks.map(plain) } : {};
+  const places = one.ticks.map((_, k) => k);
+  const ticks = places.length ? { tickvals: places, ticktext: one.ticks.map(plain) } : {};
   const drawn = layout(
-    { title: plain(one.x), more: { type: "linear", ...ticks }, revision: `trace ${state.trace}` }, { title: one.y },
+    { title: plain(one.x), more: { type: "linear", ...ticks }, revision: `trace ${state.trace}` },
+    { title: one.y },
   );
   drawn.showlegend = true;
   drawn.legend = { orientation: "h", y: -0.2, yanchor: "top" };

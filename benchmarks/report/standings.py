@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from hierbench.benchmarks.report.columns import Data, column, rounded
 from hierbench.benchmarks.show.table import degree_text, format_exponent_and_fit, format_summary
-from hierbench.benchmarks.show.takeaway import dimensions_of, learned_at
+from hierbench.benchmarks.show.takeaway import Learned, dimensions_of, learned_at, success
 from hierbench.benchmarks.statistics.exponents import Exponent
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, Summary, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon
@@ -29,6 +29,18 @@ class TargetStars:
     slopes: Mapping[tuple[Epsilon, str], Exponent]
 
 
+def told(target: TargetStars, families: Mapping[str, str], asked: Sequence[Epsilon]) -> Learned | None:
+    """What stands at the error that counts as having learned the target, of those that the suite asks for."""
+    epsilon = success([s for e in target.epsilons if e in asked for s in target.stars[e]])
+    return None if epsilon is None else _learned(target, families, epsilon)
+
+
+def _learned(target: TargetStars, families: Mapping[str, str], epsilon: Epsilon) -> Learned:
+    dims = dimensions_of(target.rows, target.rows[0].target)
+    slopes = {learner: target.slopes[epsilon, learner] for learner in dims}
+    return learned_at(epsilon, target.stars[epsilon], dims, families, slopes)
+
+
 def standings(
     target: TargetStars, families: Mapping[str, str], learners: Mapping[str, int], asked: Sequence[Epsilon]
 ) -> list[Data]:
@@ -39,14 +51,12 @@ def standings(
     ``front`` has for each d the learners of which no other one needs fewer samples and fewer seconds.
     """
     name = target.rows[0].target
-    dims = dimensions_of(target.rows, name)
     certificates = [c for (label, _, _), c in target.certificates.items() if label == name]
     clock = _Clock(target.rows)
     entries = []
     for epsilon in target.epsilons:
         stars = target.stars[epsilon]
-        slopes = {learner: target.slopes[epsilon, learner] for learner in dims}
-        learned = learned_at(epsilon, stars, dims, families, slopes)
+        learned = _learned(target, families, epsilon)
         summaries: dict[str, list[Summary]] = defaultdict(list)
         for summary in sorted(summarise(stars), key=lambda s: s.d):
             summaries[summary.learner].append(summary)

@@ -60,7 +60,8 @@ function drawStandings() {
       const i = cells.d.indexOf(d);
       if (i < 0) return element("td", { text: "" });
       const open = element("button", {
-        type: "button", text: cells.text[i], "aria-label": `${label} at d = ${d}: n* ${cells.text[i]}; show its rows`,
+        type: "button", text: cells.text[i],
+        "aria-label": `${label} at d = ${d}: n* ${cells.text[i]}; show its rows`,
       });
       open.addEventListener("click", () => showRows({ learner, d }));
       return element("td", {}, open);
@@ -73,12 +74,14 @@ function drawStandings() {
       cells: [name, element("td", { text: verdict, class: "nowrap" }), ratio, slope, groups, ...of],
     };
   });
-  fill(byId("standings"), ["learner", "samples", "ratio", "exponent in d", "groups", ...dims.map((d) => `n* at d = ${d}`)], lines);
+  const sizes = dims.map((d) => `n* at d = ${d}`);
+  fill(byId("standings"), ["learner", "samples", "ratio", "exponent in d", "groups", ...sizes], lines);
   const where = now && now.d ? `d = ${now.d}` : "each learner's largest d";
   byId("standings-note").textContent =
-    `Ratio: n* over that of the learner that needs the fewest, at ${where}. Fewest / more: told apart from the others ` +
-    "or not, over all d (5 % for the whole table); not reached: at no d with the sizes run. Learners that share a " +
-    "letter are not told apart. Exponent: slope of log n* in log d with its 95 % interval.";
+    `Ratio: n* over that of the learner that needs the fewest, at ${where}. Among fewest: not told apart ` +
+    "from it, over all d; more: told apart (5 % for the whole table); not reached: at no d with the sizes " +
+    "run. Learners that share a letter are not told apart. Exponent: slope of log n* in log d with its 95 % " +
+    "interval.";
 }
 
 function command(learner, d) {
@@ -97,11 +100,12 @@ function showRows(wanted) {
   const name = wanted.learner === undefined ? "all learners" : head.learners[wanted.learner].label;
   const size = wanted.index === undefined ? "" : `, n = ${rows[0].n}`;
   const cut = rows.length > MOST_ROWS ? `, the first ${MOST_ROWS}` : "";
-  byId("rows-title").textContent =
-    `${name} on ${target().label}, d = ${wanted.d}${size}: ${rows.length} row${rows.length === 1 ? "" : "s"}${cut}`;
+  const count = `${rows.length} row${rows.length === 1 ? "" : "s"}${cut}`;
+  byId("rows-title").textContent = `${name} on ${target().label}, d = ${wanted.d}${size}: ${count}`;
   byId("rows-command").textContent = command(wanted.learner, wanted.d);
   const codes = [...new Set(rows.map(({ block, i }) => head.codes[at(block.code, i)]))];
-  const places = [...new Set(rows.map(({ block, i }) => environmentText(head.environments[at(block.environment, i)])))];
+  const environments = rows.map(({ block, i }) => head.environments[at(block.environment, i)]);
+  const places = [...new Set(environments.map(environmentText))];
   byId("rows-origin").textContent = `Code ${codes.join(", ")}. ${places.join(" / ")}.`;
   const lines = rows.slice(0, MOST_ROWS).map(({ block, i }) => {
     const text = (column) => { const value = at(column, i); return value === null ? "" : String(value); };
@@ -113,15 +117,17 @@ function showRows(wanted) {
     return {
       cells: [
         element("th", { scope: "row" }, mark(block.learner), head.learners[block.learner].label),
-        text(block.d), text(block.n), head.replicates[at(block.replicate, i)].join("-"), text(block.error), text(block.se),
+        text(block.d), text(block.n), head.replicates[at(block.replicate, i)].join("-"),
+        text(block.error), text(block.se),
         element("td", { text: reason ? `${text(block.status)}: ${reason}` : text(block.status) }),
-        text(block.steps), text(block.seconds), text(block.timing), element("td", { text: parameters, class: "long" }),
+        text(block.steps), text(block.seconds), text(block.timing),
+        element("td", { text: parameters, class: "long" }),
       ],
     };
   });
   const columns = [
-    "learner", "d", "n", "target-sample-init", "error", "standard error", "status", "steps", "seconds", "timing",
-    "hyperparameters",
+    "learner", "d", "n", "target-sample-init", "error", "standard error", "status", "steps", "seconds",
+    "timing", "hyperparameters",
   ];
   fill(byId("rows-table"), columns, lines);
   byId("rows").showModal();
@@ -142,7 +148,8 @@ function drawOrigin() {
       ([learner, code, environment, count]) => ({
         cells: [
           element("th", { scope: "row" }, mark(learner), head.learners[learner].label),
-          element("td", {}, element("code", { text: head.codes[code] })), String(environment + 1), String(count),
+          element("td", {}, element("code", { text: head.codes[code] })), String(environment + 1),
+          String(count),
         ],
       }),
     ));

@@ -16,7 +16,6 @@ from hierbench.benchmarks.report import content as contents
 from hierbench.benchmarks.report.columns import as_json
 from hierbench.benchmarks.report.page import html_page, plotly_script
 from hierbench.benchmarks.results.suite_results import SuiteResults
-from hierbench.benchmarks.show import takeaway
 from hierbench.benchmarks.show.labels import shown_labels
 from hierbench.benchmarks.statistics.exponents import Exponent
 from hierbench.benchmarks.suites.suite_file import load_suite
@@ -87,9 +86,6 @@ def test_a_large_suite_makes_a_page_of_less_than_15_megabytes(monkeypatch):
     """Of 20 learners, 10 targets and 100 000 rows; all targets are as large as the one that is made."""
     made_up = Exponent("estimate", 2.1234, 1.8, 2.4, 0.2, 1.2345, (8, 12, 16), 20)
     monkeypatch.setattr(contents, "exponents_of", lambda groups: [made_up] * len(groups))
-    monkeypatch.setattr(
-        takeaway, "exponents", lambda stars: {(s.target, s.learner, s.epsilon): made_up for s in stars}
-    )
     rows, certificates = big_suite(learners=20, targets=1, rows=10_000)
     made = contents.content("default", load_suite("default"), SuiteResults(rows, certificates))
     size = len(html_page(made, plotly_script())) + 9 * len(as_json(made.targets[0]))
