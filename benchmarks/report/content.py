@@ -109,6 +109,7 @@ def content(
         "page": shlex.join(["hierbench", "report", name, *(f"--learner={one}" for one in extra)]),
         "missing": absent,
         "rows": len(rows),
+        "measurements": sum(map(len, evidence.measurements.values())),
         "statuses": {str(s): n for s in STATUSES if (n := sum(row.status == s for row in rows))},
         "left_out": left_out(rows),
         "sentences": [

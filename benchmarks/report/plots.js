@@ -268,6 +268,7 @@ function drawCost() {
 function drawTrace() {
   const one = head.traces[state.trace];
   if (!one) return;
+  byId("trace-command").textContent = `${head.one} --experiment ${quoted(one.label)}`;
   const palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
   const groups = [...new Set(one.lines.map((line) => line.group))];
   const data = one.lines.filter((line) => line.x.length).flatMap((line) => {

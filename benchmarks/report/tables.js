@@ -84,10 +84,14 @@ function drawStandings() {
     "interval.";
 }
 
+// For a shell.
+function quoted(text) {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\"'\"'")}'`;
+}
+
 function command(learner, d) {
-  const quote = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\"'\"'")}'`);
-  const chosen = learner === undefined ? "" : ` --learner ${quote(head.learners[learner].argument)}`;
-  return `${head.one}${chosen} --target ${quote(target().argument)} --d ${d}`;
+  const chosen = learner === undefined ? "" : ` --learner ${quoted(head.learners[learner].argument)}`;
+  return `${head.one}${chosen} --target ${quoted(target().argument)} --d ${d}`;
 }
 
 function environmentText({ versions, machine }) {
@@ -136,7 +140,7 @@ function showRows(wanted) {
 function drawOrigin() {
   const counted = Object.entries(head.statuses).map(([status, count]) => `${count} ${status}`).join(", ");
   byId("counts").textContent =
-    `${head.rows} rows${counted ? `: ${counted}` : ""}. hierbench ${head.version} made this page.` +
+    `${head.rows} rows${counted ? `: ${counted}` : ""}; ${head.measurements} measurements. hierbench ${head.version} made this page.` +
     (head.left_out.length ? ` Not ok: ${head.left_out.join("; ")}.` : "");
   byId("run-command").textContent = head.run;
   byId("page-command").textContent = head.page;

@@ -9,11 +9,14 @@ import pytest
 from browser import INSTALL, NEEDED, Browser, installed
 from report_pages import evidence, small
 
+from hierbench.benchmarks.report.content import content
 from hierbench.benchmarks.report.page import html_page, plotly_script
+from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.labels import relabelled
 from hierbench.benchmarks.show.table import format_summary
 from hierbench.benchmarks.statistics.sample_complexity import n_stars, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
+from hierbench.benchmarks.suites.suite_file import load_suite
 
 pytestmark = pytest.mark.slow
 
@@ -40,9 +43,9 @@ def browser():
 def opened(browser, tmp_path):
     """Open a page made of a content, on a screen of a width."""
 
-    def open_page(content=None, planted="", width=1280, height=900, scheme="light"):
+    def open_page(made=None, planted="", width=1280, height=900, scheme="light"):
         path = tmp_path / "page.html"
-        path.write_text(html_page(content or small(), plotly_script() + planted), encoding="utf-8")
+        path.write_text(html_page(made or small(), plotly_script() + planted), encoding="utf-8")
         browser.errors.clear()
         browser.requests.clear()
         browser.prefer(scheme)
@@ -119,11 +122,12 @@ def test_a_planted_error_is_seen(opened, planted):
     assert tour(opened(planted=planted)) != []
 
 
-def test_without_a_number_that_it_needs_the_page_is_not_ready(opened, monkeypatch):
+def test_without_what_it_needs_the_page_is_not_ready(opened, monkeypatch, tmp_path):
     broken = dataclasses.replace(small(), head={k: v for k, v in small().head.items() if k != "claims"})
-    monkeypatch.setattr(Browser, "wait", lambda self, condition: None)
+    loaded = f"document.readyState === 'complete' && location.href.includes({tmp_path.name!r})"
+    wait = Browser.wait
+    monkeypatch.setattr(Browser, "wait", lambda self, ready: wait(self, loaded))
     page = opened(broken)
-    page.settle()
     assert any("claims" in error or "undefined" in error for error in page.errors)
     assert not page.run("document.documentElement.hasAttribute('data-ready')")
 
@@ -220,6 +224,21 @@ def test_a_suite_of_experiments_has_its_traces_only(opened):
     page = opened(dataclasses.replace(small(), head={**head, "made_by": []}, targets=()))
     assert page.run("[...document.querySelectorAll('[data-curves]')].every(e => e.hidden)")
     assert len(page.run("document.getElementById('trace-plot').data.map(t => t.x.length)")) == 8
+    assert text(page, "#trace-command") == "hierbench run default --experiment exact"
+    assert page.errors == []
+
+
+def test_rows_without_an_error_are_shown_as_such(opened):
+    rows = [dataclasses.replace(r, status="failed", reason="<b>no", error=None) for r in evidence().rows]
+    page = opened(content("default", load_suite("default"), SuiteResults(rows, {}), stops=3))
+    assert "nothing was measured" in text(page, "#sentences") and "no data" in text(page, "#standings")
+    assert "No learner" in text(page, "#samples-plot")
+    assert click_point(page, "learning-plot")[1] == 1  # crosses at the top
+    page.click("#rows-here")
+    assert "failed: <b>no" in text(page, "#rows-table")
+    page.click("#rows-close")
+    for target in (1, 0):
+        page.choose("#target", target)
     assert page.errors == []
 
 
