@@ -16,11 +16,11 @@ from hierbench.benchmarks.isolation import signals
 from hierbench.benchmarks.options import (
     Against,
     Beside,
+    BlockFormat,
     Format,
     NoWait,
     OtherLearners,
     Output,
-    ReportFormat,
     Results,
     Settings,
     SomeSuite,
@@ -279,24 +279,43 @@ def export(
 
 
 @app.command()
-def report(
+def compare(
     suite: SuiteName = "default",
     results: Results = Path("results"),
-    form: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.text,
+    form: Annotated[BlockFormat, typer.Option("--format", help="How to print.")] = BlockFormat.text,
     output: Output = None,
 ) -> None:
     """Print groups of learners, exponents in 1/eps and variance components, from the stored rows."""
     # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.report import show_report
+    from hierbench.benchmarks.commands.compare import show_comparison
 
-    show_report(suite, results, form.value, output)
+    show_comparison(suite, results, form.value, output)
+
+
+@app.command()
+def report(
+    suite: SuiteName = "default",
+    learner: Annotated[
+        list[str] | None, typer.Option(help="A learner that was run beside those of the suite.")
+    ] = None,
+    results: Results = Path("results"),
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write to this file (default: report_SUITE.html in DIR).", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Make one page of HTML of a suite's rows, to read in a browser: verdicts, curves, n*, every row."""
+    # the command imports what it runs: the others start without it
+    from hierbench.benchmarks.commands.report import write_report
+
+    write_report(suite, learner or [], results, output)
 
 
 @app.command()
 def budgets(
     suite: SuiteName = "default",
     results: Results = Path("results"),
-    form: Annotated[ReportFormat, typer.Option("--format", help="How to print.")] = ReportFormat.text,
+    form: Annotated[BlockFormat, typer.Option("--format", help="How to print.")] = BlockFormat.text,
 ) -> None:
     """Print what a fit of each learner took, tuning counted, and whose choices lie at an edge."""
     # the command imports what it runs: the others start without it

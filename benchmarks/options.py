@@ -36,8 +36,8 @@ class TableFormat(enum.StrEnum):
     csv = "csv"
 
 
-class ReportFormat(enum.StrEnum):
-    """How a report is printed."""
+class BlockFormat(enum.StrEnum):
+    """How statistics are printed."""
 
     text = "text"
     markdown = "markdown"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hierbench.benchmarks.commands.report import FORMATS, measured
+from hierbench.benchmarks.commands.compare import FORMATS, measured
 from hierbench.benchmarks.show.budgets import LEGEND, budgets, edge_warnings
 from hierbench.benchmarks.show.output import deliver
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from hierbench.benchmarks.commands.report import Block, markdown, measured, text
+from hierbench.benchmarks.commands.compare import Block, markdown, measured, text
 from hierbench.benchmarks.results import reference
 from hierbench.benchmarks.results.beside import beside
 from hierbench.benchmarks.results.suite_results import SuiteResults

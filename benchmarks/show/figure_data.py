@@ -56,19 +56,7 @@ def figure_data(
     return FigureData(
         learners=tuple(dict.fromkeys(row.learner for row in rows)),
         targets=targets,
-        curves=tuple(
-            CurvePoint(
-                row.learner,
-                row.target,
-                row.d,
-                (row.target_index, row.sample_index, row.init_index),
-                row.n,
-                row.error,
-                row.status,
-            )
-            for row in rows
-            if row.status != RowStatus.SKIPPED
-        ),
+        curves=curve_points(rows),
         n_stars=tuple(
             NStarPoint(s.learner, s.target, s.d, s.epsilon.label, s.value, s.low, s.high, s.censoring)
             for s in summarise(stars)
@@ -107,6 +95,23 @@ def figure_data(
         },
         reference=frozenset(behind[name] for name in reference),
         predictions=tuple(_predicted(row, error) for row, error in predictions(rows, certificates)),
+    )
+
+
+def curve_points(rows: Sequence[Row]) -> tuple[CurvePoint, ...]:
+    """Points of learning curves, skipped ones left out."""
+    return tuple(
+        CurvePoint(
+            row.learner,
+            row.target,
+            row.d,
+            (row.target_index, row.sample_index, row.init_index),
+            row.n,
+            row.error,
+            row.status,
+        )
+        for row in rows
+        if row.status != RowStatus.SKIPPED
     )
 
 

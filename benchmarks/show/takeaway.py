@@ -48,6 +48,7 @@ class Standing:
     """One learner on one target, at the error that counts as having learned it.
 
     ratio : paired n* over that of the learner that needs the fewest, at the d of the table.
+    groups : letters; learners that share one are not told apart, "" where nothing is compared.
     """
 
     learner: str
@@ -56,6 +57,7 @@ class Standing:
     ratio: str
     exponent: Exponent
     verdict: str
+    groups: str = ""
 
     @property
     def reached(self) -> bool:
@@ -107,36 +109,61 @@ def learned(
     for target in dict.fromkeys(row.target for row in rows):
         of_target = [s for s in everything if s.target == target]
         epsilon = success(of_target)
-        if epsilon is None:
-            continue
-        stars = [s for s in of_target if s.epsilon == epsilon]
-        dims: dict[str, set[int]] = {}
-        for row in rows:
-            if row.target == target:
-                dims.setdefault(row.learner, set()).add(row.d)
-        common = set.intersection(*dims.values())
-        at = {learner: max(common or of_learner) for learner, of_learner in dims.items()}
-        summaries = {s.learner: s for s in summarise(stars) if s.d == at[s.learner]}
-        slopes = exponents(stars)
-        compared = [] if share_targets(stars) else stars
-        ranked = rank(compared)
-        here = [s for s in compared if s.d == max(common)] if common else compared
-        ratios = _ratios(rank(here), here)
-        standings = [
-            Standing(
-                learner,
-                families[learner],
-                summaries.get(learner),
-                ratios[learner][1] if learner in ratios else "-",
-                slopes[target, learner, epsilon],
-                _verdict(learner, ranked, [s for s in stars if s.learner == learner]) if compared else "",
-            )
-            for learner in dims
-        ]
-        standings.sort(key=lambda s: (not s.reached, ratios.get(s.learner, (math.inf, ""))[0]))
-        degrees = {s.degree_needed for s in stars} - {None}
-        degree = degrees.pop() if len(degrees) == 1 else None
-        yield Learned(target, epsilon, max(common) if common else None, degree, tuple(standings))
+        if epsilon is not None:
+            stars = [s for s in of_target if s.epsilon == epsilon]
+            slopes = {learner: slope for (_, learner, _), slope in exponents(stars).items()}
+            yield learned_at(epsilon, stars, dimensions_of(rows, target), families, slopes)
+
+
+def dimensions_of(rows: Sequence[Row], target: str) -> dict[str, set[int]]:
+    """The d that each learner was run at on a target, learners in the order of the rows."""
+    dims: dict[str, set[int]] = {}
+    for row in rows:
+        if row.target == target:
+            dims.setdefault(row.learner, set()).add(row.d)
+    return dims
+
+
+def learned_at(
+    epsilon: Epsilon,
+    stars: Sequence[NStar],
+    dims: Mapping[str, set[int]],
+    families: Mapping[str, str],
+    slopes: Mapping[str, Exponent],
+) -> Learned:
+    """What stands at one error, of one target.
+
+    Parameters
+    ----------
+    stars : sequence of NStar
+        All of the target at this epsilon, one at least.
+    dims, families, slopes : mappings
+        By learner: the d that it was run at, its family, its exponent.
+    """
+    common = set.intersection(*dims.values())
+    at = {learner: max(common or of_learner) for learner, of_learner in dims.items()}
+    summaries = {s.learner: s for s in summarise(stars) if s.d == at[s.learner]}
+    compared = [] if share_targets(stars) else stars
+    ranked = rank(compared)
+    letters = {r.learner: r.letters for r in ranked}
+    here = [s for s in compared if s.d == max(common)] if common else compared
+    ratios = _ratios(rank(here), here)
+    standings = [
+        Standing(
+            learner,
+            families[learner],
+            summaries.get(learner),
+            ratios[learner][1] if learner in ratios else "-",
+            slopes[learner],
+            _verdict(learner, ranked, [s for s in stars if s.learner == learner]) if compared else "",
+            letters.get(learner, ""),
+        )
+        for learner in dims
+    ]
+    standings.sort(key=lambda s: (not s.reached, ratios.get(s.learner, (math.inf, ""))[0]))
+    degrees = {s.degree_needed for s in stars} - {None}
+    degree = degrees.pop() if len(degrees) == 1 else None
+    return Learned(stars[0].target, epsilon, max(common) if common else None, degree, tuple(standings))
 
 
 def _ratios(ranked: Sequence[Ranked], stars: Sequence[NStar]) -> dict[str, tuple[float, str]]:
@@ -300,7 +327,8 @@ def show(
     where = [] if results == Path("results") else [f"--results={results}"]
     pointers = {
         shlex.join(["hierbench", "table", *called, *where]): "every error",
-        shlex.join(["hierbench", "report", *called[:1], *where]): "who is told apart from whom",
+        shlex.join(["hierbench", "compare", *called[:1], *where]): "who is told apart from whom",
+        shlex.join(["hierbench", "report", *called, *where]): "a page to explore in a browser",
     }
     kept = results / "tables" / f"{suite.name}.screen.json"
     rows, certificates, behind = shown.rows, shown.certificates, sorted(shown.reference)

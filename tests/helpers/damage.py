@@ -279,7 +279,7 @@ def call(*arguments: object) -> tuple[int, str, str]:
     return 0, out.getvalue() + err.getvalue(), ""
 
 
-def see(suite: str, file: Path, original: Path, commands: tuple[str, ...] = ("status", "report")) -> Seen:
+def see(suite: str, file: Path, original: Path, commands: tuple[str, ...] = ("status", "compare")) -> Seen:
     """Look at a damaged copy in every way, and run what it lacks."""
     with Store.readable(original.parent) as store:
         stored = {r.key: r for r in store.rows()}

@@ -19,7 +19,7 @@ from hierbench.benchmarks.studies.faults.tally import Tally
 
 LIST = "list learners"
 STATUS = "status --results kept"
-REPORT = "report smoke --results kept"
+REPORT = "compare smoke --results kept"
 DESCRIBE = "describe squares --d 4"
 RUN = "run smoke --learner krr_rbf --d 4 --workers 1 --no-figures --results"
 FRESH = f"{RUN} new"

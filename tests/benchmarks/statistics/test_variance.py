@@ -11,7 +11,7 @@ import pytest
 from curve_rows import certificate, row
 from scipy import stats
 
-from hierbench.benchmarks.commands.report import variance_sections
+from hierbench.benchmarks.commands.compare import variance_sections
 from hierbench.benchmarks.statistics.sample_complexity import n_stars
 from hierbench.benchmarks.statistics.variance import NAMES, shared_effect, spreads, variance_components
 from hierbench.benchmarks.suites.epsilon import Epsilon
