@@ -11,23 +11,19 @@ from typing import Annotated
 
 import typer
 
-from hierbench.benchmarks import completion, ending, own_commands
+from hierbench.benchmarks import completion, ending, own_commands, shown_commands
 from hierbench.benchmarks.isolation import signals
 from hierbench.benchmarks.options import (
     Against,
-    Beside,
-    BlockFormat,
-    Format,
     NoWait,
-    OtherLearners,
-    Output,
     Results,
     Settings,
     SomeSuite,
     SuiteName,
-    TableFormat,
     Tier,
     Workers,
+    behind,
+    called,
 )
 from hierbench.errors import UserError
 
@@ -147,24 +143,12 @@ def run(
         return
     raise typer.Exit(
         execute(
-            *chosen, results, called=_called(suite, learner, against),
+            *chosen, results, called=called(suite, learner, against),
             workers=workers, wait=not no_wait, figures=not no_figures, fresh=fresh or [],
             minutes=math.inf if minutes is None else minutes, scheduler=scheduler,
-            part=bool(target or d or settings), against=_behind(learner, against), quiet=quiet,
+            part=bool(target or d or settings), against=behind(learner, against), quiet=quiet,
         )
     )  # fmt: skip
-
-
-def _behind(learners: list[str] | None, against: Beside | None) -> str | None:
-    """Suite of the reference results that are shown, if any."""
-    foreign = any(":" in name for name in learners or [])
-    return "default" if (against or (Beside.reference if foreign else None)) == Beside.reference else None
-
-
-def _called(suite: str, learners: list[str] | None, against: Beside | None) -> list[str]:
-    """Arguments with which a further command shows the same."""
-    chosen = [] if against is None else [f"--against={against.value}"]
-    return [suite, *(f"--learner={one}" for one in learners or []), *chosen]
 
 
 @app.command()
@@ -232,116 +216,6 @@ def merge(
 
 
 @app.command()
-def figures(
-    suite: SuiteName = "default",
-    results: Results = Path("results"),
-    learner: OtherLearners = None,
-    against: Against = None,
-) -> None:
-    """Draw the figures of a suite from the stored rows."""
-    # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.run import figures_of
-    from hierbench.benchmarks.suites.choices import choose
-    from hierbench.benchmarks.suites.suite_file import load_suite
-
-    figures_of(choose(load_suite(suite), learner or [])[1], results, _behind(learner, against))
-
-
-@app.command()
-def table(
-    suite: SuiteName = "default",
-    learner: OtherLearners = None,
-    results: Results = Path("results"),
-    form: Annotated[TableFormat, typer.Option("--format", help="How to print.")] = TableFormat.text,
-    output: Output = None,
-    against: Against = None,
-) -> None:
-    """Print n* and exponents at every error that a suite asks for, from the stored rows."""
-    # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.table import show
-
-    show(suite, learner or [], results, form.value, output, _behind(learner, against))
-
-
-@app.command()
-def export(
-    suite: SomeSuite = None,
-    results: Results = Path("results"),
-    output: Annotated[
-        Path, typer.Option(help="File to write: its name ends in .parquet, .csv or .json.gz.", metavar="FILE")
-    ] = Path("results.parquet"),
-) -> None:
-    """Write the rows of a suite, or all that are stored, to a file that pandas and polars read."""
-    # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.export import write
-
-    write(suite, results, output)
-
-
-@app.command()
-def compare(
-    suite: SuiteName = "default",
-    results: Results = Path("results"),
-    form: Annotated[BlockFormat, typer.Option("--format", help="How to print.")] = BlockFormat.text,
-    output: Output = None,
-) -> None:
-    """Print groups of learners, exponents in 1/eps and variance components, from the stored rows."""
-    # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.compare import show_comparison
-
-    show_comparison(suite, results, form.value, output)
-
-
-@app.command()
-def report(
-    suite: SuiteName = "default",
-    learner: Annotated[
-        list[str] | None, typer.Option(help="A learner that was run beside those of the suite.")
-    ] = None,
-    results: Results = Path("results"),
-    output: Annotated[
-        Path | None,
-        typer.Option(help="Write to this file (default: report_SUITE.html in DIR).", metavar="FILE"),
-    ] = None,
-) -> None:
-    """Make one page of HTML of a suite's rows, to read in a browser: verdicts, curves, n*, every row."""
-    # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.report import write_report
-
-    write_report(suite, learner or [], results, output)
-
-
-@app.command()
-def budgets(
-    suite: SuiteName = "default",
-    results: Results = Path("results"),
-    form: Annotated[BlockFormat, typer.Option("--format", help="How to print.")] = BlockFormat.text,
-) -> None:
-    """Print what a fit of each learner took, tuning counted, and whose choices lie at an edge."""
-    # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.budgets import show_budgets
-
-    show_budgets(suite, results, form.value)
-
-
-@app.command()
-def claims(
-    ids: Annotated[
-        list[str] | None,
-        typer.Argument(help="Names of claims, such as C05 (default: all).", metavar="IDS"),
-    ] = None,
-    results: Results = Path("results"),
-    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.text,
-    output: Output = None,
-) -> None:
-    """Print verdicts on the claims of the paper, from the stored rows: nothing is computed."""
-    # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.claims import show_claims
-
-    show_claims(ids or [], results, form.value, output)
-
-
-@app.command()
 def describe(
     target: Annotated[
         str,
@@ -404,6 +278,7 @@ def doctor(
     raise typer.Exit(diagnose(store))
 
 
+shown_commands.add_to(app)
 own_commands.add_to(app)
 
 

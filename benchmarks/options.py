@@ -85,3 +85,15 @@ Against = Annotated[
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes (default: the cores available).")]
 Output = Annotated[Path | None, typer.Option(help="Write to this file.", metavar="FILE")]
+
+
+def behind(learners: list[str] | None, against: Beside | None) -> str | None:
+    """Suite of the reference results that are shown, if any."""
+    foreign = any(":" in name for name in learners or [])
+    return "default" if (against or (Beside.reference if foreign else None)) == Beside.reference else None
+
+
+def called(suite: str, learners: list[str] | None, against: Beside | None) -> list[str]:
+    """Arguments with which a further command shows the same."""
+    chosen = [] if against is None else [f"--against={against.value}"]
+    return [suite, *(f"--learner={one}" for one in learners or []), *chosen]

@@ -11,6 +11,8 @@ from hierbench.benchmarks.commands.claims import estimate_texts, verdict_text
 from hierbench.benchmarks.report.columns import Data
 from hierbench.benchmarks.report.content import content
 from hierbench.benchmarks.report.page import html_page, plotly_script
+from hierbench.benchmarks.results import reference
+from hierbench.benchmarks.results.beside import beside
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.output import deliver
 from hierbench.benchmarks.store.store import Store
@@ -20,7 +22,9 @@ from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.errors import UserError
 
 
-def write_report(name: str, learners: Sequence[str], results: Path, output: Path | None) -> None:
+def write_report(
+    name: str, learners: Sequence[str], results: Path, output: Path | None, against: str | None = None
+) -> None:
     """Write the page of a suite's rows and measurements, and print its path; nothing is measured.
 
     Parameters
@@ -29,6 +33,8 @@ def write_report(name: str, learners: Sequence[str], results: Path, output: Path
         Names or import paths of those that were run beside those of the suite.
     output : path, optional
         By default ``report_SUITE.html`` in the folder of the results.
+    against : str, optional
+        Suite of the reference results that are shown beside the rows; by default none are.
 
     Raises
     ------
@@ -43,6 +49,8 @@ def write_report(name: str, learners: Sequence[str], results: Path, output: Path
         evidence = SuiteResults.read(suite, store)
     if not evidence:
         raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {name} makes them")
+    if against:
+        evidence = beside(evidence, suite, reference.read(against))
     made = content(name, suite, evidence, claims_of(suite, results), learners)
     deliver(html_page(made, plotly), output or results / f"report_{suite.name}.html")
 
