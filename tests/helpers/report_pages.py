@@ -7,10 +7,14 @@ import functools
 import json
 from html.parser import HTMLParser
 
+import pytest
 import synthetic_rows
+from big_rows import big_suite
 
+from hierbench.benchmarks.report import content as contents
 from hierbench.benchmarks.report.content import Content, content
 from hierbench.benchmarks.results.suite_results import SuiteResults
+from hierbench.benchmarks.statistics.exponents import Exponent
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Row
@@ -67,6 +71,21 @@ def trace() -> list[Measurement]:
 def small() -> Content:
     """A page of that, with few errors on the slider."""
     return content("default", load_suite("default"), evidence(), [CLAIM], stops=4)
+
+
+@functools.cache
+def large() -> Content:
+    """As of 20 learners, 10 targets and 100 000 rows: one target is made up, and is there ten times.
+
+    Its exponents are one made-up exponent: to fit six thousand takes a quarter of an hour.
+    """
+    made_up = Exponent("estimate", 2.1234, 1.8, 2.4, 0.2, 1.2345, (8, 12, 16), 20)
+    rows, certificates = big_suite(learners=20, targets=1, rows=10_000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contents, "exponents_of", lambda groups: [made_up] * len(groups))
+        made = content("default", load_suite("default"), SuiteResults(rows, certificates))
+    head = {**made.head, "rows": 10 * len(rows), "targets": [f"target-{k}" for k in range(10)]}
+    return Content(head, made.targets * 10)
 
 
 class _Scripts(HTMLParser):

@@ -7,7 +7,7 @@ import os
 
 import pytest
 from browser import INSTALL, NEEDED, Browser, installed
-from report_pages import evidence, small
+from report_pages import evidence, large, small
 
 from hierbench.benchmarks.report.content import content
 from hierbench.benchmarks.report.page import html_page, plotly_script
@@ -250,4 +250,13 @@ def test_harmful_labels_are_texts(opened):
     assert page.run("document.querySelectorAll('b, [onclick], img').length") == 0
     hovers = page.run("document.getElementById('samples-plot').data.flatMap(t => t.hovertext || [])")
     assert any("&lt;" in hover for hover in hovers) and not any("<b " in hover for hover in hovers)
+    assert page.errors == []
+
+
+def test_a_large_page_opens_in_three_seconds(opened, tmp_path):
+    """The best of three, because other tests run beside it."""
+    page = opened(large())
+    assert min(page.open(tmp_path / "page.html") for _ in range(3)) < 3.0
+    page.choose("#target", 9)
+    assert len(page.run("[...document.querySelectorAll('#standings tbody tr')].map(e => e.id)")) == 20
     assert page.errors == []

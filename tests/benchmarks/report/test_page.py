@@ -9,15 +9,11 @@ import importlib.util
 import re
 
 import pytest
-from big_rows import big_suite
-from report_pages import HARMFUL, data_of, evidence, expected, rows_in, small, taken_apart
+from report_pages import HARMFUL, data_of, evidence, expected, large, rows_in, small, taken_apart
 
 from hierbench.benchmarks.report import content as contents
-from hierbench.benchmarks.report.columns import as_json
 from hierbench.benchmarks.report.page import html_page, plotly_script
-from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.labels import shown_labels
-from hierbench.benchmarks.statistics.exponents import Exponent
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.errors import UserError
 
@@ -82,11 +78,9 @@ def test_plotly_is_found_and_where_it_is_missing_one_line_says_so(monkeypatch, t
         assert "\n" not in str(refused.value)
 
 
-def test_a_large_suite_makes_a_page_of_less_than_15_megabytes(monkeypatch):
-    """Of 20 learners, 10 targets and 100 000 rows; all targets are as large as the one that is made."""
-    made_up = Exponent("estimate", 2.1234, 1.8, 2.4, 0.2, 1.2345, (8, 12, 16), 20)
-    monkeypatch.setattr(contents, "exponents_of", lambda groups: [made_up] * len(groups))
-    rows, certificates = big_suite(learners=20, targets=1, rows=10_000)
-    made = contents.content("default", load_suite("default"), SuiteResults(rows, certificates))
-    size = len(html_page(made, plotly_script())) + 9 * len(as_json(made.targets[0]))
-    assert len(rows) == 10_000 and size < 15e6
+@pytest.mark.slow(10)
+def test_a_large_suite_makes_a_page_of_less_than_15_megabytes():
+    page = html_page(large(), plotly_script())
+    data = data_of(page)
+    assert sum(b["count"] for k in range(10) for b in data[f"target-{k}"]["rows"]) == 100_000
+    assert len(page.encode()) < 15e6
