@@ -75,6 +75,7 @@ def content(
     target_labels = shown_labels(
         [*(row.target for row in evidence.rows), *(t for t, _, _ in evidence.certificates)]
     )
+    behind = {learner_labels[name] for name in evidence.reference}
     rows, certificates = relabelled(evidence.rows, evidence.certificates)
     families = families_of(rows)
     order = {label: i for i, label in enumerate(dict.fromkeys(row.learner for row in rows))}
@@ -115,7 +116,7 @@ def content(
         "sentences": [
             {"heading": one.heading(), "text": s.removeprefix(f"{one.target}: ")}
             for one in summits
-            for s in sentences([one])
+            for s in sentences([one], behind)
         ],
         "claims": list(claims),
         "legend": list(LEGEND) if rows else [],
