@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import functools
-import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hierbench.plots.data import FigureData
+from hierbench.processes import spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,13 +35,7 @@ def write_figures(data: FigureData, out_dir: Path, processes: int = 1) -> list[P
 
     writer = FigureWriter(Path(out_dir), data.provenance)
     figures = [(kind, target) for target in data.targets for kind in KINDS]
-    processes = min(processes, len(figures))
-    if processes <= 1:
-        drawn = [_drawn(data, *figure) for figure in figures]
-    else:
-        context = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(processes, context) as pool:
-            drawn = [f.result() for f in [pool.submit(_drawn, data, *figure) for figure in figures]]
+    drawn = spread(_drawn, [(data, *figure) for figure in figures], processes)
     for figure, contents in zip(figures, drawn, strict=True):
         if contents:
             writer.keep(contents, *figure)

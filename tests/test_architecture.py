@@ -21,7 +21,13 @@ from machinery import ROOT
 PATHS = modules(ROOT)
 SOURCES = {name: path.read_text(encoding="utf-8") for name, path in PATHS.items()}
 PACKAGES = [name for name, path in PATHS.items() if path.name == "__init__.py"]
-LEAVES = ("hierbench.errors", "hierbench.checks", "hierbench.files", "hierbench.plugins")
+LEAVES = (
+    "hierbench.errors",
+    "hierbench.checks",
+    "hierbench.files",
+    "hierbench.plugins",
+    "hierbench.processes",
+)
 """What every folder may use besides itself."""
 
 

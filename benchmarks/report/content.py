@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from hierbench.benchmarks.report.columns import Data
 from hierbench.benchmarks.report.curves import curves
 from hierbench.benchmarks.report.epsilon_grid import STOPS, epsilon_grid
-from hierbench.benchmarks.report.slopes import exponents_of
 from hierbench.benchmarks.report.standings import TargetStars, standings, told
 from hierbench.benchmarks.report.stored_rows import RowTables, row_blocks
 from hierbench.benchmarks.report.traces import traces
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.families import families_of
 from hierbench.benchmarks.show.labels import relabelled, shown_labels
+from hierbench.benchmarks.show.slopes import exponents_of
 from hierbench.benchmarks.show.table import LEGEND, left_out
 from hierbench.benchmarks.show.takeaway import sentences
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, n_stars

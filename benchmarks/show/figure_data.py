@@ -8,10 +8,10 @@ from collections.abc import Collection, Sequence
 
 from hierbench.benchmarks.show.families import families_of
 from hierbench.benchmarks.show.labels import relabelled, shown_labels
+from hierbench.benchmarks.show.slopes import exponents_of
 from hierbench.benchmarks.show.table import format_exponent
 from hierbench.benchmarks.show.takeaway import success
-from hierbench.benchmarks.statistics.exponents import exponents
-from hierbench.benchmarks.statistics.sample_complexity import Certificates, n_stars, summarise
+from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, n_stars, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.theory.overlays import predictions
 from hierbench.benchmarks.units.rows import Row, RowStatus
@@ -47,6 +47,9 @@ def figure_data(
     for star in stars:
         if star.degree_needed is not None:
             degrees[star.target, star.epsilon.label].add(star.degree_needed)
+    groups: dict[tuple[str, str, Epsilon], list[NStar]] = defaultdict(list)
+    for star in stars:
+        groups[star.target, star.learner, star.epsilon].append(star)
     targets = tuple(dict.fromkeys(row.target for row in rows))
     counts: dict[tuple[str, int], list[int]] = defaultdict(list)
     for (target, d, _), certificate in certificates.items():
@@ -64,7 +67,7 @@ def figure_data(
         ),
         exponents=tuple(
             ExponentLine(learner, target, eps.label, format_exponent(e), e.value, e.intercept)
-            for (target, learner, eps), e in exponents(stars).items()
+            for (target, learner, eps), e in zip(groups, exponents_of(list(groups.values())), strict=True)
         ),
         panels=tuple(
             EpsilonPanel(target, epsilon.label, _asks_for(degrees[target, epsilon.label]))

@@ -13,10 +13,10 @@ from hierbench.benchmarks.report import slopes
 from hierbench.benchmarks.report.columns import Table, as_json, column, rounded, scalar
 from hierbench.benchmarks.report.content import DASHES, SYMBOLS, content
 from hierbench.benchmarks.report.epsilon_grid import SMALLEST, epsilon_grid
-from hierbench.benchmarks.report.slopes import exponents_of
 from hierbench.benchmarks.report.traces import traces
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.labels import relabelled
+from hierbench.benchmarks.show.slopes import exponents_of
 from hierbench.benchmarks.show.takeaway import learned, sentences
 from hierbench.benchmarks.statistics.exponents import exponents
 from hierbench.benchmarks.statistics.ranks import rank

@@ -46,6 +46,7 @@ def test_rows_and_certificates_come_back_as_they_were_packed():
         gzip.compress(b"{}"),
         gzip.compress(json.dumps({"header": {"format": 99}, "columns": {}, "mappings": []}).encode()),
     ],
+    ids=["empty", "no gzip", "no json", "no header", "a later format"],
 )
 def test_what_is_no_reference_is_one_line(data):
     with pytest.raises(UserError, match="reference results") as error:

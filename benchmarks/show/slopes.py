@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import multiprocessing
-import signal
 from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
 
 from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.statistics.exponents import Exponent, exponent
 from hierbench.benchmarks.statistics.sample_complexity import NStar
+from hierbench.processes import spread
 
 ALONE = 40
 """Fits that take this process no longer than it takes others to start."""
@@ -35,24 +32,6 @@ def exponents_of(groups: Sequence[Sequence[NStar]], workers: int | None = None) 
         different.setdefault(keys[-1], group)
     if workers is None:
         workers = machine.cores() if len(different) > ALONE else 1
-    fitted = dict(zip(different, _fit(list(different.values()), workers), strict=True))
+    fits = spread(exponent, [(group,) for group in different.values()], workers)
+    fitted = dict(zip(different, fits, strict=True))
     return [fitted[key] for key in keys]
-
-
-def _fit(groups: Sequence[Sequence[NStar]], workers: int) -> list[Exponent]:
-    if workers == 1:
-        return [exponent(group) for group in groups]
-    # Spawned: a fork of a process that runs jax's threads may hang.
-    context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(workers, context, _deaf)
-    try:
-        return list(pool.map(exponent, groups, chunksize=4))
-    except BrokenProcessPool:  # no memory for more, or a main program that cannot be imported
-        return _fit(groups, 1)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _deaf() -> None:
-    """Leave it to the parent what an interrupt means."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
