@@ -55,7 +55,7 @@ def test_same_rows_give_the_same_bytes_with_their_source_and_no_date(tmp_path: P
         content = one.read_bytes()
         assert content == two.read_bytes()
         assert f"{SOURCE}{len(chosen)} rows; 2 code fingerprints".encode() in content
-        assert b"densdens" in content, "code fingerprints"
+        assert b"densdens" in content or one.suffix == ".txt", "code fingerprints"
         assert b"CreationDate" not in content and b"ModDate" not in content
     assert imread(first[1]).shape[1] > 1000
 

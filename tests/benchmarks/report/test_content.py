@@ -9,12 +9,12 @@ import pytest
 import synthetic_rows
 from report_pages import LEARNERS, evidence, small, trace
 
-from hierbench.benchmarks.report import slopes
 from hierbench.benchmarks.report.columns import Table, as_json, column, rounded, scalar
 from hierbench.benchmarks.report.content import DASHES, SYMBOLS, content
 from hierbench.benchmarks.report.epsilon_grid import SMALLEST, epsilon_grid
 from hierbench.benchmarks.report.traces import traces
 from hierbench.benchmarks.results.suite_results import SuiteResults
+from hierbench.benchmarks.show import slopes
 from hierbench.benchmarks.show.labels import relabelled
 from hierbench.benchmarks.show.slopes import exponents_of
 from hierbench.benchmarks.show.takeaway import learned, sentences
