@@ -11,7 +11,7 @@ import pytest
 import synthetic_rows
 from machinery import ROOT, run, suite_file
 
-from hierbench.benchmarks import cli
+from hierbench.benchmarks import options
 from hierbench.benchmarks.commands.compare import FORMATS, comparison, markdown, ratio_cells, text
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.table import PIPE_WIDTH
@@ -211,4 +211,4 @@ def test_errors_are_one_line_and_status_2(finished, tmp_path, status):
 
 
 def test_formats_of_the_command_are_those_of_the_module():
-    assert {f.value for f in cli.BlockFormat} == FORMATS.keys()
+    assert {f.value for f in options.BlockFormat} == FORMATS.keys()
