@@ -11,7 +11,7 @@ import pytest
 import synthetic_rows
 from machinery import ROOT, run, suite_file
 
-from hierbench.benchmarks import options
+from hierbench.benchmarks import cli, options
 from hierbench.benchmarks.commands.compare import FORMATS, comparison, markdown, ratio_cells, text
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.table import PIPE_WIDTH
