@@ -26,8 +26,7 @@ def show_contract(outcomes: Iterable[tuple[str, str, str, float]]) -> bool:
             print(f"fails: {check.partition('_')[2].replace('_', ' ')}: {reason}")
         elif outcome == "skipped":
             reasons[reason] = reasons.get(reason, 0) + 1
-    asked = "; ".join(f"{number} not asked: {reason}" for reason, number in reasons.items())
     print(f"contract: {count['holds']} checks hold, {count['fails']} fail ({total:.0f} s)")
-    if asked:
-        print(f"  {asked}")
+    for reason, number in reasons.items():
+        print(f"  {number} not asked: {reason}")
     return not count["fails"]
