@@ -40,7 +40,7 @@ def test_a_card_of_a_learner(tmp_path):
     write_learner("Products", tmp_path)
     done = hierbench("check-learner", "products:Products", "--no-figures", cwd=tmp_path)
     assert "contract: 6 checks hold, 0 fail" in done.stdout and "> Products" in done.stdout
-    assert "densenet" in done.stdout and "lands: projected-L2: eps = 0.3, d = 8" in done.stdout
+    assert "densenet" in done.stdout and "lands: projected-L2: eps = 0.3, d = 10" in done.stdout
     assert "needs: " in done.stdout
 
 
