@@ -68,7 +68,8 @@ def test_tables_show_every_label(terminal):
 @pytest.mark.slow
 def test_figures_take_every_label(tmp_path):
     rows, certificates = relabelled_rows(LABELS)
-    assert len(write_curve_figures(rows, certificates, EPSILONS[:1], tmp_path)) == 15  # five figures, each as PDF and PNG with a caption
+    # five figures, each as PDF and PNG with a caption
+    assert len(write_curve_figures(rows, certificates, EPSILONS[:1], tmp_path)) == 15
 
 
 def test_the_bar_takes_every_label():
