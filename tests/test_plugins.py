@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from machinery import ROOT
 
 from hierbench import plugins
 from hierbench.errors import UserError
@@ -94,3 +95,50 @@ def test_a_module_that_fails_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="cannot import target 'broken_target:T': RuntimeError: no"):
         targets.make_target("broken_target:T", 4, 0)
     assert "broken_target" not in sys.modules
+
+
+TARGET = """
+import dataclasses
+import numpy as np
+from own_weight import WEIGHT
+from hierbench.targets.polynomials.monomials import MonomialTarget
+
+@dataclasses.dataclass(frozen=True)
+class Pair(MonomialTarget):
+    d: int
+    seed: int
+    inputs: str = "gaussian"
+
+    monomials = property(lambda self: (((WEIGHT, ((0, 1), (1, 1))),),))
+    n_forms = property(lambda self: 2)
+    directions = property(lambda self: np.eye(2, self.d))
+"""
+
+
+def test_numbers_of_a_target_by_import_path_depend_on_its_source_and_on_what_it_imports(
+    tmp_path, monkeypatch
+):
+    from hierbench.benchmarks.provenance import fingerprint
+    from hierbench.benchmarks.suites.plan import make_plan
+    from hierbench.benchmarks.suites.suite_file import load_suite
+
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_target.py").write_text(TARGET)
+    suite = (ROOT / "benchmarks" / "suites" / "smoke.toml").read_text()
+    changed = suite.replace(
+        'family = "squares"\nparams = {depth = 2, width = 2}', 'family = "own_target:Pair"'
+    )
+    assert changed != suite
+    (tmp_path / "own.toml").write_text(changed)
+
+    def keys(weight, comment=""):
+        (tmp_path / "own_weight.py").write_text(f"WEIGHT = {weight}{comment}\n")
+        fingerprint.forget()
+        plan = make_plan(load_suite(str(tmp_path / "own.toml")))
+        return {u.key for u in (*plan.curves, *plan.certificates)}
+
+    first = keys(1.0)
+    assert keys(1.0, "  # said") == first
+    assert not keys(-1.0) & first
+    (tmp_path / "own_target.py").write_text(TARGET.replace("(0, 1)", "(0, 2)"))
+    assert not keys(1.0) & first
