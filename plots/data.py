@@ -146,7 +146,9 @@ class FigureData:
 
     @property
     def greyed(self) -> frozenset[str]:
-        """Learners and families that stand behind the others: all of them reference results."""
+        """Learners and families that stand behind the others: all of them reference results, if any is not."""
+        if self.reference.issuperset(self.learners):
+            return frozenset()
         own = {self.families.get(name) for name in self.learners if name not in self.reference}
         return self.reference | (set(self.families.values()) - own)
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hierbench.benchmarks.results.beside import evidence_of
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.output import deliver, escaped, markdown_row
 from hierbench.benchmarks.show.ratios import ratio_cells
@@ -16,7 +17,6 @@ from hierbench.benchmarks.statistics.epsilon_exponent import EpsilonExponent, ep
 from hierbench.benchmarks.statistics.ranks import Ranked, compare_with, rank, reference, share_targets
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, n_stars
 from hierbench.benchmarks.statistics.variance import NAMES, Spread, spreads
-from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.choices import choose
 from hierbench.benchmarks.suites.epsilon import Epsilon, epsilons_of
 from hierbench.benchmarks.suites.suite import Suite
@@ -65,8 +65,10 @@ def show_comparison(name: str, results: Path, form: str, output: Path | None) ->
     deliver(FORMATS[form](blocks), output)
 
 
-def measured(name: str, results: Path, learners: Sequence[str] = ()) -> tuple[Suite, SuiteResults]:
-    """Read a suite of learning curves, and what there is of it and of ``learners`` beside it.
+def measured(
+    name: str, results: Path, learners: Sequence[str] = (), against: str | None = None
+) -> tuple[Suite, SuiteResults]:
+    """Read a suite of learning curves, what there is of it and of ``learners`` beside it, and of a reference.
 
     Raises
     ------
@@ -76,16 +78,12 @@ def measured(name: str, results: Path, learners: Sequence[str] = ()) -> tuple[Su
     suite = load_suite(name)
     if learners:
         suite = choose(suite, learners)[1]
-    with Store.readable(results) as store:
-        evidence = SuiteResults.read(suite, store)
     if not suite.runs:
         raise UserError(
             f"suite {suite.name} has experiments and no learning curves: hierbench claims and "
             f"hierbench figures {name} show them"
         )
-    if not evidence.rows:
-        raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {name} makes them")
-    return suite, evidence
+    return suite, evidence_of(suite, results, against)
 
 
 Block = str | Section

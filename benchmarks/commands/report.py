@@ -11,15 +11,11 @@ from hierbench.benchmarks.commands.claims import estimate_texts, verdict_text
 from hierbench.benchmarks.report.columns import Data
 from hierbench.benchmarks.report.content import content
 from hierbench.benchmarks.report.page import html_page, plotly_script
-from hierbench.benchmarks.results import reference
-from hierbench.benchmarks.results.beside import beside
-from hierbench.benchmarks.results.suite_results import SuiteResults
+from hierbench.benchmarks.results.beside import evidence_of
 from hierbench.benchmarks.show.output import deliver
-from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.choices import choose
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
-from hierbench.errors import UserError
 
 
 def write_report(
@@ -45,13 +41,9 @@ def write_report(
     if learners:
         suite = choose(suite, learners)[1]
     plotly = plotly_script()
-    with Store.readable(results) as store:
-        evidence = SuiteResults.read(suite, store)
-    if not evidence:
-        raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {name} makes them")
-    if against:
-        evidence = beside(evidence, suite, reference.read(against))
-    made = content(name, suite, evidence, claims_of(suite, results), learners)
+    evidence = evidence_of(suite, results, against)
+    own = {row.learner for row in evidence.rows} - evidence.reference or evidence.measurements
+    made = content(name, suite, evidence, claims_of(suite, results) if own else [], learners)
     deliver(html_page(made, plotly), output or results / f"report_{suite.name}.html")
 
 

@@ -13,7 +13,7 @@ from hierbench.benchmarks.commands import claims
 from hierbench.benchmarks.isolation import signals
 from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.results import reference, stages
-from hierbench.benchmarks.results.beside import beside
+from hierbench.benchmarks.results.beside import beside, evidence_of
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.run import probe, progress, runner
 from hierbench.benchmarks.run.pool import Pool
@@ -182,11 +182,5 @@ def _cluster(scheduler: str, plan: Plan) -> Callable[[], AbstractContextManager[
 
 def figures_of(suite: Suite, results: Path, against: str | None = None) -> None:
     """Draw the figures of what the store has of a suite, beside reference results if such are named."""
-    with Store.readable(results) as store:
-        shown = SuiteResults.read(suite, store)
-    if not shown:
-        raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {suite.name} makes them")
-    if against:
-        shown = beside(shown, suite, reference.read(against))
-    for path in draw.draw_figures(suite, shown, results):
+    for path in draw.draw_figures(suite, evidence_of(suite, results, against), results):
         print(path)

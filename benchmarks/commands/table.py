@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from hierbench.benchmarks.commands.compare import Block, markdown, measured, text
-from hierbench.benchmarks.results import reference
-from hierbench.benchmarks.results.beside import beside
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.show.labels import relabelled
@@ -49,9 +47,7 @@ def show(
     UserError
         As of ``measured``; a file that cannot be written.
     """
-    suite, evidence = measured(name, results, learners)
-    if against:
-        evidence = beside(evidence, suite, reference.read(against))
+    suite, evidence = measured(name, results, learners, against)
     epsilons = epsilons_of(suite)
     if form == "text" and output is None:
         kept = results / "tables" / f"{suite.name}.json"

@@ -4,12 +4,38 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
+from pathlib import Path
 
-from hierbench.benchmarks.results.reference import NAME, Reference
+from hierbench.benchmarks.results.reference import NAME, Reference, read
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.store.encoding import as_json
+from hierbench.benchmarks.store.store import NAME as NAME_OF_STORE
+from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.plan import make_plan
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.units.rows import Row
+from hierbench.errors import UserError
+
+
+def evidence_of(suite: Suite, results: Path, against: str | None = None) -> SuiteResults:
+    """What a folder of results has of a suite, and behind it the reference results of the suite ``against``.
+
+    Without ``against`` there must be a store; with it a folder without one has nothing of its own.
+
+    Raises
+    ------
+    UserError
+        From the store; no reference results of this suite ship; there is nothing at all.
+    """
+    if against and not (results / NAME_OF_STORE).exists():
+        own = SuiteResults(rows=[], certificates={}, plan=make_plan(suite))
+    else:
+        with Store.readable(results) as store:
+            own = SuiteResults.read(suite, store)
+    shown = beside(own, suite, read(against)) if against else own
+    if not shown:
+        raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {suite.name} makes them")
+    return shown
 
 
 def beside(shown: SuiteResults, suite: Suite, reference: Reference) -> SuiteResults:

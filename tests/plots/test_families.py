@@ -42,6 +42,7 @@ def test_what_stands_behind_is_grey_and_the_rest_is_not():
 def test_a_family_with_a_learner_of_ones_own_is_not_grey():
     assert data(("krr_rbf",)).greyed == {"krr_rbf"}
     assert data(("krr_rbf", "krr_polynomial")).greyed == {"krr_rbf", "krr_polynomial", "fixed kernel"}
+    assert data(("krr_rbf", "krr_polynomial", "densenet")).greyed == set(), "nothing is in front of them"
 
 
 def test_as_wide_as_a_column_it_is_legible():

@@ -9,7 +9,7 @@ import pytest
 from synthetic_rows import suite
 
 from hierbench.benchmarks.results import reference
-from hierbench.benchmarks.results.beside import beside
+from hierbench.benchmarks.results.beside import beside, evidence_of
 from hierbench.benchmarks.results.reference import Reference, packed, unpacked
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.suites.suite_file import load_suite
@@ -108,6 +108,16 @@ def test_own_rows_of_a_learner_leave_no_room_for_those_of_the_reference():
     both = beside(SuiteResults(rows=own, certificates={}), load_suite("quick"), shipped)
     assert [r for r in both.rows if r.learner == "ntk"] == own
     assert "ntk" not in both.reference and "densenet" in both.reference
+
+
+def test_reference_results_are_shown_where_nothing_was_run(tmp_path):
+    shown = evidence_of(load_suite("quick"), tmp_path, "default")
+    assert {r.target for r in shown.rows} == {"squares-L2", "projected-L2"}
+    assert shown.reference == {r.learner for r in shown.rows} and len(shown.reference) > 5
+    with pytest.raises(UserError, match="no results in"):
+        evidence_of(load_suite("quick"), tmp_path)
+    with pytest.raises(UserError, match="no rows of suite smoke"):
+        evidence_of(load_suite("smoke"), tmp_path, "default")
 
 
 @pytest.mark.slow
