@@ -146,7 +146,7 @@ class FigureData:
 
     @property
     def greyed(self) -> frozenset[str]:
-        """Learners and families that stand behind the others: all of them reference results, if any is not."""
+        """Learners and families that stand behind others: those of reference results alone."""
         if self.reference.issuperset(self.learners):
             return frozenset()
         own = {self.families.get(name) for name in self.learners if name not in self.reference}
