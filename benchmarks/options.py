@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hierbench import plugins
 from hierbench.benchmarks import completion
 
 
@@ -89,7 +90,8 @@ Output = Annotated[Path | None, typer.Option(help="Write to this file.", metavar
 
 def behind(learners: list[str] | None, against: Beside | None) -> str | None:
     """Suite of the reference results that are shown, if any."""
-    foreign = any(":" in name for name in learners or [])
+    installed = plugins.installed(plugins.LEARNERS) if learners else {}
+    foreign = any(":" in name or name in installed for name in learners or [])
     return "default" if (against or (Beside.reference if foreign else None)) == Beside.reference else None
 
 

@@ -73,6 +73,8 @@ def export(
 
 def compare(
     suite: SuiteName = "default",
+    learner: OtherLearners = None,
+    against: Against = None,
     results: Results = Path("results"),
     form: Annotated[BlockFormat, typer.Option("--format", help="How to print.")] = BlockFormat.text,
     output: Output = None,
@@ -81,7 +83,7 @@ def compare(
     # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.compare import show_comparison
 
-    show_comparison(suite, results, form.value, output)
+    show_comparison(suite, results, form.value, output, learner or [], behind(learner, against))
 
 
 def report(

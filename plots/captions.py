@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from hierbench.plots.bands import QUARTILES_FROM
 from hierbench.plots.data import FigureData
 
 REPLICATES = "Lines are medians over replicates, each with a target and a sample of its own"
@@ -13,6 +16,11 @@ def caption(data: FigureData, kind: str, target: str) -> str:
     epsilon = data.success.get(target, "")
     asks = next((p.asks_for for p in data.panels if (p.target, p.epsilon) == (target, epsilon)), "")
     success = f"{epsilon}, which asks for {asks}" if asks else epsilon
+    counts = Counter(
+        (p.learner, p.d) for p in {(p.learner, p.d, p.replicate): p for p in data.curves}.values()
+    )
+    many = max(counts.values(), default=0) >= QUARTILES_FROM
+    bands = "bands reach from quartile to quartile" if many else "bands are their range"
     families = (
         f"Samples n* to reach {success}, against the dimension d; a line joins the best learner of a family "
         "at each d, the others are thin behind it. Open marks with an arrow are bounds: upwards where some "
@@ -21,11 +29,11 @@ def caption(data: FigureData, kind: str, target: str) -> str:
     )
     budget = f"Also the {metric} on test points at one number of samples, against d."
     texts = {
-        "families": f"{families} {budget} Below, {metric} against samples n at two d; bands hold half of the "
-        "replicates.",
+        "families": f"{families} {budget} Below, {metric} against samples n at two d, "
+        f"medians over replicates; {bands}.",
         "families_column": f"{families} {budget}",
-        "error_against_n": f"{metric} on test points against samples n, by dimension d. {REPLICATES}; bands "
-        "hold half of them. Hollow marks are errors that are not known to 10 %.",
+        "error_against_n": f"{metric} on test points against samples n, by dimension d. {REPLICATES}; "
+        f"{bands}. Hollow marks are errors that are not known to 10 %.",
         "n_star_against_d": "Samples n* to reach an error, against the dimension d, with the exponent of n* "
         "in d and its 95 % interval. Marks are geometric means over replicates; bars reach from the smallest "
         "lower to the largest upper end. Arrows mark bounds.",

@@ -102,6 +102,8 @@ class Provenance:
         Fingerprints of the code that computed the rows.
     version : str
         Of hierbench.
+    reference : str
+        Where the rows come from that are in no store, if there are any.
     """
 
     suite: str
@@ -109,12 +111,14 @@ class Provenance:
     n_rows: int
     code: tuple[str, ...]
     version: str
+    reference: str = ""
 
     def sentence(self) -> str:
         """All but the fingerprints in one line."""
         return (
             f"hierbench {self.version}; suite {self.suite}; store {self.store}; {self.n_rows} rows; "
             f"{len(self.code)} code fingerprints"
+            + (f"; beside them reference results, {self.reference}" if self.reference else "")
         )
 
 

@@ -41,7 +41,7 @@ def family(name: str) -> FamilySpec:
     others = plugins.installed(plugins.TARGETS)
     path = name if ":" in name else others.get(name, "")
     module, _, attribute = path.partition(":")
-    if not (module and attribute):
+    if not (module and attribute) or ":" in attribute:
         foreign = "or the import path of a class of targets, as in mine:MyTarget"
         raise ValueError(unknown("target family", name, {*FAMILIES, *others}, foreign))
     spec = FamilySpec(
@@ -52,8 +52,8 @@ def family(name: str) -> FamilySpec:
         source=module,
         degree="",
     )
-    if not spec.parameters:
-        raise ValueError(refusal("target family", path, "a class of targets in a module of Python source"))
+    if not spec.is_defined:
+        raise ValueError(refusal("target family", path, "a class that the source of a module defines"))
     return spec
 
 
@@ -106,11 +106,17 @@ def make_target(name: str, d: int, seed: int, **params: Any) -> Target:
     loaded = load_family(name)
     try:
         target = modified(lambda size: loaded(size, seed, **fields), d, modifiers)  # type: ignore[call-arg]
+        drawn = target.size.drawn
     except ValueError as error:
         raise ValueError(f"target {name}: {error}") from None
+    except (Exception, SystemExit) as error:  # anything may happen in a researcher's own class
+        if name in FAMILIES:
+            raise
+        said = " ".join(str(error).split())
+        raise ValueError(f"target {name} cannot be made: {type(error).__name__}: {said}") from error
     from hierbench.targets.base import LARGEST_TARGET  # the registry imports no numerics
 
-    if (drawn := target.size.drawn) > LARGEST_TARGET:
+    if drawn > LARGEST_TARGET:
         allowed = f"integers up to {LARGEST_TARGET} ({8 * LARGEST_TARGET / 2**30:g} GiB)"
         remedy = "lower d, widths or numbers of directions"
         raise ValueError(f"target {name}: {refusal('numbers to draw', round(drawn), allowed, remedy)}")

@@ -77,10 +77,11 @@ def test_a_target_by_import_path():
     ("name", "says"),
     [
         ("nowhere:Pair", "module 'nowhere' of a target cannot be read"),
-        ("stub_targets:Pear", "allowed is a class of targets"),
+        ("stub_targets:Pear", "allowed is a class that the source"),
         ("math:sqrt", "cannot be read"),
         ("pair", "the import path of a class of targets"),
         (":Pair", "unknown target family"),
+        ("stub_targets:Pair:x", "unknown target family"),
     ],
 )
 def test_what_is_no_target_is_one_line(name, says):
@@ -113,6 +114,54 @@ class Pair(MonomialTarget):
     n_forms = property(lambda self: 2)
     directions = property(lambda self: np.eye(2, self.d))
 """
+
+
+FORMS = {
+    "relative": ("from .base import Mine\n\nclass T(Mine):\n    extra: int = 1\n", {"inputs", "extra"}),
+    "alias": ("from stub_targets import Pair as P\nclass T(P):\n    extra: int = 1\n", {"inputs", "extra"}),
+    "module": ("import stub_targets as s\nclass T(s.Pair):\n    extra: int = 1\n", {"inputs", "extra"}),
+    "public": (
+        "from hierbench.targets import Staircase\nclass T(Staircase): pass\n",
+        {"levels", "leap", "inputs"},
+    ),
+    "computed": (
+        "import math\nfrom stub_targets import Pair\nclass T(Pair):\n    s: float = math.pi\n",
+        {"s"},
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_parameters_are_read_however_the_base_is_imported(form, tmp_path, monkeypatch):
+    text, names = FORMS[form]
+    package = tmp_path / f"own_{form}"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('nobody imports this to read a source')\n")
+    (package / "base.py").write_text("from stub_targets import Pair as Mine\n")
+    (package / "t.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert names <= set(targets.family(f"own_{form}.t:T").parameters)
+
+
+@pytest.mark.parametrize("error", ["RuntimeError('a\\nb')", "KeyError('x')"])
+def test_a_target_that_cannot_be_made_is_one_line(error, tmp_path, monkeypatch):
+    name = f"own_{error[:3].lower()}"
+    (tmp_path / f"{name}.py").write_text(
+        "import dataclasses\nfrom stub_targets import Pair\n@dataclasses.dataclass(frozen=True)\n"
+        f"class T(Pair):\n    def __post_init__(self):\n        raise {error}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="cannot be made") as caught:
+        targets.make_target(f"{name}:T", 4, 0)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_stored_is_known_by_the_path_behind_a_name(installed, monkeypatch):
+    from hierbench.benchmarks.suites.choices import choose
+    from hierbench.benchmarks.suites.suite_file import load_suite
+
+    (entry,) = (e for e in choose(load_suite("smoke"), ["my_mean"])[0].learners if e.label == "my_mean")
+    assert entry.learner == "stub_learners:Mean"
 
 
 def test_numbers_of_a_target_by_import_path_depend_on_its_source_and_on_what_it_imports(

@@ -52,7 +52,7 @@ def check(name: str, settings: Sequence[str], results: Path, workers: int | None
     print(f"{label} ({entry.learner})")
     kept = show_contract(outcomes(entry.learner, entry.params, SECONDS))
     print("test labels: never in its process")
-    called = [SUITE, f"--learner={name}"]
+    called = [SUITE, f"--learner={name}", "--against=reference"]
     status = execute(
         to_run, to_show, results, called, workers, wait=True, figures=figures, against=reference.SUITE,
         part=bool(settings),

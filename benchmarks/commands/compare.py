@@ -47,7 +47,14 @@ VARIANCE = (
 )
 
 
-def show_comparison(name: str, results: Path, form: str, output: Path | None) -> None:
+def show_comparison(
+    name: str,
+    results: Path,
+    form: str,
+    output: Path | None,
+    learners: Sequence[str] = (),
+    against: str | None = None,
+) -> None:
     """Print the statistics of a suite's rows, or write them to a file; nothing is computed anew.
 
     Parameters
@@ -59,7 +66,7 @@ def show_comparison(name: str, results: Path, form: str, output: Path | None) ->
     UserError
         From the suite file or the store; no row of the suite; a file that cannot be written.
     """
-    suite, evidence = measured(name, results)
+    suite, evidence = measured(name, results, learners, against)
     where = "" if results == Path("results") else f" --results {results}"
     blocks = comparison(suite.name, evidence, epsilons_of(suite), f"hierbench run {name}{where}")
     deliver(FORMATS[form](blocks), output)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from hierbench.benchmarks.commands.listing import print_parameters, value_text
 from hierbench.benchmarks.suites.choices import parse_value
 from hierbench.benchmarks.suites.suite_file import check_target
+from hierbench.benchmarks.units.plain import one_line_of
 from hierbench.benchmarks.units.vocabulary import Parameters
 from hierbench.errors import UserError, refusal
+from hierbench.targets.registry import FAMILIES
 from hierbench.targets.registry import family as spec_of
 
 if TYPE_CHECKING:
@@ -52,6 +54,10 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
             certificate = target.certificate()
     except ValueError as error:  # what shows only once constants are computed
         raise UserError(f"target {family}: {error}") from error
+    except Exception as error:  # anything may happen in a researcher's own class
+        if family in FAMILIES:
+            raise
+        raise UserError(f"target {family} has no certificate: {one_line_of(error)}") from error
     shown = ", ".join(f"{key} = {value_text(value)}" for key, value in params.items()) or "default parameters"
     lines = [("target", f"{family}, d = {d}, {shown}, number {index}"), *_certificate_lines(certificate, d)]
     width = max(len(name) for name, _ in lines)

@@ -9,6 +9,7 @@ from pathlib import Path
 from hierbench.benchmarks.results import frame, reference
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.rows import Row
 from hierbench.errors import UserError, refusal
 from hierbench.files import replace_file
@@ -43,7 +44,11 @@ def write(suite: str | None, results: Path, output: Path) -> None:
         of = f" of suite {suite}" if suite else ""
         raise UserError(f"no rows{of} in {results}: hierbench run {suite or 'SUITE'} makes them")
     if packs and suite and shown is not None:
-        data = reference.packed(suite, rows, shown.certificates, importlib.metadata.version("hierbench"))
+        if missing := sum(shown.missing.values()):
+            raise UserError(f"{missing} units of suite {suite} are missing or failed: hierbench run {suite}")
+        data = reference.packed(
+            load_suite(suite).name, rows, shown.certificates, importlib.metadata.version("hierbench")
+        )
     else:
         data = WRITERS[output.suffix](rows)
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import keyword
 import re
+import shlex
 from pathlib import Path
 
 from hierbench.errors import UserError, refusal
@@ -142,7 +144,7 @@ def _write(name: str, folder: Path, kind: str, source: str, test: str) -> None:
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
         raise UserError(refusal("NAME", name, "names of a Python class, such as NearestRows"))
     module = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
-    if module == name:
+    if module == name or keyword.iskeyword(module):
         module = f"{name}_{kind}"
     files = {
         folder / f"{module}.py": source.format(name=name),
@@ -158,10 +160,13 @@ def _write(name: str, folder: Path, kind: str, source: str, test: str) -> None:
         for path, text in files.items():
             path.write_text(text, encoding="utf-8")
     except OSError as error:
+        for path in files:
+            with contextlib.suppress(OSError):
+                path.unlink()
         raise UserError(f"{folder} cannot be written: {error}") from error
     for path in files:
         print(path)
-    there = "" if folder == Path() else f"cd {folder} && "
+    there = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     print(f"change it, then: {there}hierbench check-{kind} {module}:{name}")
 
 

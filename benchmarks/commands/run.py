@@ -78,6 +78,7 @@ def execute(
     if scheduler and workers:
         raise UserError("--workers and --scheduler exclude each other: a cluster has the workers that it has")
     shown_plan = plan if to_show == to_run else make_plan(to_show)
+    behind = reference.read(against) if against else None
     with lock.writer(results, wait, say=say), Store.writable(results) as store:
         display = progress.Silent() if quiet else progress.make()
         outcome = _run(plan, store, workers, results, fresh, minutes, scheduler, display)
@@ -86,13 +87,13 @@ def execute(
             say(f"hierbench: {signals.farewell(outcome.stopped_by, kept)}")
             return 128 + outcome.stopped_by
         own = SuiteResults.of(shown_plan, store)
-    shown = beside(own, to_show, reference.read(against)) if against else own
+    shown = beside(own, to_show, behind) if behind else own
     console = make_console()
     if to_show.runs:
         if part:
             made = results / "tables" / f"{to_show.name}.json"
             table.show_table(to_show, shown.rows, shown.certificates, console, made)
-        takeaway.show(to_show, shown, console, results, called)
+        takeaway.show(to_show, shown, console, results, [] if part else called)
         for line in () if quiet else edge_warnings(own.rows):
             say(f"{line} (hierbench budgets {shlex.quote(called[0])})" if called else line)
     if shown.measurements:

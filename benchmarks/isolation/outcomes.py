@@ -31,7 +31,11 @@ def outcomes(
         Outcomes are "holds", "skipped" and "fails".
     seconds : float
     """
+    late = False
     for check in contract.learner_checks() if d is None else contract.target_checks():
+        if late:
+            yield check, "skipped", "a check before it did not end", 0.0
+            continue
         began = time.perf_counter()
         question = {"ask": "check", "name": name, "parameters": dict(parameters), "check": check, "d": d}
         try:
@@ -39,5 +43,5 @@ def outcomes(
                 answer, _ = process.ask({**question, "path": sys.path})
             found, reason = str(answer["outcome"]), str(answer["reason"])
         except (LearnerGoneError, LateError, DescribedError) as error:
-            found, reason = "fails", str(error)
+            found, reason, late = "fails", str(error), isinstance(error, LateError)
         yield check, found, reason, time.perf_counter() - began

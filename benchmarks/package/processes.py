@@ -31,7 +31,11 @@ def spread(function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], process
     context = multiprocessing.get_context("spawn")
     pool = concurrent.futures.ProcessPoolExecutor(processes, context, _deaf)
     try:
-        return [future.result() for future in [pool.submit(function, *task) for task in tasks]]
+        try:
+            futures = [pool.submit(function, *task) for task in tasks]
+        except (OSError, BrokenProcessPool):
+            return spread(function, tasks, 1)
+        return [future.result() for future in futures]
     except BrokenProcessPool:
         return spread(function, tasks, 1)
     finally:

@@ -10,10 +10,11 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from hierbench import learners
+from hierbench import learners, targets
 from hierbench.benchmarks.provenance import loaded
 
 OUR_PACKAGES = ("hierbench",)
+_PUBLIC = {package.__name__: package for package in (learners, targets)}
 
 
 class UnreadableSourceError(ValueError):
@@ -144,7 +145,7 @@ def _imports(module: str, tree: ast.Module) -> Iterator[str]:
             for alias in node.names:
                 if source_of(f"{base}.{alias.name}") is not None:
                     yield f"{base}.{alias.name}"
-                elif base == learners.__name__ and (place := learners.place_of(alias.name)):
+                elif (package := _PUBLIC.get(base)) and (place := package.place_of(alias.name)):
                     yield place.partition(":")[0]  # the package has its public names from its modules
         elif isinstance(node, ast.Call) and node.args:
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

@@ -6,7 +6,7 @@ import dataclasses
 import importlib.metadata
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from hierbench.benchmarks.report.columns import Data
 from hierbench.benchmarks.report.curves import curves
@@ -117,10 +117,11 @@ def content(
             {"heading": one.heading(), "text": s.removeprefix(f"{one.target}: ")}
             for one in summits
             for s in sentences([one], behind)
-        ],
+        ]
+        + _of_reference(evidence),
         "claims": list(claims),
         "legend": list(LEGEND) if rows else [],
-        "learners": _learners(rows, families, arguments),
+        "learners": _learners(rows, families, arguments, behind),
         "families": [f for f in dict.fromkeys([*FAMILIES, *families.values()]) if f in families.values()],
         "targets": [target["label"] for target in targets],
         "traces": traces(evidence.measurements),
@@ -130,7 +131,17 @@ def content(
     return Content(head, tuple(targets))
 
 
-def _learners(rows: Sequence[Row], families: Mapping[str, str], arguments: Mapping[str, str]) -> list[Data]:
+def _of_reference(evidence: SuiteResults) -> list[Data]:
+    """Which learners are not of this store, and where their rows come from."""
+    if not evidence.reference:
+        return []
+    names = ", ".join(sorted(evidence.reference))
+    return [{"heading": "Grey: reference results", "text": f"{evidence.reference_source}. {names}"}]
+
+
+def _learners(
+    rows: Sequence[Row], families: Mapping[str, str], arguments: Mapping[str, str], behind: Collection[str]
+) -> list[Data]:
     with figure_style():
         style = looks(list(families))
     return [
@@ -138,7 +149,7 @@ def _learners(rows: Sequence[Row], families: Mapping[str, str], arguments: Mappi
             "label": label,
             "argument": arguments[label],
             "family": family,
-            "color": style[label].color,
+            "color": "#8c8c8c" if label in behind else style[label].color,
             "symbol": SYMBOLS[str(style[label].marker)],
             "dash": DASHES[style[label].linestyle],
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from hierbench.benchmarks.results.reference import NAME, Reference, read
@@ -42,27 +43,36 @@ def beside(shown: SuiteResults, suite: Suite, reference: Reference) -> SuiteResu
     """The results with those reference rows that are of the same targets and d, behind the own ones.
 
     A target is the same if its family and all its parameters are, whatever it is called. Of a learner that
-    has rows of its own on a target nothing is added there.
+    has rows of its own nothing is added; where only the label is the same, the reference's says so.
     """
-    own = {(row.learner, row.target) for row in shown.rows}
     dims: dict[str, set[int]] = defaultdict(set)
     for run in suite.runs:
         for target in run.targets:
             dims[target] |= set(run.d)
-    labels = {as_json(entry.spec()): entry.label for entry in suite.targets}
-    added: list[Row] = []
-    renamed: dict[str, str] = {}
-    for row in reference.rows:
-        label = labels.get(as_json(row.target_spec))
-        if label is not None and row.d in dims[label] and (row.learner, label) not in own:
-            renamed[row.target] = label
-            added.append(dataclasses.replace(row, suite=NAME, target=label))
+    labels: dict[str, str] = {}
+    for entry in suite.targets:  # of two labels of one target the first
+        labels.setdefault(as_json(entry.spec()), entry.label)
+    fitting = [
+        dataclasses.replace(row, suite=NAME, target=labels[spec])
+        for row in reference.rows
+        if (spec := as_json(row.target_spec)) in labels and row.d in dims[labels[spec]]
+    ]
+    renamed = {
+        row.target: labels[spec] for row in reference.rows if (spec := as_json(row.target_spec)) in labels
+    }
+    own = {row.learner for row in shown.rows}
+    others = _others(shown.rows, fitting)
+    added = [
+        dataclasses.replace(row, learner=f"{row.learner} ({NAME})") if row.learner in own else row
+        for row in fitting
+        if row.learner not in own or row.learner in others
+    ]
     certificates = {
         (renamed[target], d, index): certificate
         for (target, d, index), certificate in reference.certificates.items()
         if target in renamed and d in dims[renamed[target]]
     }
-    behind = frozenset(row.learner for row in added) - {row.learner for row in shown.rows}
+    behind = frozenset(row.learner for row in added)
     return dataclasses.replace(
         shown,
         rows=[*shown.rows, *added],
@@ -70,3 +80,18 @@ def beside(shown: SuiteResults, suite: Suite, reference: Reference) -> SuiteResu
         reference=behind,
         reference_source=reference.sentence() if behind else "",
     )
+
+
+def _others(own: Sequence[Row], reference: Sequence[Row]) -> set[str]:
+    """Labels that mean another learner in the reference, or the same with other parameters."""
+    specs = {(row.learner, row.target, row.d): as_json(row.learner_spec) for row in own}
+    names = {row.learner: row.learner_spec["name"] for row in own}
+    return {
+        row.learner
+        for row in reference
+        if row.learner in names
+        and (
+            row.learner_spec["name"] != names[row.learner]
+            or specs.get((row.learner, row.target, row.d)) not in (None, as_json(row.learner_spec))
+        )
+    }

@@ -51,6 +51,7 @@ COLUMNS: Mapping[str, str] = {
 """What the columns of a frame hold, in their order: those of a stored row."""
 
 _WHOLE = ("n_test", "steps", "peak_memory_bytes")
+_COUNTS = ("d", "block", "stage", "target_index", "sample_index", "init_index", "n")
 _REAL = ("error", "error_se", "top10_share", "train_error", "flops", "fit_seconds", "predict_seconds")
 
 
@@ -73,7 +74,7 @@ def frame_of(rows: Sequence[Row]) -> pd.DataFrame:
         elif name in _REAL:
             columns[name] = pandas.Series(values, dtype="float64")
         else:
-            columns[name] = pandas.Series(values, dtype=None if rows else "str")
+            columns[name] = pandas.Series(values, dtype="int64" if name in _COUNTS else "str")
     return pandas.DataFrame(columns)
 
 

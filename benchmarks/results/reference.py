@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import gzip
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -105,7 +106,7 @@ def unpacked(data: bytes) -> Reference:
             (target, d, index): Certificate.from_json(one)
             for target, d, index, one in content["certificates"]
         }
-    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, IndexError) as error:
         raise UserError(f"no reference results of hierbench: {error}") from error
     return Reference(rows, certificates, header)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hierbench import plots
 from hierbench.benchmarks.provenance import machine
+from hierbench.benchmarks.results.reference import NAME as REFERENCE
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.drawn import keep, state_of, unchanged
 from hierbench.benchmarks.show.figure_data import figure_data
@@ -22,10 +23,14 @@ from hierbench.errors import UserError
 from hierbench.plots.data import Provenance
 
 
-def provenance_of(rows: Sequence[Row], store: str, version: str) -> Provenance:
-    """Provenance of ``rows`` from the store of that name, read by that version of hierbench."""
+def provenance_of(rows: Sequence[Row], store: str, version: str, reference: str = "") -> Provenance:
+    """Provenance of ``rows`` from the store of that name, read by that version of hierbench.
+
+    With a ``reference`` some rows come from there, and not from the store.
+    """
     suites = ", ".join(sorted({row.suite for row in rows}))
-    return Provenance(suites, store, len(rows), tuple(sorted({row.code for row in rows})), version)
+    own = sum(row.suite != REFERENCE for row in rows) if reference else len(rows)
+    return Provenance(suites, store, own, tuple(sorted({row.code for row in rows})), version, reference)
 
 
 def write_curve_figures(
@@ -86,7 +91,7 @@ def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if shown.rows:
-            provenance = provenance_of(shown.rows, NAME, version)
+            provenance = provenance_of(shown.rows, NAME, version, shown.reference_source)
             drawn += write_curve_figures(
                 shown.rows,
                 shown.certificates,

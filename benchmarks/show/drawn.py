@@ -42,9 +42,20 @@ def unchanged(folder: Path, state: str) -> list[Path]:
 
 
 def keep(folder: Path, state: str, paths: Sequence[Path]) -> None:
-    """Remember what was drawn of ``state``."""
+    """Remember what was drawn of ``state``; what was drawn before, is as it was and is no more goes."""
+    for path in _before(folder).difference(paths):
+        path.unlink(missing_ok=True)
     files = {str(path.relative_to(folder)): _hash(path) for path in paths}
     replace_file(folder / NAME, json.dumps({"state": state, "files": files}, indent=1).encode())
+
+
+def _before(folder: Path) -> set[Path]:
+    """Figures that were drawn here and that nobody has changed since."""
+    try:
+        kept = json.loads((folder / NAME).read_text())["files"]
+        return {folder / name for name, digest in kept.items() if _hash(folder / name) == digest}
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        return set()
 
 
 def text_of(path: Path, state: str) -> str | None:

@@ -247,8 +247,8 @@ def _of_own(one: Learned, own: Sequence[Standing]) -> str:
     parts = []
     for standing in own[:2]:
         text = f"{standing.learner} takes {format_summary(standing.summary)}{where}{_growing(standing)}"
-        if standing is best and standing.reached:
-            text += f", {standing.verdict or 'the fewest'} of {len(one.standings)} learners"
+        if standing is best and "fewest" in standing.verdict:
+            text += f", {standing.verdict} of {len(one.standings)} learners"
         elif standing.ratio not in ("-", "1") and best.reached:
             text += f", {standing.ratio} times as many as {best.learner}"
         parts.append(text)
@@ -327,14 +327,14 @@ def show(
     where = [] if results == Path("results") else [f"--results={results}"]
     pointers = {
         shlex.join(["hierbench", "table", *called, *where]): "every error",
-        shlex.join(["hierbench", "compare", *called[:1], *where]): "who is told apart from whom",
+        shlex.join(["hierbench", "compare", *called, *where]): "who is told apart from whom",
         shlex.join(["hierbench", "report", *called, *where]): "a page to explore in a browser",
     }
     kept = results / "tables" / f"{suite.name}.screen.json"
     rows, certificates, behind = shown.rows, shown.certificates, sorted(shown.reference)
-    with once(console, kept, suite, rows, sorted(certificates.items()), behind, where) as fresh:
+    there = pointers if called else {}
+    with once(console, kept, suite, rows, sorted(certificates.items()), behind, there) as fresh:
         epsilons, source = epsilons_of(suite), shown.reference_source
-        there = pointers if called else {}
         for text, style in screen(rows, certificates, epsilons, there, behind, source) if fresh else ():
             console.print(text, style=style or None, soft_wrap=True)
 

@@ -71,7 +71,8 @@ def _select(suite: Suite, name: str) -> tuple[Suite, list[str]]:
     labels = [e.label for e in suite.learners]
     if name in labels:
         return suite, [name]
-    if same_learner := [e.label for e in suite.learners if e.learner == name]:
+    path = plugins.located(plugins.LEARNERS, name, registry.LEARNERS)
+    if same_learner := [e.label for e in suite.learners if e.learner in (name, path)]:
         return suite, same_learner
     installed = plugins.installed(plugins.LEARNERS)
     if ":" not in name and name not in registry.LEARNERS and name not in installed:
@@ -79,7 +80,7 @@ def _select(suite: Suite, name: str) -> tuple[Suite, list[str]]:
         raise UserError(unknown("learner", name, {*labels, *registry.LEARNERS, *installed}, others))
     check_learner(name, {})
     label = registry.resolve(name).name
-    entry = LearnerEntry(label if label not in labels else name, name, {})
+    entry = LearnerEntry(label if label not in labels else name, path, {})
     return with_learner(suite, entry), [entry.label]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from hierbench import plugins
 from hierbench.benchmarks.isolation.ask import parameters_of
 from hierbench.benchmarks.provenance.modules import constructor_parameters, find_class
 from hierbench.benchmarks.suites.limits import (
@@ -230,7 +231,8 @@ def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) ->
 
 def _target(table: Table) -> TargetEntry:
 
-    entry = TargetEntry(table.text("label"), table.text("family"), table.plain("params"))
+    family = plugins.located(plugins.TARGETS, table.text("family"), target_registry.FAMILIES)
+    entry = TargetEntry(table.text("label"), family, table.plain("params"))
     table.done()
     table.checked("family", lambda: target_registry.family(entry.family))
     allowed = parameters(entry.family)
@@ -241,8 +243,9 @@ def _target(table: Table) -> TargetEntry:
 
 
 def _learner(table: Table) -> LearnerEntry:
-    learner = table.text("learner")
-    entry = LearnerEntry(table.text("label", learner), learner, table.plain("params"))
+    name = table.text("learner")
+    learner = plugins.located(plugins.LEARNERS, name, learner_registry.LEARNERS)
+    entry = LearnerEntry(table.text("label", name), learner, table.plain("params"))
     table.done()
 
     table.checked("learner", lambda: learner_registry.resolve(learner))

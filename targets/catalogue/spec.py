@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import functools
+import importlib
 import importlib.util
 import itertools
 from collections.abc import Iterator, Mapping
@@ -34,6 +36,11 @@ class FamilySpec:
     source: str
     degree: str
     refused_inputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_defined(self) -> bool:
+        """Whether the source of the module has the class, or imports it by that name."""
+        return next(_definitions(*self.path.split(":")), None) is not None
 
     @functools.cached_property
     def parameters(self) -> Mapping[str, tuple[Any, str]]:
@@ -66,10 +73,18 @@ def declared_parameters(path: str) -> dict[str, tuple[Any, str]]:
             if "ClassVar" in ast.dump(field.annotation):
                 continue
             if field.value is not None:
-                defaults[field.target.id] = ast.literal_eval(field.value)
+                defaults[field.target.id] = _value(field.value)
             if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
                 lines[field.target.id] = str(below.value.value)
     return {name: (default, lines.get(name, "")) for name, default in defaults.items()}
+
+
+def _value(node: ast.expr) -> Any:
+    """Default of a field; of one that is computed its source."""
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return ast.unparse(node)
 
 
 def _definitions(module: str, name: str) -> Iterator[ast.ClassDef]:
@@ -78,18 +93,71 @@ def _definitions(module: str, name: str) -> Iterator[ast.ClassDef]:
         if isinstance(node, ast.ClassDef) and node.name == name:
             yield node
             for base in node.bases:
-                if isinstance(base, ast.Name):
-                    yield from _definitions(module, base.id)
-        elif isinstance(node, ast.ImportFrom) and node.module and name in {a.name for a in node.names}:
-            yield from _definitions(node.module, name)
+                with contextlib.suppress(ValueError):  # nothing is known of what cannot be read
+                    if isinstance(base, ast.Name):
+                        yield from _definitions(module, base.id)
+                    elif isinstance(base, ast.Attribute) and isinstance(base.value, ast.Name):
+                        if (home := _module_named(module, base.value.id)) is not None:
+                            yield from _definitions(home, base.attr)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    yield from _definitions(*_public(_absolute(module, node), alias.name))
+
+
+def _public(module: str, name: str) -> tuple[str, str]:
+    """Where a name is defined that a module has; the package of targets has its own from its modules."""
+    if module == "hierbench.targets":
+        # the package asks the registry, which asks this module
+        place = importlib.import_module(module).place_of(name)
+        if place is not None:
+            home, _, attribute = place.partition(":")
+            return home, attribute
+    return module, name
+
+
+def _absolute(module: str, node: ast.ImportFrom) -> str:
+    """Module that a statement of ``module`` imports from."""
+    if not node.level:
+        return str(node.module)
+    path = _path(module)
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    parent = package[: len(package) - node.level + 1]
+    return ".".join([*parent, *([node.module] if node.module else [])])
+
+
+def _module_named(module: str, name: str) -> str | None:
+    """The module that ``module`` calls ``name``, if it imports one by that name."""
+    for node in _source(module).body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return alias.name
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return f"{_absolute(module, node)}.{alias.name}"
+    return None
 
 
 @functools.cache
 def _source(module: str) -> ast.Module:
     try:
-        spec = importlib.util.find_spec(module)
-        if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-            raise ValueError("there is no such module of Python source")
-        return ast.parse(Path(spec.origin).read_bytes(), filename=spec.origin)
+        path = _path(module)
+        return ast.parse(path.read_bytes(), filename=str(path))
     except (ImportError, ValueError, SyntaxError, OSError) as error:
         raise ValueError(f"module {module!r} of a target cannot be read: {error}") from error
+
+
+def _path(module: str) -> Path:
+    """Source file of a module; its packages are not imported, which finding it by its whole name would do."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top) if top else None
+    if spec is not None and not rest and spec.origin and spec.origin.endswith(".py"):
+        return Path(spec.origin)
+    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+        base = Path(folder).joinpath(*rest)
+        for candidate in (base / "__init__.py", base.with_suffix(".py")):
+            if candidate.is_file():
+                return candidate
+    raise ValueError("there is no such module of Python source")

@@ -30,6 +30,12 @@ def test_names_that_no_class_has(name, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_class_whose_file_no_module_can_be_is_in_another(tmp_path):
+    write_learner("Lambda", tmp_path)
+    assert (tmp_path / "Lambda_learner.py").exists()
+    assert "from Lambda_learner import Lambda" in (tmp_path / "test_Lambda_learner.py").read_text()
+
+
 def test_nothing_installed_is_hidden(tmp_path):
     with pytest.raises(UserError, match="a module fractions is installed"):
         write_learner("Fractions", tmp_path)

@@ -3,7 +3,6 @@
 import dataclasses
 import gzip
 import json
-import time
 
 import pytest
 from synthetic_rows import suite
@@ -41,12 +40,13 @@ def test_rows_and_certificates_come_back_as_they_were_packed():
     "data",
     [
         b"",
+        gzip.compress(b"a" * 99)[:-9] + b"x" * 9,
         b"no gzip",
         gzip.compress(b"no json"),
         gzip.compress(b"{}"),
         gzip.compress(json.dumps({"header": {"format": 99}, "columns": {}, "mappings": []}).encode()),
     ],
-    ids=["empty", "no gzip", "no json", "no header", "a later format"],
+    ids=["empty", "damaged", "no gzip", "no json", "no header", "a later format"],
 )
 def test_what_is_no_reference_is_one_line(data):
     with pytest.raises(UserError, match="reference results") as error:
@@ -59,10 +59,8 @@ def test_nothing_is_packed_of_nothing():
         packed("default", [], {}, "1.2")
 
 
-def test_what_ships_is_small_loads_fast_and_has_every_learner_of_its_suite():
-    began = time.perf_counter()
-    shipped = reference.read.__wrapped__()
-    assert time.perf_counter() - began < 1.0
+def test_what_ships_is_small_and_has_every_learner_of_its_suite():
+    shipped = reference.read()
     assert {r.learner for r in shipped.rows} == {e.label for e in load_suite("default").learners}
     assert len(packed(**_of(shipped))) < 2_000_000
     assert len({json.dumps(r.machine) for r in shipped.rows}) == 1
@@ -101,13 +99,27 @@ def test_a_target_is_known_by_what_it_is_and_not_by_its_label():
     assert {r.target for r in both.rows} == {"squares-L2"} == {target for target, _, _ in both.certificates}
 
 
-def test_own_rows_of_a_learner_leave_no_room_for_those_of_the_reference():
+def test_of_a_learner_with_rows_of_its_own_nothing_is_added():
     rows, certificates = rows_of()
     own = [r for r in rows if r.learner == "ntk" and r.d == 8]
     shipped = Reference(tuple(rows), certificates, {"suite": "s", "version": "1", "machine": {}})
     both = beside(SuiteResults(rows=own, certificates={}), load_suite("quick"), shipped)
     assert [r for r in both.rows if r.learner == "ntk"] == own
     assert "ntk" not in both.reference and "densenet" in both.reference
+
+
+def test_another_learner_of_the_same_label_is_told_apart():
+    rows, certificates = rows_of()
+    own = [
+        dataclasses.replace(r, learner_spec={"name": "mine:ntk", "parameters": {}})
+        for r in rows
+        if r.learner == "ntk" and r.d == 8
+    ]
+    shipped = Reference(tuple(rows), certificates, {"suite": "s", "version": "1", "machine": {}})
+    both = beside(SuiteResults(rows=own, certificates={}), load_suite("quick"), shipped)
+    assert [r for r in both.rows if r.learner == "ntk"] == own
+    assert len([r for r in both.rows if r.learner == "ntk (reference)"]) == len(own)
+    assert "ntk (reference)" in both.reference
 
 
 def test_reference_results_are_shown_where_nothing_was_run(tmp_path):
