@@ -28,7 +28,7 @@ def test_a_file_has_what_the_store_has(results, capsys):
         assert f"{len(expected)} rows" in capsys.readouterr().out
     write(None, folder, folder / "all.csv")
     assert len(pd.read_csv(folder / "all.csv")) == len(read_results(folder))
-    with pytest.raises(UserError, match="units of suite .* are missing or failed"):
+    with pytest.raises(UserError, match=r"units of suite .* are missing or failed"):
         write(path, folder, folder / "stub.json.gz")  # the certificates of its targets are
 
 
