@@ -42,4 +42,5 @@ def caption(data: FigureData, kind: str, target: str) -> str:
     }
     behind = ", ".join(name for name in data.learners if name in data.reference)
     grey = f" Grey: reference results ({behind})." if behind else ""
-    return f"Target {target}. {texts[kind]}{grey} Source: {data.provenance.sentence()}.\n"
+    text = texts[kind][0].upper() + texts[kind][1:]
+    return f"Target {target}. {text}{grey} Source: {data.provenance.sentence()}.\n"

@@ -290,7 +290,7 @@ def screen(
     ]
     last = [f"{what}: {command}" for command, what in pointers.items()]
     if reference:
-        note = f"Behind what > marks: {len(reference)} learners of the reference results, {source}."
+        note = f"Lines without > are reference results: {source}."
         last = [*textwrap.wrap(note, WIDTH, subsequent_indent="  "), *last]
     room = LINES - len(told) - len(last) - 4 - len(found)
     lines = [("  " + _line(HEAD), "bold")] if found else []
