@@ -43,7 +43,9 @@ def write_report(
     plotly = plotly_script()
     evidence = evidence_of(suite, results, against)
     own = {row.learner for row in evidence.rows} - evidence.reference or evidence.measurements
-    made = content(name, suite, evidence, claims_of(suite, results) if own else [], learners)
+    claims = claims_of(suite, results) if own else []
+    where = [] if results == Path("results") else [f"--results={results}"]
+    made = content(name, suite, evidence, claims, learners, where=where)
     deliver(html_page(made, plotly), output or results / f"report_{suite.name}.html")
 
 

@@ -58,6 +58,7 @@ def content(
     evidence: SuiteResults,
     claims: Sequence[Data] = (),
     extra: Sequence[str] = (),
+    where: Sequence[str] = (),
     stops: int = STOPS,
 ) -> Content:
     """What the page says of a suite.
@@ -68,6 +69,8 @@ def content(
         The suite as it was asked for: a name or a path.
     claims : sequence of dict
         Verdicts in words: id, statement, verdict, figures, why, scope.
+    where : sequence of str
+        Options of the results folder, for commands.
     extra : sequence of str
         Learners beside the suite, as on the command line.
     """
@@ -101,13 +104,14 @@ def content(
     ]
     summits = [found for one in stars.values() if (found := told(one, families, asked)) is not None]
     absent = sum(evidence.missing.values()) + sum(evidence.missing_experiments.values())
+    chosen = [f"--learner={one}" for one in extra]
     head = {
         "suite": suite.name,
         "summary": suite.summary,
         "version": importlib.metadata.version("hierbench"),
-        "run": shlex.join(["hierbench", "run", name, *(f"--learner={one}" for one in extra)]),
-        "one": shlex.join(["hierbench", "run", name]),
-        "page": shlex.join(["hierbench", "report", name, *(f"--learner={one}" for one in extra)]),
+        "run": shlex.join(["hierbench", "run", name, *chosen, *where]),
+        "one": shlex.join(["hierbench", "run", name, *where]),
+        "page": shlex.join(["hierbench", "report", name, *chosen, *where]),
         "missing": absent,
         "rows": len(rows),
         "measurements": sum(map(len, evidence.measurements.values())),
