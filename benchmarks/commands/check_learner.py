@@ -90,9 +90,11 @@ def _landing(label: str, stars: Sequence[NStar]) -> str:
     if not own:
         return ""
     found = f"{stars[0].epsilon.label}, d = {own[-1].d}: n* {format_summary(own[-1])}"
-    comparisons = compare_with(label, stars)
-    sure = [
-        c.sign * (p <= ALARM_RATE) for c, p in zip(comparisons, holm([c.p for c in comparisons]), strict=True)
-    ]
+    every = compare_with(label, stars)
+    comparisons = [c for c in every if c.dimensions]
+    adjusted = holm([c.p for c in comparisons])
+    sure = [c.sign * (p <= ALARM_RATE) for c, p in zip(comparisons, adjusted, strict=True)]
     more, fewer, alike = (sum(s == sign for s in sure) for sign in (1, -1, 0))
-    return f"{found}; more than {more} of {len(sure)}, fewer than {fewer}, not told apart from {alike}"
+    rest = f" ({len(every) - len(sure)} not comparable)" if len(sure) < len(every) else ""
+    counts = f"more than {more} of {len(sure)}, fewer than {fewer}, not told apart from {alike}{rest}"
+    return f"{found}; over all d {counts}"
