@@ -3,6 +3,7 @@
 import machinery
 import pytest
 
+from hierbench.benchmarks import cli
 from hierbench.benchmarks.run import local_pool
 
 
@@ -13,3 +14,26 @@ def units_are_computed_here(request):
         if not getattr(request.module, "WORKERS", False):
             patch.setattr(local_pool, "opened", machinery.here)
         yield
+
+
+@pytest.fixture
+def status(capsys, monkeypatch):
+    """Run the command line in this process: (exit status, stdout, stderr)."""
+    monkeypatch.syspath_prepend(machinery.ROOT / "tests" / "helpers")  # stub learners
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as end:
+            cli.main([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return end.value.code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A suite of stub learners and the folder with its rows."""
+    folder = tmp_path_factory.mktemp("finished")
+    path = machinery.suite_file(folder, {"Mean": "", "FastMean": ""})
+    assert not machinery.run(path, folder).failed
+    return path, folder

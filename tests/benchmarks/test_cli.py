@@ -31,19 +31,6 @@ from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.draw import draw_target
 
 
-@pytest.fixture
-def status(capsys):
-    """Run the command line in this process: (exit status, stdout, stderr)."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as end:
-            cli.main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return call
-
-
 @pytest.mark.parametrize("name", [[], ["densenet"], ["squares"], ["default"]], ids=str)
 def test_list_imports_nothing_heavy(name):
     code = (

@@ -14,7 +14,6 @@ from curve_rows import certificate, row
 from machinery import run, suite_file
 from scipy import stats
 
-from hierbench.benchmarks import cli
 from hierbench.benchmarks.claims.claims_file import choose, load_claims
 from hierbench.benchmarks.claims.criteria import FIXED, Bounds, Claim, Criterion
 from hierbench.benchmarks.claims.curve_quantities import n_star_ratio
@@ -507,17 +506,6 @@ def test_latex_is_escaped_and_balanced(verdicts, tmp_path):
     statement = verdicts[0].claim.statement
     escaped = claims_report.escaped(statement, claims_report.LATEX)
     assert escaped in body[0] and re.sub(known, lambda m: undo[m.group()], escaped) == statement
-
-
-@pytest.fixture
-def status(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as end:
-            cli.main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return call
 
 
 def test_command_line(status, tmp_path):

@@ -9,9 +9,8 @@ import re
 import numpy as np
 import pytest
 import synthetic_rows
-from machinery import ROOT, run, suite_file
 
-from hierbench.benchmarks import cli, options
+from hierbench.benchmarks import options
 from hierbench.benchmarks.commands.compare import FORMATS, comparison, markdown, ratio_cells, text
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.table import PIPE_WIDTH
@@ -27,29 +26,6 @@ EPSILONS = (Epsilon(0.3), Epsilon(0.1), Epsilon(0.03), Epsilon(0.1, Scale.UPPER_
 def blocks():
     rows, certificates = synthetic_rows.suite()
     return comparison("demo", SuiteResults(rows, certificates), EPSILONS, "hierbench run demo")
-
-
-@pytest.fixture
-def status(capsys, monkeypatch):
-    """Run the command line in this process: (exit status, stdout, stderr)."""
-    monkeypatch.syspath_prepend(ROOT / "tests" / "helpers")  # stub learners
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as end:
-            cli.main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A suite of stub learners and the folder with its rows."""
-    folder = tmp_path_factory.mktemp("compare")
-    path = suite_file(folder, {"Mean": "", "FastMean": ""})
-    assert not run(path, folder).failed
-    return path, folder
 
 
 def table(printed: str, target: str, heading: str) -> dict[str, list[str]]:

@@ -5,35 +5,9 @@ from __future__ import annotations
 import importlib.util
 import shlex
 
-import pytest
-from machinery import ROOT, run, suite_file
 from report_pages import data_of
 
-from hierbench.benchmarks import cli
 from hierbench.benchmarks.store.store import NAME, Store
-
-
-@pytest.fixture
-def status(capsys, monkeypatch):
-    """Run the command line in this process: (exit status, stdout, stderr)."""
-    monkeypatch.syspath_prepend(ROOT / "tests" / "helpers")  # stub learners
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as end:
-            cli.main([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return end.value.code, captured.out, captured.err
-
-    return call
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A suite of stub learners and the folder with its rows."""
-    folder = tmp_path_factory.mktemp("report")
-    path = suite_file(folder, {"Mean": "", "FastMean": ""})
-    assert not run(path, folder).failed
-    return path, folder
 
 
 def test_it_writes_a_page_prints_its_path_and_changes_no_row(finished, tmp_path, status):
