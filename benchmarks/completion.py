@@ -26,18 +26,18 @@ def suites(incomplete: str) -> Offer:
 def targets(incomplete: str) -> Offer:
     """Families of targets."""
     # as above
-    from hierbench.targets.registry import FAMILIES
+    from hierbench.targets.registry import known
 
-    return _starting(incomplete, {name: family.summary for name, family in FAMILIES.items()})
+    return _starting(incomplete, {name: family.summary for name, family in known().items()})
 
 
 def learners(ctx: typer.Context, incomplete: str) -> Offer:
     """Learners by name, and by their labels in the suite that has been typed."""
     # as above
-    from hierbench.learners.registry import LEARNERS
+    from hierbench.learners.registry import known
 
     labels = _labels(ctx, "learner")
-    return _starting(incomplete, {**labels, **{name: x.summary for name, x in LEARNERS.items()}})
+    return _starting(incomplete, {**labels, **{name: x.summary for name, x in known().items()}})
 
 
 def suite_learners(ctx: typer.Context, incomplete: str) -> Offer:

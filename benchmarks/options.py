@@ -92,7 +92,12 @@ def behind(learners: list[str] | None, against: Beside | None) -> str | None:
     """Suite of the reference results that are shown, if any."""
     installed = plugins.installed(plugins.LEARNERS) if learners else {}
     foreign = any(":" in name or name in installed for name in learners or [])
-    return "default" if (against or (Beside.reference if foreign else None)) == Beside.reference else None
+    if (against or (Beside.reference if foreign else Beside.none)) == Beside.none:
+        return None
+    # most commands show no reference, and start without it
+    from hierbench.benchmarks.results.reference import SUITE
+
+    return SUITE
 
 
 def called(suite: str, learners: list[str] | None, against: Beside | None) -> list[str]:

@@ -25,6 +25,11 @@ LEARNERS: dict[str, Descriptor] = {
 }
 
 
+def known() -> dict[str, Descriptor]:
+    """Learners by name: those registered here, and those of installed packages under names of their own."""
+    return {**{name: resolve(name) for name in plugins.installed(plugins.LEARNERS)}, **LEARNERS}
+
+
 def resolve(name: str) -> Descriptor:
     """Find the descriptor of a registered name, or of any estimator by import path ``module:Class``.
 

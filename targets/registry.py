@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,15 @@ FAMILIES: Mapping[str, FamilySpec] = {
 LAWS = ("gaussian", "mixture", "cube", "sphere", "hypercube")
 """Laws of the inputs that the parameter ``inputs`` names; a test holds this to
 ``hierbench.targets.laws.inputs``."""
+
+
+def known() -> dict[str, FamilySpec]:
+    """Families by name: those registered here, and those of installed packages as far as they can be read."""
+    found: dict[str, FamilySpec] = {}
+    for name in plugins.installed(plugins.TARGETS):
+        with contextlib.suppress(ValueError):
+            found[name] = family(name)
+    return {**found, **FAMILIES}
 
 
 def family(name: str) -> FamilySpec:

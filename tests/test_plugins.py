@@ -40,6 +40,7 @@ def test_entry_points_are_found_by_name(installed):
 
 
 def test_list_shows_what_is_installed(installed, capsys):
+    from hierbench.benchmarks import completion
     from hierbench.benchmarks.commands.listing import print_list
 
     print_list(None)
@@ -47,6 +48,7 @@ def test_list_shows_what_is_installed(installed, capsys):
     assert "my_mean" in shown and "Mean of stub_learners, by import path" in shown and "my_pair" in shown
     print_list("my_pair")
     assert "gaussian" in capsys.readouterr().out
+    assert [name for name, _ in completion.targets("my_")] == ["my_pair"]
 
 
 def test_a_name_of_ours_stays_ours(monkeypatch):
@@ -157,11 +159,13 @@ def test_a_target_that_cannot_be_made_is_one_line(error, tmp_path, monkeypatch):
 
 
 def test_what_is_stored_is_known_by_the_path_behind_a_name(installed, monkeypatch):
+    from hierbench.benchmarks.commands.check_target import small_suite
     from hierbench.benchmarks.suites.choices import choose
     from hierbench.benchmarks.suites.suite_file import load_suite
 
     (entry,) = (e for e in choose(load_suite("smoke"), ["my_mean"])[0].learners if e.label == "my_mean")
     assert entry.learner == "stub_learners:Mean"
+    assert {t.family for t in small_suite("my_pair", {}).targets} == {"stub_targets:Pair"}
 
 
 def test_numbers_of_a_target_by_import_path_depend_on_its_source_and_on_what_it_imports(

@@ -10,13 +10,11 @@ from hierbench.benchmarks.commands.contract import SECONDS, show_contract
 from hierbench.benchmarks.commands.run import execute
 from hierbench.benchmarks.isolation.outcomes import outcomes
 from hierbench.benchmarks.results import reference
-from hierbench.benchmarks.results.beside import beside
-from hierbench.benchmarks.results.suite_results import SuiteResults
+from hierbench.benchmarks.results.beside import evidence_of
 from hierbench.benchmarks.show.table import format_summary
 from hierbench.benchmarks.show.takeaway import success
 from hierbench.benchmarks.statistics.ranks import ALARM_RATE, compare_with, holm
 from hierbench.benchmarks.statistics.sample_complexity import NStar, n_stars, summarise
-from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.choices import choose
 from hierbench.benchmarks.suites.epsilon import Scale, epsilons_of
 from hierbench.benchmarks.suites.suite import Suite
@@ -64,16 +62,14 @@ def check(name: str, settings: Sequence[str], results: Path, workers: int | None
 
 def _card(label: str, suite: Suite, results: Path) -> list[str]:
     """What a fit takes, and where it lands at the largest error and at that which counts as success."""
-    with Store.readable(results) as store:
-        own = SuiteResults.read(suite, store)
-    rows = [r for r in own.rows if r.learner == label and r.status in FITTED]
-    if not rows:
+    shown = evidence_of(suite, results, reference.SUITE)
+    rows = [r for r in shown.rows if r.learner == label and r.status in FITTED]
+    if not rows or label in shown.reference:
         return []
     largest = max(r.n for r in rows)
     seconds = statistics.median(r.fit_seconds or 0.0 for r in rows if r.n == largest)
     memory = max(r.peak_memory_bytes or 0 for r in rows) / 2**20
     lines = [f"needs: {seconds:.2g} s a fit at n = {largest}; a process of {memory:.0f} MiB at most"]
-    shown = beside(own, suite, reference.read())
     stars = n_stars(shown.rows, shown.certificates, epsilons_of(suite))
     for target in dict.fromkeys(r.target for r in rows):
         of_target = [s for s in stars if s.target == target]

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from hierbench import plugins
 from hierbench.benchmarks.commands.contract import SECONDS, show_contract
 from hierbench.benchmarks.commands.describe import parsed, print_certificate
 from hierbench.benchmarks.commands.run import execute
@@ -13,7 +14,7 @@ from hierbench.benchmarks.isolation.outcomes import outcomes
 from hierbench.benchmarks.suites.suite import Suite, TargetEntry
 from hierbench.benchmarks.suites.suite_file import check_target, load_suite
 from hierbench.errors import UserError
-from hierbench.targets.registry import family
+from hierbench.targets.registry import FAMILIES, family
 
 SUITE = "smoke"
 
@@ -41,7 +42,7 @@ def check(name: str, d: int, settings: Sequence[str], results: Path, workers: in
         No such target or parameter, or a dimension that it cannot have.
     """
     params = parsed(settings)
-    suite = _suite(name, params)
+    suite = small_suite(name, params)
     try:
         for size in {d, *(x for run in suite.runs for x in run.d)}:
             check_target(name, size, params)
@@ -55,9 +56,10 @@ def check(name: str, d: int, settings: Sequence[str], results: Path, workers: in
     return execute(suite, suite, results, [], workers, wait=True, figures=False)
 
 
-def _suite(name: str, params: dict[str, object]) -> Suite:
+def small_suite(name: str, params: dict[str, object]) -> Suite:
     """The small suite on this target alone."""
     suite = load_suite(SUITE)
-    target = TargetEntry(name.rpartition(":")[2], name, params)
+    path = plugins.located(plugins.TARGETS, name, FAMILIES)
+    target = TargetEntry(name.rpartition(":")[2], path, params)
     runs = tuple(dataclasses.replace(run, targets=(target.label,)) for run in suite.runs)
     return dataclasses.replace(suite, targets=(target,), runs=runs)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hierbench import plugins
 from hierbench.benchmarks.provenance.modules import constructor_parameters
 from hierbench.benchmarks.suites.epsilon import Epsilon, epsilons_of
 from hierbench.benchmarks.suites.suite import Run, SizePlan, Suite
 from hierbench.benchmarks.suites.suite_file import known_suites, load_suite, summaries
 from hierbench.errors import UserError, unknown
 from hierbench.learners.base import Descriptor
-from hierbench.learners.registry import LEARNERS, resolve
+from hierbench.learners.registry import known as known_learners
 from hierbench.targets.catalogue.spec import FamilySpec
 from hierbench.targets.modifiers.modifiers import MODIFIERS
-from hierbench.targets.registry import FAMILIES, LAWS
-from hierbench.targets.registry import family as family_of
+from hierbench.targets.registry import LAWS
+from hierbench.targets.registry import known as known_families
 
 Entries = list[tuple[str, str]]
 KINDS = ("learners", "targets", "suites")
@@ -47,7 +45,7 @@ def print_list(what: str | None) -> None:
         return
     suites = known_suites()
     details: list[Callable[[], None]] = []
-    learners, families = _learners(), _families()
+    learners, families = known_learners(), known_families()
     if what in learners:
         details.append(lambda: _print_learner(learners[what]))
     if what in families:
@@ -64,24 +62,10 @@ def print_list(what: str | None) -> None:
         show()
 
 
-def _learners() -> dict[str, Descriptor]:
-    """Registered learners and those of installed packages."""
-    return {**{name: resolve(name) for name in plugins.installed(plugins.LEARNERS)}, **LEARNERS}
-
-
-def _families() -> dict[str, FamilySpec]:
-    """Registered families and those of installed packages, as far as their source can be read."""
-    found: dict[str, FamilySpec] = {}
-    for name in plugins.installed(plugins.TARGETS):
-        with contextlib.suppress(ValueError):
-            found[name] = family_of(name)
-    return {**found, **FAMILIES}
-
-
 def _print_summaries(kinds: Iterable[str]) -> None:
     texts = {
-        "learners": lambda: {name: x.summary for name, x in _learners().items()},
-        "targets": lambda: {name: family.summary for name, family in _families().items()},
+        "learners": lambda: {name: x.summary for name, x in known_learners().items()},
+        "targets": lambda: {name: family.summary for name, family in known_families().items()},
         "suites": summaries,
     }
     listed = {kind: texts[kind]() for kind in kinds}

@@ -52,14 +52,13 @@ def beside(shown: SuiteResults, suite: Suite, reference: Reference) -> SuiteResu
     labels: dict[str, str] = {}
     for entry in suite.targets:  # of two labels of one target the first
         labels.setdefault(as_json(entry.spec()), entry.label)
+    specs = {row.target: as_json(row.target_spec) for row in reference.rows}
+    renamed = {target: labels[spec] for target, spec in specs.items() if spec in labels}
     fitting = [
-        dataclasses.replace(row, suite=NAME, target=labels[spec])
+        dataclasses.replace(row, suite=NAME, target=renamed[row.target])
         for row in reference.rows
-        if (spec := as_json(row.target_spec)) in labels and row.d in dims[labels[spec]]
+        if row.target in renamed and row.d in dims[renamed[row.target]]
     ]
-    renamed = {
-        row.target: labels[spec] for row in reference.rows if (spec := as_json(row.target_spec)) in labels
-    }
     own = {row.learner for row in shown.rows}
     others = _others(shown.rows, fitting)
     added = [
