@@ -58,6 +58,20 @@ def test_good_suite(tmp_path):
     assert polynomial.learner_spec["parameters"]["degree"] == 4
 
 
+def test_replicates_may_start_where_no_other_suite_has_any(tmp_path):
+    later = GOOD.replace("replicates = 4", "replicates = 4\nfirst_replicate = 64", 1)
+    own = later.replace("d = [4, 6]", "d = [4, 6]\nreplicates = 8")
+    for text, count in ((later, 4), (own, 8)):
+        plan = make_plan(load(tmp_path, text))
+        assert {r.target for u in plan.curves for r in u.replicates} == set(range(64, 64 + count))
+        assert {c.target_index for c in plan.certificates} == set(range(64, 64 + count))
+    apart = make_plan(load(tmp_path, GOOD))
+    assert not {u.key for u in apart.units} & {u.key for u in make_plan(load(tmp_path, later)).units}
+    with pytest.raises(UserError, match="first_replicate goes with replicates"):
+        load(tmp_path, later.replace("replicates = 4", "crossed = {targets = 2, samples = 2, inits = 1}", 1))
+
+
+
 @pytest.mark.parametrize("name", sorted(known_suites()))
 def test_every_suite_that_ships_is_valid(name):
     suite = load_suite(name)
