@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hierbench.benchmarks.claims.criteria import FIXED, Bounds, Claim, Criterion
+from hierbench.benchmarks.claims.criteria import FIXED, KINDS, Bounds, Claim, Criterion
 from hierbench.benchmarks.claims.quantities import QUANTITIES
 from hierbench.benchmarks.suites.epsilon import FIELDS, Epsilon
 from hierbench.benchmarks.suites.limits import EPSILONS
@@ -72,11 +73,22 @@ def _claim(table: Table) -> Claim:
         statement=table.text("statement"),
         source=table.text("source"),
         scope=table.text("scope", ""),
-        fixed=table.names("fixed", "time", FIXED)[0],
+        fixed=_fixed(table),
         criteria=(),
+        kind=table.names("kind", "kind", KINDS)[0],
     )
     table.done()
     return claim
+
+
+def _fixed(table: Table) -> str:
+    fixed = table.text("fixed")
+    when, _, commit = fixed.partition(": ")
+    if when not in FIXED or (commit and not re.fullmatch(r"[0-9a-f]{7,40}", commit)):
+        table.refuse(
+            "fixed", fixed, " or ".join(map(repr, FIXED)), 'a commit may follow, as in "...: 1a2b3c4"'
+        )
+    return fixed
 
 
 def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Criterion:
@@ -106,6 +118,7 @@ def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Cr
         beside=table.flag("beside", False),
         experiments=measured,
         looks=table.whole("looks", MOST_LOOKS, default=1),
+        d=tuple(table.items("d", int, "whole numbers")) if "d" in table.data else (),
     )
     table.done()
     _check(table, criterion, suite)
@@ -151,5 +164,11 @@ def _check(table: Table, criterion: Criterion, suite: Suite) -> None:
     quantity = QUANTITIES[criterion.quantity]
     table.checked("quantity", lambda: quantity.check(criterion))
     measured = {(learner, target) for run in suite.runs for learner, target, _ in run.cells()}
+    table.keys_read.add("d")
+    known = {d for run in suite.runs for *pair, d in run.cells() if tuple(pair) in criterion.cells()}
+    if strange := sorted(set(criterion.d) - known):
+        table.refuse(
+            "d", strange[0], f"dimensions at which suite {suite.name} has these cells: {sorted(known)}"
+        )
     for learner, target in sorted(criterion.cells() - measured):
         table.fail("learners", f"suite {suite.name} has no [[run]] with {learner!r} on {target!r}")

@@ -132,7 +132,7 @@ def _wrapped(line: str, indent: str, later: str | None = None) -> list[str]:
 
 def _count(verdicts: Sequence[Verdict]) -> str:
     words = [verdict.word for verdict in verdicts]
-    counted = ", ".join(f"{words.count(w)} {w}" for w in ("supported", "refuted", "undecided"))
+    counted = ", ".join(f"{words.count(w)} {w}" for w in ("supported", "contradicted", "undecided"))
     return f"{len(verdicts)} claims: {counted}"
 
 
