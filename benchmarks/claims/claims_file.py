@@ -67,6 +67,30 @@ def choose(claims: Sequence[Claim], ids: Iterable[str]) -> tuple[Claim, ...]:
     return tuple(claim for claim in claims if not wanted or claim.id in wanted)
 
 
+def moved(claims: Sequence[Claim], suite: Suite) -> tuple[Claim, ...]:
+    """The claims with every criterion on another suite that has all its cells put on ``suite``.
+
+    Raises
+    ------
+    UserError
+        ``suite`` has the cells of no criterion.
+    """
+    cells = {(learner, target) for run in suite.runs for learner, target, _ in run.cells()}
+
+    def there(criterion: Criterion) -> bool:
+        return bool(criterion.cells()) and criterion.cells() <= cells
+
+    if not any(there(k) for c in claims for k in c.criteria):
+        raise UserError(f"--on: suite {suite.name} has the learners and targets of no criterion; paper has")
+    return tuple(
+        dataclasses.replace(
+            c,
+            criteria=tuple(dataclasses.replace(k, suite=suite.name) if there(k) else k for k in c.criteria),
+        )
+        for c in claims
+    )
+
+
 def _claim(table: Table) -> Claim:
     claim = Claim(
         id=table.text("id"),

@@ -31,6 +31,9 @@ State = Literal["supported", "contradicted", "undecided", "unmeasured"]
 """Of the two kinds of "undecided", "unmeasured" is the one that a run may end."""
 
 CONFIDENCE = 0.95
+MOST_TIMES = 100
+"""Times as many replicates that nobody will run."""
+NO_INTERVAL = "no interval: larger samples, or more d, would have to be run"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Finding:
     estimate : the one that decides: the first that contradicts, else the first that is undecided, else the
         one nearest to its bounds; None where nothing was measured.
     rows : names of the rows that the figures stand on
+    outlook : where the data leave it open, the power that was there, what would decide it, and its price
     optimizers : of the learners that are trained by gradient descent
     """
 
@@ -50,6 +54,7 @@ class Finding:
     reason: str
     rows: frozenset[tuple[object, ...]] = frozenset()
     optimizers: tuple[str, ...] = ()
+    outlook: str = ""
 
     @property
     def n_rows(self) -> int:
@@ -161,7 +166,45 @@ def _finding(
     state, estimate, reason = _decided(criterion, estimates, evidence)
     if criterion.looks > 1:
         reason += f" (look {criterion.looks}: intervals at {level_of(criterion):.1%})"
-    return Finding(criterion, state, estimates, estimate, reason, rows, optimizers)
+    hours = _core_hours(criterion, evidence)
+    ahead = outlook(estimate, criterion.bounds, hours) if state == "undecided" else ""
+    return Finding(criterion, state, estimates, estimate, reason, rows, optimizers, ahead)
+
+
+def _core_hours(criterion: Criterion, evidence: SuiteResults) -> float:
+    """What the rows of the criterion's cells took."""
+    cells = criterion.cells()
+    rows = [r for r in evidence.rows if (r.learner, r.target) in cells]
+    return sum((r.fit_seconds or 0.0) + (r.predict_seconds or 0.0) for r in rows) / 3600
+
+
+def outlook(estimate: IntervalEstimate, bounds: Bounds, hours: float) -> str:
+    """Say how far the interval reaches, how near the bound is, and what it would take to tell them apart.
+
+    An interval's half-length falls like one over the root of the number of independent replicates. Where
+    those of one d, or runs of one seed, scatter together it takes as many more of these instead.
+    """
+    value = estimate.value
+    if value is None:
+        return NO_INTERVAL
+    below, above = value - estimate.low, estimate.high - value
+    if value > bounds.high:
+        pairs, word = [(value - bounds.high, below)], "contradicted"
+    elif value < bounds.low:
+        pairs, word = [(bounds.low - value, above)], "contradicted"
+    else:
+        pairs, word = [(value - bounds.low, below), (bounds.high - value, above)], "supported"
+    if not all(math.isfinite(half) for distance, half in pairs if math.isfinite(distance)):
+        return NO_INTERVAL
+    times = max((half / distance) ** 2 if distance else math.inf for distance, half in pairs)
+    if times > MOST_TIMES:
+        return f"the figure is at its bound: {MOST_TIMES} times as many replicates would not tell them apart"
+    distance, half = max(pairs, key=lambda pair: pair[1] / pair[0])
+    price = f", about {hours * (times - 1):.2g} core-hours more," if hours > 0 else ""
+    return (
+        f"the interval reaches {half:.2g} from the figure, and the bound is {distance:.2g} away: were the "
+        f"figure to stay, {times:.1f} times as many replicates{price} would make it {word}"
+    )
 
 
 def _decided(
@@ -217,7 +260,7 @@ def _reasons(findings: Sequence[Finding]) -> list[str]:
 
 
 def verdicts_of(claims: Sequence[Claim], results: Path) -> list[Verdict]:
-    """Verdicts on ``claims`` from the rows in a folder of results."""
+    """Return the verdicts on ``claims`` from the rows in a folder of results."""
     names = {c.suite for claim in claims for c in claim.criteria} & set(known_suites())
     with Store.readable(results) as store:
         evidence = {name: SuiteResults.read(name, store) for name in sorted(names)}

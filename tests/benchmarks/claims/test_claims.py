@@ -15,11 +15,11 @@ from curve_rows import certificate, row
 from machinery import run, suite_file
 from scipy import stats
 
-from hierbench.benchmarks.claims.claims_file import choose, load_claims
-from hierbench.benchmarks.claims.criteria import FIXED, Bounds, Claim, Criterion
+from hierbench.benchmarks.claims.claims_file import choose, load_claims, moved
+from hierbench.benchmarks.claims.criteria import FIXED, KINDS, Bounds, Claim, Criterion
 from hierbench.benchmarks.claims.curve_quantities import n_star_ratio
 from hierbench.benchmarks.claims.quantities import QUANTITIES
-from hierbench.benchmarks.claims.verdicts import decide, judge, judge_criterion
+from hierbench.benchmarks.claims.verdicts import decide, judge, judge_criterion, outlook
 from hierbench.benchmarks.commands import claims as claims_report
 from hierbench.benchmarks.results import suite_results
 from hierbench.benchmarks.results.suite_results import SuiteResults
@@ -371,7 +371,8 @@ def test_all_claims_are_there_and_name_what_exists():
     claims = load_claims()
     assert [c.id for c in claims] == [f"C{i:02d}" for i in range(1, 18)]
     for claim in claims:
-        assert claim.statement and claim.source and claim.fixed in FIXED
+        assert claim.statement and claim.source and claim.kind in KINDS
+        assert claim.fixed.partition(": ")[0] in FIXED
         assert any(not c.beside for c in claim.criteria)
         for c in claim.criteria:
             assert c.claim == claim.id and (math.isfinite(c.bounds.low) or math.isfinite(c.bounds.high))
@@ -531,14 +532,81 @@ def verdicts():
     return [judge(claim, known) for claim in chosen]
 
 
-def test_markdown_is_a_table_with_every_claim(verdicts, tmp_path):
-    lines = claims_report.markdown(verdicts, tmp_path).splitlines()
+def test_markdown_is_a_table_with_every_claim_and_a_part_for_each(verdicts, tmp_path):
+    text = claims_report.markdown(verdicts, tmp_path)
+    lines = text.splitlines()
     cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines[:5]]
     assert {len(c) for c in cells} == {len(claims_report.COLUMNS)}
-    assert [c[0].strip() for c in cells[2:]] == ["C02", "C03", "C04"]
-    assert "supported, nets trained with Adam" in cells[2][2] and "contradicted" in cells[3][2]
-    assert "not measured yet" in cells[4][2] and "hierbench run correction --results" in cells[4][7]
+    assert [c[0].strip() for c in cells[2:]] == [
+        f"[{name}](#{name.lower()})" for name in ("C02", "C03", "C04")
+    ]
+    assert "supported, nets trained with Adam" in cells[2][3] and "contradicted" in cells[3][3]
+    assert "not measured yet" in cells[4][3]
     assert "3 claims: 1 supported, 1 contradicted, 1 undecided" in lines
+    assert [line for line in lines if line.startswith("## ")] == ["## C02", "## C03", "## C04"]
+    assert f"- missing rows: `hierbench run correction --results {tmp_path}`" in lines
+
+
+def test_what_a_theorem_assumes_is_needed_or_not(verdicts):
+    texts = [
+        claims_report.verdict_text(
+            dataclasses.replace(v, claim=dataclasses.replace(v.claim, kind="assumption"))
+        )
+        for v in verdicts
+    ]
+    assert [t.partition(",")[0] for t in texts] == [
+        "needed here",
+        "not needed here",
+        "undecided (not measured yet)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("estimate", "bounds", "said"),
+    [
+        # half-length 0.4 against 0.2 from the bound: four times the replicates, three times the hours on top
+        (
+            IntervalEstimate("", 2.8, 2.4, 3.2),
+            Bounds(high=3.0),
+            "4.0 times as many replicates, about 6 core-hours",
+        ),
+        (IntervalEstimate("", 2.8, 2.4, 3.2), Bounds(high=3.0), "make it supported"),
+        (IntervalEstimate("", 3.2, 2.8, 3.6), Bounds(high=3.0), "make it contradicted"),
+        (
+            IntervalEstimate("", 0.3, -0.1, 0.4),
+            Bounds(low=0.0),
+            "reaches 0.4 from the figure, and the bound is 0.3 away",
+        ),
+        (IntervalEstimate("", 3.01, 2.4, 3.6), Bounds(high=3.0), "the figure is at its bound"),
+        (IntervalEstimate("", None, low=3.2), Bounds(low=9.0), "larger samples, or more d"),
+        (IntervalEstimate("", 2.0, -math.inf, math.inf), Bounds(low=0.0), "larger samples, or more d"),
+    ],
+)
+def test_where_the_data_leave_it_open_it_says_what_would_decide(estimate, bounds, said):
+    assert decide(estimate, bounds) == "undecided"
+    assert said in outlook(estimate, bounds, 2.0)
+
+
+def test_an_open_criterion_carries_its_price():
+    rows = evidence_of(rows_of(lambda d: 6 * d**2))
+    estimate = judge_criterion(criterion("exponent", Bounds(high=3)), rows).estimate
+    near = Bounds(high=(estimate.value + estimate.high) / 2)
+    finding = judge_criterion(criterion("exponent", near), rows)
+    assert finding.state == "undecided" and "4.0 times as many replicates" in finding.outlook
+    assert judge_criterion(criterion("exponent", Bounds(high=3)), rows).outlook == ""
+
+
+def test_another_suite_with_the_same_cells_may_decide():
+    claims = moved(load_claims(), load_suite("paper"))
+    suites = {c.id: {k.suite for k in c.criteria} for c in claims}
+    assert suites["C01"] == {"paper"} and suites["C09"] == {"correction"}
+    assert suites["C03"] == {"paper", "correction"}
+    for claim in claims:
+        assert "paper-cpu" not in suites[claim.id]
+    with pytest.raises(
+        UserError, match="--on: suite correction has the learners and targets of no criterion"
+    ):
+        moved(load_claims(), load_suite("correction"))
 
 
 def test_latex_is_escaped_and_balanced(verdicts, tmp_path):
@@ -577,7 +645,7 @@ def test_command_line(status, tmp_path):
         target = tmp_path / "new" / f"claims.{form}"
         code, out, _ = status("claims", "--results", tmp_path, "--format", form, "--output", target)
         assert code == 0 and out.strip() == str(target)
-        assert all(f"C{i:02d} " in target.read_text() for i in range(1, 18))
+        assert all(re.search(rf"C{i:02d}\b", target.read_text()) for i in range(1, 18))
     code, _, err = status("claims", "C18", "--results", tmp_path)
     assert code == 2 and err.count("\n") == 1 and "unknown claim 'C18'" in err
     code, _, err = status("claims", "C09", "--results", tmp_path, "--output", tmp_path)
