@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hierbench.benchmarks.claims.claims_file import CLAIMS, choose, load_claims
 from hierbench.benchmarks.claims.verdicts import Finding, Verdict, verdicts_of
 from hierbench.benchmarks.show.output import LATEX, deliver, escaped, markdown_row
+from hierbench.benchmarks.statistics.line_fits import kept_fits
 from hierbench.benchmarks.suites.suite import Suite
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def show_claims(ids: Iterable[str], results: Path, form: str, output: Path | Non
         An unknown id, an error in the claims or in a suite, no store, or a file that cannot be written.
     """
     chosen = choose(load_claims(CLAIMS), ids)
-    deliver(FORMATS[form](verdicts_of(chosen, results), results), output)
+    with kept_fits(results):
+        verdicts = verdicts_of(chosen, results)
+    deliver(FORMATS[form](verdicts, results), output)
 
 
 def show_findings(suite: Suite, results: Path, console: Console) -> None:
