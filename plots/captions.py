@@ -6,6 +6,7 @@ from collections import Counter
 
 from hierbench.plots.bands import QUARTILES_FROM
 from hierbench.plots.data import FigureData
+from hierbench.plots.fixed_sizes import drawn_sizes, size_panels
 
 REPLICATES = "Lines are medians over replicates, each with a target and a sample of its own"
 
@@ -27,7 +28,10 @@ def caption(data: FigureData, kind: str, target: str) -> str:
         "replicate did not get there with the samples that were run, downwards where one was there at the "
         "fewest. Dotted lines grow like powers of d, the dashed one is the target's number of parameters."
     )
-    budget = f"Also the {metric} on test points at one number of samples, against d."
+    panels = size_panels(data, target)
+    best = max(panels, key=lambda one: len(one.values), default=None)
+    budget = f"Also the {metric} on test points at one number of samples, against d"
+    budget += f", {drawn_sizes([best])}." if best else "."
     texts = {
         "families": f"{families} {budget} Below, {metric} against samples n at two d, "
         f"medians over replicates; {bands}.",
@@ -37,8 +41,8 @@ def caption(data: FigureData, kind: str, target: str) -> str:
         "n_star_against_d": "Samples n* to reach an error, against the dimension d, with the exponent of n* "
         "in d and its 95 % interval. Marks are geometric means over replicates; bars reach from the smallest "
         "lower to the largest upper end. Arrows mark bounds.",
-        "error_against_d": f"{metric} on test points against the dimension d at fixed numbers of samples. "
-        f"{REPLICATES}.",
+        "error_against_d": f"{metric} on test points against the dimension d at fixed numbers of samples, "
+        f"{drawn_sizes(panels)}. {REPLICATES}; bars are their range{_absent(panels)}.",
     }
     behind = ", ".join(name for name in data.learners if name in data.reference)
     grey = f" Grey: reference results ({behind})." if behind else ""

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from hierbench.plots.bands import Band, at_budget, band, fixed_budgets, replicates
+from hierbench.plots.bands import Band, band, replicates
 from hierbench.plots.data import CurvePoint, FigureData, NStarPoint
 from hierbench.plots.error_curves import error_limits, error_name
+from hierbench.plots.fixed_sizes import size_panels
 from hierbench.plots.n_star import ARROWS, epsilon_title
 from hierbench.plots.style import COLUMN_WIDTH, PAGE_WIDTH, Look, dimension_axis, looks, text
 
@@ -146,35 +147,32 @@ def _limits(points: Sequence[CurvePoint]) -> tuple[float, float]:
 
 
 def _draw_budget(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style: Mapping[str, Look]) -> None:
-    dims = sorted({p.d for p in points})
-    curves = {
-        (learner, d): replicates(p for p in points if p.learner == learner and p.d == d)
-        for learner in dict.fromkeys(p.learner for p in points)
-        for d in dims
-    }
-    budgets = fixed_budgets(curves)
-    if not budgets:
+    panels = size_panels(data, points[0].target)
+    if not panels:
         ax.set_visible(False)
         return
-    budget = max(budgets, key=lambda n: sum(at_budget(one, n) is not None for one in curves.values()))
-    limits = _limits(points)
-    ax.set(yscale="log", ylim=limits, ylabel=error_name(data, points[0].target))
+    panel = max(panels, key=lambda one: len(one.values))
+    ax.set(yscale="log", ylim=_limits(points), ylabel=error_name(data, points[0].target))
     ax.yaxis.set_minor_formatter(NullFormatter())
-    dimension_axis(ax, dims)
-    ax.set_title(f"error at n = {math.exp(budget):,.0f}")
+    dimension_axis(ax, sorted({p.d for p in points}))
+    ax.set_title(f"error at {panel.title}")
     names: list[_Name] = []
     for family, look in style.items():
-        medians: dict[int, float] = {}
-        for (learner, d), replicated in curves.items():
-            at = at_budget(replicated, budget) if data.families[learner] == family else None
-            if at is not None:
-                medians[d] = min(at[1], medians.get(d, math.inf))
-        if medians:
-            x = sorted(medians)
+        best: dict[int, tuple[float, bool]] = {}
+        for (learner, d), (_, median, _) in panel.values.items():
+            if data.families[learner] == family:
+                between = bool(panel.measured) and (learner, d) in panel.between
+                best[d] = min((median, between), best.get(d, (math.inf, between)))
+        if best:
+            x = sorted(best)
+            medians = [best[d][0] for d in x]
+            ax.plot(x, medians, color=look.color, marker=look.marker, linestyle=look.linestyle)
+            hollow = [d for d in x if best[d][1]]
             ax.plot(
-                x, [medians[d] for d in x], color=look.color, marker=look.marker, linestyle=look.linestyle
-            )
-            names.append((x[-1], medians[x[-1]], look.color, family))
+                hollow, [best[d][0] for d in hollow], color=look.color, marker=look.marker,
+                markerfacecolor="white", linestyle="none", zorder=3,
+            )  # fmt: skip
+            names.append((x[-1], medians[-1], look.color, family))
     _name(ax, names)
 
 
