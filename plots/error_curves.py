@@ -250,7 +250,7 @@ def error_against_d(data: FigureData, target: str) -> Figure | None:
     for ax, panel in zip(axes, panels, strict=False):
         for learner in present:
             covered = {d: panel.values[learner, d] for d in dims if (learner, d) in panel.values}
-            open_marks = np.array([(learner, d) in panel.between for d in covered]) & bool(panel.measured)
+            open_marks = [bool(panel.measured) and (learner, d) in panel.between for d in covered]
             x = [d * shifts[learner] for d in covered]
             lost |= _draw_spread(ax, x, list(covered.values()), style[learner], limits, open_marks)
         dimension_axis(ax, dims)
@@ -269,7 +269,7 @@ def _draw_spread(
     values: Sequence[tuple[float, float, float]],
     look: Look,
     limits: tuple[float, float],
-    open_marks: np.ndarray,
+    open_marks: Sequence[bool],
 ) -> bool:
     """Medians with their range, some marks open; a cross at the top for each that is off the scale."""
     if not values:
@@ -287,9 +287,10 @@ def _draw_spread(
         markeredgecolor="white",
         markeredgewidth=0.4,
     )
+    hollow = np.flatnonzero(open_marks)
     ax.plot(
-        np.asarray(x)[open_marks],
-        median[open_marks],
+        np.asarray(x)[hollow],
+        median[hollow],
         color=look.color,
         marker=look.marker,
         markerfacecolor="white",

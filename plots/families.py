@@ -81,7 +81,7 @@ def _draw_samples(
     names: list[_Name] = [
         (d, count, "0.35", "parameters of the target") for d, count in list(counts.items())[-1:]
     ]
-    _draw_slopes(ax, dims, limits)
+    draw_slopes(ax, dims, limits)
     for learner in dict.fromkeys(s.learner for s in stars):
         look = style[data.families[learner]]
         of_one = sorted((s for s in stars if s.learner == learner), key=lambda s: s.d)
@@ -96,12 +96,13 @@ def _draw_samples(
     for family, look in style.items():
         members = [s for s in stars if data.families[s.learner] == family]
         best = [best_of(s for s in members if s.d == d) for d in sorted({s.d for s in members})]
-        _draw_line(ax, best, look)
+        draw_line(ax, best, look)
         names.append((best[-1].d, best[-1].value, look.color, family))
     _name(ax, names)
 
 
-def _draw_line(ax: Axes, best: Sequence[NStarPoint], look: Look) -> None:
+def draw_line(ax: Axes, best: Sequence[NStarPoint], look: Look) -> None:
+    """Draw n* at each d and a line through them, bounds hollow and with an arrow."""
     ax.plot(
         [s.d for s in best],
         [s.value for s in best],
@@ -121,7 +122,8 @@ def _draw_line(ax: Axes, best: Sequence[NStarPoint], look: Look) -> None:
             )  # fmt: skip
 
 
-def _draw_slopes(ax: Axes, dims: Sequence[int], limits: tuple[float, float]) -> None:
+def draw_slopes(ax: Axes, dims: Sequence[int], limits: tuple[float, float]) -> None:
+    """Draw dotted lines that grow like powers of d, from the lower left."""
     if len(dims) < 2:
         return
     start = limits[0] * 1.15
