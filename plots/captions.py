@@ -24,12 +24,16 @@ def caption(data: FigureData, kind: str, subject: str) -> str:
 def _by_target(data: FigureData, epsilon: str) -> str:
     stars = [s for s in data.n_stars if s.epsilon == epsilon]
     lines = "the best learner of each family at each d" if shows_families(stars) else "learners"
+    asked = "; ".join(
+        f"on {p.target} it asks for {p.asks_for}" for p in data.panels if p.epsilon == epsilon and p.asks_for
+    )
+    degrees = f" ({asked})" if asked else ""
     return (
-        f"Samples n* to reach {epsilon} against the dimension d, a panel for each target, with the degree that "
-        f"is asked for. Lines are {lines}, at most six a panel; marks are geometric means over replicates. "
-        "Open marks with an arrow are bounds: upwards where some replicate did not get there with the samples "
-        "that were run, downwards where one was there at the fewest. Dotted lines grow like powers of d, dashed "
-        "ones are the target's number of parameters."
+        f"Samples n* to reach {epsilon} against the dimension d, a panel for each target{degrees}. "
+        f"Lines are {lines}, at most six a panel; marks are geometric means over replicates. Open marks with "
+        "an arrow are bounds: upwards where some replicate did not get there with the samples that were run, "
+        "downwards where one was there at the fewest. Dotted lines grow like powers of d, dashed ones are "
+        "the target's number of parameters."
     )
 
 

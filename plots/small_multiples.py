@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
@@ -26,6 +27,7 @@ from hierbench.plots.style import (
 MOST_SERIES = 6
 """Lines of one panel."""
 _PANEL_HEIGHT = 1.75  # inches
+_LETTERS = 14.0  # of a title, an inch
 
 
 def n_star_by_target(data: FigureData, epsilon: str, column: bool = False) -> Figure | None:
@@ -44,13 +46,15 @@ def n_star_by_target(data: FigureData, epsilon: str, column: bool = False) -> Fi
         parts = _parts([name for name in style if (target, name) in series])
         for k, shown in enumerate(parts, start=1):
             which = f", {k} of {len(parts)}" if len(parts) > 1 else ""
-            panels.append((target, shown, _title(data, target, epsilon) + which))
+            degree = "" if column else _degree(data, target, epsilon)
+            panels.append((target, shown, target + degree + which))
     dims = sorted({s.d for s in stars})
     values = [s.value for s in stars]
     limits = min(values) / 1.8, max(values) * 2.2
     n_cols = (1 if len(panels) < 4 else 2) if column else 2 if len(panels) in (2, 4) else 3
     n_rows = math.ceil(len(panels) / n_cols)
-    figure = Figure(figsize=(COLUMN_WIDTH if column else PAGE_WIDTH, _PANEL_HEIGHT * n_rows + 0.75))
+    width = COLUMN_WIDTH if column else PAGE_WIDTH
+    figure = Figure(figsize=(width, _PANEL_HEIGHT * n_rows + 0.75))
     axes = figure.subplots(n_rows, n_cols, squeeze=False, sharex=True, sharey=True).ravel()
     axes[0].set(yscale="log", ylim=limits)
     dimension_axis(axes[0], dims)
@@ -73,7 +77,7 @@ def n_star_by_target(data: FigureData, epsilon: str, column: bool = False) -> Fi
         draw_slopes(ax, dims, limits)
         for name in shown:
             draw_line(ax, series[target, name], style[name])
-        ax.set_title(title)
+        ax.set_title(text(textwrap.fill(title, int(_LETTERS * width / n_cols))))
     _legend(figure, stars, style, bool(counts), len(dims) > 1)
     figure.suptitle(f"samples to {epsilon_title(epsilon)}")
     return figure
@@ -106,9 +110,9 @@ def shows_families(stars: Sequence[NStarPoint]) -> bool:
     return len({s.learner for s in stars}) > MOST_SERIES
 
 
-def _title(data: FigureData, target: str, epsilon: str) -> str:
+def _degree(data: FigureData, target: str, epsilon: str) -> str:
     asks = next((p.asks_for for p in data.panels if (p.target, p.epsilon) == (target, epsilon)), "")
-    return text(target) + (f" ({asks})" if asks else "")
+    return f" ({asks})" if asks else ""
 
 
 def _legend(
