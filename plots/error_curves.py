@@ -256,7 +256,8 @@ def error_against_d(data: FigureData, target: str) -> Figure | None:
         dimension_axis(ax, dims)
         ax.set_title(panel.title)
     mixed = any(panel.measured and panel.between for panel in panels)
-    _legend(figure, [p for p in _points(data, target) if p.status == "ok"], style, lost, between=mixed)
+    shown = [p for p in _points(data, target) if p.status == "ok" and p.learner in present]
+    _legend(figure, shown, style, lost, between=mixed)
     measured = any(panel.measured for panel in panels)
     how = "" if measured else ", interpolated in log-log"
     figure.suptitle(f"{text(target)}: error at a fixed number of samples{how}")

@@ -125,7 +125,7 @@ def _check(entry: FixedSizes, table: Table, cells: Mapping[Cell, int]) -> None:
                 table.refuse(key, value, "numbers that make n 2 at least at every d")
             if all(n > cells[cell] for cell, n in sizes.items()):
                 largest = max(cells.values())
-                table.refuse(key, value, f"what is up to max of a run, here {largest}", "or raise that max")
+                table.refuse(key, value, f"sizes up to max of a run, here {largest}", "or raise that max")
 
 
 def check_total(table: Table, entries: Sequence[FixedSizes], blocks: Mapping[Cell, int], most: int) -> None:
