@@ -99,6 +99,16 @@ def test_too_many_units_are_refused_by_their_number(tmp_path, monkeypatch):
         load_suite(declared(tmp_path, "n = [50, 60]", "n = [70, 80]"))
 
 
+def test_the_suite_that_ships_shares_all_other_units_with_the_default_suite():
+    own, default = (make_plan(load_suite(name)) for name in ("fixed_sizes", "default"))
+    fixed = {u.key for u in own.curves if u.stage == STAGE}
+    others = {u.key for u in own.units} - fixed
+    assert fixed and others and others <= {u.key for u in default.units}
+    assert epsilons_of(own.suite) == epsilons_of(default.suite), "adaptive stages follow from them"
+    learners = {e.label for e in own.suite.learners}
+    assert {u.learner for u in own.curves if u.stage == STAGE} == learners
+
+
 def test_labels_say_what_is_fixed():
     entry = FixedSizes(("t",), n=(1000,), n_over_d2=(0.5, 16.0))
     assert entry.at(10) == {"n = 1000": 1000, "n = 0.5 d^2": 50, "n = 16 d^2": 1600}
