@@ -61,7 +61,12 @@ def regress(
     gated = dataclasses.replace(load_suite(suite), fixed=())  # n* is compared, which is not of these rows
     if any(run.sizes.refine for run in gated.runs):
         raise UserError(
-            refusal("suite", gated.name, "suites of fixed sizes", "this one chooses them as it runs (refine)")
+            refusal(
+                "suite",
+                gated.name,
+                "suites of plain grids of sizes",
+                "this one chooses them as it runs (refine)",
+            )
         )
     tiers: list[_Tier] = []
     folder = baselines or baseline_files.FOLDER

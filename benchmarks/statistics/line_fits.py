@@ -48,9 +48,9 @@ class Intervals:
         confidence: float,
     ) -> Intervals:
         """The bytes of these arrays."""
-        floats = (np.asarray(part, dtype=np.float64).tobytes() for part in (x, lower, upper))
-        whole = (np.asarray(part, dtype=np.int64).tobytes() for part in (replicates, levels))
-        return cls(*floats, *whole, confidence)
+        places, low, high = (np.asarray(part, dtype=np.float64).tobytes() for part in (x, lower, upper))
+        groups, shared = (np.asarray(part, dtype=np.int64).tobytes() for part in (replicates, levels))
+        return cls(places, low, high, groups, shared, confidence)
 
     def key(self) -> str:
         """Digest of all of it."""
