@@ -123,9 +123,17 @@ def claims(
     results: Results = Path("results"),
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.text,
     output: Output = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SUITE",
+            help="A suite whose rows decide every criterion that it has the learners and targets of, such as "
+            "paper (default: the suite that the criterion names).",
+        ),
+    ] = None,
 ) -> None:
     """Print verdicts on the claims of the paper, from the stored rows: nothing is computed."""
     # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.claims import show_claims
 
-    show_claims(ids or [], results, form.value, output)
+    show_claims(ids or [], results, form.value, output, on)

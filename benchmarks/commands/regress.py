@@ -64,7 +64,7 @@ def regress(
             refusal(
                 "suite",
                 gated.name,
-                "suites of plain grids of sizes",
+                "suites of plain grids",
                 "this one chooses them as it runs (refine)",
             )
         )

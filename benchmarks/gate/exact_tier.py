@@ -86,7 +86,7 @@ def exact_suite(learners: Iterable[str] | None = None, first: int = 0) -> Suite:
         parameters = constructor_parameters(LEARNERS[name].path) or ()
         entries.append(LearnerEntry(name, name, {k: v for k, v in SHORT.items() if k in parameters}))
     target = TargetEntry("squares-noisy", "squares", {"depth": 2, "width": 2, "noise": 0.3})
-    replicates = plain_replicates(first + 2)[first:]
+    replicates = plain_replicates(2, first)
     sizes = SizePlan(scale=10, power=1, ratio=3, count=2, max=400)
     run = Run((target.label,), names, (4,), sizes, replicates)
     return Suite(

@@ -53,7 +53,7 @@ def reduced_plan(seed: int = 0) -> Plan:
     short = {"steps": 200, "restarts": 1, "tuning_share": 0.5, "weight_decay": 0.1}
     learners = [LearnerEntry(name, name, short) for name in NETS]
     learners += [LearnerEntry(name, name, {}) for name in KERNELS]
-    replicates = plain_replicates(4 * seed + 4)[4 * seed :]
+    replicates = plain_replicates(4, 4 * seed)
     runs = (
         Run((target.label,), NETS, (4, 6, 8), SizePlan(4, 2, 2.5, 2, 3000), replicates),
         Run((target.label,), KERNELS, (4, 6, 8), SizePlan(2, 2, 2, 3, 600), replicates),

@@ -200,9 +200,9 @@ class Suite:
         return {cell: run.sizes.max for run in self.runs for cell in run.cells()}
 
 
-def plain_replicates(count: int) -> tuple[Replicate, ...]:
-    """Replicates (r, r, r)."""
-    return tuple(Replicate(r, r, r) for r in range(count))
+def plain_replicates(count: int, first: int = 0) -> tuple[Replicate, ...]:
+    """Replicates (r, r, r) from ``first`` on."""
+    return tuple(Replicate(r, r, r) for r in range(first, first + count))
 
 
 def crossed_replicates(targets: int, samples: int, inits: int) -> tuple[Replicate, ...]:

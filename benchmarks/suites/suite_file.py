@@ -133,7 +133,8 @@ def _suite(root: Table) -> Suite:
     entries = tuple(_experiment(t) for t in root.tables("experiment", least=0))
     if entries and "run" not in root.data:
         return _only_experiments(root, name, summary, entries)
-    replicates = _replicates(root)
+    first = root.whole("first_replicate", MOST_REPLICATES, least=0, default=0)
+    replicates = _replicates(root, first)
     test_table = root.table("test")
     test = TestPlan(*(test_table.whole(key, LARGEST_SIZE, least=16) for key in ("min", "max")))
     if test.max < test.min:
@@ -154,7 +155,8 @@ def _suite(root: Table) -> Suite:
     _unique(learner_tables)
     _unique(root.tables("experiment", least=0))
     runs = tuple(
-        _run(t, [e.label for e in targets], [e.label for e in learners], replicates) for t in run_tables
+        _run(t, [e.label for e in targets], [e.label for e in learners], first, replicates)
+        for t in run_tables
     )
     _check_total(root, runs, run_tables, entries)
     suite = Suite(name, summary, test, timeout, epsilons, relative, top, traces, targets, learners, runs)
@@ -217,8 +219,13 @@ def _epsilons(root: Table, key: str, default: tuple[float, ...] | None = None) -
     return tuple(float(e) for e in root.items(key, (int, float), "numbers"))
 
 
-def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) -> tuple[Replicate, ...]:
+def _replicates(
+    table: Table, first: int, inherited: tuple[Replicate, ...] | None = None
+) -> tuple[Replicate, ...]:
+    """Replicates of a suite or a run, from ``first`` on: targets and samples that no other suite has."""
     if "crossed" in table.data:
+        if first:
+            table.fail("crossed", "first_replicate goes with replicates, not with crossed: leave one out")
         if "replicates" in table.data:
             table.fail("crossed", "give either replicates or crossed, not both")
         inner = table.table("crossed")
@@ -235,7 +242,7 @@ def _replicates(table: Table, inherited: tuple[Replicate, ...] | None = None) ->
         return inherited
     else:
         table.keys_read.add("crossed")
-        replicates = plain_replicates(table.whole("replicates", MOST_REPLICATES))
+        replicates = plain_replicates(table.whole("replicates", MOST_REPLICATES), first)
         key = "replicates"
     n = len(replicates)
     if n % REPLICATES_PER_BLOCK:
@@ -298,7 +305,9 @@ def _sizes(table: Table) -> SizePlan:
     return plan
 
 
-def _run(table: Table, targets: list[str], learners: list[str], replicates: tuple[Replicate, ...]) -> Run:
+def _run(
+    table: Table, targets: list[str], learners: list[str], first: int, replicates: tuple[Replicate, ...]
+) -> Run:
     run = Run(
         targets=table.names("targets", "target", targets),
         learners=table.names("learners", "learner", learners),
@@ -306,7 +315,7 @@ def _run(table: Table, targets: list[str], learners: list[str], replicates: tupl
             table.bounded_whole("d", d, LARGEST_DIMENSION) for d in table.items("d", int, "whole numbers")
         ),
         sizes=_sizes(table.table("sizes")),
-        replicates=_replicates(table, replicates),
+        replicates=_replicates(table, first, replicates),
     )
     table.done()
     return run

@@ -58,6 +58,19 @@ def test_good_suite(tmp_path):
     assert polynomial.learner_spec["parameters"]["degree"] == 4
 
 
+def test_replicates_may_start_where_no_other_suite_has_any(tmp_path):
+    later = GOOD.replace("replicates = 4", "replicates = 4\nfirst_replicate = 64", 1)
+    own = later.replace("d = [4, 6]", "d = [4, 6]\nreplicates = 8")
+    for text, count in ((later, 4), (own, 8)):
+        plan = make_plan(load(tmp_path, text))
+        assert {r.target for u in plan.curves for r in u.replicates} == set(range(64, 64 + count))
+        assert {c.target_index for c in plan.certificates} == set(range(64, 64 + count))
+    apart = make_plan(load(tmp_path, GOOD))
+    assert not {u.key for u in apart.units} & {u.key for u in make_plan(load(tmp_path, later)).units}
+    with pytest.raises(UserError, match="first_replicate goes with replicates"):
+        load(tmp_path, later.replace("replicates = 4", "crossed = {targets = 2, samples = 2, inits = 1}", 1))
+
+
 @pytest.mark.parametrize("name", sorted(known_suites()))
 def test_every_suite_that_ships_is_valid(name):
     suite = load_suite(name)
@@ -205,3 +218,16 @@ def test_narrowed_and_extended(tmp_path):
     wider = with_learner(suite, LearnerEntry("ridge", "sklearn.linear_model:Ridge", {}))
     ridge = [u for u in make_plan(wider).curves if u.learner == "ridge"]
     assert [u.sizes for u in ridge] == [u.sizes for u in make_plan(suite).curves if u.learner == "mean"]
+
+
+def test_the_paper_suites_differ_in_cells_only():
+    """So that claims, figures and merged stores mean the same by the same label."""
+    small, large = load_suite("paper-cpu"), load_suite("paper")
+    assert small.targets == large.targets and small.learners == large.learners
+    assert epsilons_of(small) == epsilons_of(large) and small.test == large.test
+    cells = [{cell for run in suite.runs for cell in run.cells()} for suite in (small, large)]
+    assert cells[0] < cells[1]
+    first = {r.target for suite in (small, large) for run in suite.runs for r in run.replicates}
+    others = set(known_suites()) - {"paper", "paper-cpu"}
+    earlier = {r.target for name in others for run in load_suite(name).runs for r in run.replicates}
+    assert not first & earlier, "targets that another suite has seen"
