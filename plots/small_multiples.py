@@ -78,7 +78,8 @@ def n_star_by_target(data: FigureData, epsilon: str, column: bool = False) -> Fi
         for name in shown:
             draw_line(ax, series[target, name], style[name])
         ax.set_title(text(textwrap.fill(title, int(_LETTERS * width / n_cols))))
-    _legend(figure, stars, style, bool(counts), len(dims) > 1)
+    in_sight = any(limits[0] < count < limits[1] for count in counts.values())
+    _legend(figure, stars, style, in_sight, len(dims) > 1)
     figure.suptitle(f"samples to {epsilon_title(epsilon)}")
     return figure
 
