@@ -1,0 +1,86 @@
+"""Kernel learners with a search more than ten times as large as their own: twins for suite ``search``.
+
+Every hyperparameter takes every value of its lattice, at the full sample rather than on prefixes, and the
+walk that follows has no end but a minimum. What a kernel learner loses by looking at few of them on short
+prefixes is then what ``python -m hierbench.benchmarks.studies.paired search`` prints.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
+from hierbench.learners.engines.kernel_engine import Axis
+from hierbench.learners.engines.kernel_tuning import Budget
+from hierbench.learners.kernels.dot_product import DotProductRegressor, _fit_at
+from hierbench.learners.kernels.dot_product_weights import Weights, WeightSearch
+from hierbench.learners.kernels.kernel_estimator import KernelRegressor
+from hierbench.learners.kernels.kernel_ridge import KernelRidgePolynomial, KernelRidgeRBF
+from hierbench.learners.net_kernels.compositional import CompositionalKernelRegressor
+from hierbench.learners.net_kernels.ntk import NTKRegressor
+from hierbench.learners.net_kernels.ntk_dual import DenseNetNTKRegressor
+
+WIDE = Budget(
+    scan=(1.0, 1),
+    walk=(1.0, 1),
+    starts=10,
+    walk_points=1000,
+    worth=0.0,
+    finalists=10,
+    hopeless=math.inf,
+    drift=20,
+)
+EVALUATIONS = 400
+"""Of the leave-one-out error and its slope, in the descent over weights: ten times as many."""
+
+
+class Wide(KernelRegressor):
+    """A kernel regression that scans its whole lattice at the full sample."""
+
+    def _axes(self) -> tuple[Axis, ...]:
+        return tuple(dataclasses.replace(a, coarse=tuple(range(len(a.values)))) for a in super()._axes())
+
+    def _budget(self) -> Budget:
+        return WIDE
+
+
+class WideRBF(Wide, KernelRidgeRBF):
+    """The Gaussian kernel."""
+
+
+class WidePolynomial(Wide, KernelRidgePolynomial):
+    """The polynomial kernel."""
+
+
+class WideCompositional(Wide, CompositionalKernelRegressor):
+    """Neural compositional kernels."""
+
+
+class WideNTK(Wide, NTKRegressor):
+    """The tangent kernel of ReLU nets."""
+
+
+class WideDenseNetNTK(Wide, DenseNetNTKRegressor):
+    """The tangent kernel of the quadratic DenseNet."""
+
+
+class WideWeightSearch(WeightSearch):
+    """Descends afresh at n from the best of all kernels that stop at some degree, ten times as long."""
+
+    def at(self, n: int) -> Weights:
+        """Weights for the prefix n."""
+        return self._stage(None, n, EVALUATIONS)
+
+
+class WideDotProduct(FitsCurvesOneByOne, DotProductRegressor):
+    """The best dot-product kernel."""
+
+    def fit(self, X: Any, y: Any) -> WideDotProduct:
+        """Fit and tune. X : (n, d), n >= 2; y : (n,)."""
+        kernel = self._kernel()
+        X, y = self._validated(X, y)
+        search = WideWeightSearch(int(self.max_degree), X, y)
+        self._store(kernel, X, _fit_at(kernel, search, len(y)))
+        return self
