@@ -39,7 +39,7 @@ def write(suite: str | None, results: Path, output: Path) -> None:
         raise UserError(f"{reference.SUFFIX} needs a suite: hierbench export SUITE --output {output}")
     with Store.readable(results) as store:
         shown = SuiteResults.read(suite, store) if suite else None
-        rows = store.rows() if shown is None else list(shown.rows)
+        rows = store.rows() if shown is None else [*shown.rows, *shown.fixed]
     if not rows:
         of = f" of suite {suite}" if suite else ""
         raise UserError(f"no rows{of} in {results}: hierbench run {suite or 'SUITE'} makes them")

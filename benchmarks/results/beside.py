@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from hierbench.benchmarks.results.readings import apart
 from hierbench.benchmarks.results.reference import NAME, Reference, read
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.store.encoding import as_json
@@ -54,18 +55,18 @@ def beside(shown: SuiteResults, suite: Suite, reference: Reference) -> SuiteResu
         labels.setdefault(as_json(entry.spec()), entry.label)
     specs = {row.target: as_json(row.target_spec) for row in reference.rows}
     renamed = {target: labels[spec] for target, spec in specs.items() if spec in labels}
+    own = {row.learner for row in shown.rows}
     fitting = [
         dataclasses.replace(row, suite=NAME, target=renamed[row.target])
         for row in reference.rows
         if row.target in renamed and row.d in dims[renamed[row.target]]
     ]
-    own = {row.learner for row in shown.rows}
     others = _others(shown.rows, fitting)
-    added = [
+    added, fixed = apart(
         dataclasses.replace(row, learner=f"{row.learner} ({NAME})") if row.learner in own else row
         for row in fitting
         if row.learner not in own or row.learner in others
-    ]
+    )
     certificates = {
         (renamed[target], d, index): certificate
         for (target, d, index), certificate in reference.certificates.items()
@@ -75,6 +76,7 @@ def beside(shown: SuiteResults, suite: Suite, reference: Reference) -> SuiteResu
     return dataclasses.replace(
         shown,
         rows=[*shown.rows, *added],
+        fixed=[*shown.fixed, *fixed],
         certificates={**certificates, **shown.certificates},
         reference=behind,
         reference_source=reference.sentence() if behind else "",

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from hierbench.benchmarks.provenance.modules import find_class
-from hierbench.benchmarks.results.readings import suite_certificates, suite_measurements, suite_rows
+from hierbench.benchmarks.results.readings import apart, suite_certificates, suite_measurements, suite_rows
 from hierbench.benchmarks.results.stages import resolved
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.store import Store
@@ -44,6 +44,9 @@ class SuiteResults:
         Learners whose rows are all reference results.
     reference_source : str
         Where these come from.
+    fixed : sequence of Row
+        Those at sizes that all replicates share (``hierbench.benchmarks.suites.fixed_sizes``): n* is not
+        taken from them, and ``rows`` has none of them.
     plan : Plan or None
         The units, later stages included; None where results do not come from a store.
     """
@@ -56,6 +59,7 @@ class SuiteResults:
     missing_experiments: Mapping[str, int] = dataclasses.field(default_factory=dict)
     reference: frozenset[str] = frozenset()
     reference_source: str = ""
+    fixed: Sequence[Row] = ()
     plan: Plan | None = None
 
     def __bool__(self) -> bool:
@@ -90,8 +94,10 @@ class SuiteResults:
             if uncertified[target]:
                 missing[learner, target] += uncertified[target]
         optimizers = {u.learner: _optimizer(u.learner_spec) for u in plan.curves}
+        rows, fixed = apart(suite_rows(plan, store))
         return cls(
-            rows=suite_rows(plan, store),
+            rows=rows,
+            fixed=fixed,
             certificates=suite_certificates(plan, store),
             missing=missing,
             optimizers={learner: name for learner, name in optimizers.items() if name},
