@@ -34,7 +34,8 @@ class Wide(KernelRegressor):
     """A kernel regression that scans its whole lattice at the full sample."""
 
     def _axes(self) -> tuple[Axis, ...]:
-        return tuple(dataclasses.replace(a, coarse=tuple(range(len(a.values)))) for a in super()._axes())
+        own = super()._axes()  # type: ignore[safe-super]  # a kernel's class comes after this one
+        return tuple(dataclasses.replace(axis, coarse=tuple(range(len(axis.values)))) for axis in own)
 
     def _budget(self) -> Budget:
         return WIDE
