@@ -93,18 +93,23 @@ class SuiteResults:
         for learner, target in {(u.learner, u.target) for u in plan.curves}:
             if uncertified[target]:
                 missing[learner, target] += uncertified[target]
-        optimizers = {u.learner: _optimizer(u.learner_spec) for u in plan.curves}
         rows, fixed = apart(suite_rows(plan, store))
         return cls(
             rows=rows,
             fixed=fixed,
             certificates=suite_certificates(plan, store),
             missing=missing,
-            optimizers={learner: name for learner, name in optimizers.items() if name},
+            optimizers=optimizers_of(plan),
             measurements=suite_measurements(plan, store),
             missing_experiments=Counter(u.experiment for u in plan.experiments if u.key not in done),
             plan=plan,
         )
+
+
+def optimizers_of(plan: Plan) -> dict[str, str]:
+    """Optimisers of the learners of a plan that are trained by gradient descent."""
+    named = {unit.learner: _optimizer(unit.learner_spec) for unit in plan.curves}
+    return {learner: name for learner, name in named.items() if name}
 
 
 def _optimizer(spec: LearnerSpec) -> str | None:
