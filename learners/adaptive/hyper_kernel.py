@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hierbench.checks import integer
@@ -56,6 +57,20 @@ class Work:
 
 
 @dataclasses.dataclass(frozen=True)
+class Sample:
+    """Rows to fit, the seed of the starts, and the account of what is done with them."""
+
+    X: np.ndarray
+    y: np.ndarray
+    seed: int
+    work: Work
+
+    def rows(self, which: np.ndarray | slice) -> Sample:
+        """Return some of the rows, on the same account."""
+        return dataclasses.replace(self, X=self.X[which], y=self.y[which])
+
+
+@dataclasses.dataclass(frozen=True)
 class Choice:
     """A kernel and a number of directions, with the ridge and the error that held-out rows give it."""
 
@@ -91,7 +106,7 @@ class Path:
 
 
 class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
-    r"""Kernel ridge regression in k(Bx, Bx'), minimised over the function and the projection B (r, d) at once.
+    r"""Kernel ridge regression in k(Bx, Bx'), minimised over the function and the projection B at once.
 
     .. math:: \min_{B \in R^{r \times d}} \min_f \sum_i (f(x_i) - y_i)^2 + \lambda |f|_B^2, \qquad
               k_B(x, x') = k(Bx, Bx')
@@ -117,7 +132,7 @@ class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
     iterations : most of L-BFGS at each ridge.
     restarts : random starts, of which that of the least risk counts.
     folds : of the cross-fitting; interleaved, so that nothing is random but the starts.
-    random_state : of the starts.
+    random_state : int, RandomState or None; of the starts.
 
     Attributes
     ----------
@@ -138,7 +153,7 @@ class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
         iterations: int = 30,
         restarts: int = 1,
         folds: int = 3,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.kernel = kernel
         self.degree = degree
@@ -154,18 +169,21 @@ class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
         """Choose by held-out folds, then descend on all rows. X : (n, d), n >= 2; y : (n,)."""
         kernels = self._check()
         X, y = training_set(self, X, y)
-        unit = math.sqrt(X.var(axis=0).mean()) or 1.0
-        X, work, n = X / unit, Work(), len(y)
+        seed = self.random_state
+        if not isinstance(seed, (int, np.integer)):
+            seed = int(check_random_state(seed).randint(2**31 - 1))
+        unit, n = math.sqrt(X.var(axis=0).mean()) or 1.0, len(y)
+        sample = Sample(X / unit, y, int(seed), Work())
         scouts = min(n, max(SCOUT[1], math.ceil(SCOUT[0] * n)))
-        found = [choice for kernel in kernels for choice in self._tried(kernel, X[:scouts], y[:scouts], work)]
-        choice = min(found, key=lambda c: c.held_out_mse)
+        tried = [c for kernel in kernels for c in self._tried(kernel, sample.rows(slice(scouts)))]
+        choice = min(tried, key=lambda c: c.held_out_mse)
         if scouts < n:
-            choice = self._held_out(choice.kernel, choice.directions, X, y, work)
-        path = self._path(choice.kernel, choice.directions, X, y, work)
+            choice = self._held_out(choice.kernel, choice.directions, sample)
+        path = self._path(choice.kernel, choice.directions, sample)
         for ridge in self._ridges(n):
             if ridge >= choice.ridge:
                 B = path.descend(ridge)
-        return self._store(choice, B, X, y, unit, work)
+        return self._store(choice, B, sample, unit)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predictions, shape (len(X),)."""
@@ -174,57 +192,55 @@ class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
         fits = [(self.shape_, self.dual_coef_)]
         return kernel_engine.predict(self.kernel_, self.X_fit_, fits, X @ self.projection_.T)[0]
 
-    def _tried(self, kernel: ProjectedKernel, X: np.ndarray, y: np.ndarray, work: Work) -> Iterator[Choice]:
+    def _tried(self, kernel: ProjectedKernel, sample: Sample) -> Iterator[Choice]:
         """Numbers of directions, judged: those asked for, or doubled while that is worth it."""
-        d = X.shape[1]
+        d = sample.X.shape[1]
         if self.n_directions is not None:
             for r in dict.fromkeys(min(r, d) for r in integers("n_directions", self.n_directions, 1)):
-                yield self._held_out(kernel, r, X, y, work)
+                yield self._held_out(kernel, r, sample)
             return
         best, r = math.inf, min(2, d)
         while True:
-            choice = self._held_out(kernel, r, X, y, work)
+            choice = self._held_out(kernel, r, sample)
             yield choice
             if r == d or not choice.held_out_mse < (1 - WORTH) * best:
                 return
             best, r = choice.held_out_mse, min(2 * r, d)
 
-    def _held_out(
-        self, kernel: ProjectedKernel, directions: int, X: np.ndarray, y: np.ndarray, work: Work
-    ) -> Choice:
+    def _held_out(self, kernel: ProjectedKernel, directions: int, sample: Sample) -> Choice:
         """Paths without each fold: the ridge at which they predict the folds best."""
-        n = len(y)
+        n = len(sample.y)
         ridges = self._ridges(n)
         if n < 2 * self.folds:
             return Choice(kernel, directions, ridges[0], math.nan)
         fold = np.arange(n) % self.folds
-        parts = [(fold != k, fold == k) for k in range(self.folds)]
-        paths = [self._path(kernel, directions, X[kept], y[kept], work) for kept, _ in parts]
+        parts = [(sample.rows(fold != k), sample.rows(fold == k)) for k in range(self.folds)]
+        paths = [self._path(kernel, directions, kept) for kept, _ in parts]
         best, idle = Choice(kernel, directions, ridges[0], math.inf), 0
         for ridge in ridges:
             error = 0.0
             for path, (kept, held) in zip(paths, parts, strict=True):
-                P, shape = _placed(kernel, path.descend(ridge), X[kept])
-                Z = X[kept] @ P.T
-                alpha = _solve(kernel, shape, Z, y[kept], ridge, work)
-                predicted = kernel_engine.predict(kernel.engine, Z, [(shape, alpha)], X[held] @ P.T)[0]
-                error += float(np.square(predicted - y[held]).sum()) / n
+                P, shape = _placed(kernel, path.descend(ridge), kept.X)
+                Z = kept.X @ P.T
+                alpha = _solve(kernel, shape, Z, ridge, kept)
+                predicted = kernel_engine.predict(kernel.engine, Z, [(shape, alpha)], held.X @ P.T)[0]
+                error += float(np.square(predicted - held.y).sum()) / n
+            idle += 1
             if error < best.held_out_mse:
                 best, idle = Choice(kernel, directions, ridge, error), 0
-            else:
-                idle += 1
             if idle >= PATIENCE:
                 break
         return best
 
-    def _path(self, kernel: ProjectedKernel, r: int, X: np.ndarray, y: np.ndarray, work: Work) -> Path:
+    def _path(self, kernel: ProjectedKernel, directions: int, sample: Sample) -> Path:
+        """Start from random directions, the summed variance of the projections 1."""
         starts = []
         for restart in range(self.restarts):
-            rng = generator((self.random_state, r), Purpose.INITIALISATION, restart)
-            B = rng.standard_normal((r, X.shape[1]))
-            spread = float((X @ B.T).var(axis=0).sum())
+            rng = generator((sample.seed, directions), Purpose.INITIALISATION, restart)
+            B = rng.standard_normal((directions, sample.X.shape[1]))
+            spread = float((sample.X @ B.T).var(axis=0).sum())
             starts.append(B / math.sqrt(spread) if spread > 0 else B)
-        return Path(ProfiledRisk(kernel, X, y), starts, self.iterations, work)
+        return Path(ProfiledRisk(kernel, sample.X, sample.y), starts, self.iterations, sample.work)
 
     def _ridges(self, n: int) -> tuple[float, ...]:
         if self.ridge is None:
@@ -232,12 +248,10 @@ class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
             return tuple(10.0**e for e in range(top, top - DECADES, -1))
         return Axis.listed("ridge", self.ridge, zero=False).values[::-1]
 
-    def _store(
-        self, choice: Choice, B: np.ndarray, X: np.ndarray, y: np.ndarray, unit: float, work: Work
-    ) -> HyperKernelRegressor:
-        P, self.shape_ = _placed(choice.kernel, B, X)
-        self.projection_, self.kernel_, self.X_fit_ = P / unit, choice.kernel.engine, X @ P.T
-        self.dual_coef_ = _solve(choice.kernel, self.shape_, self.X_fit_, y, choice.ridge, work)
+    def _store(self, choice: Choice, B: np.ndarray, sample: Sample, unit: float) -> HyperKernelRegressor:
+        P, self.shape_ = _placed(choice.kernel, B, sample.X)
+        self.projection_, self.kernel_, self.X_fit_ = P / unit, choice.kernel.engine, sample.X @ P.T
+        self.dual_coef_ = _solve(choice.kernel, self.shape_, self.X_fit_, choice.ridge, sample)
         gaussian = isinstance(choice.kernel, GaussianOfProjection)
         self.hyperparameters_ = {
             "kernel": KERNELS[0] if gaussian else KERNELS[1],
@@ -249,7 +263,9 @@ class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
         health = {"train_mse": float(np.mean(np.square(choice.ridge * self.dual_coef_)))}
         if not math.isnan(choice.held_out_mse):
             health["crossfit_mse"] = choice.held_out_mse
-        self.fit_report_ = FitReport(work.steps, work.flops, self.hyperparameters_, health=health)
+        self.fit_report_ = FitReport(
+            sample.work.steps, sample.work.flops, self.hyperparameters_, health=health
+        )
         return self
 
     def _check(self) -> list[ProjectedKernel]:
@@ -279,8 +295,9 @@ def _placed(kernel: ProjectedKernel, B: np.ndarray, X: np.ndarray) -> tuple[np.n
 
 
 def _solve(
-    kernel: ProjectedKernel, shape: tuple[float, ...], Z: np.ndarray, y: np.ndarray, ridge: float, work: Work
+    kernel: ProjectedKernel, shape: tuple[float, ...], Z: np.ndarray, ridge: float, sample: Sample
 ) -> np.ndarray:
+    """Dual coefficients of the sample projected to Z."""
     K = torch.empty((len(Z), len(Z)), dtype=torch.float64)
     kernel.engine.gram(torch.from_numpy(Z), None, shape, K)
-    return coefficients(K, torch.from_numpy(y), ridge, lambda: work.add(1, *Z.shape))
+    return coefficients(K, torch.from_numpy(sample.y), ridge, lambda: sample.work.add(1, *Z.shape))

@@ -71,7 +71,7 @@ class PolynomialOfProjection:
         return math.sqrt(Z.shape[1] / mean), (self.offset,)
 
     def pull(self, Z: torch.Tensor, K: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
-        """Through z.z' / m: 2 (V Z - tr(V Z Z^T) / (n m) Z) / m, V_ij = p a_i a_j k_ij^(1 - 1/p) / (1 + c)."""
+        """2 (V Z - tr(V Z Z^T) / (n m) Z) / m, with V_ij = p a_i a_j k_ij^(1 - 1/p) / (1 + c)."""
         factor, shape = self.place(Z)
         if self.degree == 1:
             K.fill_(1.0)
@@ -88,7 +88,7 @@ class ProfiledRisk:
 
     The dual coefficients a = (K + ridge I)^-1 y are eliminated: the least of |f - y|^2 + ridge |f|^2 is
     ridge y^T a. As a is a minimiser, what it moves by drops out of the gradient, which is -ridge times that
-    of a^T K a at fixed a. The labels are divided by their root mean square, the risk by n: 1 is that of f = 0.
+    of a^T K a at fixed a. Labels are divided by their root mean square and the risk by n: that of f = 0 is 1.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     Descriptor(
         name="irkm",
         path="hierbench.learners.adaptive.irkm:IRKMRegressor",
-        summary="kernel ridge with coordinate weights from its own squared derivatives, iterated",
+        summary="kernel ridge with weights of coordinates from its own squared derivatives, iterated (IRKM)",
         learns="adaptive features",
         source="Zhu, Davis, Drusvyatskiy & Fazel, arXiv 2505.08277",
         cost=Cost((Term(2e-4, n=1.5), Term(4e-10, n=3)), note="at most 10 iterations"),
@@ -62,7 +62,7 @@ DESCRIPTORS: tuple[Descriptor, ...] = (
     Descriptor(
         name="hyper_kernel",
         path="hierbench.learners.adaptive.hyper_kernel:HyperKernelRegressor",
-        summary="kernel ridge in a learned projection k(Bx, Bx'), by variable projection; r and ridge by folds",
+        summary="kernel ridge in a projection that is learned, k(Bx, Bx'), by variable projection (HKRR)",
         learns="adaptive features",
         source="Huang, Labarriere, De Vito, Poggio & Rosasco, arXiv 2510.02532",
         cost=Cost((Term(1e-2, n=1), Term(4e-8, n=3)), note="three folds"),
