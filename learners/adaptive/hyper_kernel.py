@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,12 +35,15 @@ from hierbench.learners.training_set import training_set
 KERNELS = ("gaussian", "polynomial")
 SCOUT = (1 / 3, 512)
 """Share of the rows, and at least how many, on which kernels and numbers of directions compete."""
-DECADES = 10
-"""Ridges of a path: powers of ten, from the first above n."""
+DECADES = 11
+"""Ridges of a path: powers of ten, the first n or above."""
+WARM = 1e-3
+"""Share of the largest ridge up to which a ridge starts from the minimum at the last. At larger ones the risk
+sees the strongest direction alone, and the others would have to grow again out of almost nothing."""
 PATIENCE = 3
-"""Ridges in a row without a better held-out error after which a path ends."""
-WORTH = 0.01
-"""What twice the directions must gain, relatively, to be doubled again."""
+"""Ridges in a row without a better held-out error after which a path ends, once it is warm."""
+FEWEST = 4
+"""Directions that are tried first: fewer often end in a minimum that is not the least."""
 
 
 @dataclasses.dataclass
@@ -81,13 +84,15 @@ class Choice:
 
 
 class Path:
-    """Minima of the profiled risk along falling ridges, each started from the one before.
+    """Minima of the profiled risk along falling ridges.
 
-    starts : (r, d) each.
+    starts : (r, d) each; warm : the ridge from which each minimum is the start of the next.
     """
 
-    def __init__(self, risk: ProfiledRisk, starts: Sequence[np.ndarray], iterations: int, work: Work) -> None:
-        self.risk, self.starts, self.iterations, self.work = risk, list(starts), iterations, work
+    def __init__(
+        self, risk: ProfiledRisk, starts: list[np.ndarray], warm: float, iterations: int, work: Work
+    ) -> None:
+        self.risk, self.starts, self.warm, self.iterations, self.work = risk, starts, warm, iterations, work
 
     def descend(self, ridge: float) -> np.ndarray:
         """Go on to ``ridge`` from every start; return the B of the least risk."""
@@ -100,9 +105,11 @@ class Path:
 
         options = {"maxiter": self.iterations}
         found = [minimize(flat, B.ravel(), jac=True, method="L-BFGS-B", options=options) for B in self.starts]
-        self.starts = [result.x.reshape(shape) for result in found]
+        minima = [result.x.reshape(shape) for result in found]
+        if ridge <= self.warm:
+            self.starts = minima
         self.work.add(self.risk.evaluations - before, len(self.risk.y), shape[0])
-        return self.starts[int(np.argmin([result.fun for result in found]))]
+        return minima[int(np.argmin([result.fun for result in found]))]
 
 
 class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
@@ -116,19 +123,18 @@ class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
     (Golub & Pereyra 1973): the inner minimum is solved, the outer one descended, here by L-BFGS. The kernel
     is Gaussian, its length scale in the scale of B, or polynomial.
 
-    The minimum over B is not convex. Starts are random, as theirs; from each, the ridge falls by decades
-    and B goes on from the last minimum: at a large ridge the risk sees only the strongest part of the
-    target. B has seen the labels, which flatters leave-one-out: kernel, r and ridge are those of the least
-    error on held-out folds, whose paths, B included, are without them. r is doubled from 2 while
-    that helps, up to d. More directions than the target has make the descent easier, as they find too. Of a
-    large sample a third decides on kernel and r.
+    The minimum over B is not convex. Starts are random, as theirs. The ridge falls by decades, and B
+    goes on from one minimum to the next. More directions than the target has make the descent easier, as they
+    find too, and cost few samples: r is 4, 8, 16, ..., d. B has seen the labels, which flatters
+    leave-one-out: kernel, r and ridge are those of the least error on held-out folds, whose paths, B
+    included, are without them. Of a large sample a third decides on kernel and r.
 
     Parameters
     ----------
     kernel : "gaussian", "polynomial", or several to choose from.
     degree, offset : p and c of ((z.z' / m + c) / (1 + c))^p, m the mean of |z|^2; several c to choose from.
-    n_directions : None (2, 4, 8, ..., d, as far as it helps), r, or several to choose from.
-    ridge : None (ten powers of ten, the first n or above), a number, or several to choose from. Absolute.
+    n_directions : None (4, 8, 16, ..., d), r, or several to choose from.
+    ridge : None (eleven powers of ten, the first n or above), a number, or several to choose from. Absolute.
     iterations : most of L-BFGS at each ridge.
     restarts : random starts, of which that of the least risk counts.
     folds : of the cross-fitting; interleaved, so that nothing is random but the starts.
@@ -175,14 +181,15 @@ class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
         unit, n = math.sqrt(X.var(axis=0).mean()) or 1.0, len(y)
         sample = Sample(X / unit, y, int(seed), Work())
         scouts = min(n, max(SCOUT[1], math.ceil(SCOUT[0] * n)))
-        tried = [c for kernel in kernels for c in self._tried(kernel, sample.rows(slice(scouts)))]
+        first, sizes = sample.rows(slice(scouts)), self._numbers_of_directions(X.shape[1])
+        tried = [self._held_out(kernel, r, first) for kernel in kernels for r in sizes]
         choice = min(tried, key=lambda c: c.held_out_mse)
         if scouts < n:
             choice = self._held_out(choice.kernel, choice.directions, sample)
-        path = self._path(choice.kernel, choice.directions, sample)
-        for ridge in self._ridges(n):
-            if ridge >= choice.ridge:
-                B = path.descend(ridge)
+        ridges, warm = self._ridges(n)
+        path = self._path(choice.kernel, choice.directions, warm, sample)
+        for ridge in [*(r for r in ridges if choice.ridge < r <= warm), choice.ridge]:
+            B = path.descend(ridge)
         return self._store(choice, B, sample, unit)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -192,30 +199,20 @@ class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
         fits = [(self.shape_, self.dual_coef_)]
         return kernel_engine.predict(self.kernel_, self.X_fit_, fits, X @ self.projection_.T)[0]
 
-    def _tried(self, kernel: ProjectedKernel, sample: Sample) -> Iterator[Choice]:
-        """Numbers of directions, judged: those asked for, or doubled while that is worth it."""
-        d = sample.X.shape[1]
-        if self.n_directions is not None:
-            for r in dict.fromkeys(min(r, d) for r in integers("n_directions", self.n_directions, 1)):
-                yield self._held_out(kernel, r, sample)
-            return
-        best, r = math.inf, min(2, d)
-        while True:
-            choice = self._held_out(kernel, r, sample)
-            yield choice
-            if r == d or not choice.held_out_mse < (1 - WORTH) * best:
-                return
-            best, r = choice.held_out_mse, min(2 * r, d)
+    def _numbers_of_directions(self, d: int) -> list[int]:
+        if self.n_directions is None:
+            return [r for r in (FEWEST * 2**i for i in range(d)) if r < d] + [d]
+        return sorted({min(r, d) for r in integers("n_directions", self.n_directions, 1)})
 
     def _held_out(self, kernel: ProjectedKernel, directions: int, sample: Sample) -> Choice:
         """Paths without each fold: the ridge at which they predict the folds best."""
         n = len(sample.y)
-        ridges = self._ridges(n)
+        ridges, warm = self._ridges(n)
         if n < 2 * self.folds:
             return Choice(kernel, directions, ridges[0], math.nan)
         fold = np.arange(n) % self.folds
         parts = [(sample.rows(fold != k), sample.rows(fold == k)) for k in range(self.folds)]
-        paths = [self._path(kernel, directions, kept) for kept, _ in parts]
+        paths = [self._path(kernel, directions, warm, kept) for kept, _ in parts]
         best, idle = Choice(kernel, directions, ridges[0], math.inf), 0
         for ridge in ridges:
             error = 0.0
@@ -225,14 +222,14 @@ class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
                 alpha = _solve(kernel, shape, Z, ridge, kept)
                 predicted = kernel_engine.predict(kernel.engine, Z, [(shape, alpha)], held.X @ P.T)[0]
                 error += float(np.square(predicted - held.y).sum()) / n
-            idle += 1
+            idle += ridge <= warm
             if error < best.held_out_mse:
                 best, idle = Choice(kernel, directions, ridge, error), 0
             if idle >= PATIENCE:
                 break
         return best
 
-    def _path(self, kernel: ProjectedKernel, directions: int, sample: Sample) -> Path:
+    def _path(self, kernel: ProjectedKernel, directions: int, warm: float, sample: Sample) -> Path:
         """Start from random directions, the summed variance of the projections 1."""
         starts = []
         for restart in range(self.restarts):
@@ -240,13 +237,16 @@ class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
             B = rng.standard_normal((directions, sample.X.shape[1]))
             spread = float((sample.X @ B.T).var(axis=0).sum())
             starts.append(B / math.sqrt(spread) if spread > 0 else B)
-        return Path(ProfiledRisk(kernel, sample.X, sample.y), starts, self.iterations, sample.work)
+        return Path(ProfiledRisk(kernel, sample.X, sample.y), starts, warm, self.iterations, sample.work)
 
-    def _ridges(self, n: int) -> tuple[float, ...]:
+    def _ridges(self, n: int) -> tuple[tuple[float, ...], float]:
+        """Return ridges, the largest first, and that from which their minima are handed on."""
         if self.ridge is None:
             top = math.ceil(math.log10(n))
-            return tuple(10.0**e for e in range(top, top - DECADES, -1))
-        return Axis.listed("ridge", self.ridge, zero=False).values[::-1]
+            ridges = tuple(10.0**e for e in range(top, top - DECADES, -1))
+        else:
+            ridges = Axis.listed("ridge", self.ridge, zero=False).values[::-1]
+        return ridges, WARM * ridges[0] * (1 + 1e-9)
 
     def _store(self, choice: Choice, B: np.ndarray, sample: Sample, unit: float) -> HyperKernelRegressor:
         P, self.shape_ = _placed(choice.kernel, B, sample.X)
