@@ -5,12 +5,13 @@ import pytest
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from hierbench.learners.adaptive.hyper_kernel import HyperKernelRegressor
+from hierbench.learners.adaptive.hyper_kernel import HyperKernelRegressor, Path, Work
 from hierbench.learners.adaptive.projected_kernel import (
     GaussianOfProjection,
     PolynomialOfProjection,
     ProfiledRisk,
 )
+from hierbench.learners.kernels.kernel_ridge import KernelRidgeRBF
 
 
 # what the registered one does not set; that is checked in tests/learners/test_estimators.py
@@ -119,7 +120,7 @@ def test_more_restarts_never_raise_the_risk_at_a_ridge():
             n_directions=3,
             ridge=1e-2,
             restarts=restarts,
-            iterations=60,
+            iterations=200,
             random_state=0,
         ).fit(X, y)
         return 1e-2 * float(y @ model.dual_coef_)
@@ -170,3 +171,40 @@ def test_noise_is_not_mistaken_for_directions():
     inverse = np.linalg.inv(gaussian(forced.X_fit_, forced.X_fit_) + np.eye(150))
     flattered = np.mean(np.square(forced.dual_coef_ / np.diag(inverse)))
     assert flattered < 0.7 * y.var() < y.var() < forced.fit_report_.health["crossfit_mse"]
+
+
+def multi_index(n, d, seed):
+    """Labels sin(z_1 + z_2) z_3 of a random projection, variance 1; 2000 test rows behind n."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n + 2000, d))
+    Z = X @ np.linalg.qr(rng.standard_normal((d, 3)))[0]
+    y = np.sin(Z[:, 0] + Z[:, 1]) * Z[:, 2]
+    return X, y / y.std()
+
+
+@pytest.mark.slow
+def test_more_directions_than_the_target_has_make_the_minimum_easy_to_find():
+    """What arXiv 2510.02532 finds: of random starts many fail at r = 3, and no more at twice that."""
+    n, d, ridge = 200, 10, 1e-3
+    X, y = multi_index(n, d, 0)
+    risk = ProfiledRisk(GaussianOfProjection(), X[:n], y[:n])
+    reached = {}
+    for r in (3, 6):
+        starts = [np.random.default_rng(s).standard_normal((r, d)) / (r * d) ** 0.5 for s in range(16)]
+        found = [Path(risk, [B], 1.0, 200, Work()).descend(ridge) for B in starts]
+        reached[r] = np.array([risk(B, ridge)[0] for B in found])
+    least = reached[6].min()
+    assert (reached[6] < 1.05 * least).all()
+    assert 3 <= (reached[3] < 1.5 * least).sum() <= 8  # 5
+    assert (reached[3] > 3 * least).sum() >= 4
+
+
+@pytest.mark.slow
+def test_a_learned_projection_beats_the_fixed_kernel_on_a_multi_index_target():
+    """The ordering of arXiv 2510.02532, with kernel, r and ridge chosen inside fit; a tenth of the error."""
+    for seed in (0, 1):
+        X, y = multi_index(200, 10, seed)
+        learned = HyperKernelRegressor(kernel="gaussian", random_state=0).fit(X[:200], y[:200])
+        fixed = KernelRidgeRBF().fit(X[:200], y[:200])
+        errors = [float(np.mean(np.square(m.predict(X[200:]) - y[200:]))) for m in (learned, fixed)]
+        assert errors[0] < 0.05 < 0.4 < errors[1]
