@@ -26,7 +26,7 @@ from hierbench.learners.base import FitReport
 from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
-from hierbench.learners.engines.kernel_engine import Axis
+from hierbench.learners.engines.kernel_engine import Axis, float64_tensor
 from hierbench.learners.engines.kernel_tuning import coefficients
 from hierbench.learners.generators import Purpose, generator
 from hierbench.learners.parameters import integer_between, integers
@@ -290,7 +290,7 @@ class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
 
 def _placed(kernel: ProjectedKernel, B: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
     """B times the factor under which the engine's kernel has the shape parameters that come with it."""
-    factor, shape = kernel.place(torch.from_numpy(X @ B.T))
+    factor, shape = kernel.place(float64_tensor(X @ B.T))
     return B * factor, shape
 
 
@@ -299,5 +299,5 @@ def _solve(
 ) -> np.ndarray:
     """Dual coefficients of the sample projected to Z."""
     K = torch.empty((len(Z), len(Z)), dtype=torch.float64)
-    kernel.engine.gram(torch.from_numpy(Z), None, shape, K)
-    return coefficients(K, torch.from_numpy(sample.y), ridge, lambda: sample.work.add(1, *Z.shape))
+    kernel.engine.gram(float64_tensor(Z), None, shape, K)
+    return coefficients(K, float64_tensor(sample.y), ridge, lambda: sample.work.add(1, *Z.shape))
