@@ -8,8 +8,9 @@ import numpy as np
 
 from hierbench.learners.adaptive.metric_kernel import metric_of
 from hierbench.learners.adaptive.rfm import RFMRegressor
-from hierbench.learners.engines.kernel_engine import Axis
-from hierbench.learners.parameters import not_negative
+
+SAFEGUARD = 1e-4
+"""Epsilon, in units of the largest mean squared derivative."""
 
 
 class IRKMRegressor(RFMRegressor):
@@ -23,8 +24,8 @@ class IRKMRegressor(RFMRegressor):
     gradient outer product alone, at power 1, plus the safeguard epsilon, from which a coordinate that one
     round misses can come back in a later one. Two things differ from the authors' algorithm: each of their
     rounds draws fresh samples, where here all see the one sample there is, so that folds judge how many
-    to do, as they do for the RFM; and epsilon is in units of the largest squared derivative, so that the unit
-    of y does not count. The weights are scaled so that the mean squared distance of inputs stays what it was.
+    to do, as they do for the RFM; and epsilon is 1e-4 of the largest squared derivative, so that the unit of y does
+    not count. The weights are scaled so that the mean squared distance of inputs stays what it was.
 
     Weights know the coordinate axes. The method is made for targets of few coordinates (parity, staircase),
     where it estimates d numbers and the RFM d (d + 1) / 2. On a rotated target, as most here are, every
@@ -34,7 +35,6 @@ class IRKMRegressor(RFMRegressor):
     ----------
     exponent : p in (0, 2] of exp(-(|z - z'| / sqrt(d) l)^p), or several to choose from; the authors have 1.
     power : of the squared derivatives, or several to choose from.
-    safeguard : epsilon over the largest mean squared derivative.
     iterations, folds, length_scale, ridge, intercept : those of ``RFMRegressor``.
 
     Attributes
@@ -48,7 +48,6 @@ class IRKMRegressor(RFMRegressor):
         *,
         exponent: float | Sequence[float] = (1.0, 2.0),
         power: float | Sequence[float] = 1.0,
-        safeguard: float = 1e-4,
         iterations: int = 10,
         folds: int = 3,
         length_scale: float | Sequence[float] | None = None,
@@ -64,7 +63,6 @@ class IRKMRegressor(RFMRegressor):
             ridge=ridge,
             intercept=intercept,
         )
-        self.safeguard = safeguard
 
     @property
     def weights_(self) -> np.ndarray:
@@ -73,9 +71,4 @@ class IRKMRegressor(RFMRegressor):
 
     def _metric(self, agop: np.ndarray, covariance: np.ndarray, power: float) -> np.ndarray:
         squares = np.diag(agop)
-        return metric_of(np.diag(squares + self.safeguard * squares.max()), covariance, power)
-
-    def _check(self) -> tuple[list[float], list[float], tuple[Axis, Axis]]:
-        checked = super()._check()
-        not_negative("safeguard", self.safeguard)
-        return checked
+        return metric_of(np.diag(squares + SAFEGUARD * squares.max()), covariance, power)

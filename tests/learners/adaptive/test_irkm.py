@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from hierbench.learners.adaptive import irkm
 from hierbench.learners.adaptive.irkm import IRKMRegressor
 from hierbench.learners.adaptive.rfm import RFMRegressor
 from hierbench.learners.kernels.kernel_ridge import KernelRidgeLaplace
@@ -12,7 +13,7 @@ from hierbench.targets.registry import make_target
 
 # what the registered one does not set; that is checked in tests/learners/test_estimators.py
 @pytest.mark.slow
-@parametrize_with_checks([IRKMRegressor(exponent=1.4, power=0.5, safeguard=0.0, iterations=2, folds=0)])
+@parametrize_with_checks([IRKMRegressor(exponent=1.4, power=0.5, iterations=2, folds=0)])
 def test_sklearn_contract(estimator, check):
     check(estimator)
 
@@ -21,26 +22,21 @@ def mse(model, X, y):
     return float(np.mean(np.square(model.predict(X) - y)))
 
 
-@pytest.mark.parametrize("parameter, value", [("safeguard", -1.0), ("folds", 1), ("exponent", 3.0)])
+@pytest.mark.parametrize("parameter, value", [("folds", 1), ("exponent", 3.0)])
 def test_bad_parameters_are_named(parameter, value):
     X = np.random.default_rng(0).standard_normal((20, 3))
     with pytest.raises(ValueError, match=f"{parameter} = {value}: allowed are"):
         IRKMRegressor(**{parameter: value}).fit(X, X[:, 0])
 
 
-def test_rounds_are_those_of_the_definition_written_out():
+def test_rounds_are_those_of_the_definition_written_out(monkeypatch):
     """Dense solves, weighted inputs, derivatives of the Laplace kernel coordinate by coordinate."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((70, 4)) * [1.0, 2.0, 1.0, 0.5]
     y, X_test, scale, ridge, safeguard = X[:, 0] * X[:, 1], rng.standard_normal((30, 4)), 2.0, 1e-2, 0.05
+    monkeypatch.setattr(irkm, "SAFEGUARD", safeguard)
     model = IRKMRegressor(
-        exponent=1.0,
-        iterations=2,
-        folds=0,
-        length_scale=scale,
-        ridge=ridge,
-        intercept=0.0,
-        safeguard=safeguard,
+        exponent=1.0, iterations=2, folds=0, length_scale=scale, ridge=ridge, intercept=0.0
     ).fit(X, y)
     w, variances = np.ones(4), X.var(0)
 
@@ -80,10 +76,11 @@ def test_noise_is_not_mistaken_for_coordinates():
     assert np.mean(np.square(model.predict(X_test))) < 0.05
 
 
-def test_a_coordinate_without_derivative_keeps_weight_by_the_safeguard():
+def test_a_coordinate_without_derivative_keeps_weight_by_the_safeguard(monkeypatch):
     """A weight of zero would stay zero, as no derivative passes it."""
     for safeguard, weights in ((0.0, [2.0, 0.0, 1.0]), (0.5, [1.0, 1 / 3, 2 / 3])):
-        metric = IRKMRegressor(safeguard=safeguard)._metric(np.diag([8.0, 0.0, 4.0]), np.eye(3), 1.0)
+        monkeypatch.setattr(irkm, "SAFEGUARD", safeguard)
+        metric = IRKMRegressor()._metric(np.diag([8.0, 0.0, 4.0]), np.eye(3), 1.0)
         np.testing.assert_allclose(np.diag(metric) / metric[0, 0], np.divide(weights, weights[0]), atol=1e-12)
         assert np.trace(metric) == pytest.approx(3)
 
