@@ -24,8 +24,8 @@ class IRKMRegressor(RFMRegressor):
     gradient outer product alone, at power 1, plus the safeguard epsilon, from which a coordinate that one
     round misses can come back in a later one. Two things differ from the authors' algorithm: each of their
     rounds draws fresh samples, where here all see the one sample there is, so that folds judge how many
-    to do, as they do for the RFM; and epsilon is 1e-4 of the largest squared derivative, so that the unit of y does
-    not count. The weights are scaled so that the mean squared distance of inputs stays what it was.
+    to do, as they do for the RFM; and epsilon is 1e-4 of the largest squared derivative, so that the unit of
+    y does not count. The weights are scaled so that the mean squared distance of inputs stays what it was.
 
     Weights know the coordinate axes. The method is made for targets of few coordinates (parity, staircase),
     where it estimates d numbers and the RFM d (d + 1) / 2. On a rotated target, as most here are, every
