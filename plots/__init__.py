@@ -15,14 +15,25 @@ if TYPE_CHECKING:
 
 __all__ = ["FigureData", "write_figures"]
 
-KINDS = ("families", "families_column", "error_against_n", "n_star_against_d", "error_against_d")
+KINDS = (
+    "degrees",
+    "degrees_column",
+    "phase",
+    "families",
+    "families_column",
+    "error_against_n",
+    "n_star_against_d",
+    "error_against_d",
+)
 
 
 def write_figures(data: FigureData, out_dir: Path, processes: int = 1) -> list[Path]:
     """Write all figures of ``data`` as PDF and PNG, their captions beside them, and return the paths.
 
     For each target: the best learners of each family, as wide as a page and as a column, test error against
-    n, n* against d, test error against d at a fixed n. The same data give the same bytes, in however many
+    n, n* against d, test error against d at a fixed n. For each class of targets that differ in depth: the
+    exponent of n* against the degree; for targets that differ in alpha and nets of fixed widths: the phase
+    diagram of layer-wise over joint training. Both are named after their first target. The same data give the same bytes, in however many
     processes. Earlier figures of the same names are replaced, each only once its successor is complete.
 
     Parameters
@@ -46,12 +57,17 @@ def _drawn(data: FigureData, kind: str, target: str) -> dict[str, bytes]:
     """One figure and its caption by suffix; empty where there is nothing to show."""
     # as above
     from hierbench.plots.captions import caption
+    from hierbench.plots.degrees import degrees_figure
     from hierbench.plots.error_curves import error_against_d, error_against_n
     from hierbench.plots.families import family_figure
     from hierbench.plots.n_star import n_star_against_d
+    from hierbench.plots.phase import phase_figure
     from hierbench.plots.style import figure_style, rendered
 
     draw: dict[str, Callable[[FigureData, str], Figure | None]] = {
+        "degrees": degrees_figure,
+        "degrees_column": functools.partial(degrees_figure, column=True),
+        "phase": phase_figure,
         "families": family_figure,
         "families_column": functools.partial(family_figure, column=True),
         "error_against_n": error_against_n,
