@@ -22,6 +22,7 @@ _ROW = 0.128
 _BEYOND = 1.5
 """Of an interval, as far above the highest exponent it is drawn."""
 _THEORY = "0.35"
+_DASHES = (0, (4, 2))
 _BAR = 0.66
 """Share of its row that a bar takes."""
 
@@ -40,14 +41,16 @@ def degrees_figure(data: FigureData, target: str, column: bool = False) -> Figur
     style = {name: look for name, look in looks(data.family_order, data.greyed).items() if name in present}
     bars = _ROW * sum(len(p.n_stars) + 1.4 for p in panels)
     # names reach out of their axes
-    layout = ConstrainedLayoutEngine(rect=(0, 0, 0.985, 1))
+    layout = ConstrainedLayoutEngine(rect=(0.01, 0, 0.975, 1))
     if column:
         figure = Figure(figsize=(COLUMN_WIDTH, 2.5 + bars + 0.5), layout=layout)
-        left, right = figure.subplots(2, 1, height_ratios=(2.3, bars + 0.3))
+        parts = figure.subfigures(2, 1, height_ratios=(2.5, bars + 0.5))
     else:
         figure = Figure(figsize=(PAGE_WIDTH, max(2.8, bars + 0.5)), layout=layout)
-        left, right = figure.subplots(1, 2)
-    _draw_exponents(left, data, panels, style)
+        parts = figure.subfigures(1, 2)
+    left, right = (part.subplots() for part in parts)
+    height = 2.5 if column else figure.get_figheight()
+    _draw_exponents(left, data, panels, style, SIZE * 1.25 / 72 / (height - 0.6))
     _draw_bars(right, data, panels, style)
     return figure
 
@@ -65,7 +68,7 @@ def best_growth(panel: DegreePanel, members: Sequence[Growth]) -> Growth:
 
 
 def _draw_exponents(
-    ax: Axes, data: FigureData, panels: Sequence[DegreePanel], style: Mapping[str, Look]
+    ax: Axes, data: FigureData, panels: Sequence[DegreePanel], style: Mapping[str, Look], room: float
 ) -> None:
     degrees = [p.degree for p in panels]
     exponents = [g.shown for p in panels for g in p.growths]
@@ -79,25 +82,25 @@ def _draw_exponents(
     names: dict[int, list[Name]] = {degrees[-1]: [(last, ROTATIONS, _THEORY, "rotations, d²/2")]}
     known = [(p.degree, p.polynomial_exponent) for p in panels if p.polynomial_exponent is not None]
     if known:
-        ax.plot(*zip(*known, strict=True), color=_THEORY, linestyle=(0, (4, 2)), linewidth=0.9, zorder=1.1)
-        names.setdefault(known[-1][0], []).append((*known[-1], _THEORY, "polynomials, N$_p$"))
-    shifts = dodges(list(style), degrees)
-    for family, look in style.items():
-        found = [(p, [g for g in p.growths if data.families[g.learner] == family]) for p in panels]
-        line = [(p.degree * shifts[family], best_growth(p, members)) for p, members in found if members]
-        if not line:
-            continue
-        for _, members in found:
-            _draw_members(ax, members, panels, shifts[family], look)
-        ax.plot(
-            [x for x, _ in line], [g.shown for _, g in line], color=look.color, linestyle=look.linestyle,
-            marker="", zorder=3,
-        )  # fmt: skip
-        for x, growth in line:
-            _draw_growth(ax, x, growth, look)
-        ending = max(p.degree for p, members in found if members)
-        names.setdefault(ending, []).append((line[-1][0], line[-1][1].shown, look.color, family))
-    _write(ax, names, degrees)
+        ax.plot(*zip(*known, strict=True), color=_THEORY, linestyle=_DASHES, linewidth=0.9, marker="", zorder=1.1)
+        names.setdefault(known[-1][0], []).append((*known[-1], _THEORY, "polynomials, Nₚ"))
+    members = {
+        family: {p: of_family for p in panels if (of_family := _of_family(data, p, family))}
+        for family in style
+    }
+    lines = {f: {p: best_growth(p, of_family) for p, of_family in m.items()} for f, m in members.items() if m}
+    # in the order of their exponents, so that lines to the names do not cross
+    shifts = dodges(sorted(lines, key=lambda f: next(iter(lines[f].values())).shown), degrees)
+    for family, line in lines.items():
+        look, shift = style[family], shifts[family]
+        for learner in dict.fromkeys(g.learner for of_family in members[family].values() for g in of_family):
+            _draw_member(ax, learner, members[family], shift, look)
+        x, y = [p.degree * shift for p in line], [g.shown for g in line.values()]
+        ax.plot(x, y, color=look.color, linestyle=look.linestyle, marker="", zorder=3)
+        for at, growth in zip(x, line.values(), strict=True):
+            _draw_growth(ax, at, growth, look)
+        names.setdefault(max(p.degree for p in line), []).append((x[-1], y[-1], look.color, family))
+    _write(ax, names, degrees, room)
 
 
 def _degree_axis(ax: Axes, degrees: Sequence[int]) -> None:
@@ -109,18 +112,19 @@ def _degree_axis(ax: Axes, degrees: Sequence[int]) -> None:
     ax.set_xlabel("degree of the target")
 
 
-def _draw_members(
-    ax: Axes, members: Sequence[Growth], panels: Sequence[DegreePanel], shift: float, look: Look
+def _of_family(data: FigureData, panel: DegreePanel, family: str) -> list[Growth]:
+    return [g for g in panel.growths if data.families[g.learner] == family]
+
+
+def _draw_member(
+    ax: Axes, learner: str, members: Mapping[DegreePanel, Sequence[Growth]], shift: float, look: Look
 ) -> None:
-    """All members of a family, thin: their points, and lines between degrees."""
-    for member in members:
-        points = [
-            (p.degree * shift, g.shown) for p in panels for g in p.growths if g.learner == member.learner
-        ]
-        ax.plot(
-            *zip(*points, strict=True), color=look.color, linewidth=0.5, alpha=0.4, marker=look.marker,
-            markersize=2, markeredgewidth=0.3, zorder=2,
-        )  # fmt: skip
+    """One learner, thin: its points, and lines between degrees."""
+    of_one = [(p.degree * shift, g.shown) for p, found in members.items() for g in found if g.learner == learner]
+    ax.plot(
+        *zip(*of_one, strict=True), color=look.color, linewidth=0.5, alpha=0.4, marker=look.marker,
+        markersize=2, markeredgewidth=0.3, zorder=2,
+    )  # fmt: skip
 
 
 def _draw_growth(ax: Axes, x: float, growth: Growth, look: Look) -> None:
@@ -136,9 +140,8 @@ def _draw_growth(ax: Axes, x: float, growth: Growth, look: Look) -> None:
     ax.plot(x, growth.shown, marker=look.marker, color=look.color, markerfacecolor=fill, zorder=4)
 
 
-def _write(ax: Axes, names: Mapping[int, Sequence[Name]], degrees: Sequence[int]) -> None:
+def _write(ax: Axes, names: Mapping[int, Sequence[Name]], degrees: Sequence[int], room: float) -> None:
     """Write names right of the degree at which their lines end."""
-    room = SIZE * 1.25 / 72 / (1.75 if ax.figure.get_figwidth() < PAGE_WIDTH else 2.1)
     for degree, of_degree in names.items():
         low, high = (math.log(x) for x in ax.get_xlim())
         at = 1.02 if degree == degrees[-1] else (math.log(degree * 1.24) - low) / (high - low)
@@ -181,7 +184,7 @@ def _draw_bars(ax: Axes, data: FigureData, panels: Sequence[DegreePanel], style:
             xycoords=("axes fraction", "data"), va="center", fontsize=SIZE, fontweight="bold",
         )  # fmt: skip
         bottom = y - len(panel.n_stars) - 0.5
-        for count, dashes in ((panel.rotations, ":"), (panel.polynomials, (0, (4, 2)))):
+        for count, dashes in ((panel.rotations, ":"), (panel.polynomials, _DASHES)):
             ax.vlines(count, bottom, y - 0.5, color=_THEORY, linestyle=dashes, linewidth=0.9, zorder=2.5)
 
 

@@ -37,7 +37,7 @@ def write_names(ax: Axes, lines: Sequence[Name], at: float = 1.03, room: float =
             xytext=(at, height), textcoords="axes fraction", color=color, fontsize=SIZE, va="center",
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.35, "shrinkA": 1, "shrinkB": 2,
                 "relpos": (0, 0.5)},
-            annotation_clip=False,
+            annotation_clip=False, zorder=5, bbox={"facecolor": "white", "linewidth": 0, "pad": 0.4},
         )  # fmt: skip
 
 
