@@ -32,9 +32,10 @@ def write_figures(data: FigureData, out_dir: Path, processes: int = 1) -> list[P
 
     For each target: the best learners of each family, as wide as a page and as a column, test error against
     n, n* against d, test error against d at a fixed n. For each class of targets that differ in depth: the
-    exponent of n* against the degree; for targets that differ in alpha and nets of fixed widths: the phase
-    diagram of layer-wise over joint training. Both are named after their first target. The same data give the same bytes, in however many
-    processes. Earlier figures of the same names are replaced, each only once its successor is complete.
+    exponent of n* against the degree. For targets that differ in alpha, and nets of fixed widths: the phase
+    diagram of layer-wise over joint training. These two are named after the first target of their class. The
+    same data give the same bytes, in however many processes. Earlier figures of the same names are replaced,
+    each only once its successor is complete.
 
     Parameters
     ----------

@@ -33,11 +33,7 @@ def caption(data: FigureData, kind: str, target: str) -> str:
     texts = {
         "degrees": degrees,
         "degrees_column": degrees,
-        "phase": "Samples n* of the DenseNet trained layer by layer over those of the same net, all levels "
-        "together, on the same targets and samples: geometric mean of the paired ratios, over alpha and the "
-        f"neurons of a level, to reach {success}. > and < mark bounds, where one of the two did not get there "
-        "with the samples that were run or was there at the fewest; - where neither got there. Bold: told "
-        "apart from 1 at p < 0.05 (paired t, each cell for itself).",
+        "phase": phase_text(success),
         "families": f"{families} {budget} Below, {metric} against samples n at two d, "
         f"medians over replicates; {bands}.",
         "families_column": f"{families} {budget}",
@@ -55,26 +51,36 @@ def caption(data: FigureData, kind: str, target: str) -> str:
     return f"Target {target}. {text}{grey} Source: {data.provenance.sentence()}.\n"
 
 
+def phase_text(success: str) -> str:
+    """What the phase diagram shows."""
+    return (
+        "Samples n* of the DenseNet trained layer by layer over those of the same net, all levels trained "
+        "together, on the same targets and samples: geometric mean of the paired ratios, over alpha and the "
+        f"neurons of a level, to reach {success}. > and < mark bounds: one of the two did not get there "
+        "with the samples that were run, or was there at the fewest; - where neither got there. Bold: told "
+        "apart from 1 at p < 0.05 (paired t, each cell for itself)."
+    )
+
+
 def degrees_text(panels: Sequence[DegreePanel]) -> str:
     """What the figure of degrees shows, with the slope of log n* in log N_p of each learner and degree."""
-    success = "; ".join(
-        f"degree {p.degree} ({', '.join(part for part in (p.target, p.setting) if part)}): {p.epsilon}, which "
-        f"asks for {p.asks_for}"
-        for p in panels
-    )
-    slopes = "; ".join(
-        f"degree {p.degree}: "
-        + (", ".join(f"{g.learner} {g.in_polynomials}" for g in p.growths if g.in_polynomials) or "none")
-        for p in panels
-    )
+    success, slopes = [], []
+    for p in panels:
+        target = f"{p.target}, {p.setting}" if p.setting else p.target
+        success.append(f"degree {p.degree} ({target}): {p.epsilon}, which asks for {p.asks_for}")
+        known = ", ".join(f"{g.learner} {g.in_polynomials}" for g in p.growths if g.in_polynomials)
+        slopes.append(f"degree {p.degree}: {known or 'none'}")
+    width = " k is the target's width." if any(p.setting for p in panels) else ""
     return (
-        f"First panel: exponent of n* in d with its 95 % interval, against the degree of the target, over the "
-        "d that each learner was run at; a line joins, of each family, the learner that needs the fewest "
-        "samples, the others are faint. Hollow marks with an arrow are lower bounds. Dotted: 2, the exponent "
-        "of the d (d - 1) / 2 parameters of a rotation; dashed: slope of log N_p in log d over the d at which "
-        "kernels were run, N_p the number of polynomials of the degree p that the error asks for. Second "
-        "panel: n* at the largest d that most learners have in common at each degree, lines from the smallest "
-        "lower to the largest upper end over replicates; hatched bars with an arrow are bounds; dotted and "
-        f"dashed: d (d - 1) / 2 and N_p there. Success: {success}. Slope of log n* in log N_p (1 is what "
-        f"rotation-invariant kernels pay) with its 95 % interval: {slopes}."
+        "First panel: exponent of n* in d with its 95 % interval, against the degree of the target, over the "
+        "d that each learner was run at. A family is shown by the learner that needs the fewest samples, the "
+        "others are faint. Hollow marks with an arrow are lower bounds, which no line joins. Dotted: 2, the "
+        "exponent of the d (d - 1) / 2 parameters of a rotation; dashed: slope of log N_p in log d over the "
+        "d at which kernels were run, N_p the number of polynomials of the degree p that the error asks for. "
+        "Second panel: n* at the largest d that most learners have in common at each degree, lines from the "
+        "smallest lower to the largest upper end over replicates; hatched bars with an arrow are bounds; "
+        "dotted and dashed: d (d - 1) / 2 and N_p there. "
+        f"Success: {'; '.join(success)}.{width} "
+        "Slope of log n* in log N_p (1 is what rotation-invariant kernels pay) with its 95 % interval: "
+        f"{'; '.join(slopes)}."
     )

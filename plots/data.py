@@ -99,8 +99,8 @@ class Growth:
     kind : str
         "estimate": ``value`` in [low, high]; "lower bound": ``low`` only.
     in_polynomials : str
-        Slope of log n* in log N_p with its interval; N_p is the dimension of the polynomials of the degree that
-        epsilon asks for.
+        Slope of log n* in log N_p with its interval; N_p is the dimension of the polynomials of the degree
+        that epsilon asks for. "" where there is none.
     """
 
     learner: str
@@ -125,7 +125,7 @@ class DegreePanel:
     epsilon, asks_for : str
         The error that counts as success, and the degree that it asks for.
     setting : str
-        Parameters besides the depth in which this target is unlike that of the lowest degree; "" for none.
+        "k = 2" where the target's width k is not that of the target of the lowest degree; otherwise "".
     d : int
         Where the ``n_stars`` are from: all were measured there that can be.
     polynomials, rotations : float

@@ -1,4 +1,4 @@
-"""The figure that the suite of the paper is run for: does the exponent of n* grow with the target's degree?"""
+"""The figure of suite paper: the exponent of n* in d against the degree of the target."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, LogLocator, NullForm
 from hierbench.plots.data import DegreePanel, FigureData, Growth, NStarPoint
 from hierbench.plots.n_star import ARROWS, epsilon_title
 from hierbench.plots.names import SIZE, Name, write_names
-from hierbench.plots.style import COLUMN_WIDTH, PAGE_WIDTH, Look, dodges, looks, text
+from hierbench.plots.style import COLUMN_WIDTH, PAGE_WIDTH, Look, looks, text
 
 ROTATIONS = 2.0
 """Exponent of the number of parameters of a rotation, d (d - 1) / 2, as d grows."""
@@ -30,9 +30,9 @@ _BAR = 0.66
 def degrees_figure(data: FigureData, target: str, column: bool = False) -> Figure | None:
     """Exponent of n* in d against the degree, and n* at one d of each degree.
 
-    ``column`` has one below the other, as wide as a column of a paper. A family's line joins the member that
-    needs the fewest samples at each degree; the other members are faint. None where ``target`` is not the
-    first of a class of targets of several degrees.
+    ``column`` has one below the other, as wide as a column of a paper. A family is shown by the member that
+    needs the fewest samples at each degree, the others are faint; lines join estimates, never bounds. None
+    where ``target`` is not the first of a class of targets of several degrees.
     """
     panels = data.degrees.get(target)
     if panels is None:
@@ -80,27 +80,36 @@ def _draw_exponents(
     ax.axhline(ROTATIONS, color=_THEORY, linestyle=":", linewidth=0.9, zorder=1.1)
     last = max(degrees) * 1.3
     names: dict[int, list[Name]] = {degrees[-1]: [(last, ROTATIONS, _THEORY, "rotations, d²/2")]}
-    known = [(p.degree, p.polynomial_exponent) for p in panels if p.polynomial_exponent is not None]
-    if known:
-        ax.plot(*zip(*known, strict=True), color=_THEORY, linestyle=_DASHES, linewidth=0.9, marker="", zorder=1.1)
-        names.setdefault(known[-1][0], []).append((*known[-1], _THEORY, "polynomials, Nₚ"))
+    theory = [(p.degree, p.polynomial_exponent) for p in panels if p.polynomial_exponent is not None]
+    if theory:
+        ax.plot(
+            *zip(*theory, strict=True), color=_THEORY, linestyle=_DASHES, linewidth=0.9, marker="", zorder=1.1
+        )
+        names.setdefault(theory[-1][0], []).append((*theory[-1], _THEORY, "polynomials, Nₚ"))
     members = {
         family: {p: of_family for p in panels if (of_family := _of_family(data, p, family))}
         for family in style
     }
     lines = {f: {p: best_growth(p, of_family) for p, of_family in m.items()} for f, m in members.items() if m}
     # in the order of their exponents, so that lines to the names do not cross
-    shifts = dodges(sorted(lines, key=lambda f: next(iter(lines[f].values())).shown), degrees)
+    shifts = _shifts(sorted(lines, key=lambda f: next(iter(lines[f].values())).shown))
     for family, line in lines.items():
         look, shift = style[family], shifts[family]
         for learner in dict.fromkeys(g.learner for of_family in members[family].values() for g in of_family):
             _draw_member(ax, learner, members[family], shift, look)
-        x, y = [p.degree * shift for p in line], [g.shown for g in line.values()]
+        known = [(p.degree * shift, g.value) for p, g in line.items() if g.value is not None]
+        x, y = [x for x, _ in known], [y for _, y in known]
         ax.plot(x, y, color=look.color, linestyle=look.linestyle, marker="", zorder=3)
-        for at, growth in zip(x, line.values(), strict=True):
-            _draw_growth(ax, at, growth, look)
-        names.setdefault(max(p.degree for p in line), []).append((x[-1], y[-1], look.color, family))
+        for panel, growth in line.items():
+            _draw_growth(ax, panel.degree * shift, growth, look)
+        names.setdefault(panel.degree, []).append((panel.degree * shift, growth.shown, look.color, family))
     _write(ax, names, degrees, room)
+
+
+def _shifts(families: Sequence[str]) -> dict[str, float]:
+    """Factors on the degree that set families side by side."""
+    step = min(0.07, 0.4 / max(len(families), 1))  # octaves
+    return {name: 2.0 ** (step * (k - (len(families) - 1) / 2)) for k, name in enumerate(families)}
 
 
 def _degree_axis(ax: Axes, degrees: Sequence[int]) -> None:
@@ -119,11 +128,16 @@ def _of_family(data: FigureData, panel: DegreePanel, family: str) -> list[Growth
 def _draw_member(
     ax: Axes, learner: str, members: Mapping[DegreePanel, Sequence[Growth]], shift: float, look: Look
 ) -> None:
-    """One learner, thin: its points, and lines between degrees."""
-    of_one = [(p.degree * shift, g.shown) for p, found in members.items() for g in found if g.learner == learner]
+    """The exponents of one learner, thin."""
+    known = [
+        (p.degree * shift, g.value)
+        for p, found in members.items()
+        for g in found
+        if g.learner == learner and g.value is not None
+    ]
     ax.plot(
-        *zip(*of_one, strict=True), color=look.color, linewidth=0.5, alpha=0.4, marker=look.marker,
-        markersize=2, markeredgewidth=0.3, zorder=2,
+        [x for x, _ in known], [y for _, y in known], color=look.color, linewidth=0.5, alpha=0.4,
+        marker=look.marker, markersize=2, markeredgewidth=0.3, zorder=2,
     )  # fmt: skip
 
 
@@ -201,6 +215,7 @@ def _draw_bar(ax: Axes, y: float, star: NStarPoint, look: Look, start: float) ->
         towards = 12 if star.censoring == "right" else -12
         ax.annotate(
             "", (star.value, y), xytext=(towards, 0), textcoords="offset points",
-            arrowprops={"arrowstyle": "<-", "color": look.color, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0},
+            arrowprops={"arrowstyle": "<-", "color": look.color, "linewidth": 0.9, "shrinkA": 0,
+                "shrinkB": 0},
             annotation_clip=False,
         )  # fmt: skip

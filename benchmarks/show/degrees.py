@@ -66,9 +66,9 @@ def degree_panels(
 
 
 def _set(panel: DegreePanel, own: Mapping[str, object], base: Mapping[str, object]) -> DegreePanel:
-    """The panel with the parameters that are not those of the first target."""
-    unlike = [f"{k} {own.get(k)}" for k in SIZED[1:] if own.get(k) != base.get(k)]
-    return dataclasses.replace(panel, setting=", ".join(unlike))
+    """The panel with the width k, where it is not that of the first target."""
+    width = own.get("width")
+    return panel if width == base.get("width") else dataclasses.replace(panel, setting=f"k = {width}")
 
 
 def _panel(

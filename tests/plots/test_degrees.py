@@ -44,7 +44,7 @@ def n_star(learner: str, d: int, degree: int) -> float:
 
 @functools.cache
 def demo() -> FigureData:
-    """Net and kernels on the sphere; kernels do not get to degree 16, and to degree 8 at d = 4 and 5 alone."""
+    """Net and kernels on the sphere; kernels get to degree 8 at d = 4 and 5 alone, to 16 nowhere."""
     rows, certificates = [], {}
     rng = np.random.default_rng(3)
     for (target, params), d, r in itertools.product(SPECS.items(), (4, 5, 6, 8), range(4)):
@@ -68,7 +68,7 @@ def test_targets_that_differ_in_depth_make_a_class_under_the_lowest_degree() -> 
     panels = demo().degrees
     assert list(panels) == ["sphere-L2"]
     assert [p.target for p in panels["sphere-L2"]] == list(SPECS)
-    assert [(p.degree, p.setting) for p in panels["sphere-L2"]] == [(4, ""), (8, ""), (16, "width 2")]
+    assert [(p.degree, p.setting) for p in panels["sphere-L2"]] == [(4, ""), (8, ""), (16, "k = 2")]
     # the share of degree 16 is too small for eps_top: by eps_rel, and what that asks for is said
     assert [p.epsilon for p in panels["sphere-L2"]] == ["eps_top = 0.3"] * 2 + ["eps_rel = 0.1"]
     assert [p.asks_for for p in panels["sphere-L2"]] == ["degree 4", "degree 8", "degree 12"]
@@ -76,7 +76,14 @@ def test_targets_that_differ_in_depth_make_a_class_under_the_lowest_degree() -> 
 
 def test_one_degree_or_another_parameter_makes_no_class() -> None:
     rows = [
-        row(n, 4 * d**2 / n * 0.1, d, r, target=target, target_spec={"family": "squares", "parameters": params})
+        row(
+            n,
+            4 * d**2 / n * 0.1,
+            d,
+            r,
+            target=target,
+            target_spec={"family": "squares", "parameters": params},
+        )
         for target, params in (("a", {"depth": 2, "rho": 0.5}), ("b", {"depth": 3, "rho": 0.0}))
         for n in (32, 64, 128, 256, 512, 1024)
         for d in (4, 6, 8)
@@ -101,7 +108,9 @@ def test_slopes_are_those_of_the_laws_that_the_rows_follow() -> None:
         net = growths["densenet"]
         assert net.kind == "estimate" and net.low < 2 < net.high and net.high - net.low < 1.5
         if panel.degree == 4:
-            low, high = (float(end) for end in growths["krr_rbf"].in_polynomials.split("[")[1][:-1].split(","))
+            low, high = (
+                float(end) for end in growths["krr_rbf"].in_polynomials.split("[")[1][:-1].split(",")
+            )
             assert low < 1 < high and high - low < 1
     eight, sixteen = demo().degrees["sphere-L2"][1:]
     assert {g.kind for g in eight.growths if g.learner != "densenet"} == {"lower bound"}
@@ -168,13 +177,13 @@ def test_it_shows_what_the_rows_say_legibly_and_inside_its_page(column: bool) ->
     assert sorted(lengths) == pytest.approx(sorted(s.value for p in panels for s in p.n_stars))
     hatched = [bar for bar in right.patches if bar.get_hatch()]
     assert len(hatched) == sum(s.censoring != "bracketed" for p in panels for s in p.n_stars) > 0
-    assert any("width 2" in t.get_text() for t in right.texts)
+    assert any("k = 2" in t.get_text() for t in right.texts)
 
 
 def test_the_caption_has_the_slopes_and_the_errors_that_count() -> None:
     data = demo()
     found = caption(data, "degrees", "sphere-L2")
-    assert "degree 16 (sphere-L4, width 2): eps_rel = 0.1, which asks for degree 12" in found
+    assert "degree 16 (sphere-L4, k = 2): eps_rel = 0.1, which asks for degree 12" in found
     growth = next(g for g in data.degrees["sphere-L2"][0].growths if g.learner == "krr_rbf")
     assert f"krr_rbf {growth.in_polynomials}" in found
     assert found.endswith(" code fingerprints.\n")
