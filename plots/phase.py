@@ -15,6 +15,8 @@ from hierbench.plots.style import COLUMN_WIDTH, text
 FEWER, EQUAL, MORE = "#E69F00", "#FFFFFF", "#0072B2"
 """Okabe & Ito's orange and blue. In grey the blue is darker: numbers tell the rest."""
 _SIZE = 6.0
+_DARK = 0.95
+"""Share of the scale above which white is read more easily than black."""
 
 
 def colors() -> Colormap:
@@ -39,7 +41,7 @@ def phase_figure(data: FigureData, target: str) -> Figure | None:
             grid(diagram), origin="lower", aspect="auto", cmap=colors(), vmin=-end, vmax=end,
         )  # fmt: skip
         for cell in diagram.cells:
-            dark = cell.log2_ratio is not None and cell.log2_ratio > 0.6 * end
+            dark = cell.log2_ratio is not None and cell.log2_ratio > _DARK * end
             ax.text(
                 alphas.index(cell.alpha), widths.index(cell.width), cell.text or "–", ha="center",
                 va="center", fontsize=_SIZE, color="white" if dark else "black",
