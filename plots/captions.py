@@ -54,9 +54,10 @@ def caption(data: FigureData, kind: str, target: str) -> str:
 def phase_text(success: str) -> str:
     """What the phase diagram shows."""
     return (
-        "Samples n* of the DenseNet trained layer by layer over those of the same net, all levels trained "
-        "together, on the same targets and samples: geometric mean of the paired ratios, over alpha and the "
-        f"neurons of a level, to reach {success}. > and < mark bounds: one of the two did not get there "
+        "With the targets that differ from it in alpha alone: samples n* of the DenseNet trained layer by "
+        "layer over those of the same net, all levels trained together, on the same targets and samples. A "
+        "cell is the geometric mean of the paired ratios, over alpha and the neurons of a level, to reach "
+        f"{success}. > and < mark bounds: one of the two did not get there "
         "with the samples that were run, or was there at the fewest; - where neither got there. Bold: told "
         "apart from 1 at p < 0.05 (paired t, each cell for itself)."
     )

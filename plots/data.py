@@ -170,9 +170,13 @@ class RatioCell:
 
 @dataclasses.dataclass(frozen=True)
 class PhaseDiagram:
-    """n* of layer-wise over joint training at one d, a cell for each alpha and width."""
+    """n* of layer-wise over joint training at one d, a cell for each alpha and width.
+
+    ``target`` is the first of the targets, of which ``family`` is the family.
+    """
 
     target: str
+    family: str
     d: int
     epsilon: str
     cells: tuple[RatioCell, ...]

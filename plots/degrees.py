@@ -37,18 +37,19 @@ def degrees_figure(data: FigureData, target: str, column: bool = False) -> Figur
     panels = data.degrees.get(target)
     if panels is None:
         return None
-    present = {data.families[g.learner] for p in panels for g in [*p.growths, *p.n_stars]}
+    learners = [g.learner for p in panels for g in p.growths] + [s.learner for p in panels for s in p.n_stars]
+    present = {data.families[name] for name in learners}
     style = {name: look for name, look in looks(data.family_order, data.greyed).items() if name in present}
     bars = _ROW * sum(len(p.n_stars) + 1.4 for p in panels)
     # names reach out of their axes
     layout = ConstrainedLayoutEngine(rect=(0.01, 0, 0.975, 1))
     if column:
         figure = Figure(figsize=(COLUMN_WIDTH, 2.5 + bars + 0.5), layout=layout)
-        parts = figure.subfigures(2, 1, height_ratios=(2.5, bars + 0.5))
+        parts = figure.subfigures(2, 1, height_ratios=(2.5, bars + 0.5), squeeze=False)
     else:
         figure = Figure(figsize=(PAGE_WIDTH, max(2.8, bars + 0.5)), layout=layout)
-        parts = figure.subfigures(1, 2)
-    left, right = (part.subplots() for part in parts)
+        parts = figure.subfigures(1, 2, squeeze=False)
+    left, right = (part.subplots() for part in parts.flat)
     height = 2.5 if column else figure.get_figheight()
     _draw_exponents(left, data, panels, style, SIZE * 1.25 / 72 / (height - 0.6))
     _draw_bars(right, data, panels, style)

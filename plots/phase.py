@@ -53,12 +53,13 @@ def phase_figure(data: FigureData, target: str) -> Figure | None:
         ax.spines[["left", "bottom"]].set_visible(False)
         ax.tick_params(length=0)
         ax.set(xlabel="α, size of level 2", ylabel="neurons a level")
-        ax.set_title(f"{text(target)}, d = {diagram.d}, {epsilon_title(diagram.epsilon)}")
+        ax.set_title(f"{text(diagram.family)}, d = {diagram.d}, {epsilon_title(diagram.epsilon)}")
     assert image is not None
     bar = figure.colorbar(image, ax=axes, pad=0.02)
     bar.set_label("n*, layer by layer over joint")
-    ticks = np.linspace(-end, end, 5) if end < 3 else np.arange(-end, end + 1)
-    bar.set_ticks(ticks, labels=[f"{2.0**tick:.2g}" for tick in ticks])
+    ticks = (np.linspace(-end, end, 5) if end < 3 else np.arange(-end, end + 1)).tolist()
+    names = [f"1/{2.0**-t:g}" if t < 0 and t == round(t) else f"{2.0**t:.2g}" for t in ticks]
+    bar.set_ticks(ticks, labels=names)
     bar.outline.set_visible(False)
     return figure
 

@@ -34,6 +34,7 @@ def phase_diagrams(
         Label of the epsilon at which a target counts as learned.
     """
     classes: dict[str, dict[str, float]] = defaultdict(dict)
+    families = {row.target: row.target_spec.get("family", "") for row in rows}
     nets: dict[tuple[str, int], str] = {}
     for row in rows:
         parameters = row.target_spec.get("parameters", {})
@@ -60,7 +61,8 @@ def phase_diagrams(
                     if joint and layerwise:
                         cells.append(_cell(alpha, width, joint, layerwise))
             if len({c.alpha for c in cells}) > 1 and len({c.width for c in cells}) > 1:
-                diagrams.append(PhaseDiagram(next(iter(targets)), d, *labels, tuple(cells)))
+                first = next(iter(targets))
+                diagrams.append(PhaseDiagram(first, families[first], d, success[first], tuple(cells)))
     return tuple(diagrams)
 
 

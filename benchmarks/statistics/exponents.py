@@ -146,7 +146,7 @@ def _fitted(
 
 
 def polynomials(d: int, degree: int, inputs: str = "gaussian") -> int:
-    """Dimension of the polynomials of degree at most p = ``degree`` in d variables, under a law of the inputs.
+    """Dimension of the polynomials of degree p = ``degree`` or less in d variables, on a law of inputs.
 
     C(d + p, p); on the sphere, where the squares of the coordinates have a constant sum, C(d + p - 1, p)
     + C(d + p - 2, p - 1): the harmonics of all degrees up to p.

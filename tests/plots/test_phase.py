@@ -1,4 +1,4 @@
-"""The phase diagram of layer-wise over joint training: pairs, bounds, and cells that are read without colour."""
+"""The phase diagram of layer-wise over joint training: pairs, bounds, cells that are read without colour."""
 
 from __future__ import annotations
 
