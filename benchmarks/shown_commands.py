@@ -63,12 +63,15 @@ def export(
     output: Annotated[
         Path, typer.Option(help="File to write: its name ends in .parquet, .csv or .json.gz.", metavar="FILE")
     ] = Path("results.parquet"),
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Write a .json.gz of a suite of which units are missing.")
+    ] = False,
 ) -> None:
     """Write the rows of a suite, or all that are stored, to a file that pandas and polars read."""
     # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.export import write
 
-    write(suite, results, output)
+    write(suite, results, output, partial)
 
 
 def compare(

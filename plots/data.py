@@ -20,6 +20,14 @@ class CurvePoint:
 
 
 @dataclasses.dataclass(frozen=True)
+class FixedPoint:
+    """Test error of one replicate at a size that a suite declares: ``n = 1000``, or ``n = 16 d^2``."""
+
+    size: str
+    point: CurvePoint
+
+
+@dataclasses.dataclass(frozen=True)
 class NStarPoint:
     """n* of one learner at one d and epsilon, over replicates.
 
@@ -219,6 +227,7 @@ class FigureData:
     """Everything that the figures of one suite show.
 
     ``learners`` fixes colours and markers: the same learner looks the same in all figures.
+    ``fixed`` has the errors at declared sizes, which are no points of ``curves``.
     ``predictions`` are points of theory, not rows: the error expected of a learner at the same n.
     ``families`` has that of each learner, ``family_order`` fixes their colours, ``success`` has the
     epsilon at which each target counts as learned, and ``reference`` the learners of reference results.
@@ -236,6 +245,7 @@ class FigureData:
     kernel_floors: tuple[KernelFloor, ...]
     provenance: Provenance
     predictions: tuple[CurvePoint, ...] = ()
+    fixed: tuple[FixedPoint, ...] = ()
     families: Mapping[str, str] = dataclasses.field(default_factory=dict)
     family_order: tuple[str, ...] = ()
     success: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from hierbench.plots.bands import Band, at_budget, band, fixed_budgets, replicates
+from hierbench.plots.bands import Band, band, replicates
 from hierbench.plots.data import CurvePoint, FigureData, NStarPoint
 from hierbench.plots.error_curves import error_limits, error_name
+from hierbench.plots.fixed_sizes import size_panels
 from hierbench.plots.n_star import ARROWS, epsilon_title
 from hierbench.plots.names import SIZE, Name, write_names
 from hierbench.plots.style import COLUMN_WIDTH, PAGE_WIDTH, Look, dimension_axis, looks, text
@@ -76,7 +77,7 @@ def _draw_samples(
     names: list[Name] = [
         (d, count, "0.35", "parameters of the target") for d, count in list(counts.items())[-1:]
     ]
-    _draw_slopes(ax, dims, limits)
+    draw_slopes(ax, dims, limits)
     for learner in dict.fromkeys(s.learner for s in stars):
         look = style[data.families[learner]]
         of_one = sorted((s for s in stars if s.learner == learner), key=lambda s: s.d)
@@ -91,12 +92,13 @@ def _draw_samples(
     for family, look in style.items():
         members = [s for s in stars if data.families[s.learner] == family]
         best = [best_of(s for s in members if s.d == d) for d in sorted({s.d for s in members})]
-        _draw_line(ax, best, look)
+        draw_line(ax, best, look)
         names.append((best[-1].d, best[-1].value, look.color, family))
     write_names(ax, names)
 
 
-def _draw_line(ax: Axes, best: Sequence[NStarPoint], look: Look) -> None:
+def draw_line(ax: Axes, best: Sequence[NStarPoint], look: Look) -> None:
+    """Draw n* at each d and a line through them, bounds hollow and with an arrow."""
     ax.plot(
         [s.d for s in best],
         [s.value for s in best],
@@ -116,7 +118,8 @@ def _draw_line(ax: Axes, best: Sequence[NStarPoint], look: Look) -> None:
             )  # fmt: skip
 
 
-def _draw_slopes(ax: Axes, dims: Sequence[int], limits: tuple[float, float]) -> None:
+def draw_slopes(ax: Axes, dims: Sequence[int], limits: tuple[float, float]) -> None:
+    """Draw dotted lines that grow like powers of d, from the lower left."""
     if len(dims) < 2:
         return
     start = limits[0] * 1.15
@@ -142,35 +145,32 @@ def _limits(points: Sequence[CurvePoint]) -> tuple[float, float]:
 
 
 def _draw_budget(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style: Mapping[str, Look]) -> None:
-    dims = sorted({p.d for p in points})
-    curves = {
-        (learner, d): replicates(p for p in points if p.learner == learner and p.d == d)
-        for learner in dict.fromkeys(p.learner for p in points)
-        for d in dims
-    }
-    budgets = fixed_budgets(curves)
-    if not budgets:
+    panels = size_panels(data, points[0].target)
+    if not panels:
         ax.set_visible(False)
         return
-    budget = max(budgets, key=lambda n: sum(at_budget(one, n) is not None for one in curves.values()))
-    limits = _limits(points)
-    ax.set(yscale="log", ylim=limits, ylabel=error_name(data, points[0].target))
+    panel = max(panels, key=lambda one: len(one.values))
+    ax.set(yscale="log", ylim=_limits(points), ylabel=error_name(data, points[0].target))
     ax.yaxis.set_minor_formatter(NullFormatter())
-    dimension_axis(ax, dims)
-    ax.set_title(f"error at n = {math.exp(budget):,.0f}")
+    dimension_axis(ax, sorted({p.d for p in points}))
+    ax.set_title(f"error at {panel.title}")
     names: list[Name] = []
     for family, look in style.items():
-        medians: dict[int, float] = {}
-        for (learner, d), replicated in curves.items():
-            at = at_budget(replicated, budget) if data.families[learner] == family else None
-            if at is not None:
-                medians[d] = min(at[1], medians.get(d, math.inf))
-        if medians:
-            x = sorted(medians)
+        best: dict[int, tuple[float, bool]] = {}
+        for (learner, d), (_, median, _) in panel.values.items():
+            if data.families[learner] == family:
+                between = bool(panel.measured) and (learner, d) in panel.between
+                best[d] = min((median, between), best.get(d, (math.inf, between)))
+        if best:
+            x = sorted(best)
+            medians = [best[d][0] for d in x]
+            ax.plot(x, medians, color=look.color, marker=look.marker, linestyle=look.linestyle)
+            hollow = [d for d in x if best[d][1]]
             ax.plot(
-                x, [medians[d] for d in x], color=look.color, marker=look.marker, linestyle=look.linestyle
-            )
-            names.append((x[-1], medians[x[-1]], look.color, family))
+                hollow, [best[d][0] for d in hollow], color=look.color, marker=look.marker,
+                markerfacecolor="white", linestyle="none", zorder=3,
+            )  # fmt: skip
+            names.append((x[-1], medians[-1], look.color, family))
     write_names(ax, names)
 
 

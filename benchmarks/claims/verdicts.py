@@ -21,10 +21,12 @@ from typing import Literal
 
 from hierbench.benchmarks.claims.criteria import Bounds, Claim, Criterion
 from hierbench.benchmarks.claims.quantities import QUANTITIES
+from hierbench.benchmarks.results import reference
+from hierbench.benchmarks.results.beside import are_shipped, shipped
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate
 from hierbench.benchmarks.store.store import Store
-from hierbench.benchmarks.suites.suite_file import known_suites
+from hierbench.benchmarks.suites.suite_file import known_suites, load_suite
 
 Word = Literal["supported", "contradicted", "undecided"]
 State = Literal["supported", "contradicted", "undecided", "unmeasured"]
@@ -260,8 +262,11 @@ def _reasons(findings: Sequence[Finding]) -> list[str]:
 
 
 def verdicts_of(claims: Sequence[Claim], results: Path) -> list[Verdict]:
-    """Return the verdicts on ``claims`` from the rows in a folder of results."""
+    """Return the verdicts on ``claims`` from a folder of results; "reference": from those that ship."""
     names = {c.suite for claim in claims for c in claim.criteria} & set(known_suites())
+    if are_shipped(results):
+        evidence = {name: shipped(load_suite(name)) for name in sorted(names & set(reference.shipped()))}
+        return [judge(claim, evidence) for claim in claims]
     with Store.readable(results) as store:
         evidence = {name: SuiteResults.read(name, store) for name in sorted(names)}
     return [judge(claim, evidence) for claim in claims]

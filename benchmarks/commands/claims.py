@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hierbench.benchmarks.claims.claims_file import CLAIMS, choose, load_claims, moved
 from hierbench.benchmarks.claims.verdicts import Finding, Verdict, verdicts_of
 from hierbench.benchmarks.show.output import LATEX, deliver, escaped, markdown_row
+from hierbench.benchmarks.statistics.line_fits import kept_fits
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
 
@@ -40,7 +41,9 @@ def show_claims(ids: Iterable[str], results: Path, form: str, output: Path | Non
     chosen = choose(load_claims(CLAIMS), ids)
     if on is not None:
         chosen = moved(chosen, load_suite(on))
-    deliver(FORMATS[form](verdicts_of(chosen, results), results), output)
+    with kept_fits(results):
+        verdicts = verdicts_of(chosen, results)
+    deliver(FORMATS[form](verdicts, results), output)
 
 
 def show_findings(suite: Suite, results: Path, console: Console) -> None:

@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
-from hierbench.learners.engines.curve_loop import FitsCurvesOneByOne
 from hierbench.learners.engines.kernel_engine import Axis
 from hierbench.learners.engines.kernel_tuning import Budget
-from hierbench.learners.kernels.dot_product import DotProductRegressor, _fit_at
-from hierbench.learners.kernels.dot_product_weights import Weights, WeightSearch
 from hierbench.learners.kernels.kernel_estimator import KernelRegressor
 from hierbench.learners.kernels.kernel_ridge import KernelRidgePolynomial, KernelRidgeRBF
 from hierbench.learners.net_kernels.compositional import CompositionalKernelRegressor
@@ -32,15 +28,14 @@ WIDE = Budget(
     hopeless=math.inf,
     drift=20,
 )
-EVALUATIONS = 400
-"""Of the leave-one-out error and its slope, in the descent over weights: ten times as many."""
 
 
 class Wide(KernelRegressor):
     """A kernel regression that scans its whole lattice at the full sample."""
 
     def _axes(self) -> tuple[Axis, ...]:
-        return tuple(dataclasses.replace(a, coarse=tuple(range(len(a.values)))) for a in super()._axes())
+        own = super()._axes()  # type: ignore[safe-super]  # a kernel's class comes after this one
+        return tuple(dataclasses.replace(axis, coarse=tuple(range(len(axis.values)))) for axis in own)
 
     def _budget(self) -> Budget:
         return WIDE
@@ -64,23 +59,3 @@ class WideNTK(Wide, NTKRegressor):
 
 class WideDenseNetNTK(Wide, DenseNetNTKRegressor):
     """The tangent kernel of the quadratic DenseNet."""
-
-
-class WideWeightSearch(WeightSearch):
-    """Descends afresh at n from the best of all kernels that stop at some degree, ten times as long."""
-
-    def at(self, n: int) -> Weights:
-        """Weights for the prefix n."""
-        return self._stage(None, n, EVALUATIONS)
-
-
-class WideDotProduct(FitsCurvesOneByOne, DotProductRegressor):
-    """The best dot-product kernel."""
-
-    def fit(self, X: Any, y: Any) -> WideDotProduct:
-        """Fit and tune. X : (n, d), n >= 2; y : (n,)."""
-        kernel = self._kernel()
-        X, y = self._validated(X, y)
-        search = WideWeightSearch(int(self.max_degree), X, y)
-        self._store(kernel, X, _fit_at(kernel, search, len(y)))
-        return self

@@ -81,7 +81,8 @@ def contraction_slope(measurements: Sequence[Measurement], confidence: float) ->
     for alpha in alphas:
         for seed, log in _log_factors(measurements, alpha).items():
             points[seed].append((math.log(alpha), log))
-    slopes = [float(np.polyfit(*zip(*p, strict=True), 1)[0]) for p in points.values() if len(p) >= 3]
+    curves = [np.array(p) for p in points.values() if len(p) >= 3]
+    slopes = [float(np.polyfit(curve[:, 0], curve[:, 1], 1)[0]) for curve in curves]
     named = f"alpha = {alphas[0]:g} to {alphas[-1]:g}" if alphas else "no alpha"
     return mean_estimate(named, slopes, confidence, len(slopes))
 

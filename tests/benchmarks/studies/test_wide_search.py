@@ -5,23 +5,21 @@ import pytest
 
 from hierbench.benchmarks.studies import wide_search
 from hierbench.benchmarks.suites.suite_file import load_suite
-from hierbench.learners.kernels.dot_product import DotProductRegressor
 from hierbench.learners.kernels.kernel_ridge import KernelRidgePolynomial, KernelRidgeRBF
 from hierbench.targets.registry import make_target
 
 PAIRS = [
-    (wide_search.WideRBF, KernelRidgeRBF, 10),
-    (wide_search.WidePolynomial, KernelRidgePolynomial, 10),
-    (wide_search.WideDotProduct, DotProductRegressor, 1),
+    (wide_search.WideRBF, KernelRidgeRBF),
+    (wide_search.WidePolynomial, KernelRidgePolynomial),
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("wide", "own", "times"), PAIRS)
-def test_more_is_looked_at_and_nothing_better_is_missed(wide, own, times):
+@pytest.mark.parametrize(("wide", "own"), PAIRS)
+def test_more_is_looked_at_and_nothing_better_is_missed(wide, own):
     X, y = make_target("squares", 5, 0).sample(40, np.random.default_rng(0))
     large, small = wide().fit(X, y).fit_report_, own().fit(X, y).fit_report_
-    assert large.steps >= times * small.steps
+    assert large.steps >= 10 * small.steps
     assert large.health["loo_mse"] <= small.health["loo_mse"] * (1 + 1e-6)
 
 
