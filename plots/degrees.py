@@ -19,6 +19,8 @@ ROTATIONS = 2.0
 """Exponent of the number of parameters of a rotation, d (d - 1) / 2, as d grows."""
 _ROW = 0.128
 """Height of a bar and what is around it, in inches."""
+_FEWEST = 13
+"""Rows that the second panel has room for beside the first: fewer bars grow no thicker."""
 _BEYOND = 1.5
 """Of an interval, as far above the highest exponent it is drawn."""
 _THEORY = "0.35"
@@ -52,7 +54,7 @@ def degrees_figure(data: FigureData, target: str, column: bool = False) -> Figur
     left, right = (part.subplots() for part in parts.flat)
     height = 2.5 if column else figure.get_figheight()
     _draw_exponents(left, data, panels, style, SIZE * 1.25 / 72 / (height - 0.6))
-    _draw_bars(right, data, panels, style)
+    _draw_bars(right, data, panels, style, 0 if column else _FEWEST)
     return figure
 
 
@@ -174,7 +176,9 @@ def _rows(panels: Sequence[DegreePanel]) -> Iterator[tuple[float, DegreePanel, N
         y -= 1.4
 
 
-def _draw_bars(ax: Axes, data: FigureData, panels: Sequence[DegreePanel], style: Mapping[str, Look]) -> None:
+def _draw_bars(
+    ax: Axes, data: FigureData, panels: Sequence[DegreePanel], style: Mapping[str, Look], fewest: int
+) -> None:
     stars = [s for p in panels for s in p.n_stars]
     ends = [v for s in stars for v in (s.low, s.value, s.high) if 0 < v < math.inf]
     counts = [c for p in panels for c in (p.rotations, p.polynomials)]
@@ -185,7 +189,7 @@ def _draw_bars(ax: Axes, data: FigureData, panels: Sequence[DegreePanel], style:
     ax.grid(False, axis="y")
     ax.tick_params(axis="y", length=0)
     rows = list(_rows(panels))
-    ax.set_ylim(rows[-1][0] - 0.7, 0.6)
+    ax.set_ylim(min(rows[-1][0] - 0.7, 0.6 - fewest), 0.6)
     ax.set_yticks(
         [y for y, _, star in rows if star], [text(star.learner) for _, _, star in rows if star], fontsize=SIZE
     )
