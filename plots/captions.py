@@ -96,7 +96,8 @@ def degrees_text(panels: Sequence[DegreePanel]) -> str:
     success, slopes = [], []
     for p in panels:
         target = f"{p.target}, {p.setting}" if p.setting else p.target
-        success.append(f"degree {p.degree} ({target}): {p.epsilon}, which asks for {p.asks_for}")
+        some = f" and is defined on {p.defined[0]} of {p.defined[1]} targets" * (p.defined[0] < p.defined[1])
+        success.append(f"degree {p.degree} ({target}): {p.epsilon}, which asks for {p.asks_for}{some}")
         known = ", ".join(f"{g.learner} {g.in_polynomials}" for g in p.growths if g.in_polynomials)
         slopes.append(f"degree {p.degree}: {known or 'none'}")
     width = " k is the target's width." if any(p.setting for p in panels) else ""

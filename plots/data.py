@@ -132,6 +132,9 @@ class DegreePanel:
     ----------
     epsilon, asks_for : str
         The error that counts as success, and the degree that it asks for.
+    defined : tuple of int
+        Drawn targets on which this error is defined, and all that were drawn: it is not where hardly any
+        variance is of so high a degree.
     setting : str
         "k = 2" where the target's width k is not that of the target of the lowest degree; otherwise "".
     d : int
@@ -146,6 +149,7 @@ class DegreePanel:
     degree: int
     epsilon: str
     asks_for: str
+    defined: tuple[int, int]
     setting: str
     growths: tuple[Growth, ...]
     d: int

@@ -84,6 +84,8 @@ def _panel(
     target, epsilon, inputs = stars[0].target, stars[0].epsilon.label, stars[0].inputs
     d = max(dims, key=lambda d: (dims[d], d))
     p = max(asked, key=lambda p: (asked[p], p))
+    drawn = {(s.d, s.replicate.target) for s in stars}
+    undefined = {(s.d, s.replicate.target) for s in stars if s.censoring == "undefined"}
     families = families_of(rows)
     of_kernels = {s.d for s in stars if families[s.learner] in KERNELS} or {s.d for s in stars}
     growths = []
@@ -98,6 +100,7 @@ def _panel(
         degree=degree,
         epsilon=epsilon,
         asks_for=f"degree {p}" if len(asked) == 1 else f"degree {min(asked)}-{max(asked)}, most often {p}",
+        defined=(len(drawn - undefined), len(drawn)),
         setting="",
         growths=tuple(growths),
         d=d,
