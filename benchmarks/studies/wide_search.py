@@ -13,7 +13,8 @@ import math
 from hierbench.learners.engines.kernel_engine import Axis
 from hierbench.learners.engines.kernel_tuning import Budget
 from hierbench.learners.kernels.kernel_estimator import KernelRegressor
-from hierbench.learners.kernels.kernel_ridge import KernelRidgePolynomial, KernelRidgeRBF
+from hierbench.learners.kernels.kernel_ridge import KernelRidgeRBF
+from hierbench.learners.kernels.polynomial_ridge import KernelRidgePolynomial
 from hierbench.learners.net_kernels.compositional import CompositionalKernelRegressor
 from hierbench.learners.net_kernels.ntk import NTKRegressor
 from hierbench.learners.net_kernels.ntk_dual import DenseNetNTKRegressor

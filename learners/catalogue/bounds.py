@@ -62,6 +62,7 @@ LARGEST: Mapping[str, float] = {
     "share": 1e6,
     "homogeneity": 1e6,
     "nu": 1e6,
+    "safeguard": 1e6,
     "random_state": 2**32 - 1,
 }
 """Parameter -> largest absolute value, of itself and of every number in it."""

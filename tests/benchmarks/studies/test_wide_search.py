@@ -5,7 +5,8 @@ import pytest
 
 from hierbench.benchmarks.studies import wide_search
 from hierbench.benchmarks.suites.suite_file import load_suite
-from hierbench.learners.kernels.kernel_ridge import KernelRidgePolynomial, KernelRidgeRBF
+from hierbench.learners.kernels.kernel_ridge import KernelRidgeRBF
+from hierbench.learners.kernels.polynomial_ridge import KernelRidgePolynomial
 from hierbench.targets.registry import make_target
 
 PAIRS = [
