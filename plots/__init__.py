@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 __all__ = ["FigureData", "write_figures"]
 
-KINDS = ("families", "families_column", "error_against_n", "n_star_against_d", "error_against_d")
+KINDS = (
+    "degrees",
+    "degrees_column",
+    "phase",
+    "families",
+    "families_column",
+    "error_against_n",
+    "n_star_against_d",
+    "error_against_d",
+)
 """Figures of one target."""
 EPSILON_KINDS = ("n_star_by_target", "n_star_by_target_column")
 """Figures of all targets at one error."""
@@ -25,9 +34,12 @@ def write_figures(data: FigureData, out_dir: Path, processes: int = 1) -> list[P
     """Write all figures of ``data`` as PDF and PNG, their captions beside them, and return the paths.
 
     For each target: the best learners of each family, as wide as a page and as a column, test error against
-    n, n* against d, test error against d at a fixed n. For each error: n* against d, a panel for each target,
-    as wide as a page and as a column. The same data give the same bytes, in however many
-    processes. Earlier figures of the same names are replaced, each only once its successor is complete.
+    n, n* against d, test error against d at a fixed n. For each class of targets that differ in depth: the
+    exponent of n* against the degree. For targets that differ in alpha, and nets of fixed widths: the phase
+    diagram of layer-wise over joint training. These two are named after the first target of their class. For
+    each error: n* against d, a panel for each target, as wide as a page and as a column. The same data give
+    the same bytes, in however many processes. Earlier figures of the same names are replaced, each only once
+    its successor is complete.
 
     Parameters
     ----------
@@ -51,13 +63,18 @@ def _drawn(data: FigureData, kind: str, subject: str) -> dict[str, bytes]:
     """One figure of a target, or of an error, and its caption by suffix; empty where nothing is to show."""
     # as above
     from hierbench.plots.captions import caption
+    from hierbench.plots.degrees import degrees_figure
     from hierbench.plots.error_curves import error_against_d, error_against_n
     from hierbench.plots.families import family_figure
     from hierbench.plots.n_star import n_star_against_d
+    from hierbench.plots.phase import phase_figure
     from hierbench.plots.small_multiples import n_star_by_target
     from hierbench.plots.style import figure_style, rendered
 
     draw: dict[str, Callable[[FigureData, str], Figure | None]] = {
+        "degrees": degrees_figure,
+        "degrees_column": functools.partial(degrees_figure, column=True),
+        "phase": phase_figure,
         "families": family_figure,
         "families_column": functools.partial(family_figure, column=True),
         "error_against_n": error_against_n,

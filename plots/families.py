@@ -16,16 +16,12 @@ from hierbench.plots.data import CurvePoint, FigureData, NStarPoint
 from hierbench.plots.error_curves import error_limits, error_name
 from hierbench.plots.fixed_sizes import size_panels
 from hierbench.plots.n_star import ARROWS, epsilon_title
+from hierbench.plots.names import SIZE, Name, write_names
 from hierbench.plots.style import COLUMN_WIDTH, PAGE_WIDTH, Look, dimension_axis, looks, text
 
-_Name = tuple[float, float, str, str]
-"""Where a line ends, its colour and its name."""
 _SLOPES = (2, 4)
-_NAME_SIZE = 6.0
 _RECOVERED = 1e-5
 """Errors below are recovery, and not drawn."""
-_LINE = 0.055
-"""Room that a name takes, as a share of an axis."""
 
 
 def family_figure(data: FigureData, target: str, column: bool = False) -> Figure | None:
@@ -78,7 +74,7 @@ def _draw_samples(
     dimension_axis(ax, dims)
     counts = {c.d: c.count for c in data.parameter_counts if c.target == target and c.d in dims}
     ax.plot(list(counts), list(counts.values()), color="0.25", linestyle=(0, (4, 2)), marker="", zorder=1.1)
-    names: list[_Name] = [
+    names: list[Name] = [
         (d, count, "0.35", "parameters of the target") for d, count in list(counts.items())[-1:]
     ]
     draw_slopes(ax, dims, limits)
@@ -98,7 +94,7 @@ def _draw_samples(
         best = [best_of(s for s in members if s.d == d) for d in sorted({s.d for s in members})]
         draw_line(ax, best, look)
         names.append((best[-1].d, best[-1].value, look.color, family))
-    _name(ax, names)
+    write_names(ax, names)
 
 
 def draw_line(ax: Axes, best: Sequence[NStarPoint], look: Look) -> None:
@@ -139,7 +135,7 @@ def draw_slopes(ax: Axes, dims: Sequence[int], limits: tuple[float, float]) -> N
             xytext=(2, -2),
             textcoords="offset points",
             color="0.45",
-            fontsize=_NAME_SIZE,
+            fontsize=SIZE,
         )
 
 
@@ -158,7 +154,7 @@ def _draw_budget(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style
     ax.yaxis.set_minor_formatter(NullFormatter())
     dimension_axis(ax, sorted({p.d for p in points}))
     ax.set_title(f"error at {panel.title}")
-    names: list[_Name] = []
+    names: list[Name] = []
     for family, look in style.items():
         best: dict[int, tuple[float, bool]] = {}
         for (learner, d), (_, median, _) in panel.values.items():
@@ -175,7 +171,7 @@ def _draw_budget(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style
                 markerfacecolor="white", linestyle="none", zorder=3,
             )  # fmt: skip
             names.append((x[-1], medians[-1], look.color, family))
-    _name(ax, names)
+    write_names(ax, names)
 
 
 def _draw_errors(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style: Mapping[str, Look]) -> None:
@@ -183,7 +179,7 @@ def _draw_errors(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style
     ax.set(xscale="log", yscale="log", ylim=limits, xlabel="samples n")
     ax.yaxis.set_major_locator(LogLocator(numticks=8))
     ax.yaxis.set_minor_formatter(NullFormatter())
-    names: list[_Name] = []
+    names: list[Name] = []
     for family, look in style.items():
         bands = _bands(p for p in points if data.families[p.learner] == family)
         for one in bands:
@@ -195,7 +191,7 @@ def _draw_errors(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style
             above = np.flatnonzero(best.median > limits[0])
             last = above[-1] if above.size else 0
             names.append((best.n[last], best.median[last], look.color, family))
-    _name(ax, names)
+    write_names(ax, names)
 
 
 def _bands(points: Iterable[CurvePoint]) -> list[Band]:
@@ -215,31 +211,3 @@ def _two_dims(points: Sequence[CurvePoint]) -> list[int]:
     """The two d at which most learners were run, the smaller one first."""
     learners = {d: len({p.learner for p in points if p.d == d}) for d in {p.d for p in points}}
     return sorted(sorted(learners, key=lambda d: (learners[d], d))[-2:])
-
-
-def _name(ax: Axes, lines: Sequence[_Name]) -> None:
-    """Write names at the right of an axis, level with the ends (x, y) of their lines where there is room."""
-    low, high = (math.log(y) for y in ax.get_ylim())
-    order = sorted(lines, key=lambda line: line[1])
-    wanted = [min(max((math.log(y) - low) / (high - low), 0.0), 1.0) for _, y, _, _ in order]
-    heights = apart(wanted, _LINE)
-    for (x, y, color, name), height in zip(order, heights, strict=True):
-        ax.annotate(
-            text(name), (x, min(max(y, math.exp(low)), math.exp(high))), xycoords="data",
-            xytext=(1.03, height), textcoords="axes fraction", color=color, fontsize=_NAME_SIZE, va="center",
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.35, "shrinkA": 1, "shrinkB": 2,
-                "relpos": (0, 0.5)},
-            annotation_clip=False,
-        )  # fmt: skip
-
-
-def apart(wanted: Sequence[float], gap: float) -> list[float]:
-    """Move increasing heights in [0, 1] as little as it takes for each to be ``gap`` above the one before."""
-    heights = list(wanted)
-    for i in range(1, len(heights)):
-        heights[i] = max(heights[i], heights[i - 1] + gap)
-    excess = heights[-1] - 1.0 if heights else 0.0
-    for i in range(len(heights) - 1, -1, -1):
-        ceiling = 1.0 if i == len(heights) - 1 else heights[i + 1] - gap
-        heights[i] = min(heights[i], ceiling) if excess > 0 else heights[i]
-    return heights

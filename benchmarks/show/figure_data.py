@@ -6,8 +6,10 @@ import statistics
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
+from hierbench.benchmarks.show.degrees import degree_panels
 from hierbench.benchmarks.show.families import families_of
 from hierbench.benchmarks.show.labels import relabelled, shown_labels
+from hierbench.benchmarks.show.phases import phase_diagrams
 from hierbench.benchmarks.show.slopes import exponents_of
 from hierbench.benchmarks.show.table import format_exponent
 from hierbench.benchmarks.show.takeaway import success
@@ -63,6 +65,13 @@ def figure_data(
         counts[target, d].append(certificate.n_parameters)
 
     families = families_of(rows)
+    exponents = dict(zip(groups, exponents_of(list(groups.values())), strict=True))
+    learned = {
+        target: epsilon.label
+        for target in targets
+        if (epsilon := success([s for s in stars if s.target == target])) is not None
+    }
+    slopes = {(target, learner, eps.label): e for (target, learner, eps), e in exponents.items()}
     return FigureData(
         learners=tuple(dict.fromkeys(row.learner for row in rows)),
         targets=targets,
@@ -74,7 +83,7 @@ def figure_data(
         ),
         exponents=tuple(
             ExponentLine(learner, target, eps.label, format_exponent(e), e.value, e.intercept)
-            for (target, learner, eps), e in zip(groups, exponents_of(list(groups.values())), strict=True)
+            for (target, learner, eps), e in exponents.items()
         ),
         panels=tuple(
             EpsilonPanel(target, epsilon.label, _asks_for(degrees[target, epsilon.label]))
@@ -98,11 +107,9 @@ def figure_data(
         provenance=provenance,
         families=families,
         family_order=tuple(dict.fromkeys([*FAMILIES, *families.values()])),
-        success={
-            target: epsilon.label
-            for target in targets
-            if (epsilon := success([s for s in stars if s.target == target])) is not None
-        },
+        success=learned,
+        degrees=degree_panels(rows, certificates, stars, slopes, learned),
+        phases=phase_diagrams(rows, stars, learned),
         reference=frozenset(behind[name] for name in reference),
         fixed=tuple(
             FixedPoint(size, point)
