@@ -39,7 +39,7 @@ class KernelRidgePolynomial(KernelRidge):
         fits = super()._fits(kernel, X, y, sizes)
         if self.offset is not None or self.ridge is not None:  # what is asked for is what is tried
             return fits
-        near = [min(OFFSETS.values, key=lambda value, c=c: abs(np.log(value / c))) for c in PROBES]
+        near = [min(OFFSETS.values, key=lambda value, c=c: abs(np.log(value / c))) for c in PROBES]  # type: ignore[misc]
         ridges = [value for value in RIDGES.values if value >= PROBED_RIDGE * 0.99]
         axes = (Axis.listed("offset", near), Axis.listed("ridge", ridges))
         solver = PrefixSolver(kernel, axes, X, y, sizes)
