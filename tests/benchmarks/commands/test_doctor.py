@@ -43,6 +43,19 @@ def test_a_canary_that_sings_wrong(tmp_path, monkeypatch):
     assert "computes wrong sums here" in says(doctor.jax_canary, tmp_path)
 
 
+def test_a_canary_in_the_engine(tmp_path, monkeypatch):
+    import jax.numpy as jnp
+
+    from hierbench.learners.engines import canary
+
+    mean = jnp.mean
+    monkeypatch.setattr(jnp, "mean", lambda a: mean(a[:-1]))
+    canary.compiled.cache_clear()
+    said = says(doctor.jax_canary, tmp_path)
+    canary.compiled.cache_clear()
+    assert "computes wrong sums here (square: 4 nets, d = 8, width 24, depth 2, off by" in said
+
+
 def test_two_places(tmp_path, monkeypatch):
     class Elsewhere:
         __file__ = str(tmp_path / "other" / "learners" / "__init__.py")
