@@ -5,7 +5,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 QUICKLY := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false
 
-.PHONY: bench test test-slow figures claims reference acceptance regress lint speed docs clean
+.PHONY: bench test test-slow figures claims reference reference-figures acceptance regress lint speed docs clean
 
 bench: .venv/.ready
 	$(BIN)/hierbench run default
@@ -22,6 +22,11 @@ claims: .venv/.ready
 reference: .venv/.ready
 	$(BIN)/hierbench run default
 	$(BIN)/hierbench export default --output benchmarks/results/reference_rows/default.json.gz
+
+# the figures of README and docs that are made of results that ship, from these
+reference-figures: .venv/.ready
+	$(BIN)/hierbench figures default --results reference
+	$(BIN)/hierbench figures paper-cpu --results reference
 
 acceptance: .venv/.ready
 	$(BIN)/hierbench run acceptance

@@ -63,12 +63,15 @@ def export(
     output: Annotated[
         Path, typer.Option(help="File to write: its name ends in .parquet, .csv or .json.gz.", metavar="FILE")
     ] = Path("results.parquet"),
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Write a .json.gz of a suite of which units are missing.")
+    ] = False,
 ) -> None:
     """Write the rows of a suite, or all that are stored, to a file that pandas and polars read."""
     # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.export import write
 
-    write(suite, results, output)
+    write(suite, results, output, partial)
 
 
 def compare(
@@ -123,9 +126,17 @@ def claims(
     results: Results = Path("results"),
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.text,
     output: Output = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SUITE",
+            help="A suite whose rows decide every criterion that it has the learners and targets of, such as "
+            "paper (default: the suite that the criterion names).",
+        ),
+    ] = None,
 ) -> None:
     """Print verdicts on the claims of the paper, from the stored rows: nothing is computed."""
     # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.claims import show_claims
 
-    show_claims(ids or [], results, form.value, output)
+    show_claims(ids or [], results, form.value, output, on)

@@ -101,6 +101,10 @@ def at_budget(
     curves = [c for c in curves if len(c[0]) > 1]
     if not curves or not all(c[0][0] - 1e-9 <= budget <= c[0][-1] + 1e-9 for c in curves):
         return None
-    values = np.exp([np.interp(budget, *c) for c in curves])
-    low, median, high = np.percentile(values, [*_ends(len(curves)), 50])[[0, 2, 1]]
+    return spread([math.exp(np.interp(budget, *c)) for c in curves])
+
+
+def spread(errors: Sequence[float]) -> tuple[float, float, float]:
+    """Lower end, median and upper end over replicates: extremes up to seven, quartiles from eight."""
+    low, high, median = np.percentile(errors, [*_ends(len(errors)), 50])
     return float(low), float(median), float(high)

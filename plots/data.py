@@ -20,6 +20,14 @@ class CurvePoint:
 
 
 @dataclasses.dataclass(frozen=True)
+class FixedPoint:
+    """Test error of one replicate at a size that a suite declares: ``n = 1000``, or ``n = 16 d^2``."""
+
+    size: str
+    point: CurvePoint
+
+
+@dataclasses.dataclass(frozen=True)
 class NStarPoint:
     """n* of one learner at one d and epsilon, over replicates.
 
@@ -91,6 +99,102 @@ class KernelFloor:
 
 
 @dataclasses.dataclass(frozen=True)
+class Growth:
+    """Exponent of n* in d of one learner at one degree of the target.
+
+    Attributes
+    ----------
+    kind : str
+        "estimate": ``value`` in [low, high]; "lower bound": ``low`` only.
+    in_polynomials : str
+        Slope of log n* in log N_p with its interval; N_p is the dimension of the polynomials of the degree
+        that epsilon asks for. "" where there is none.
+    """
+
+    learner: str
+    kind: str
+    value: float | None
+    low: float
+    high: float
+    in_polynomials: str
+
+    @property
+    def shown(self) -> float:
+        """The estimate, or the bound."""
+        return self.low if self.value is None else self.value
+
+
+@dataclasses.dataclass(frozen=True)
+class DegreePanel:
+    """How n* grows at one degree of the target, and what it is at the d at which most learners were run.
+
+    Attributes
+    ----------
+    epsilon, asks_for : str
+        The error that counts as success, and the degree that it asks for.
+    defined : tuple of int
+        Drawn targets on which this error is defined, and all that were drawn: it is not where hardly any
+        variance is of so high a degree.
+    setting : str
+        "k = 2" where the target's width k is not that of the target of the lowest degree; otherwise "".
+    d : int
+        Where the ``n_stars`` are from: all were measured there that can be.
+    polynomials, rotations : float
+        N_p, of the degree p that epsilon asks for, and d (d - 1) / 2 at this d.
+    polynomial_exponent : float or None
+        Slope of log N_p in log d over the d at which kernels were run (all d, where none was).
+    """
+
+    target: str
+    degree: int
+    epsilon: str
+    asks_for: str
+    defined: tuple[int, int]
+    setting: str
+    growths: tuple[Growth, ...]
+    d: int
+    n_stars: tuple[NStarPoint, ...]
+    polynomials: float
+    rotations: float
+    polynomial_exponent: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class RatioCell:
+    """Ratio of two n* at one alpha and width.
+
+    Attributes
+    ----------
+    log2_ratio : float or None
+        Its logarithm, or that of a bound on it; None where neither learner gets there.
+    text : str
+        The ratio as printed: "2.1", "> 3.4", "< 0.8".
+    apart : bool
+        Whether the two learners are told apart.
+    """
+
+    alpha: float
+    width: int
+    log2_ratio: float | None
+    text: str
+    apart: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class PhaseDiagram:
+    """n* of layer-wise over joint training at one d, a cell for each alpha and width.
+
+    ``target`` is the first of the targets, of which ``family`` is the family.
+    """
+
+    target: str
+    family: str
+    d: int
+    epsilon: str
+    cells: tuple[RatioCell, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Provenance:
     """Where the rows of a figure came from; no date, so that equal rows give equal files.
 
@@ -127,9 +231,11 @@ class FigureData:
     """Everything that the figures of one suite show.
 
     ``learners`` fixes colours and markers: the same learner looks the same in all figures.
+    ``fixed`` has the errors at declared sizes, which are no points of ``curves``.
     ``predictions`` are points of theory, not rows: the error expected of a learner at the same n.
     ``families`` has that of each learner, ``family_order`` fixes their colours, ``success`` has the
     epsilon at which each target counts as learned, and ``reference`` the learners of reference results.
+    ``degrees`` has for the first target of each class of targets that differ in depth those of all degrees.
     """
 
     learners: tuple[str, ...]
@@ -143,10 +249,13 @@ class FigureData:
     kernel_floors: tuple[KernelFloor, ...]
     provenance: Provenance
     predictions: tuple[CurvePoint, ...] = ()
+    fixed: tuple[FixedPoint, ...] = ()
     families: Mapping[str, str] = dataclasses.field(default_factory=dict)
     family_order: tuple[str, ...] = ()
     success: Mapping[str, str] = dataclasses.field(default_factory=dict)
     reference: frozenset[str] = frozenset()
+    degrees: Mapping[str, tuple[DegreePanel, ...]] = dataclasses.field(default_factory=dict)
+    phases: tuple[PhaseDiagram, ...] = ()
 
     @property
     def greyed(self) -> frozenset[str]:

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from hierbench.plots.bands import QUARTILES_FROM, at_budget, band, drawable, fixed_budgets, replicates
+from hierbench.plots.bands import QUARTILES_FROM, band, drawable, replicates
 from hierbench.plots.data import CurvePoint, FigureData, KernelFloor
+from hierbench.plots.fixed_sizes import size_panels
 from hierbench.plots.style import (
     PAGE_WIDTH,
     Look,
@@ -198,6 +199,7 @@ def _legend(
     lost: bool,
     floor: bool = False,
     predicted: bool = False,
+    between: bool = False,
 ) -> None:
     present = {p.learner for p in points}
     handles = [
@@ -205,6 +207,8 @@ def _legend(
         for name, look in style.items()
         if name in present
     ]
+    if between:
+        handles.append(legend_entry("interpolated", marker="o", hollow=True))
     if any(p.status == "unreliable" for p in points):
         handles.append(legend_entry("unreliable", marker="o", hollow=True))
     if lost:
@@ -217,46 +221,46 @@ def _legend(
 
 
 def error_against_d(data: FigureData, target: str) -> Figure | None:
-    """Test error at fixed n, one panel a budget; interpolated between sizes, never beyond."""
-    points = _points(data, target)
-    style = looks(data.learners, data.greyed)
-    dims = sorted({p.d for p in points})
-    curves = {
-        (learner, d): replicates(p for p in points if p.learner == learner and p.d == d)
-        for learner in data.learners
-        for d in dims
-    }
-    budgets = fixed_budgets(curves)
-    if not budgets:
+    """Test error at fixed sizes, one panel each; open marks are interpolated, never beyond the sizes run."""
+    panels = size_panels(data, target)
+    if not panels:
         return None
-    spread = {
-        (budget, learner, d): values
-        for budget in budgets
-        for (learner, d), replicated in curves.items()
-        if (values := at_budget(replicated, budget)) is not None
-    }
-    bottom = max(min(low for low, _, _ in spread.values()), _LOWEST_LIMIT)
-    top = max(min(max(high for _, _, high in spread.values()), _HIGHEST_LIMIT), 2 * bottom)
+    style = looks(data.learners, data.greyed)
+    spreads = [values for panel in panels for values in panel.values.values()]
+    dims = sorted({d for panel in panels for _, d in panel.values})
+    bottom = max(min(1.0, *(low for low, _, _ in spreads)), _LOWEST_LIMIT)
+    top = max(min(max(high for _, _, high in spreads), _HIGHEST_LIMIT), 2 * bottom)
     margin = max((top / bottom) ** 0.06, 1.3)
     limits = (bottom / margin, top * margin)
 
-    figure = Figure(figsize=(PAGE_WIDTH * (0.35 + 0.3 * len(budgets)), 3.0))
-    axes = figure.subplots(1, len(budgets), squeeze=False, sharey=True).ravel()
+    n_cols = min(2, len(panels))
+    n_rows = math.ceil(len(panels) / n_cols)
+    figure = Figure(figsize=(PAGE_WIDTH * (0.35 + 0.3 * n_cols), 2.2 * n_rows + 0.8))
+    axes = figure.subplots(n_rows, n_cols, squeeze=False, sharey=True).ravel()
     # Before anything is drawn: matplotlib cannot scale itself to errors near rounding.
-    axes[0].set(yscale="log", ylabel=error_name(data, target), ylim=limits)
+    axes[0].set(yscale="log", ylim=limits)
     axes[0].yaxis.set_minor_formatter(NullFormatter())
-    present = [name for name in style if any(p.learner == name for p in points)]
+    present = [name for name in style if any(name == learner for p in panels for learner, _ in p.values)]
     shifts = dodges(present, dims)
     lost = False
-    for ax, budget in zip(axes, budgets, strict=True):
+    for k, ax in enumerate(axes):
+        ax.set_visible(k < len(panels))
+        if k % n_cols == 0:
+            ax.set_ylabel(error_name(data, target))
+    for ax, panel in zip(axes, panels, strict=False):
         for learner in present:
-            covered = {d: spread[budget, learner, d] for d in dims if (budget, learner, d) in spread}
+            covered = {d: panel.values[learner, d] for d in dims if (learner, d) in panel.values}
+            open_marks = [bool(panel.measured) and (learner, d) in panel.between for d in covered]
             x = [d * shifts[learner] for d in covered]
-            lost |= _draw_spread(ax, x, list(covered.values()), style[learner], limits)
+            lost |= _draw_spread(ax, x, list(covered.values()), style[learner], limits, open_marks)
         dimension_axis(ax, dims)
-        ax.set_title(f"n = {math.exp(budget):,.0f}")
-    _legend(figure, [p for p in points if p.status == "ok"], style, lost)
-    figure.suptitle(f"{text(target)}: error at a fixed number of samples, interpolated in log-log")
+        ax.set_title(panel.title)
+    mixed = any(panel.measured and panel.between for panel in panels)
+    shown = [p for p in _points(data, target) if p.status == "ok" and p.learner in present]
+    _legend(figure, shown, style, lost, between=mixed)
+    measured = any(panel.measured for panel in panels)
+    how = "" if measured else ", interpolated in log-log"
+    figure.suptitle(f"{text(target)}: error at a fixed number of samples{how}")
     return figure
 
 
@@ -266,11 +270,12 @@ def _draw_spread(
     values: Sequence[tuple[float, float, float]],
     look: Look,
     limits: tuple[float, float],
+    open_marks: Sequence[bool],
 ) -> bool:
-    """Medians with their range; a cross at the top for each that is off the scale."""
+    """Medians with their range, some marks open; a cross at the top for each that is off the scale."""
     if not values:
         return False
-    low, median, high = np.array(values).T
+    low, median, high = np.minimum(np.array(values).T, 100 * limits[1])  # far off is as good as farther
     ax.errorbar(
         x,
         median,
@@ -282,6 +287,16 @@ def _draw_spread(
         elinewidth=0.7,
         markeredgecolor="white",
         markeredgewidth=0.4,
+    )
+    hollow = np.flatnonzero(open_marks)
+    ax.plot(
+        np.asarray(x)[hollow],
+        median[hollow],
+        color=look.color,
+        marker=look.marker,
+        markerfacecolor="white",
+        linestyle="none",
+        zorder=3,
     )
     off = np.asarray(x)[median > limits[1]]
     top = ax.get_xaxis_transform()

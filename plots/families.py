@@ -11,20 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from hierbench.plots.bands import Band, at_budget, band, fixed_budgets, replicates
+from hierbench.plots.bands import Band, band, replicates
 from hierbench.plots.data import CurvePoint, FigureData, NStarPoint
 from hierbench.plots.error_curves import error_limits, error_name
+from hierbench.plots.fixed_sizes import size_panels
 from hierbench.plots.n_star import ARROWS, epsilon_title
+from hierbench.plots.names import SIZE, Name, write_names
 from hierbench.plots.style import COLUMN_WIDTH, PAGE_WIDTH, Look, dimension_axis, looks, text
 
-_Name = tuple[float, float, str, str]
-"""Where a line ends, its colour and its name."""
 _SLOPES = (2, 4)
-_NAME_SIZE = 6.0
 _RECOVERED = 1e-5
 """Errors below are recovery, and not drawn."""
-_LINE = 0.055
-"""Room that a name takes, as a share of an axis."""
 
 
 def family_figure(data: FigureData, target: str, column: bool = False) -> Figure | None:
@@ -77,10 +74,10 @@ def _draw_samples(
     dimension_axis(ax, dims)
     counts = {c.d: c.count for c in data.parameter_counts if c.target == target and c.d in dims}
     ax.plot(list(counts), list(counts.values()), color="0.25", linestyle=(0, (4, 2)), marker="", zorder=1.1)
-    names: list[_Name] = [
+    names: list[Name] = [
         (d, count, "0.35", "parameters of the target") for d, count in list(counts.items())[-1:]
     ]
-    _draw_slopes(ax, dims, limits)
+    draw_slopes(ax, dims, limits)
     for learner in dict.fromkeys(s.learner for s in stars):
         look = style[data.families[learner]]
         of_one = sorted((s for s in stars if s.learner == learner), key=lambda s: s.d)
@@ -95,12 +92,13 @@ def _draw_samples(
     for family, look in style.items():
         members = [s for s in stars if data.families[s.learner] == family]
         best = [best_of(s for s in members if s.d == d) for d in sorted({s.d for s in members})]
-        _draw_line(ax, best, look)
+        draw_line(ax, best, look)
         names.append((best[-1].d, best[-1].value, look.color, family))
-    _name(ax, names)
+    write_names(ax, names)
 
 
-def _draw_line(ax: Axes, best: Sequence[NStarPoint], look: Look) -> None:
+def draw_line(ax: Axes, best: Sequence[NStarPoint], look: Look) -> None:
+    """Draw n* at each d and a line through them, bounds hollow and with an arrow."""
     ax.plot(
         [s.d for s in best],
         [s.value for s in best],
@@ -120,7 +118,8 @@ def _draw_line(ax: Axes, best: Sequence[NStarPoint], look: Look) -> None:
             )  # fmt: skip
 
 
-def _draw_slopes(ax: Axes, dims: Sequence[int], limits: tuple[float, float]) -> None:
+def draw_slopes(ax: Axes, dims: Sequence[int], limits: tuple[float, float]) -> None:
+    """Draw dotted lines that grow like powers of d, from the lower left."""
     if len(dims) < 2:
         return
     start = limits[0] * 1.15
@@ -136,7 +135,7 @@ def _draw_slopes(ax: Axes, dims: Sequence[int], limits: tuple[float, float]) -> 
             xytext=(2, -2),
             textcoords="offset points",
             color="0.45",
-            fontsize=_NAME_SIZE,
+            fontsize=SIZE,
         )
 
 
@@ -146,36 +145,33 @@ def _limits(points: Sequence[CurvePoint]) -> tuple[float, float]:
 
 
 def _draw_budget(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style: Mapping[str, Look]) -> None:
-    dims = sorted({p.d for p in points})
-    curves = {
-        (learner, d): replicates(p for p in points if p.learner == learner and p.d == d)
-        for learner in dict.fromkeys(p.learner for p in points)
-        for d in dims
-    }
-    budgets = fixed_budgets(curves)
-    if not budgets:
+    panels = size_panels(data, points[0].target)
+    if not panels:
         ax.set_visible(False)
         return
-    budget = max(budgets, key=lambda n: sum(at_budget(one, n) is not None for one in curves.values()))
-    limits = _limits(points)
-    ax.set(yscale="log", ylim=limits, ylabel=error_name(data, points[0].target))
+    panel = max(panels, key=lambda one: len(one.values))
+    ax.set(yscale="log", ylim=_limits(points), ylabel=error_name(data, points[0].target))
     ax.yaxis.set_minor_formatter(NullFormatter())
-    dimension_axis(ax, dims)
-    ax.set_title(f"error at n = {math.exp(budget):,.0f}")
-    names: list[_Name] = []
+    dimension_axis(ax, sorted({p.d for p in points}))
+    ax.set_title(f"error at {panel.title}")
+    names: list[Name] = []
     for family, look in style.items():
-        medians: dict[int, float] = {}
-        for (learner, d), replicated in curves.items():
-            at = at_budget(replicated, budget) if data.families[learner] == family else None
-            if at is not None:
-                medians[d] = min(at[1], medians.get(d, math.inf))
-        if medians:
-            x = sorted(medians)
+        best: dict[int, tuple[float, bool]] = {}
+        for (learner, d), (_, median, _) in panel.values.items():
+            if data.families[learner] == family:
+                between = bool(panel.measured) and (learner, d) in panel.between
+                best[d] = min((median, between), best.get(d, (math.inf, between)))
+        if best:
+            x = sorted(best)
+            medians = [best[d][0] for d in x]
+            ax.plot(x, medians, color=look.color, marker=look.marker, linestyle=look.linestyle)
+            hollow = [d for d in x if best[d][1]]
             ax.plot(
-                x, [medians[d] for d in x], color=look.color, marker=look.marker, linestyle=look.linestyle
-            )
-            names.append((x[-1], medians[x[-1]], look.color, family))
-    _name(ax, names)
+                hollow, [best[d][0] for d in hollow], color=look.color, marker=look.marker,
+                markerfacecolor="white", linestyle="none", zorder=3,
+            )  # fmt: skip
+            names.append((x[-1], medians[-1], look.color, family))
+    write_names(ax, names)
 
 
 def _draw_errors(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style: Mapping[str, Look]) -> None:
@@ -183,7 +179,7 @@ def _draw_errors(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style
     ax.set(xscale="log", yscale="log", ylim=limits, xlabel="samples n")
     ax.yaxis.set_major_locator(LogLocator(numticks=8))
     ax.yaxis.set_minor_formatter(NullFormatter())
-    names: list[_Name] = []
+    names: list[Name] = []
     for family, look in style.items():
         bands = _bands(p for p in points if data.families[p.learner] == family)
         for one in bands:
@@ -195,7 +191,7 @@ def _draw_errors(ax: Axes, data: FigureData, points: Sequence[CurvePoint], style
             above = np.flatnonzero(best.median > limits[0])
             last = above[-1] if above.size else 0
             names.append((best.n[last], best.median[last], look.color, family))
-    _name(ax, names)
+    write_names(ax, names)
 
 
 def _bands(points: Iterable[CurvePoint]) -> list[Band]:
@@ -215,31 +211,3 @@ def _two_dims(points: Sequence[CurvePoint]) -> list[int]:
     """The two d at which most learners were run, the smaller one first."""
     learners = {d: len({p.learner for p in points if p.d == d}) for d in {p.d for p in points}}
     return sorted(sorted(learners, key=lambda d: (learners[d], d))[-2:])
-
-
-def _name(ax: Axes, lines: Sequence[_Name]) -> None:
-    """Write names at the right of an axis, level with the ends (x, y) of their lines where there is room."""
-    low, high = (math.log(y) for y in ax.get_ylim())
-    order = sorted(lines, key=lambda line: line[1])
-    wanted = [min(max((math.log(y) - low) / (high - low), 0.0), 1.0) for _, y, _, _ in order]
-    heights = apart(wanted, _LINE)
-    for (x, y, color, name), height in zip(order, heights, strict=True):
-        ax.annotate(
-            text(name), (x, min(max(y, math.exp(low)), math.exp(high))), xycoords="data",
-            xytext=(1.03, height), textcoords="axes fraction", color=color, fontsize=_NAME_SIZE, va="center",
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.35, "shrinkA": 1, "shrinkB": 2,
-                "relpos": (0, 0.5)},
-            annotation_clip=False,
-        )  # fmt: skip
-
-
-def apart(wanted: Sequence[float], gap: float) -> list[float]:
-    """Move increasing heights in [0, 1] as little as it takes for each to be ``gap`` above the one before."""
-    heights = list(wanted)
-    for i in range(1, len(heights)):
-        heights[i] = max(heights[i], heights[i - 1] + gap)
-    excess = heights[-1] - 1.0 if heights else 0.0
-    for i in range(len(heights) - 1, -1, -1):
-        ceiling = 1.0 if i == len(heights) - 1 else heights[i + 1] - gap
-        heights[i] = min(heights[i], ceiling) if excess > 0 else heights[i]
-    return heights

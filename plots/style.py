@@ -114,8 +114,8 @@ def dodges(learners: Sequence[str], dims: Sequence[int]) -> dict[str, float]:
     return {name: width ** ((k - middle) / max(2 * middle, 1)) for k, name in enumerate(learners)}
 
 
-def rendered(figure: Figure, kind: str, target: str, provenance: Provenance) -> dict[str, bytes]:
-    """A figure as PDF and PNG with its provenance, and no date, inside: content by suffix."""
+def rendered(figure: Figure, kind: str, subject: str, provenance: Provenance) -> dict[str, bytes]:
+    """A figure of ``subject`` as PDF and PNG with its provenance, and no date, inside: content by suffix."""
     # Laid out once: both files look alike, and the layout costs more than the drawing.
     layout = figure.get_layout_engine()
     if layout is not None:
@@ -123,7 +123,7 @@ def rendered(figure: Figure, kind: str, target: str, provenance: Provenance) -> 
             warnings.filterwarnings("ignore", "Glyph")
             layout.execute(figure)
         figure.set_layout_engine("none")
-    title = f"{kind.replace('_', ' ')}, target {target}"
+    title = f"{kind.replace('_', ' ')}, {subject}"
     source, code = provenance.sentence(), ", ".join(provenance.code)
     program = f"hierbench {provenance.version}"
     pdf = {"Title": title, "Subject": source, "Keywords": f"code: {code}", "Creator": program}
@@ -149,7 +149,7 @@ class FigureWriter:
     def write(self, figure: Figure | None, kind: str, target: str) -> None:
         """Write one figure; ``None`` (nothing to show) writes nothing."""
         if figure is not None:
-            self.keep(rendered(figure, kind, target, self.provenance), kind, target)
+            self.keep(rendered(figure, kind, f"target {target}", self.provenance), kind, target)
 
     def keep(self, contents: Mapping[str, bytes], kind: str, target: str) -> None:
         """Write what ``rendered`` made."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hierbench.benchmarks.claims.criteria import FIXED, Bounds, Claim, Criterion
+from hierbench.benchmarks.claims.criteria import FIXED, KINDS, Bounds, Claim, Criterion
 from hierbench.benchmarks.claims.quantities import QUANTITIES
 from hierbench.benchmarks.suites.epsilon import FIELDS, Epsilon
 from hierbench.benchmarks.suites.limits import EPSILONS
@@ -66,17 +67,52 @@ def choose(claims: Sequence[Claim], ids: Iterable[str]) -> tuple[Claim, ...]:
     return tuple(claim for claim in claims if not wanted or claim.id in wanted)
 
 
+def moved(claims: Sequence[Claim], suite: Suite) -> tuple[Claim, ...]:
+    """The claims with every criterion on another suite that has all its cells put on ``suite``.
+
+    Raises
+    ------
+    UserError
+        ``suite`` has the cells of no criterion.
+    """
+    cells = {(learner, target) for run in suite.runs for learner, target, _ in run.cells()}
+
+    def there(criterion: Criterion) -> bool:
+        return bool(criterion.cells()) and criterion.cells() <= cells
+
+    if not any(there(k) for c in claims for k in c.criteria):
+        raise UserError(f"--on: suite {suite.name} has the learners and targets of no criterion; paper has")
+    return tuple(
+        dataclasses.replace(
+            c,
+            criteria=tuple(dataclasses.replace(k, suite=suite.name) if there(k) else k for k in c.criteria),
+        )
+        for c in claims
+    )
+
+
 def _claim(table: Table) -> Claim:
     claim = Claim(
         id=table.text("id"),
         statement=table.text("statement"),
         source=table.text("source"),
         scope=table.text("scope", ""),
-        fixed=table.names("fixed", "time", FIXED)[0],
+        fixed=_fixed(table),
         criteria=(),
+        kind=table.names("kind", "kind", KINDS)[0],
     )
     table.done()
     return claim
+
+
+def _fixed(table: Table) -> str:
+    fixed = table.text("fixed")
+    when, _, commit = fixed.partition(": ")
+    if when not in FIXED or (commit and not re.fullmatch(r"[0-9a-f]{7,40}", commit)):
+        table.refuse(
+            "fixed", fixed, " or ".join(map(repr, FIXED)), 'a commit may follow, as in "...: 1a2b3c4"'
+        )
+    return fixed
 
 
 def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Criterion:
@@ -106,6 +142,7 @@ def _criterion(table: Table, ids: Sequence[str], suites: dict[str, Suite]) -> Cr
         beside=table.flag("beside", False),
         experiments=measured,
         looks=table.whole("looks", MOST_LOOKS, default=1),
+        d=tuple(table.items("d", int, "whole numbers")) if "d" in table.data else (),
     )
     table.done()
     _check(table, criterion, suite)
@@ -151,5 +188,11 @@ def _check(table: Table, criterion: Criterion, suite: Suite) -> None:
     quantity = QUANTITIES[criterion.quantity]
     table.checked("quantity", lambda: quantity.check(criterion))
     measured = {(learner, target) for run in suite.runs for learner, target, _ in run.cells()}
+    table.keys_read.add("d")
+    known = {d for run in suite.runs for *pair, d in run.cells() if tuple(pair) in criterion.cells()}
+    if strange := sorted(set(criterion.d) - known):
+        table.refuse(
+            "d", strange[0], f"dimensions at which suite {suite.name} has these cells: {sorted(known)}"
+        )
     for learner, target in sorted(criterion.cells() - measured):
         table.fail("learners", f"suite {suite.name} has no [[run]] with {learner!r} on {target!r}")

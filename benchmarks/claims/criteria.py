@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 FIXED = ("before any of its rows", "after rows of its suites had been seen")
-"""When the bounds of a claim were written down."""
+"""When the bounds of a claim were written down; the first may name the commit: "...: 1a2b3c4"."""
+KINDS = ("theorem", "lower bound", "open", "assumption", "talk")
+"""What kind of statement a claim is: an upper bound that is proved, a lower bound that is, what the paper
+says nobody knows, what a theorem assumes, a heuristic of the talk. A theorem that assumes something is not
+contradicted where one can do without: an assumption is needed here or not."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Criterion:
     experiments : tuple of str
         Labels of the suite's experiments, for a figure that is not made of learning curves; then there
         are no targets and learners.
+    d : tuple of int
+        The dimensions whose rows count; empty: all.
     looks : int
         How often it has been decided: 2 where its cells were extended because they decided nothing.
     """
@@ -67,6 +73,7 @@ class Criterion:
     beside: bool = False
     experiments: tuple[str, ...] = ()
     looks: int = 1
+    d: tuple[int, ...] = ()
 
     def cells(self) -> set[tuple[str, str]]:
         """(learner, target) pairs that the figure is made of."""
@@ -83,7 +90,9 @@ class Claim:
     scope : str
         What a verdict is about where it is about less than the statement; may be empty.
     fixed : str
-        One of ``FIXED``.
+        One of ``FIXED``, the first with a commit or without.
+    kind : str
+        One of ``KINDS``.
     """
 
     id: str
@@ -92,3 +101,4 @@ class Claim:
     scope: str
     fixed: str
     criteria: tuple[Criterion, ...]
+    kind: str = "theorem"

@@ -184,20 +184,82 @@ def share_reached(evidence: SuiteResults, criterion: Criterion, confidence: floa
     return shares
 
 
+def share_beyond_dimension(
+    evidence: SuiteResults, criterion: Criterion, confidence: float
+) -> list[IntervalEstimate]:
+    """Share of replicates whose n* is beyond C(d + p, p), p the degree that epsilon asks for, at each d.
+
+    Bounds of n* count: one that lies above that number is beyond it, whatever n* is. A replicate of which
+    neither is known counts as not beyond for the lower end and as beyond for the upper end of the interval
+    (Clopper & Pearson).
+    """
+    shares = []
+    for learner, target, epsilon in _names(criterion):
+        stars, _ = _stars(evidence, learner, target, epsilon)
+        usable = [s for s in stars if s.censoring in ("bracketed", "left", "right") and s.degree_needed]
+        for d in sorted({s.d for s in usable}):
+            cell = [s for s in usable if s.d == d]
+            beyond = [s.lower >= math.comb(d + (s.degree_needed or 0), d) for s in cell]
+            within = [s.upper <= math.comb(d + (s.degree_needed or 0), d) for s in cell]
+            label = _label(learner, target, epsilon, d)
+            least = share_estimate(label, beyond, confidence)
+            most = share_estimate(label, [not w for w in within], confidence)
+            shares.append(dataclasses.replace(least, high=most.high))
+        if not usable:
+            note = "undefined, or no usable row"
+            shares.append(IntervalEstimate(_label(learner, target, epsilon), note=note))
+    return shares
+
+
+STEP = 3.5
+"""A step of a learning curve: sizes at least so many times apart."""
+
+
+def share_falling(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
+    """Share of curves whose error falls at every step to a size about four times as large.
+
+    A curve is the unit: its steps have sizes in common. Unreliable rows count, as in ``final_slopes``.
+    """
+    shares = []
+    for learner, target in itertools.product(criterion.learners, criterion.targets):
+        rows = _rows(evidence, learner, target)
+        for d in sorted({r.d for r in rows}):
+            curves = list(_points([r for r in rows if r.d == d]).values())
+            steps = [
+                [
+                    (e, f)
+                    for (n, e), (m, f) in itertools.combinations(curve, 2)
+                    if STEP <= math.exp(m - n) < STEP**2
+                ]
+                for curve in curves
+            ]
+            falls = [all(f < e for e, f in pairs) for pairs in steps if pairs]
+            label = _label(learner, target, d=d)
+            if falls:
+                shares.append(share_estimate(label, falls, confidence))
+            else:
+                shares.append(IntervalEstimate(label, note="no two sizes four times apart"))
+    return shares
+
+
+def _points(rows: Sequence[Row]) -> dict[Replicate, list[tuple[float, float]]]:
+    """Log n and log error of every replicate, from the smallest size up."""
+    curves: dict[Replicate, list[tuple[float, float]]] = defaultdict(list)
+    for row in rows:
+        if row.status in FITTED and row.error is not None and 0 < row.error < math.inf:
+            curves[row.replicate].append((math.log(row.n), math.log(row.error)))
+    return {name: sorted(points) for name, points in curves.items()}
+
+
 def final_slopes(rows: Sequence[Row]) -> dict[Replicate, float]:
     """Slope of log error in log n of every replicate over the end of its curve (sizes above n_max / 10).
 
     Least squares, three sizes at least that span a factor of four; rows that are unreliable count,
     since a slope over a decade hardly hangs on a tenth of an error. Others have no error to count.
     """
-    curves: dict[Replicate, list[tuple[float, float]]] = defaultdict(list)
-    for row in rows:
-        if row.status in FITTED and row.error is not None and 0 < row.error < math.inf:
-            curves[row.replicate].append((math.log(row.n), math.log(row.error)))
     slopes = {}
-    for name, points in curves.items():
-        last = max(x for x, _ in points)
-        end = sorted(p for p in points if p[0] > last - math.log(LAST))
+    for name, points in _points(rows).items():
+        end = [p for p in points if p[0] > points[-1][0] - math.log(LAST)]
         if len(end) >= 3 and end[-1][0] - end[0][0] >= math.log(4):
             slopes[name] = float(scipy.stats.linregress([x for x, _ in end], [y for _, y in end]).slope)
     return slopes

@@ -17,6 +17,8 @@ from hierbench.benchmarks.claims.curve_quantities import (
     exponent_in_d,
     final_slope,
     n_star_ratios,
+    share_beyond_dimension,
+    share_falling,
     share_reached,
     slope_in_dimension,
 )
@@ -106,6 +108,10 @@ QUANTITIES = {
         compares="either",
     ),
     "reached": Quantity("share of curves that reach epsilon", share_reached),
+    "beyond_dimension": Quantity("share of replicates whose n* is beyond C(d+p, p)", share_beyond_dimension),
+    "falling": Quantity(
+        "share of curves whose error falls at every fourfold step of n", share_falling, epsilons=False
+    ),
     "final_slope": Quantity(
         "slope of log error in log n over the last decade of n", final_slope, epsilons=False
     ),
@@ -140,6 +146,9 @@ QUANTITIES = {
     ),
     "contraction_without_gap": _measured(
         "factor of a round in level 1's angle, alpha = 1.5", plane.contraction_without_gap
+    ),
+    "contraction_slope": _measured(
+        "power of alpha in the factor of a round, alpha = 0.03 to 0.5", plane.contraction_slope
     ),
     "layerwise_floor_slope_in_alpha": _measured(
         "power of alpha in the floor of nets, read-outs refitted", plane.layerwise_floor

@@ -1,14 +1,14 @@
-"""From figures and bounds, fixed beforehand, to verdicts: supported, refuted, undecided.
+"""From figures and bounds, fixed beforehand, to verdicts: supported, contradicted, undecided.
 
-A figure supports its criterion where its whole interval lies within the bounds, and refutes it where
+A figure supports its criterion where its whole interval lies within the bounds, and contradicts it where
 the whole interval lies on one side of them. So a lower bound on an exponent may support "at least" and
-refute "at most", and never the other way round.
+contradict "at most", and never the other way round.
 
 A criterion of m figures is supported where each of them is, at 95 % (an intersection of tests needs no
-correction: Berger, Technometrics 24, 1982), and refuted where one of them is at 1 - 0.05 / m (Bonferroni),
-because with many figures one would be outside by chance. A claim is supported where all its criteria
-are, and refuted where one is. Where cells were extended because they had decided nothing, the 0.05 is divided
-by the number of looks (Bonferroni again).
+correction: Berger, Technometrics 24, 1982), and contradicted where one of them is at 1 - 0.05 / m
+(Bonferroni), because with many figures one would be outside by chance. A claim is supported where all its
+criteria are, and contradicted where one is. Where cells were extended because they had decided nothing, the
+0.05 is divided by the number of looks (Bonferroni again).
 """
 
 from __future__ import annotations
@@ -21,25 +21,31 @@ from typing import Literal
 
 from hierbench.benchmarks.claims.criteria import Bounds, Claim, Criterion
 from hierbench.benchmarks.claims.quantities import QUANTITIES
+from hierbench.benchmarks.results import reference
+from hierbench.benchmarks.results.beside import are_shipped, shipped
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate
 from hierbench.benchmarks.store.store import Store
-from hierbench.benchmarks.suites.suite_file import known_suites
+from hierbench.benchmarks.suites.suite_file import known_suites, load_suite
 
-Word = Literal["supported", "refuted", "undecided"]
-State = Literal["supported", "refuted", "undecided", "unmeasured"]
+Word = Literal["supported", "contradicted", "undecided"]
+State = Literal["supported", "contradicted", "undecided", "unmeasured"]
 """Of the two kinds of "undecided", "unmeasured" is the one that a run may end."""
 
 CONFIDENCE = 0.95
+MOST_TIMES = 100
+"""Times as many replicates that nobody will run."""
+NO_INTERVAL = "no interval: larger samples, or more d, would have to be run"
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
     """A criterion with its figures.
 
-    estimate : the one that decides: the first that refutes, else the first that is undecided, else the one
-        nearest to its bounds; None where nothing was measured.
+    estimate : the one that decides: the first that contradicts, else the first that is undecided, else the
+        one nearest to its bounds; None where nothing was measured.
     rows : names of the rows that the figures stand on
+    outlook : where the data leave it open, the power that was there, what would decide it, and its price
     optimizers : of the learners that are trained by gradient descent
     """
 
@@ -50,6 +56,7 @@ class Finding:
     reason: str
     rows: frozenset[tuple[object, ...]] = frozenset()
     optimizers: tuple[str, ...] = ()
+    outlook: str = ""
 
     @property
     def n_rows(self) -> int:
@@ -86,7 +93,7 @@ class Verdict:
         """The findings that decide the verdict: all, or those that keep it from being supported."""
         states = {
             "supported": ("supported",),
-            "refuted": ("refuted",),
+            "contradicted": ("contradicted",),
             "undecided": ("undecided", "unmeasured"),
         }
         return tuple(f for f in self.deciding if f.state in states[self.word])
@@ -100,7 +107,7 @@ class Verdict:
 def decide(estimate: IntervalEstimate, bounds: Bounds) -> Word:
     """What one figure says."""
     if estimate.low > bounds.high or estimate.high < bounds.low:
-        return "refuted"
+        return "contradicted"
     return "supported" if bounds.low <= estimate.low and estimate.high <= bounds.high else "undecided"
 
 
@@ -116,6 +123,8 @@ def judge_criterion(criterion: Criterion, evidence: SuiteResults | None) -> Find
         return Finding(criterion, "unmeasured", (), None, f"not measured yet: {command}")
     if criterion.experiments:
         return _judge_experiments(criterion, evidence, command)
+    if criterion.d:
+        evidence = dataclasses.replace(evidence, rows=[r for r in evidence.rows if r.d in criterion.d])
     cells = criterion.cells()
     rows = frozenset(
         (r.suite, r.learner, r.target, r.d, r.target_index, r.sample_index, r.init_index, r.n)
@@ -159,7 +168,45 @@ def _finding(
     state, estimate, reason = _decided(criterion, estimates, evidence)
     if criterion.looks > 1:
         reason += f" (look {criterion.looks}: intervals at {level_of(criterion):.1%})"
-    return Finding(criterion, state, estimates, estimate, reason, rows, optimizers)
+    hours = _core_hours(criterion, evidence)
+    ahead = outlook(estimate, criterion.bounds, hours) if state == "undecided" else ""
+    return Finding(criterion, state, estimates, estimate, reason, rows, optimizers, ahead)
+
+
+def _core_hours(criterion: Criterion, evidence: SuiteResults) -> float:
+    """What the rows of the criterion's cells took."""
+    cells = criterion.cells()
+    rows = [r for r in evidence.rows if (r.learner, r.target) in cells]
+    return sum((r.fit_seconds or 0.0) + (r.predict_seconds or 0.0) for r in rows) / 3600
+
+
+def outlook(estimate: IntervalEstimate, bounds: Bounds, hours: float) -> str:
+    """Say how far the interval reaches, how near the bound is, and what it would take to tell them apart.
+
+    An interval's half-length falls like one over the root of the number of independent replicates. Where
+    those of one d, or runs of one seed, scatter together it takes as many more of these instead.
+    """
+    value = estimate.value
+    if value is None:
+        return NO_INTERVAL
+    below, above = value - estimate.low, estimate.high - value
+    if value > bounds.high:
+        pairs, word = [(value - bounds.high, below)], "contradicted"
+    elif value < bounds.low:
+        pairs, word = [(bounds.low - value, above)], "contradicted"
+    else:
+        pairs, word = [(value - bounds.low, below), (bounds.high - value, above)], "supported"
+    if not all(math.isfinite(half) for distance, half in pairs if math.isfinite(distance)):
+        return NO_INTERVAL
+    times = max((half / distance) ** 2 if distance else math.inf for distance, half in pairs)
+    if times > MOST_TIMES:
+        return f"the figure is at its bound: {MOST_TIMES} times as many replicates would not tell them apart"
+    distance, half = max(pairs, key=lambda pair: pair[1] / pair[0])
+    price = f", about {hours * (times - 1):.2g} core-hours more," if hours > 0 else ""
+    return (
+        f"the interval reaches {half:.2g} from the figure, and the bound is {distance:.2g} away: were the "
+        f"figure to stay, {times:.1f} times as many replicates{price} would make it {word}"
+    )
 
 
 def _decided(
@@ -169,9 +216,9 @@ def _decided(
     bounds, count = criterion.bounds, len(estimates)
     level = 1 - (1 - level_of(criterion)) / count
     for estimate in QUANTITIES[criterion.quantity].estimates(evidence, criterion, level):
-        if decide(estimate, bounds) == "refuted":
+        if decide(estimate, bounds) == "contradicted":
             among = f" at {level:.1%}, the level required of one of {count}" if count > 1 else ""
-            return "refuted", estimate, f"{_said(estimate)} is not {bounds.text()}{among}"
+            return "contradicted", estimate, f"{_said(estimate)} is not {bounds.text()}{among}"
     open_ones = [estimate for estimate in estimates if decide(estimate, bounds) != "supported"]
     if open_ones:
         some = f" (open for {len(open_ones)} of {count})" if count > 1 else ""
@@ -200,10 +247,10 @@ def judge(claim: Claim, evidence: Mapping[str, SuiteResults]) -> Verdict:
     findings = [judge_criterion(c, evidence.get(c.suite)) for c in claim.criteria]
     deciding = [f for f in findings if not f.criterion.beside]
     ordered = (*deciding, *(f for f in findings if f.criterion.beside))
-    for state in ("refuted", "undecided", "unmeasured"):
+    for state in ("contradicted", "undecided", "unmeasured"):
         decisive_findings = [f for f in deciding if f.state == state]
         if decisive_findings:
-            word: Word = "refuted" if state == "refuted" else "undecided"
+            word: Word = "contradicted" if state == "contradicted" else "undecided"
             if state == "undecided" and any(f.state == "unmeasured" for f in deciding):
                 decisive_findings += [f for f in deciding if f.state == "unmeasured"]
             return Verdict(claim, word, "; ".join(_reasons(decisive_findings)), ordered)
@@ -215,8 +262,11 @@ def _reasons(findings: Sequence[Finding]) -> list[str]:
 
 
 def verdicts_of(claims: Sequence[Claim], results: Path) -> list[Verdict]:
-    """Verdicts on ``claims`` from the rows in a folder of results."""
+    """Return the verdicts on ``claims`` from a folder of results; "reference": from those that ship."""
     names = {c.suite for claim in claims for c in claim.criteria} & set(known_suites())
+    if are_shipped(results):
+        evidence = {name: shipped(load_suite(name)) for name in sorted(names & set(reference.shipped()))}
+        return [judge(claim, evidence) for claim in claims]
     with Store.readable(results) as store:
         evidence = {name: SuiteResults.read(name, store) for name in sorted(names)}
     return [judge(claim, evidence) for claim in claims]

@@ -1,4 +1,4 @@
-"""``hierbench claims``: the verdicts as text, as a Markdown table and as a LaTeX table."""
+"""``hierbench claims``: the verdicts as text, as a page of Markdown and as a LaTeX table."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hierbench.benchmarks.claims.claims_file import CLAIMS, choose, load_claims
+from hierbench.benchmarks.claims.claims_file import CLAIMS, choose, load_claims, moved
 from hierbench.benchmarks.claims.verdicts import Finding, Verdict, verdicts_of
 from hierbench.benchmarks.show.output import LATEX, deliver, escaped, markdown_row
+from hierbench.benchmarks.statistics.line_fits import kept_fits
 from hierbench.benchmarks.suites.suite import Suite
+from hierbench.benchmarks.suites.suite_file import load_suite
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,15 +20,18 @@ if TYPE_CHECKING:
     from hierbench.benchmarks.claims.criteria import Criterion
 
 WIDTH = 110
-COLUMNS = ("id", "claim", "verdict", "figures", "why", "rows", "bounds fixed", "missing rows")
+COLUMNS = ("id", "kind", "claim", "verdict", "deciding figure")
+ASSUMED = {"supported": "needed here", "contradicted": "not needed here"}
+"""Verdicts on what a theorem assumes: one that can do without it is not contradicted."""
 
 
-def show_claims(ids: Iterable[str], results: Path, form: str, output: Path | None) -> None:
+def show_claims(ids: Iterable[str], results: Path, form: str, output: Path | None, on: str | None) -> None:
     """Print the verdicts on these claims (on all), or write them to a file.
 
     Parameters
     ----------
     form : "text", "markdown" or "latex"
+    on : a suite whose rows decide the criteria that it has the cells of; None: that of the criterion.
 
     Raises
     ------
@@ -34,7 +39,11 @@ def show_claims(ids: Iterable[str], results: Path, form: str, output: Path | Non
         An unknown id, an error in the claims or in a suite, no store, or a file that cannot be written.
     """
     chosen = choose(load_claims(CLAIMS), ids)
-    deliver(FORMATS[form](verdicts_of(chosen, results), results), output)
+    if on is not None:
+        chosen = moved(chosen, load_suite(on))
+    with kept_fits(results):
+        verdicts = verdicts_of(chosen, results)
+    deliver(FORMATS[form](verdicts, results), output)
 
 
 def show_findings(suite: Suite, results: Path, console: Console) -> None:
@@ -67,6 +76,8 @@ def _own(criterion: Criterion, suite: Suite) -> bool:
 def verdict_text(verdict: Verdict) -> str:
     """The verdict in a few words: what kind of undecided it is, and which optimiser it was reached with."""
     word: str = verdict.word
+    if verdict.claim.kind == "assumption":
+        word = ASSUMED.get(word, word)
     if word == "undecided":
         unmeasured = [f for f in verdict.estimates if f.state == "unmeasured"]
         word += " by data" if not unmeasured else " (not measured yet)"
@@ -88,27 +99,12 @@ def commands(verdict: Verdict, results: Path) -> list[str]:
     return [f"hierbench run {suite}{where}" for suite in verdict.missing]
 
 
-def _cells(verdict: Verdict, results: Path) -> tuple[str, ...]:
-    claim = verdict.claim
-    scope = f" [{claim.scope}]" if claim.scope else ""
-    return (
-        claim.id,
-        f"{claim.statement}{scope} ({claim.source})",
-        verdict_text(verdict),
-        "; ".join(estimate_texts(verdict.estimates)) or "none yet",
-        verdict.reason,
-        str(verdict.n_rows),
-        claim.fixed,
-        "; ".join(commands(verdict, results)) or "none",
-    )
-
-
 def text(verdicts: Sequence[Verdict], results: Path) -> str:
     """One paragraph a claim, with a line for each criterion."""
     lines = []
     for verdict in verdicts:
         claim = verdict.claim
-        lines += _wrapped(f"{claim.id}  {verdict_text(verdict)}", "")
+        lines += _wrapped(f"{claim.id}  {verdict_text(verdict)}  ({claim.kind})", "")
         lines += _wrapped(f"{claim.statement} ({claim.source})", "  ")
         if claim.scope:
             lines += _wrapped(f"scope: {claim.scope}", "  ")
@@ -116,6 +112,8 @@ def text(verdicts: Sequence[Verdict], results: Path) -> str:
             beside = "decides nothing" if finding.criterion.beside else finding.state
             rule = f"{finding.criterion.what}, {finding.criterion.bounds.text()}: {finding.reason}"
             lines += _wrapped(f"- {beside}: {rule}", "  ", "    ")
+            if finding.outlook and not finding.criterion.beside:
+                lines += _wrapped(finding.outlook, "    ")
         lines += _wrapped(f"rows: {verdict.n_rows}; bounds fixed {claim.fixed}", "  ")
         for command in commands(verdict, results):
             lines.append(f"  missing rows: {command}")
@@ -132,22 +130,50 @@ def _wrapped(line: str, indent: str, later: str | None = None) -> list[str]:
 
 def _count(verdicts: Sequence[Verdict]) -> str:
     words = [verdict.word for verdict in verdicts]
-    counted = ", ".join(f"{words.count(w)} {w}" for w in ("supported", "refuted", "undecided"))
+    counted = ", ".join(f"{words.count(w)} {w}" for w in ("supported", "contradicted", "undecided"))
     return f"{len(verdicts)} claims: {counted}"
 
 
 def markdown(verdicts: Sequence[Verdict], results: Path) -> str:
-    """A table of verdicts, and one of everything that was measured."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
+    """A table of verdicts with the figure that decides each, then a part for every claim."""
+    lines = [markdown_row(COLUMNS), markdown_row(["---"] * len(COLUMNS))]
     for verdict in verdicts:
-        lines.append(markdown_row(_cells(verdict, results)))
-    lines += ["", _count(verdicts), "", "| id | figure | bounds | finding | why |", "|" + " --- |" * 5]
+        claim, figures = verdict.claim, estimate_texts(verdict.estimates)
+        link = f"[{claim.id}](#{claim.id.lower()})"
+        row = markdown_row([claim.kind, claim.statement, verdict_text(verdict), (figures or ["none yet"])[0]])
+        lines.append(f"| {link} {row}")
+    lines += ["", _count(verdicts), ""]
     for verdict in verdicts:
-        for f in verdict.findings:
-            state = f"{f.state}, decides nothing" if f.criterion.beside else f.state
-            cells = (verdict.claim.id, f.criterion.what, f.criterion.bounds.text(), state, f.reason)
-            lines.append(markdown_row(cells))
-    return "\n".join(lines) + "\n"
+        lines += _part(verdict, results)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _part(verdict: Verdict, results: Path) -> list[str]:
+    claim = verdict.claim
+    lines = [
+        f"## {claim.id}",
+        "",
+        f"**{verdict_text(verdict)}** ({claim.kind}). {plain(claim.statement)}",
+        "",
+    ]
+    lines += [f"Source: {plain(claim.source)}. Bounds fixed {claim.fixed}. {verdict.n_rows} rows.", ""]
+    if claim.scope:
+        lines += [f"Scope: {plain(claim.scope)}.", ""]
+    for finding in verdict.findings:
+        criterion = finding.criterion
+        state = "beside" if criterion.beside else finding.state
+        lines.append(f"- *{state}*: {plain(criterion.what)}, {criterion.bounds.text()}")
+        said = [f"{plain(f.label)}: {plain(f.text())}" for f in finding.estimates] or [plain(finding.reason)]
+        lines += [f"  - {line}" for line in said]
+        if finding.outlook and not criterion.beside:
+            lines.append(f"  - open: {plain(finding.outlook)}")
+    lines += [f"- missing rows: `{command}`" for command in commands(verdict, results)]
+    return [*lines, ""]
+
+
+def plain(text: str) -> str:
+    """Escape what Markdown gives a meaning to."""
+    return escaped(text)
 
 
 def latex(verdicts: Sequence[Verdict], results: Path) -> str:
@@ -161,9 +187,10 @@ def latex(verdicts: Sequence[Verdict], results: Path) -> str:
         r"\midrule",
     ]
     for verdict in verdicts:
-        cells = _cells(verdict, results)
         scope = f" [{verdict.claim.scope}]" if verdict.claim.scope else ""
-        short = (cells[0], verdict.claim.statement + scope, cells[2], cells[3], cells[5])
+        figures = "; ".join(estimate_texts(verdict.estimates)) or "none yet"
+        name, statement = verdict.claim.id, verdict.claim.statement + scope
+        short = (name, statement, verdict_text(verdict), figures, str(verdict.n_rows))
         lines.append(" & ".join(escaped(cell, LATEX) for cell in short) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 

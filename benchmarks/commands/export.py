@@ -17,7 +17,7 @@ from hierbench.files import replace_file
 WRITERS: dict[str, Callable[[list[Row]], bytes]] = {".parquet": frame.as_parquet, ".csv": frame.as_csv}
 
 
-def write(suite: str | None, results: Path, output: Path) -> None:
+def write(suite: str | None, results: Path, output: Path, partial: bool = False) -> None:
     """Write the rows of a suite, or all rows that a store has, and print the name of the file.
 
     Parameters
@@ -25,6 +25,8 @@ def write(suite: str | None, results: Path, output: Path) -> None:
     output : Path
         Its ending says what it becomes: .parquet, .csv, or .json.gz, which has the certificates of the
         targets as well and is what ships as reference results.
+    partial : bool
+        Whether a .json.gz may be made of a suite of which units are missing, which it then says.
 
     Raises
     ------
@@ -39,16 +41,16 @@ def write(suite: str | None, results: Path, output: Path) -> None:
         raise UserError(f"{reference.SUFFIX} needs a suite: hierbench export SUITE --output {output}")
     with Store.readable(results) as store:
         shown = SuiteResults.read(suite, store) if suite else None
-        rows = store.rows() if shown is None else list(shown.rows)
-    if not rows:
+        rows = store.rows() if shown is None else [*shown.rows, *shown.fixed]
+    if not rows and not (packs and shown is not None and shown.measurements):
         of = f" of suite {suite}" if suite else ""
         raise UserError(f"no rows{of} in {results}: hierbench run {suite or 'SUITE'} makes them")
     if packs and suite and shown is not None:
-        if missing := sum(shown.missing.values()):
-            raise UserError(f"{missing} units of suite {suite} are missing or failed: hierbench run {suite}")
-        data = reference.packed(
-            load_suite(suite).name, rows, shown.certificates, importlib.metadata.version("hierbench")
-        )
+        left = sum(shown.missing.values()) + sum(shown.missing_experiments.values())
+        if left and not partial:
+            remedy = f"hierbench run {suite}, or --partial for what is there"
+            raise UserError(f"{left} units of suite {suite} are missing or failed: {remedy}")
+        data = reference.packed(load_suite(suite).name, shown, importlib.metadata.version("hierbench"))
     else:
         data = WRITERS[output.suffix](rows)
     try:

@@ -143,6 +143,13 @@ def _suite(suite: Suite) -> Iterator[tuple[str, str]]:
         yield "  d", ", ".join(map(str, run.d))
         yield "  sizes", _sizes(run.sizes)
         yield "  replicates", _replicates(run)
+    for fixed in suite.fixed:
+        sizes = [*map(str, fixed.n), *(f"{ratio:g} d^2" for ratio in fixed.n_over_d2)]
+        yield "fixed sizes", ", ".join(sizes)
+        yield "  of", ", ".join(fixed.learners) or "every learner"
+        yield "  on", ", ".join(fixed.targets)
+        if fixed.d:
+            yield "  d", ", ".join(map(str, fixed.d))
     for entry in suite.experiments:
         over = ", ".join(f"{k} over {', '.join(map(value_text, v))}" for k, v in entry.over.items())
         yield "experiment", f"{_labelled(entry.label, entry.experiment, entry.params)}; {over or 'one unit'}"

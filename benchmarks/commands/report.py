@@ -13,6 +13,7 @@ from hierbench.benchmarks.report.content import content
 from hierbench.benchmarks.report.page import html_page, plotly_script
 from hierbench.benchmarks.results.beside import evidence_of
 from hierbench.benchmarks.show.output import deliver
+from hierbench.benchmarks.statistics.line_fits import kept_fits
 from hierbench.benchmarks.suites.choices import choose
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
@@ -43,9 +44,10 @@ def write_report(
     plotly = plotly_script()
     evidence = evidence_of(suite, results, against)
     own = {row.learner for row in evidence.rows} - evidence.reference or evidence.measurements
-    claims = claims_of(suite, results) if own else []
     where = [] if results == Path("results") else [f"--results={results}"]
-    made = content(name, suite, evidence, claims, learners, where=where)
+    with kept_fits(results):
+        claims = claims_of(suite, results) if own else []
+        made = content(name, suite, evidence, claims, learners, where=where)
     deliver(html_page(made, plotly), output or results / f"report_{suite.name}.html")
 
 

@@ -21,6 +21,7 @@ from hierbench.benchmarks.show import bars, draw, table, takeaway
 from hierbench.benchmarks.show.budgets import edge_warnings
 from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.show.output import say
+from hierbench.benchmarks.statistics.line_fits import kept_fits
 from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.plan import Plan, make_plan
@@ -88,6 +89,23 @@ def execute(
             return 128 + outcome.stopped_by
         own = SuiteResults.of(shown_plan, store)
     shown = beside(own, to_show, behind) if behind else own
+    with kept_fits(results):
+        return _show(to_run, to_show, own, shown, results, outcome, called, figures, part, quiet)
+
+
+def _show(
+    to_run: Suite,
+    to_show: Suite,
+    own: SuiteResults,
+    shown: SuiteResults,
+    results: Path,
+    outcome: runner.Outcome,
+    called: Sequence[str],
+    figures: bool,
+    part: bool,
+    quiet: bool,
+) -> int:
+    """Show all there is, and say what a run left undone: the exit status of ``execute``."""
     console = make_console()
     if to_show.runs:
         if part:
@@ -183,5 +201,6 @@ def _cluster(scheduler: str, plan: Plan) -> Callable[[], AbstractContextManager[
 
 def figures_of(suite: Suite, results: Path, against: str | None = None) -> None:
     """Draw the figures of what the store has of a suite, beside reference results if such are named."""
-    for path in draw.draw_figures(suite, evidence_of(suite, results, against), results):
-        print(path)
+    with kept_fits(results):
+        for path in draw.draw_figures(suite, evidence_of(suite, results, against), results):
+            print(path)

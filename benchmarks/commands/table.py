@@ -15,6 +15,7 @@ from hierbench.benchmarks.show.labels import relabelled
 from hierbench.benchmarks.show.output import LATEX, deliver, escaped
 from hierbench.benchmarks.show.table import LEGEND, left_out, sections, show_table
 from hierbench.benchmarks.statistics.exponents import exponents
+from hierbench.benchmarks.statistics.line_fits import kept_fits
 from hierbench.benchmarks.statistics.sample_complexity import n_stars, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon, epsilons_of
 
@@ -49,11 +50,12 @@ def show(
     """
     suite, evidence = measured(name, results, learners, against)
     epsilons = epsilons_of(suite)
-    if form == "text" and output is None:
-        kept = results / "tables" / f"{suite.name}.json"
-        show_table(suite, evidence.rows, evidence.certificates, make_console(), kept)
-        return
-    deliver(FORMATS[form](suite.name, evidence, epsilons), output)
+    with kept_fits(results):
+        if form == "text" and output is None:
+            kept = results / "tables" / f"{suite.name}.json"
+            show_table(suite, evidence.rows, evidence.certificates, make_console(), kept)
+            return
+        deliver(FORMATS[form](suite.name, evidence, epsilons), output)
 
 
 def _blocks(name: str, evidence: SuiteResults, epsilons: Sequence[Epsilon]) -> Iterator[Block]:

@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from hierbench.benchmarks.results.readings import apart
 from hierbench.benchmarks.results.reference import NAME, Reference, read
-from hierbench.benchmarks.results.suite_results import SuiteResults
+from hierbench.benchmarks.results.suite_results import SuiteResults, optimizers_of
 from hierbench.benchmarks.store.encoding import as_json
 from hierbench.benchmarks.store.store import NAME as NAME_OF_STORE
 from hierbench.benchmarks.store.store import Store
@@ -21,14 +22,17 @@ from hierbench.errors import UserError
 def evidence_of(suite: Suite, results: Path, against: str | None = None) -> SuiteResults:
     """What a folder of results has of a suite, and behind it the reference results of the suite ``against``.
 
-    Without ``against`` there must be a store; with it a folder without one has nothing of its own.
+    Without ``against`` there must be a store; with it a folder without one has nothing of its own. The folder
+    "reference", where there is none, is the suite's own results that ship.
 
     Raises
     ------
     UserError
         From the store; no reference results of this suite ship; there is nothing at all.
     """
-    if against and not (results / NAME_OF_STORE).exists():
+    if are_shipped(results):
+        own = shipped(suite)
+    elif against and not (results / NAME_OF_STORE).exists():
         own = SuiteResults(rows=[], certificates={}, plan=make_plan(suite))
     else:
         with Store.readable(results) as store:
@@ -37,6 +41,33 @@ def evidence_of(suite: Suite, results: Path, against: str | None = None) -> Suit
     if not shown:
         raise UserError(f"no rows of suite {suite.name} in {results}: hierbench run {suite.name} makes them")
     return shown
+
+
+def are_shipped(results: Path) -> bool:
+    """Whether "reference" stands where a folder of results may stand."""
+    return results == Path(NAME) and not (results / NAME_OF_STORE).exists()
+
+
+def shipped(suite: Suite) -> SuiteResults:
+    """The results of a suite that ship with hierbench, as those of a store.
+
+    Raises
+    ------
+    UserError
+        None of this suite do.
+    """
+    reference, plan = read(suite.name), make_plan(suite)
+    rows, fixed = apart(reference.rows)
+    return SuiteResults(
+        rows=rows,
+        fixed=fixed,
+        certificates=reference.certificates,
+        missing=reference.missing,
+        measurements=reference.measurements,
+        missing_experiments=reference.missing_experiments,
+        optimizers=optimizers_of(plan),
+        plan=plan,
+    )
 
 
 def beside(shown: SuiteResults, suite: Suite, reference: Reference) -> SuiteResults:
@@ -54,18 +85,18 @@ def beside(shown: SuiteResults, suite: Suite, reference: Reference) -> SuiteResu
         labels.setdefault(as_json(entry.spec()), entry.label)
     specs = {row.target: as_json(row.target_spec) for row in reference.rows}
     renamed = {target: labels[spec] for target, spec in specs.items() if spec in labels}
+    own = {row.learner for row in shown.rows}
     fitting = [
         dataclasses.replace(row, suite=NAME, target=renamed[row.target])
         for row in reference.rows
         if row.target in renamed and row.d in dims[renamed[row.target]]
     ]
-    own = {row.learner for row in shown.rows}
     others = _others(shown.rows, fitting)
-    added = [
+    added, fixed = apart(
         dataclasses.replace(row, learner=f"{row.learner} ({NAME})") if row.learner in own else row
         for row in fitting
         if row.learner not in own or row.learner in others
-    ]
+    )
     certificates = {
         (renamed[target], d, index): certificate
         for (target, d, index), certificate in reference.certificates.items()
@@ -75,6 +106,7 @@ def beside(shown: SuiteResults, suite: Suite, reference: Reference) -> SuiteResu
     return dataclasses.replace(
         shown,
         rows=[*shown.rows, *added],
+        fixed=[*shown.fixed, *fixed],
         certificates={**certificates, **shown.certificates},
         reference=behind,
         reference_source=reference.sentence() if behind else "",

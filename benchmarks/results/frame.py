@@ -23,7 +23,7 @@ COLUMNS: Mapping[str, str] = {
     "target_spec": "JSON: family of the target and its parameters",
     "d": "dimension of the inputs",
     "block": "which four replicates were computed together",
-    "stage": "0, or in which turn an adaptive grid asked for this size",
+    "stage": "0, or in which turn an adaptive grid asked for this size; -1 for a fixed size",
     "target_index": "which of the targets that the family draws",
     "sample_index": "which training sample; a smaller n is its beginning",
     "init_index": "which initialisation of the learner",

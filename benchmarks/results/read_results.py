@@ -55,4 +55,7 @@ def read_rows(results: str | os.PathLike[str] = "results", suite: str | None = N
     if folder.name == NAME:
         folder = folder.parent
     with Store.readable(folder) as store:
-        return store.rows() if suite is None else list(SuiteResults.read(suite, store).rows)
+        if suite is None:
+            return store.rows()
+        shown = SuiteResults.read(suite, store)
+        return [*shown.rows, *shown.fixed]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.fixed_sizes import STAGE
 from hierbench.benchmarks.suites.plan import Plan
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Row
@@ -56,6 +57,12 @@ def suite_rows(plan: Plan, store: Store) -> list[Row]:
         for unit in plan.curves
         for row in by_unit.get(unit.key, [])
     ]
+
+
+def apart(rows: Iterable[Row]) -> tuple[list[Row], list[Row]]:
+    """Rows of grids of sizes, and those at fixed sizes."""
+    rows = list(rows)
+    return [r for r in rows if r.stage != STAGE], [r for r in rows if r.stage == STAGE]
 
 
 def suite_certificates(plan: Plan, store: Store) -> Certificates:

@@ -9,10 +9,13 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
+from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.encoding import MAPPINGS, ROW_FIELDS, as_json
+from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Row
 from hierbench.errors import UserError
 from hierbench.targets.base import Certificate
@@ -30,11 +33,17 @@ class Reference:
     """Rows and certificates of a suite, and what is said of them as a whole.
 
     header : suite, version of hierbench, machine and number of rows
+    missing : units that were not there when the file was made, by learner and target; empty for all
+    measurements : of experiments, by label
+    missing_experiments : units of experiments that were not there, by label
     """
 
     rows: tuple[Row, ...]
     certificates: Certificates
     header: Mapping[str, Any]
+    missing: Mapping[tuple[str, str], int] = dataclasses.field(default_factory=dict)
+    measurements: Mapping[str, Sequence[Measurement]] = dataclasses.field(default_factory=dict)
+    missing_experiments: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def sentence(self) -> str:
         """Where the rows come from, in one line."""
@@ -42,8 +51,8 @@ class Reference:
         return f"suite {self.header['suite']} by hierbench {self.header['version']} on {machine}"
 
 
-def packed(suite: str, rows: Sequence[Row], certificates: Certificates, version: str) -> bytes:
-    """One compressed JSON object; the same rows give the same bytes.
+def packed(suite: str, shown: SuiteResults, version: str) -> bytes:
+    """One compressed JSON object; the same results give the same bytes.
 
     Columns are lists of values in the order of the rows. A mapping stands once, under ``mappings``, and its
     place in the columns.
@@ -51,9 +60,10 @@ def packed(suite: str, rows: Sequence[Row], certificates: Certificates, version:
     Raises
     ------
     UserError
-        There is no row.
+        There is nothing.
     """
-    if not rows:
+    rows = [*shown.rows, *shown.fixed]
+    if not rows and not shown.measurements:
         raise UserError(f"suite {suite} has no row: hierbench run {suite} makes them")
     mappings: dict[str, int] = {}
     columns: dict[str, list[Any]] = {name: [] for name in ROW_FIELDS}
@@ -68,14 +78,19 @@ def packed(suite: str, rows: Sequence[Row], certificates: Certificates, version:
             "format": FORMAT,
             "suite": suite,
             "version": version,
-            "machine": rows[0].machine,
+            "machine": rows[0].machine if rows else {},
             "rows": len(rows),
+            "missing": [[*cell, count] for cell, count in sorted(shown.missing.items())],
+            "missing_experiments": dict(shown.missing_experiments),
         },
         "mappings": [json.loads(text) for text in mappings],
         "columns": columns,
         "certificates": [
-            [*where, certificate.to_json()] for where, certificate in sorted(certificates.items())
+            [*where, certificate.to_json()] for where, certificate in sorted(shown.certificates.items())
         ],
+        "measurements": {
+            label: [[m.labels, m.values] for m in found] for label, found in shown.measurements.items()
+        },
     }
     return gzip.compress(as_json(content).encode(), mtime=0)
 
@@ -91,6 +106,7 @@ def unpacked(data: bytes) -> Reference:
     try:
         content = json.loads(gzip.decompress(data))
         header, columns, mappings = content["header"], content["columns"], content["mappings"]
+        missing = {(learner, target): count for learner, target, count in header.get("missing", ())}
         if header["format"] != FORMAT:
             raise UserError(f"reference results of format {header['format']}; this hierbench reads {FORMAT}")
         rows = tuple(
@@ -106,9 +122,23 @@ def unpacked(data: bytes) -> Reference:
             (target, d, index): Certificate.from_json(one)
             for target, d, index, one in content["certificates"]
         }
+        measurements = {
+            label: [Measurement(labels, values) for labels, values in found]
+            for label, found in content.get("measurements", {}).items()
+        }
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, IndexError) as error:
         raise UserError(f"no reference results of hierbench: {error}") from error
-    return Reference(rows, certificates, header)
+    return Reference(rows, certificates, header, missing, measurements, header.get("missing_experiments", {}))
+
+
+def shipped() -> list[str]:
+    """Names of the suites whose results ship."""
+    return sorted(f.name.removesuffix(SUFFIX) for f in folder().iterdir() if f.name.endswith(SUFFIX))
+
+
+def folder() -> Traversable:
+    """Where the files of these results are."""
+    return resources.files("hierbench.benchmarks.results") / "reference_rows"
 
 
 @functools.cache
@@ -120,11 +150,8 @@ def read(suite: str = SUITE) -> Reference:
     UserError
         None of this suite do.
     """
-    folder = resources.files("hierbench.benchmarks.results") / "reference_rows"
-    file = folder / f"{suite}{SUFFIX}"
+    file = folder() / f"{suite}{SUFFIX}"
     if not file.is_file():
-        ships = sorted(f.name.removesuffix(SUFFIX) for f in folder.iterdir() if f.name.endswith(SUFFIX))
-        raise UserError(
-            f"no reference results of suite {suite!r} ship with hierbench; of these do: {', '.join(ships)}"
-        )
+        known = ", ".join(shipped())
+        raise UserError(f"no reference results of suite {suite!r} ship with hierbench; of these do: {known}")
     return unpacked(file.read_bytes())

@@ -12,6 +12,7 @@ from hierbench.benchmarks.results.refine import expected, next_sizes, starting_s
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, decides, n_stars
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.epsilon import epsilons_of
+from hierbench.benchmarks.suites.fixed_sizes import STAGE
 from hierbench.benchmarks.suites.plan import Plan, later_stage
 from hierbench.benchmarks.units.rows import Row
 from hierbench.benchmarks.units.unit import CurveUnit
@@ -45,12 +46,15 @@ class Stages:
         self.sizes = {cell: r.sizes for r in plan.suite.runs if r.sizes.refine for cell in r.cells()}
         self.blocks: dict[tuple[str, str, int], list[CurveUnit]] = defaultdict(list)
         for unit in plan.curves:
-            if _cell(unit) in self.sizes:
+            if self._grows(unit):
                 self.blocks[unit.learner, unit.target, unit.block].append(unit)
         self.certificates: Certificates = {}
         # what follows from finished units does not change, and is looked up once
         self.next_stages: dict[tuple[str, ...], CurveUnit | None] = {}
         self.stars: dict[tuple[str, ...], list[NStar]] = {}
+
+    def _grows(self, unit: CurveUnit) -> bool:
+        return unit.stage != STAGE and _cell(unit) in self.sizes
 
     @property
     def adaptive(self) -> bool:
@@ -80,7 +84,7 @@ class Stages:
                 stars = stars + self._stars(chain)
         curves = []
         for unit in self.plan.curves:
-            curves += stages.get(unit.key, []) if _cell(unit) in self.sizes else [unit]
+            curves += stages.get(unit.key, []) if self._grows(unit) else [unit]
         return dataclasses.replace(self.plan, curves=tuple(curves), urgent=urgent)
 
     def _chain(

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from hierbench.benchmarks.provenance.modules import find_class
-from hierbench.benchmarks.results.readings import suite_certificates, suite_measurements, suite_rows
+from hierbench.benchmarks.results.readings import apart, suite_certificates, suite_measurements, suite_rows
 from hierbench.benchmarks.results.stages import resolved
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.store import Store
@@ -44,6 +44,9 @@ class SuiteResults:
         Learners whose rows are all reference results.
     reference_source : str
         Where these come from.
+    fixed : sequence of Row
+        Those at sizes that all replicates share (``hierbench.benchmarks.suites.fixed_sizes``): n* is not
+        taken from them, and ``rows`` has none of them.
     plan : Plan or None
         The units, later stages included; None where results do not come from a store.
     """
@@ -56,6 +59,7 @@ class SuiteResults:
     missing_experiments: Mapping[str, int] = dataclasses.field(default_factory=dict)
     reference: frozenset[str] = frozenset()
     reference_source: str = ""
+    fixed: Sequence[Row] = ()
     plan: Plan | None = None
 
     def __bool__(self) -> bool:
@@ -89,16 +93,23 @@ class SuiteResults:
         for learner, target in {(u.learner, u.target) for u in plan.curves}:
             if uncertified[target]:
                 missing[learner, target] += uncertified[target]
-        optimizers = {u.learner: _optimizer(u.learner_spec) for u in plan.curves}
+        rows, fixed = apart(suite_rows(plan, store))
         return cls(
-            rows=suite_rows(plan, store),
+            rows=rows,
+            fixed=fixed,
             certificates=suite_certificates(plan, store),
             missing=missing,
-            optimizers={learner: name for learner, name in optimizers.items() if name},
+            optimizers=optimizers_of(plan),
             measurements=suite_measurements(plan, store),
             missing_experiments=Counter(u.experiment for u in plan.experiments if u.key not in done),
             plan=plan,
         )
+
+
+def optimizers_of(plan: Plan) -> dict[str, str]:
+    """Optimisers of the learners of a plan that are trained by gradient descent."""
+    named = {unit.learner: _optimizer(unit.learner_spec) for unit in plan.curves}
+    return {learner: name for learner, name in named.items() if name}
 
 
 def _optimizer(spec: LearnerSpec) -> str | None:

@@ -17,6 +17,7 @@ from hierbench.benchmarks.show.figure_data import figure_data
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.store import NAME
 from hierbench.benchmarks.suites.epsilon import EPSILONS, Epsilon, epsilons_of
+from hierbench.benchmarks.suites.fixed_sizes import FixedSizes
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.units.rows import Row
 from hierbench.errors import UserError
@@ -41,11 +42,13 @@ def write_curve_figures(
     provenance: Provenance | None = None,
     reference: Collection[str] = (),
     processes: int = 1,
+    fixed: Sequence[Row] = (),
+    declared: Sequence[FixedSizes] = (),
 ) -> list[Path]:
-    """Write all figures of ``rows`` below ``out_dir`` and return their paths."""
+    """Write all figures of rows, those at ``fixed`` sizes among them, below ``out_dir``; their paths."""
     if provenance is None:
-        provenance = provenance_of(rows, store="unnamed", version="unknown")
-    data = figure_data(rows, certificates, epsilons, provenance, reference)
+        provenance = provenance_of([*rows, *fixed], store="unnamed", version="unknown")
+    data = figure_data(rows, certificates, epsilons, provenance, reference, fixed, declared)
     return plots.write_figures(data, out_dir, processes)
 
 
@@ -80,7 +83,7 @@ def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path
     drawn: list[Path] = []
     state = state_of(
         suite,
-        shown.rows,
+        [*shown.rows, *shown.fixed],
         sorted(shown.certificates.items()),
         shown.measurements,
         sorted(shown.reference),
@@ -91,7 +94,7 @@ def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if shown.rows:
-            provenance = provenance_of(shown.rows, NAME, version, shown.reference_source)
+            provenance = provenance_of([*shown.rows, *shown.fixed], NAME, version, shown.reference_source)
             drawn += write_curve_figures(
                 shown.rows,
                 shown.certificates,
@@ -100,6 +103,8 @@ def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path
                 provenance,
                 shown.reference,
                 machine.cores(),
+                shown.fixed,
+                suite.fixed,
             )
         if shown.measurements and shown.plan:
             # matplotlib starts slowly

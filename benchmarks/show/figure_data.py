@@ -6,13 +6,16 @@ import statistics
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
+from hierbench.benchmarks.show.degrees import degree_panels
 from hierbench.benchmarks.show.families import families_of
 from hierbench.benchmarks.show.labels import relabelled, shown_labels
+from hierbench.benchmarks.show.phases import phase_diagrams
 from hierbench.benchmarks.show.slopes import exponents_of
 from hierbench.benchmarks.show.table import format_exponent
 from hierbench.benchmarks.show.takeaway import success
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, n_stars, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.fixed_sizes import FixedSizes
 from hierbench.benchmarks.theory.overlays import predictions
 from hierbench.benchmarks.units.rows import Row, RowStatus
 from hierbench.learners.catalogue.families import FAMILIES
@@ -22,6 +25,7 @@ from hierbench.plots.data import (
     ErrorMetric,
     ExponentLine,
     FigureData,
+    FixedPoint,
     KernelFloor,
     NStarPoint,
     ParameterCount,
@@ -35,13 +39,18 @@ def figure_data(
     epsilons: Sequence[Epsilon],
     provenance: Provenance,
     reference: Collection[str] = (),
+    fixed: Sequence[Row] = (),
+    declared: Sequence[FixedSizes] = (),
 ) -> FigureData:
     """What the figures of ``rows`` show; learners and targets in the order of the rows.
 
-    Learners of ``reference`` stand behind the others.
+    Learners of ``reference`` stand behind the others. Of the rows at ``fixed`` sizes those are shown that are
+    at one of the sizes ``declared``.
     """
     behind = shown_labels(row.learner for row in rows)
-    rows, certificates = relabelled(rows, certificates)
+    at_size = _at_declared_sizes(fixed, declared)
+    every, certificates = relabelled([*rows, *(row for _, row in at_size)], certificates)
+    rows, relabelled_fixed = every[: len(rows)], every[len(rows) :]
     stars = n_stars(rows, certificates, epsilons)
     degrees: dict[tuple[str, str], set[int]] = defaultdict(set)
     for star in stars:
@@ -56,6 +65,13 @@ def figure_data(
         counts[target, d].append(certificate.n_parameters)
 
     families = families_of(rows)
+    exponents = dict(zip(groups, exponents_of(list(groups.values())), strict=True))
+    learned = {
+        target: epsilon.label
+        for target in targets
+        if (epsilon := success([s for s in stars if s.target == target])) is not None
+    }
+    slopes = {(target, learner, eps.label): e for (target, learner, eps), e in exponents.items()}
     return FigureData(
         learners=tuple(dict.fromkeys(row.learner for row in rows)),
         targets=targets,
@@ -67,7 +83,7 @@ def figure_data(
         ),
         exponents=tuple(
             ExponentLine(learner, target, eps.label, format_exponent(e), e.value, e.intercept)
-            for (target, learner, eps), e in zip(groups, exponents_of(list(groups.values())), strict=True)
+            for (target, learner, eps), e in exponents.items()
         ),
         panels=tuple(
             EpsilonPanel(target, epsilon.label, _asks_for(degrees[target, epsilon.label]))
@@ -91,14 +107,28 @@ def figure_data(
         provenance=provenance,
         families=families,
         family_order=tuple(dict.fromkeys([*FAMILIES, *families.values()])),
-        success={
-            target: epsilon.label
-            for target in targets
-            if (epsilon := success([s for s in stars if s.target == target])) is not None
-        },
+        success=learned,
+        degrees=degree_panels(rows, certificates, stars, slopes, learned),
+        phases=phase_diagrams(rows, stars, learned),
         reference=frozenset(behind[name] for name in reference),
+        fixed=tuple(
+            FixedPoint(size, point)
+            for (size, _), row in zip(at_size, relabelled_fixed, strict=True)
+            for point in curve_points([row])
+        ),
         predictions=tuple(_predicted(row, error) for row, error in predictions(rows, certificates)),
     )
+
+
+def _at_declared_sizes(rows: Sequence[Row], declared: Sequence[FixedSizes]) -> list[tuple[str, Row]]:
+    """Rows with what is fixed in their size, in the order of the declarations."""
+    found = []
+    for size in dict.fromkeys(size for entry in declared for size in entry.at(1)):
+        for row in rows:
+            sizes = (entry.at(row.d) for entry in declared if entry.holds(row.target, row.d))
+            if any(of_entry.get(size) == row.n for of_entry in sizes):
+                found.append((size, row))
+    return found
 
 
 def curve_points(rows: Sequence[Row]) -> tuple[CurvePoint, ...]:

@@ -1,11 +1,12 @@
-"""Exponents at many errors: each different one is fitted once, by all cores where there are many."""
+"""Exponents at many errors: what is not remembered is fitted once, by all cores where there is much."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from hierbench.benchmarks.provenance import machine
-from hierbench.benchmarks.statistics.exponents import Exponent, exponent
+from hierbench.benchmarks.statistics.exponents import Exponent, exponent, intervals_of
+from hierbench.benchmarks.statistics.line_fits import MEMORY, fit
 from hierbench.benchmarks.statistics.sample_complexity import NStar
 from hierbench.processes import spread
 
@@ -23,15 +24,12 @@ def exponents_of(groups: Sequence[Sequence[NStar]], workers: int | None = None) 
     groups : sequence of sequences of NStar
         Each of one learner, target and epsilon.
     workers : int, optional
-        Processes; by default one a core where there are more than ``ALONE`` fits.
+        Processes; by default one a core where more than ``ALONE`` fits are not remembered.
     """
-    different: dict[tuple[object, ...], Sequence[NStar]] = {}
-    keys = []
-    for group in groups:
-        keys.append(tuple((s.d, s.replicate, s.lower, s.upper, s.censoring) for s in group))
-        different.setdefault(keys[-1], group)
+    different = {data.key(): data for group in groups if (data := intervals_of(group)) is not None}
+    new = {key: data for key, data in different.items() if MEMORY.get(key) is None}
     if workers is None:
-        workers = machine.cores() if len(different) > ALONE else 1
-    fits = spread(exponent, [(group,) for group in different.values()], workers)
-    fitted = dict(zip(different, fits, strict=True))
-    return [fitted[key] for key in keys]
+        workers = machine.cores() if len(new) > ALONE else 1
+    for key, made in zip(new, spread(fit, [(data,) for data in new.values()], workers), strict=True):
+        MEMORY.put(key, made)
+    return [exponent(group) for group in groups]

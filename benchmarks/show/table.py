@@ -33,7 +33,7 @@ LEGEND = (
     "exponent = slope of log n* in log d with its 95 % interval; >= is a bound without a confidence level; "
     "misfit: p of the line, below 0.05, which bends or whose replicates of one d scatter together.",
     "in C(d+p,p) = slope of log n* in log C(d+p,p), the number of polynomials of the degree p that eps asks "
-    "for: theory says 1 for rotation-invariant kernels.",
+    "for (on the sphere there are fewer): theory says 1 for rotation-invariant kernels.",
     "law = which of power, quasi-polynomial and exponential growth in d, fitted to smaller d, predicts n* "
     "at the largest by odds of 20 to 1; - where fewer than 3 smaller d are bracketed.",
 )

@@ -9,7 +9,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import GridSearchCV
 
 from hierbench.learners.base import Curve
-from hierbench.learners.kernels.kernel_ridge import KernelRidgePolynomial
+from hierbench.learners.kernels.polynomial_ridge import KernelRidgePolynomial
 from hierbench.targets.registry import make_target
 
 D, DEGREE, SIZES, TEST = 16, 4, (512, 724, 1024, 1448, 2048, 2896, 3500, 4096), 2000

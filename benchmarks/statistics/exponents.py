@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -11,10 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from hierbench.benchmarks.statistics.integrated_likelihood import SlopeInterval, slope_interval
-from hierbench.benchmarks.statistics.lack_of_fit import lack_of_fit
+from hierbench.benchmarks.statistics.line_fits import Intervals, fitted
 from hierbench.benchmarks.statistics.sample_complexity import NStar
-from hierbench.benchmarks.statistics.shared_scatter import widened
 from hierbench.benchmarks.suites.epsilon import Epsilon
 
 FLAGGED = 0.05
@@ -109,48 +106,63 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
 
 def _estimate(informative: Sequence[NStar], x: np.ndarray, confidence: float) -> Exponent:
     """Slope of log n* in ``x``, as ``exponent`` says."""
-    if len({(s.d, s.replicate.target) for s in informative}) < len(informative):
+    if _share_targets(informative):
         return Exponent("unidentified", reason="replicates share targets: they are not independent")
     bracketed = [s for s in informative if s.censoring == "bracketed"]
+    one = fitted(_intervals(informative, x, confidence))
+    return Exponent(
+        kind="estimate",
+        value=one.line.slope,
+        low=one.low,
+        high=one.high,
+        alone=(one.line.low, one.line.high),
+        lack_of_fit=one.lack_of_fit,
+        sigma=one.line.sigma,
+        intercept=one.line.intercept,
+        dimensions=tuple(sorted({s.d for s in bracketed})),
+        n_replicates=len(informative),
+    )
+
+
+def intervals_of(stars: Sequence[NStar], confidence: float = 0.95) -> Intervals | None:
+    """What ``exponent`` fits a line to; None where it fits none."""
+    informative = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
+    if len({s.d for s in informative if s.censoring == "bracketed"}) < 3 or _share_targets(informative):
+        return None
+    return _intervals(informative, np.log([s.d for s in informative]), confidence)
+
+
+def _share_targets(informative: Sequence[NStar]) -> bool:
+    return len({(s.d, s.replicate.target) for s in informative}) < len(informative)
+
+
+def _intervals(informative: Sequence[NStar], x: np.ndarray, confidence: float) -> Intervals:
     with np.errstate(divide="ignore"):
         lower, upper = np.log([s.lower for s in informative]), np.log([s.upper for s in informative])
     replicates = {s.replicate: i for i, s in enumerate(informative)}
     groups = np.array([replicates[s.replicate] for s in informative])
     pairs = {(s.d, place): i for i, (s, place) in enumerate(zip(informative, x.tolist(), strict=True))}
     levels = np.array([pairs[s.d, place] for s, place in zip(informative, x.tolist(), strict=True)])
-    fit, ends, unfit = _fitted(*(v.tobytes() for v in (x, lower, upper, groups, levels)), confidence)
-    return Exponent(
-        kind="estimate",
-        value=fit.slope,
-        low=ends[0],
-        high=ends[1],
-        alone=(fit.low, fit.high),
-        lack_of_fit=unfit,
-        sigma=fit.sigma,
-        intercept=fit.intercept,
-        dimensions=tuple(sorted({s.d for s in bracketed})),
-        n_replicates=len(informative),
-    )
+    return Intervals.of(x, lower, upper, groups, levels, confidence)
 
 
-@functools.lru_cache(maxsize=4096)
-def _fitted(
-    x: bytes, lower: bytes, upper: bytes, groups: bytes, levels: bytes, confidence: float
-) -> tuple[SlopeInterval, tuple[float, float], float | None]:
-    """Fit the arrays that these bytes hold: tables, figures and claims ask for the same ones."""
-    places, low, high = (np.frombuffer(part) for part in (x, lower, upper))
-    fit = slope_interval(places, low, high, confidence)
-    replicates, shared = (np.frombuffer(part, dtype=np.intp) for part in (groups, levels))
-    ends = widened(places, low, high, replicates, fit, confidence, shared)
-    return fit, ends, lack_of_fit(places, low, high)
+def polynomials(d: int, degree: int, inputs: str = "gaussian") -> int:
+    """Dimension of the polynomials of degree p = ``degree`` or less in d variables, on a law of inputs.
+
+    C(d + p, p); on the sphere, where the squares of the coordinates have a constant sum, C(d + p - 1, p)
+    + C(d + p - 2, p - 1): the harmonics of all degrees up to p.
+    """
+    if inputs != "sphere":
+        return math.comb(d + degree, degree)
+    return math.comb(d + degree - 1, degree) + (math.comb(d + degree - 2, degree - 1) if degree else 0)
 
 
 def dimension_slope(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
-    """Slope of log n* against log C(d + p, p), p the degree that epsilon asks for.
+    """Slope of log n* against log N_p, p the degree that epsilon asks for.
 
-    C(d + p, p) is the dimension of the polynomials of degree p in d variables. Theory says 1 for
-    rotation-invariant kernels (Ghorbani, Mei, Misiakiewicz & Montanari, Ann. Statist. 49, 2021), where the
-    exponent in d only tends to p: it is 3.2 for p = 4 at d = 10.
+    N_p is the dimension of the polynomials of degree p in d variables (``polynomials``): C(d + p, p), less on
+    the sphere. Theory says 1 for rotation-invariant kernels (Ghorbani, Mei, Misiakiewicz & Montanari, Ann.
+    Statist. 49, 2021), where the exponent in d only tends to p: it is 3.2 for p = 4 at d = 10.
 
     Method: that of ``exponent``, with each replicate at the dimension that its own target asks for.
     Where the degree is unknown, or fewer than three d have a bracketed replicate, there is no slope.
@@ -163,9 +175,7 @@ def dimension_slope(stars: Sequence[NStar], confidence: float = 0.95) -> Exponen
     if len(dimensions) < 3:
         reason = f"bracketed at {len(dimensions)} of the 3 dimensions that an estimate needs"
         return Exponent("unidentified", dimensions=dimensions, n_replicates=len(informative), reason=reason)
-    sizes = np.array(
-        [math.log(math.comb(s.d + (s.degree_needed or 0), s.degree_needed or 0)) for s in informative]
-    )
+    sizes = np.array([math.log(polynomials(s.d, s.degree_needed or 0, s.inputs)) for s in informative])
     return _estimate(informative, sizes, confidence)
 
 

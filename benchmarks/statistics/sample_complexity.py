@@ -45,6 +45,8 @@ class NStar:
     degree_needed : int or None
         Smallest degree whose best approximation reaches it; None without a certificate, and in
         classification, where shares of variance do not say.
+    inputs : str
+        Law of the target's inputs.
     """
 
     learner: str
@@ -57,6 +59,7 @@ class NStar:
     censoring: Censoring
     threshold: float | None
     degree_needed: int | None
+    inputs: str = "gaussian"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +160,7 @@ def n_stars(
     for target, learner, d, replicate in sorted(curves):
         curve = curves[target, learner, d, replicate]
         certificate = certificates.get((target, d, replicate.target))
+        inputs = certificate.inputs if certificate is not None else "gaussian"
         for epsilon in epsilons:
             threshold = epsilon.threshold(certificate)
             interval: tuple[float, float, Censoring] = (0.0, math.inf, "undefined")
@@ -166,7 +170,7 @@ def n_stars(
             degree = None
             if certificate is not None and threshold is not None and not certificate.classes:
                 degree = certificate.degree_needed(threshold)
-            stars.append(NStar(learner, target, d, replicate, epsilon, *interval, threshold, degree))
+            stars.append(NStar(learner, target, d, replicate, epsilon, *interval, threshold, degree, inputs))
     return stars
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hierbench.benchmarks.provenance.fingerprint import digest, fingerprint
+from hierbench.benchmarks.suites.fixed_sizes import STAGE, sizes_of_cell
 from hierbench.benchmarks.suites.suite import (
     Suite,
     degree_and_classes,
@@ -95,6 +96,7 @@ def make_plan(suite: Suite) -> Plan:
     """Enumerate the units of a suite."""
     try:
         curves, certificates = tuple(_curves(suite)), tuple(_certificates(suite))
+        curves += tuple(_at_fixed_sizes(suite, curves))
         return Plan(suite, curves, certificates, experiments=tuple(_experiments(suite)))
     except ValueError as error:
         raise UserError(f"suite {suite.name}: {error}") from error
@@ -166,6 +168,27 @@ def later_stage(
         unit, key=key, axes=axes, code=code, versions=versions, stage=stage, replicates=replicates,
         sizes=sizes, cost=cost, memory=memory,
     )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class FixedSizeUnit(CurveUnit):
+    """One block of replicates at one size that all of them share."""
+
+    def title(self) -> str:
+        """Say learner, target, d, n and block."""
+        return f"{self.learner} on {self.target}, d = {self.d}, n = {self.sizes[0][0]}, block {self.block}"
+
+
+def _at_fixed_sizes(suite: Suite, curves: Sequence[CurveUnit]) -> Iterable[FixedSizeUnit]:
+    """A unit for each block and size: another size changes no number of those that there are."""
+    largest = suite.largest_sizes()
+    for unit in curves:
+        cell = unit.learner, unit.target, unit.d
+        for n in sizes_of_cell(suite.fixed, cell, largest[cell]):
+            sizes = tuple((n,) for _ in unit.replicates)
+            law = learner_registry.resolve(unit.learner_spec["name"]).cost
+            cost = _cost(law, sizes, unit.d, unit.learner_spec["parameters"])
+            yield FixedSizeUnit(**vars(later_stage(unit, STAGE, unit.replicates, sizes)) | {"cost": cost})
 
 
 def _certificates(suite: Suite) -> Iterable[CertificateUnit]:

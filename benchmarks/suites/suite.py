@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hierbench.benchmarks.provenance.fingerprint import digest
+from hierbench.benchmarks.suites.fixed_sizes import Cell, FixedSizes
 from hierbench.benchmarks.units.rows import REPLICATES_PER_BLOCK, Replicate
 from hierbench.benchmarks.units.seeds import derive
 from hierbench.benchmarks.units.vocabulary import LearnerSpec, Parameters, TargetSpec
@@ -184,6 +185,7 @@ class Suite:
     bars: tuple[Bar, ...] = ()
     experiments: tuple[ExperimentEntry, ...] = ()
     weakest_epsilons: tuple[float, ...] = ()
+    fixed: tuple[FixedSizes, ...] = ()
 
     def target(self, label: str) -> TargetEntry:
         """The target of that label."""
@@ -192,6 +194,10 @@ class Suite:
     def learner(self, label: str) -> LearnerEntry:
         """The learner of that label."""
         return next(e for e in self.learners if e.label == label)
+
+    def largest_sizes(self) -> dict[Cell, int]:
+        """``max`` of the size plan of every cell."""
+        return {cell: run.sizes.max for run in self.runs for cell in run.cells()}
 
 
 def plain_replicates(count: int, first: int = 0) -> tuple[Replicate, ...]:

@@ -12,6 +12,8 @@ from typing import Any
 from hierbench import plugins
 from hierbench.benchmarks.isolation.ask import parameters_of
 from hierbench.benchmarks.provenance.modules import constructor_parameters, find_class
+from hierbench.benchmarks.suites import fixed_sizes
+from hierbench.benchmarks.suites.fixed_sizes import FixedSizes
 from hierbench.benchmarks.suites.limits import (
     EPSILONS,
     LARGEST_BAR,
@@ -145,6 +147,7 @@ def _suite(root: Table) -> Suite:
     traces = root.flag("traces", False)
     target_tables, learner_tables = root.tables("target"), root.tables("learner")
     run_tables, bar_tables = root.tables("run"), root.tables("bar", least=0)
+    fixed_tables = root.tables("fixed_sizes", least=0)
     root.done()
     targets = tuple(_target(t) for t in target_tables)
     learners = tuple(_learner(t) for t in learner_tables)
@@ -159,7 +162,20 @@ def _suite(root: Table) -> Suite:
     suite = Suite(name, summary, test, timeout, epsilons, relative, top, traces, targets, learners, runs)
     _check_cells(suite, run_tables)
     bars = tuple(_bar(t, suite) for t in bar_tables)
-    return dataclasses.replace(suite, bars=bars, experiments=entries, weakest_epsilons=weakest)
+    return dataclasses.replace(
+        suite, bars=bars, experiments=entries, weakest_epsilons=weakest, fixed=_fixed(fixed_tables, suite)
+    )
+
+
+def _fixed(tables: list[Table], suite: Suite) -> tuple[FixedSizes, ...]:
+    largest = suite.largest_sizes()
+    blocks = {cell: len(run.blocks()) for run in suite.runs for cell in run.cells()}
+    entries: list[FixedSizes] = []
+    for table in tables:
+        labels = [e.label for e in suite.targets], [e.label for e in suite.learners]
+        entries.append(fixed_sizes.read(table, *labels, largest))
+        fixed_sizes.check_total(table, entries, blocks, MOST_UNITS)
+    return tuple(entries)
 
 
 def _only_experiments(root: Table, name: str, summary: str, entries: tuple[ExperimentEntry, ...]) -> Suite:

@@ -198,7 +198,7 @@ class RFMRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
                 predicted = kernel_engine.predict(kernel, turned[rows], fits, turned[held])
                 errors += np.square(predicted - y[held]).sum(1) / n
                 agop = _agop(kernel, fit.shape, turned[rows], alphas[0], metrics[k])
-                metrics[k] = metric_of(agop, covariance, s)
+                metrics[k] = self._metric(agop, covariance, s)
             factor = RIDGE_FACTORS[int(np.argmin(errors))] if kept and t and self.ridge is None else 1.0
             error = float(errors.min() if factor > 1 else errors[0]) if kept else math.nan
             states.append(State(t, metric, fit, factor, error))
@@ -206,8 +206,12 @@ class RFMRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
             best = min(best, states[-1].error)
             if idle >= PATIENCE:
                 break
-            metric = metric_of(_agop(kernel, fit.shape, Z, fit.alpha, metric), covariance, s)
+            metric = self._metric(_agop(kernel, fit.shape, Z, fit.alpha, metric), covariance, s)
         return min(states, key=lambda state: (state.error, state.iteration))
+
+    def _metric(self, agop: np.ndarray, covariance: np.ndarray, power: float) -> np.ndarray:
+        """Return the metric of the next iteration."""
+        return metric_of(agop, covariance, power)
 
     def _store(
         self, X: np.ndarray, y: np.ndarray, pair: tuple[float, float], state: State, work: Work

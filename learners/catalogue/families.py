@@ -8,7 +8,7 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
     "deep net": ("densenet", "resnet", "algorithm1", "relu_mlp", "relu_densenet"),
     "layer by layer": ("layerwise", "bfc1", "layerwise_cycling"),
     "kernels in sequence": ("sequential_kernels", "sequential_kernels_fits", "spectral_layerwise"),
-    "learned metric or trees": ("rfm", "boosted_trees"),
+    "learned metric or trees": ("rfm", "hyper_kernel", "irkm", "boosted_trees"),
     "shallow net": ("two_layer", "two_layer_quadratic"),
     "fixed kernel": (
         "krr_polynomial",

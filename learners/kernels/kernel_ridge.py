@@ -97,16 +97,3 @@ class KernelRidgeLaplace(KernelRidge):
         intercept: float = 1.0,
     ) -> None:
         super().__init__("laplace", length_scale=length_scale, ridge=ridge, intercept=intercept)
-
-
-class KernelRidgePolynomial(KernelRidge):
-    """``KernelRidge`` with the polynomial kernel; parameters as there."""
-
-    def __init__(
-        self,
-        *,
-        degree: int = 4,
-        offset: float | Sequence[float] | None = None,
-        ridge: float | Sequence[float] | None = None,
-    ) -> None:
-        super().__init__("polynomial", degree=degree, offset=offset, ridge=ridge)

@@ -33,7 +33,7 @@ def test_suites(command):
     if command not in {c.name or c.callback.__name__ for c in cli.app.registered_commands}:
         pytest.skip(f"there is no command {command}")
     assert offered(f"{command} ") == list(known_suites())
-    assert offered(f"{command} de") == ["default", "degrees", "depth"]
+    assert offered(f"{command} pap") == ["paper-cpu", "paper"]
 
 
 def test_targets():

@@ -23,6 +23,8 @@ SMALLER = {
     "relu_mlp": {"width": 32},
     "boosted_trees": {"max_iter": 40, "n_candidates": 4},
     "rfm": {"iterations": 2},
+    "irkm": {"iterations": 2},
+    "hyper_kernel": {"kernel": "gaussian", "n_directions": 2, "iterations": 10},
     **{f"krr_{kernel}_cg": {"n_exact": 12, "n_centres": 6} for kernel in ("rbf", "polynomial")},
     **{f"random_features_{a}": {"n_features": 64} for a in ("relu", "quadratic", "fourier")},
 }

@@ -109,7 +109,10 @@ def promises(name):
 FAST_PATH = LearnerContract.test_curves_are_what_fits_one_by_one_give
 ORDER = LearnerContract.test_the_order_of_the_curves_does_not_matter
 LONG = {
-    **dict.fromkeys(("rfm", "sequential_kernels_fits", "boosted_trees", "relu_densenet"), (FAST_PATH, ORDER)),
+    **dict.fromkeys(
+        ("rfm", "hyper_kernel", "sequential_kernels_fits", "boosted_trees", "relu_densenet"),
+        (FAST_PATH, ORDER),
+    ),
     **dict.fromkeys(("sequential_kernels", "nngp", "compositional", "relu_mlp", "ntk", "ntk_erf"), (ORDER,)),
 }
 """What takes longest, by learner."""

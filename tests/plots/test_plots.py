@@ -26,8 +26,9 @@ from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
 from hierbench.plots.bands import at_budget, band, fixed_budgets
 from hierbench.plots.data import FigureData, NStarPoint
 from hierbench.plots.error_curves import error_against_d, error_against_n, error_limits
-from hierbench.plots.families import apart, best_of, family_figure
+from hierbench.plots.families import best_of, family_figure
 from hierbench.plots.n_star import epsilon_title, n_star_against_d
+from hierbench.plots.names import apart
 from hierbench.plots.style import FigureWriter, figure_style, looks
 
 EPSILONS = (Epsilon(0.1), Epsilon(0.1, Scale.UPPER_HALF))

@@ -20,6 +20,8 @@ from hierbench.benchmarks.units.measurement import Measurement
 
 SUCCESS = 1e-3
 """Relative MSE that a run has to get under."""
+LARGEST_GAP = 0.5
+"""alpha up to which the factor of a round is about proportional to it."""
 
 
 def number(m: Measurement, name: str) -> float:
@@ -32,23 +34,29 @@ def number(m: Measurement, name: str) -> float:
 # --- contraction (C11) --------------------------------------------------------------------------------
 
 
-def contraction(measurements: Sequence[Measurement], alpha: float, confidence: float) -> IntervalEstimate:
-    """Factor by which a round changed level 1's angle: geometric mean over targets.
+def _log_factors(measurements: Sequence[Measurement], alpha: float) -> dict[object, float]:
+    """Log of the factor by which a round changed level 1's angle, by target.
 
-    Of each target over the last two rounds above rounding, since factors alternate from round to round;
-    over the last one where there are no three.
+    Over the last two rounds above rounding, since factors alternate from round to round; over the last one
+    where there are no three.
     """
     angles: dict[object, dict[int, float]] = defaultdict(dict)
     for m in measurements:
         where = m.labels["level"], m.labels["stage"], m.labels["alpha"]
         if where == (1, "lower", alpha) and number(m, "angle") > ROUNDING:
             angles[m.labels["seed"]][int(m.labels["round"])] = number(m, "angle")
-    logs = []
-    for by_round in angles.values():
+    logs = {}
+    for seed, by_round in angles.items():
         rounds = sorted(by_round)
         if len(rounds) > 1:
             first = rounds[-3:][0]
-            logs.append(math.log(by_round[rounds[-1]] / by_round[first]) / (rounds[-1] - first))
+            logs[seed] = math.log(by_round[rounds[-1]] / by_round[first]) / (rounds[-1] - first)
+    return logs
+
+
+def contraction(measurements: Sequence[Measurement], alpha: float, confidence: float) -> IntervalEstimate:
+    """Factor by which a round changed level 1's angle: geometric mean over targets."""
+    logs = list(_log_factors(measurements, alpha).values())
     estimate = mean_estimate(f"alpha = {alpha:g}", logs, confidence, len(logs))
     if estimate.value is None:
         return estimate
@@ -59,6 +67,24 @@ def contraction(measurements: Sequence[Measurement], alpha: float, confidence: f
         math.exp(estimate.high),
         estimate.n_rows,
     )
+
+
+def contraction_slope(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
+    """Slope of the log of that factor in log alpha, up to alpha = 0.5: mean over targets of each one's slope.
+
+    A target counts at the alphas where two rounds are above rounding; three of them make a slope.
+    """
+    alphas = sorted(
+        {float(m.labels["alpha"]) for m in measurements if float(m.labels["alpha"]) <= LARGEST_GAP}
+    )
+    points: dict[object, list[tuple[float, float]]] = defaultdict(list)
+    for alpha in alphas:
+        for seed, log in _log_factors(measurements, alpha).items():
+            points[seed].append((math.log(alpha), log))
+    curves = [np.array(p) for p in points.values() if len(p) >= 3]
+    slopes = [float(np.polyfit(curve[:, 0], curve[:, 1], 1)[0]) for curve in curves]
+    named = f"alpha = {alphas[0]:g} to {alphas[-1]:g}" if alphas else "no alpha"
+    return mean_estimate(named, slopes, confidence, len(slopes))
 
 
 def contraction_with_gap(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:

@@ -6,6 +6,7 @@ from machinery import plan_of, suite_file
 
 from hierbench import read_results
 from hierbench.benchmarks.commands.export import write
+from hierbench.benchmarks.results import reference
 from hierbench.benchmarks.store.store import Store
 from hierbench.errors import UserError
 
@@ -30,6 +31,9 @@ def test_a_file_has_what_the_store_has(results, capsys):
     assert len(pd.read_csv(folder / "all.csv")) == len(read_results(folder))
     with pytest.raises(UserError, match=r"units of suite .* are missing or failed"):
         write(path, folder, folder / "stub.json.gz")  # the certificates of its targets are
+    write(path, folder, folder / "stub.json.gz", partial=True)
+    part = reference.unpacked((folder / "stub.json.gz").read_bytes())
+    assert part.rows and sum(part.missing.values()) > 0
 
 
 def test_bad_calls_are_one_line(results):

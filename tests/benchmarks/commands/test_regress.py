@@ -167,7 +167,7 @@ def test_errors_of_the_user_are_one_line(tmp_path):
         regress(path, tmp_path, tmp_path, exact=False)
     adaptive = (tmp_path / "stub.toml").read_text().replace("ratio = 2,", "ratio = 2, refine = 1.5,")
     (tmp_path / "stub.toml").write_text(adaptive)
-    with pytest.raises(UserError, match="allowed are suites of fixed sizes"):
+    with pytest.raises(UserError, match="allowed are suites of plain grids"):
         regress(path, tmp_path, tmp_path)
 
 

@@ -18,7 +18,8 @@ from hierbench.benchmarks.show import slopes
 from hierbench.benchmarks.show.labels import relabelled
 from hierbench.benchmarks.show.slopes import exponents_of
 from hierbench.benchmarks.show.takeaway import learned, sentences
-from hierbench.benchmarks.statistics.exponents import exponents
+from hierbench.benchmarks.statistics.exponents import exponent, exponents
+from hierbench.benchmarks.statistics.line_fits import MEMORY, fit
 from hierbench.benchmarks.statistics.ranks import rank
 from hierbench.benchmarks.statistics.sample_complexity import n_stars, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon, Scale, epsilons_of
@@ -88,13 +89,17 @@ def test_exponents_are_those_of_the_statistics():
 
 def test_exponents_by_other_processes_are_the_same_and_each_is_fitted_once(monkeypatch):
     rows, certificates = synthetic_rows.suite()
-    some = [r for r in rows if r.target == "squares-L2" and r.learner == "krr_rbf"]
+    some = [r for r in rows if r.target == "squares-L2" and r.learner == "densenet"]
     groups = [n_stars(some, certificates, [Epsilon(e)]) for e in (0.3, 0.1, 0.3)]
     here = exponents_of(groups, workers=1)
     assert here[0] == here[2] != here[1]
+    assert here == [exponent(group) for group in groups]
+    MEMORY.forget()
     assert exponents_of(groups, workers=2) == here
     calls = []
-    monkeypatch.setattr(slopes, "exponent", lambda group: calls.append(group) or here[0])
+    monkeypatch.setattr(slopes, "fit", lambda data: calls.append(data) or fit(data))
+    assert exponents_of(groups, workers=1) == here and calls == [], "they are remembered"
+    MEMORY.forget()
     exponents_of(groups, workers=1)
     assert len(calls) == 2
 

@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 from synthetic_rows import suite
@@ -12,6 +13,7 @@ from hierbench.benchmarks.results.beside import beside, evidence_of
 from hierbench.benchmarks.results.reference import Reference, packed, unpacked
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.suites.suite_file import load_suite
+from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.errors import UserError
 
 SQUARES = {"family": "squares", "parameters": {"depth": 2, "width": 3, "alpha": 0.5, "rho": 0.5}}
@@ -27,13 +29,23 @@ def rows_of(target="squares-L2", spec=SQUARES, **other):
     return chosen, {k: c for k, c in certificates.items() if k[0] == target}
 
 
-def test_rows_and_certificates_come_back_as_they_were_packed():
+def test_results_come_back_as_they_were_packed():
     rows, certificates = rows_of()
-    data = packed("default", rows, certificates, "1.2")
-    assert data == packed("default", list(rows), dict(certificates), "1.2"), "the same rows, the same bytes"
+    found = SuiteResults(
+        rows=rows[1:],
+        certificates=certificates,
+        fixed=rows[:1],
+        missing={("net", "squares-L3"): 3},
+        measurements={"trace": [Measurement({"alpha": 0.5}, {"angle": [0.1, 0.2], "floor": None})]},
+        missing_experiments={"floors": 2},
+    )
+    data = packed("default", found, "1.2")
+    assert data == packed("default", dataclasses.replace(found, rows=list(rows[1:])), "1.2"), "the same bytes"
     shipped = unpacked(data)
-    assert list(shipped.rows) == rows and shipped.certificates == certificates
+    assert list(shipped.rows) == [*rows[1:], rows[0]] and shipped.certificates == certificates
     assert shipped.header["rows"] == len(rows) and "hierbench 1.2" in shipped.sentence()
+    assert shipped.missing == found.missing and shipped.measurements == found.measurements
+    assert shipped.missing_experiments == found.missing_experiments
 
 
 @pytest.mark.parametrize(
@@ -56,26 +68,30 @@ def test_what_is_no_reference_is_one_line(data):
 
 def test_nothing_is_packed_of_nothing():
     with pytest.raises(UserError, match="hierbench run default"):
-        packed("default", [], {}, "1.2")
+        packed("default", SuiteResults(rows=[], certificates={}), "1.2")
 
 
 def test_what_ships_is_small_and_has_every_learner_of_its_suite():
     shipped = reference.read()
     assert {r.learner for r in shipped.rows} == {e.label for e in load_suite("default").learners}
-    assert len(packed(**_of(shipped))) < 2_000_000
     assert len({json.dumps(r.machine) for r in shipped.rows}) == 1
-    with pytest.raises(UserError, match="of these do: default"):
+    files = [f for f in reference.folder().iterdir() if f.name.endswith(reference.SUFFIX)]
+    assert sum(len(f.read_bytes()) for f in files) < 5_000_000
+    with pytest.raises(UserError, match=r"of these do: .*default"):
         reference.read("nothing")
 
 
-def _of(shipped):
-    version = shipped.header["version"]
-    return {
-        "suite": "default",
-        "rows": shipped.rows,
-        "certificates": shipped.certificates,
-        "version": version,
-    }
+def test_reference_stands_where_a_folder_of_results_may_stand(tmp_path, monkeypatch, status):
+    monkeypatch.chdir(tmp_path)
+    found = evidence_of(load_suite("default"), Path("reference"))
+    assert {r.suite for r in found.rows} == {"default"} and not found.reference and found.plan is not None
+    assert found.optimizers["densenet"] == "Adam"
+    code, out, _ = status("table", "default", "--results", "reference", "--format", "csv")
+    assert code == 0 and "densenet" in out
+    with pytest.raises(UserError, match="no reference results of suite 'smoke' ship"):
+        evidence_of(load_suite("smoke"), Path("reference"))
+    with pytest.raises(UserError, match="no results in"):
+        evidence_of(load_suite("default"), Path("elsewhere"))
 
 
 def test_only_the_same_targets_and_d_stand_beside_own_rows():

@@ -212,17 +212,20 @@ def test_exponents_come_for_every_group() -> None:
     assert found["t", "a", ABSOLUTE] == found["t", "b", ABSOLUTE]
 
 
-def test_slope_against_the_number_of_polynomials() -> None:
+@pytest.mark.parametrize("inputs", ["gaussian", "sphere"])
+def test_slope_against_the_number_of_polynomials(inputs: str) -> None:
     """A kernel at exactly that number has slope 1, whatever its exponent in d and the p of a replicate."""
     rng, found = np.random.default_rng(5), []
     for d in (6, 8, 10, 12, 14):
         for r in range(4):
             p = 4 if r % 2 else 3
-            size = 0.8 * math.comb(d + p, p) * math.exp(0.1 * rng.standard_normal())
+            fewer = math.comb(d + p - 2, p - 2) if inputs == "sphere" else 0  # multiples of |x|^2
+            size = 0.8 * (math.comb(d + p, p) - fewer) * math.exp(0.1 * rng.standard_normal())
             shift = 1.3 ** math.modf(0.618 * r)[0]
             i = math.floor(math.log(size / shift) / math.log(1.3))
             ends = shift * 1.3**i, shift * 1.3 ** (i + 1)
-            found.append(NStar("k", "t", d, Replicate(r, r, r), Epsilon(0.1), *ends, "bracketed", 0.1, p))
+            one = NStar("k", "t", d, Replicate(r, r, r), Epsilon(0.1), *ends, "bracketed", 0.1, p, inputs)
+            found.append(one)
     slope = dimension_slope(found)
     assert slope.kind == "estimate" and slope.value is not None
     assert slope.value == pytest.approx(1.0, abs=0.08)

@@ -9,7 +9,7 @@ from hierbench.benchmarks.studies import bad_input
 from hierbench.benchmarks.suites import toml_lines
 from hierbench.learners.registry import LEARNERS
 
-SUITES = ("degrees", "depth", "smoke")
+SUITES = ("layerwise", "smoke", "steps")
 """What is planned in milliseconds."""
 LIGHT = [name for name, d in LEARNERS.items() if ".kernels." in d.path or ".adaptive." in d.path]
 """Learners whose modules start neither torch nor jax."""

@@ -219,3 +219,16 @@ def test_narrowed_and_extended(tmp_path):
     wider = with_learner(suite, LearnerEntry("ridge", "sklearn.linear_model:Ridge", {}))
     ridge = [u for u in make_plan(wider).curves if u.learner == "ridge"]
     assert [u.sizes for u in ridge] == [u.sizes for u in make_plan(suite).curves if u.learner == "mean"]
+
+
+def test_the_paper_suites_differ_in_cells_only():
+    """So that claims, figures and merged stores mean the same by the same label."""
+    small, large = load_suite("paper-cpu"), load_suite("paper")
+    assert small.targets == large.targets and small.learners == large.learners
+    assert epsilons_of(small) == epsilons_of(large) and small.test == large.test
+    cells = [{cell for run in suite.runs for cell in run.cells()} for suite in (small, large)]
+    assert cells[0] < cells[1]
+    first = {r.target for suite in (small, large) for run in suite.runs for r in run.replicates}
+    others = set(known_suites()) - {"paper", "paper-cpu"}
+    earlier = {r.target for name in others for run in load_suite(name).runs for r in run.replicates}
+    assert not first & earlier, "targets that another suite has seen"

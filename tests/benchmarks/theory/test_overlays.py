@@ -18,7 +18,8 @@ from hierbench.benchmarks.theory.overlays import kernel_of, power_of, prediction
 from hierbench.benchmarks.units import draw
 from hierbench.benchmarks.units.rows import Row
 from hierbench.learners.kernels.dot_product import DotProductRegressor
-from hierbench.learners.kernels.kernel_ridge import KernelRidgePolynomial, KernelRidgeRBF
+from hierbench.learners.kernels.kernel_ridge import KernelRidgeRBF
+from hierbench.learners.kernels.polynomial_ridge import KernelRidgePolynomial
 from hierbench.plots.error_curves import error_against_n
 from hierbench.plots.style import figure_style, looks
 from hierbench.targets.base import Certificate, Estimate

@@ -10,7 +10,8 @@ from hierbench.learners.engines import kernel_tuning
 from hierbench.learners.engines.kernel_engine import Axis, PrefixSolver, Solution, tail
 from hierbench.learners.engines.kernel_tuning import Budget, fit_prefixes
 from hierbench.learners.kernels.classical import LaplaceKernel, PolynomialKernel, RBFKernel
-from hierbench.learners.kernels.kernel_ridge import KernelRidgeLaplace, KernelRidgePolynomial, KernelRidgeRBF
+from hierbench.learners.kernels.kernel_ridge import KernelRidgeLaplace, KernelRidgeRBF
+from hierbench.learners.kernels.polynomial_ridge import KernelRidgePolynomial
 
 KERNELS = [(RBFKernel(1.0), 1.5), (LaplaceKernel(0.5), 2.0), (PolynomialKernel(3), 0.7)]
 

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from hierbench.learners.base import Curve
 from hierbench.learners.kernels.dot_product import DotProductKernel, DotProductRegressor
 from hierbench.learners.kernels.dot_product_weights import WeightSearch, log_leave_one_out
-from hierbench.learners.kernels.kernel_ridge import KernelRidgePolynomial
+from hierbench.learners.kernels.polynomial_ridge import KernelRidgePolynomial
 from hierbench.targets.registry import make_target
 
 

@@ -9,9 +9,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from hierbench.learners.kernels.kernel_ridge import (
     KernelRidge,
     KernelRidgeLaplace,
-    KernelRidgePolynomial,
     KernelRidgeRBF,
 )
+from hierbench.learners.kernels.polynomial_ridge import KernelRidgePolynomial
 from hierbench.targets.registry import make_target
 
 
@@ -128,3 +128,15 @@ def test_ridges_that_are_all_too_small_are_refused_in_one_line():
     y[1] = y[0]
     with pytest.raises(ValueError, match="not positive definite"):
         KernelRidgePolynomial(degree=1, ridge=[0.0, 1e-300]).fit(np.vstack([X] * 3), np.concatenate([y] * 3))
+
+
+def test_degree_eight_is_recovered_past_its_number_of_polynomials():
+    """C(5 + 8, 8) = 1287. Prefixes of a third leave offsets of 10 and more, which get to 8e-3 here."""
+    target, rng = make_target("squares", 5, 2, depth=3, width=2), np.random.default_rng(2)
+    (X, y), (Z, z) = target.sample(1500, rng), target.sample(4000, rng)
+    model = KernelRidgePolynomial(degree=8).fit(X, y)
+    assert np.mean((model.predict(Z) - z) ** 2) < 1e-6
+    assert model.hyperparameters_["offset"] < 3 and model.hyperparameters_["ridge"] <= 1e-8
+    twin = ((X @ X.T / 5 + model.hyperparameters_["offset"]) / (1 + model.hyperparameters_["offset"])) ** 8
+    alpha = np.linalg.solve(twin + model.hyperparameters_["ridge"] * np.eye(1500), y)
+    assert np.abs(twin @ (alpha - model.dual_coef_)).max() < 1e-4

@@ -6,7 +6,7 @@ import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hierbench.learners.base import Curve
-from hierbench.learners.kernels.kernel_ridge import KernelRidgePolynomial
+from hierbench.learners.kernels.polynomial_ridge import KernelRidgePolynomial
 from hierbench.learners.sequential import sequential_kernels
 from hierbench.learners.sequential.lifted_kernel import LiftedKernel, products, quadratic_form, standardised
 from hierbench.learners.sequential.sequential_chain import Chain, Work, leading, tuned

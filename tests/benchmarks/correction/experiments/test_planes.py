@@ -159,6 +159,15 @@ def test_contraction_is_the_factor_of_a_round(quantity, alpha):
     assert figure_of(quantity, rounding).value is None
 
 
+def test_contraction_slope_is_the_power_of_alpha_in_the_factor():
+    alphas = (0.03, 0.1, 0.3, 0.5)
+    found = [m for a in alphas for m in angles(0.9 * a**1.1, a)]
+    figure = figure_of("contraction_slope", [*found, *angles(0.9, 0.7), *angles(0.9, 1.5)])
+    assert figure.value == pytest.approx(1.1)
+    assert figure.label.endswith("alpha = 0.03 to 0.5")
+    assert figure_of("contraction_slope", [m for a in alphas[:2] for m in angles(a, a)]).value is None
+
+
 def test_layerwise_floor_takes_the_best_start_at_the_smallest_width():
     found = [
         Measurement(
