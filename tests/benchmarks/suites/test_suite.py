@@ -71,7 +71,6 @@ def test_replicates_may_start_where_no_other_suite_has_any(tmp_path):
         load(tmp_path, later.replace("replicates = 4", "crossed = {targets = 2, samples = 2, inits = 1}", 1))
 
 
-
 @pytest.mark.parametrize("name", sorted(known_suites()))
 def test_every_suite_that_ships_is_valid(name):
     suite = load_suite(name)
