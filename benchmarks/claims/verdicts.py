@@ -202,6 +202,7 @@ def outlook(estimate: IntervalEstimate, bounds: Bounds, hours: float) -> str:
     if times > MOST_TIMES:
         return f"the figure is at its bound: {MOST_TIMES} times as many replicates would not tell them apart"
     distance, half = max(pairs, key=lambda pair: pair[1] / pair[0])
+    times = math.ceil(10 * times - 1e-9) / 10
     price = f", about {hours * (times - 1):.2g} core-hours more," if hours > 0 else ""
     return (
         f"the interval reaches {half:.2g} from the figure, and the bound is {distance:.2g} away: were the "

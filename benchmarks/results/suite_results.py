@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from hierbench.benchmarks.provenance.modules import find_class
@@ -89,10 +89,13 @@ class SuiteResults:
         plan = resolved(plan, store)
         done = store.done()
         missing = Counter((u.learner, u.target) for u in plan.curves if u.key not in done)
-        uncertified = Counter(u.target for u in plan.certificates if u.key not in done)
-        for learner, target in {(u.learner, u.target) for u in plan.curves}:
-            if uncertified[target]:
-                missing[learner, target] += uncertified[target]
+        uncertified = {(u.target, u.d, u.target_index) for u in plan.certificates if u.key not in done}
+        needed: dict[tuple[str, str], set[tuple[str, int, int]]] = defaultdict(set)
+        for u in plan.curves:
+            needed[u.learner, u.target] |= {(u.target, u.d, r.target) for r in u.replicates}
+        for cell, targets in needed.items():
+            if absent := len(targets & uncertified):
+                missing[cell] += absent
         rows, fixed = apart(suite_rows(plan, store))
         return cls(
             rows=rows,

@@ -496,6 +496,20 @@ def test_evidence_knows_what_is_missing(tmp_path):
     assert not +after.missing and len(after.rows) == 8 and after.certificates  # type: ignore[operator]
 
 
+def test_certificates_that_another_learner_needs_are_not_missing(tmp_path):
+    """Of a cell counts what it stands on: the targets of its own d."""
+    small = suite_file(tmp_path, {"Mean": ""}, d=(4,))
+    assert not run(small, tmp_path / "results").failed
+    text = Path(small).read_text()
+    other = text[text.index("[[learner]]") : text.index("[[run]]")].replace('"Mean"', '"Other"', 1)
+    more = text[text.index("[[run]]") :].replace('"Mean"', '"Other"').replace("[4]", "[6]")
+    both = tmp_path / "both.toml"
+    both.write_text(text.replace("[[run]]", other + "\n[[run]]", 1) + "\n" + more)
+    with Store.readable(tmp_path / "results") as store:
+        missing = SuiteResults.read(str(both), store).missing
+    assert not missing.get(("Mean", "sq")) and missing["Other", "sq"] == 1 + 4
+
+
 def test_optimiser_is_the_one_that_the_constructor_would_take():
     from hierbench.learners.registry import LEARNERS, load
 
