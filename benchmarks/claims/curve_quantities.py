@@ -13,7 +13,7 @@ import scipy
 
 from hierbench.benchmarks.claims.criteria import Criterion
 from hierbench.benchmarks.results.suite_results import SuiteResults
-from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope, exponent
+from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope, exponent, polynomials
 from hierbench.benchmarks.statistics.interval_estimate import (
     IntervalEstimate,
     difference,
@@ -187,7 +187,9 @@ def share_reached(evidence: SuiteResults, criterion: Criterion, confidence: floa
 def share_beyond_dimension(
     evidence: SuiteResults, criterion: Criterion, confidence: float
 ) -> list[IntervalEstimate]:
-    """Share of replicates whose n* is beyond C(d + p, p), p the degree that epsilon asks for, at each d.
+    """Share of replicates whose n* is beyond N_p, p the degree that epsilon asks for, at each d.
+
+    N_p is the number of polynomials of degree at most p under the law of the inputs.
 
     Bounds of n* count: one that lies above that number is beyond it, whatever n* is. A replicate of which
     neither is known counts as not beyond for the lower end and as beyond for the upper end of the interval
@@ -199,8 +201,9 @@ def share_beyond_dimension(
         usable = [s for s in stars if s.censoring in ("bracketed", "left", "right") and s.degree_needed]
         for d in sorted({s.d for s in usable}):
             cell = [s for s in usable if s.d == d]
-            beyond = [s.lower >= math.comb(d + (s.degree_needed or 0), d) for s in cell]
-            within = [s.upper <= math.comb(d + (s.degree_needed or 0), d) for s in cell]
+            counts = [polynomials(d, s.degree_needed or 0, s.inputs) for s in cell]
+            beyond = [s.lower >= count for s, count in zip(cell, counts, strict=True)]
+            within = [s.upper <= count for s, count in zip(cell, counts, strict=True)]
             label = _label(learner, target, epsilon, d)
             least = share_estimate(label, beyond, confidence)
             most = share_estimate(label, [not w for w in within], confidence)
@@ -213,27 +216,31 @@ def share_beyond_dimension(
 
 STEP = 3.5
 """A step of a learning curve: sizes at least so many times apart."""
+FALL = 0.6
+"""What is left of an error that falls at such a step: one that goes like 1 / sqrt(n) leaves 0.5."""
 
 
 def share_falling(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
-    """Share of curves whose error falls at every step to a size about four times as large.
+    """Share of curves whose error falls to ``FALL`` of itself at every step to a size four times as large.
 
-    A curve is the unit: its steps have sizes in common. Unreliable rows count, as in ``final_slopes``.
+    A curve is the unit: its steps have sizes in common. One with a row that failed does not fall; unreliable
+    rows count, as in ``final_slopes``.
     """
     shares = []
     for learner, target in itertools.product(criterion.learners, criterion.targets):
         rows = _rows(evidence, learner, target)
         for d in sorted({r.d for r in rows}):
-            curves = list(_points([r for r in rows if r.d == d]).values())
-            steps = [
-                [
+            here = [r for r in rows if r.d == d]
+            failed = {r.replicate for r in here if r.status not in FITTED}
+            falls = [False] * len(failed)
+            for name, curve in _points(here).items():
+                pairs = [
                     (e, f)
                     for (n, e), (m, f) in itertools.combinations(curve, 2)
                     if STEP <= math.exp(m - n) < STEP**2
                 ]
-                for curve in curves
-            ]
-            falls = [all(f < e for e, f in pairs) for pairs in steps if pairs]
+                if name not in failed and pairs:
+                    falls.append(all(f <= e + math.log(FALL) for e, f in pairs))
             label = _label(learner, target, d=d)
             if falls:
                 shares.append(share_estimate(label, falls, confidence))

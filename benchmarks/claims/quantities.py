@@ -108,9 +108,11 @@ QUANTITIES = {
         compares="either",
     ),
     "reached": Quantity("share of curves that reach epsilon", share_reached),
-    "beyond_dimension": Quantity("share of replicates whose n* is beyond C(d+p, p)", share_beyond_dimension),
+    "beyond_dimension": Quantity("share of replicates whose n* is beyond N_p", share_beyond_dimension),
     "falling": Quantity(
-        "share of curves whose error falls at every fourfold step of n", share_falling, epsilons=False
+        "share of curves whose error falls to 0.6 of itself at every fourfold step of n",
+        share_falling,
+        epsilons=False,
     ),
     "final_slope": Quantity(
         "slope of log error in log n over the last decade of n", final_slope, epsilons=False

@@ -169,7 +169,12 @@ def _finding(
     if criterion.looks > 1:
         reason += f" (look {criterion.looks}: intervals at {level_of(criterion):.1%})"
     hours = _core_hours(criterion, evidence)
-    ahead = outlook(estimate, criterion.bounds, hours) if state == "undecided" else ""
+    ahead = ""
+    if state == "undecided":
+        open_ones = [e for e in estimates if decide(e, criterion.bounds) != "supported"]
+        ahead = "; ".join(
+            dict.fromkeys(f"{e.label}: {outlook(e, criterion.bounds, hours)}" for e in open_ones[:3])
+        )
     return Finding(criterion, state, estimates, estimate, reason, rows, optimizers, ahead)
 
 
@@ -196,8 +201,11 @@ def outlook(estimate: IntervalEstimate, bounds: Bounds, hours: float) -> str:
         pairs, word = [(bounds.low - value, above)], "contradicted"
     else:
         pairs, word = [(value - bounds.low, below), (bounds.high - value, above)], "supported"
-    if not all(math.isfinite(half) for distance, half in pairs if math.isfinite(distance)):
+    pairs = [pair for pair in pairs if math.isfinite(pair[0])]
+    if not all(math.isfinite(half) for _, half in pairs):
         return NO_INTERVAL
+    if all(half < distance for distance, half in pairs):
+        return f"{word} alone, but not at the level that one of several figures is asked at"
     times = max((half / distance) ** 2 if distance else math.inf for distance, half in pairs)
     if times > MOST_TIMES:
         return f"the figure is at its bound: {MOST_TIMES} times as many replicates would not tell them apart"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hierbench.benchmarks.claims.claims_file import CLAIMS, choose, load_claims, moved
 from hierbench.benchmarks.claims.verdicts import Finding, Verdict, verdicts_of
+from hierbench.benchmarks.results.beside import are_shipped
 from hierbench.benchmarks.show.output import LATEX, deliver, escaped, markdown_row
 from hierbench.benchmarks.statistics.line_fits import kept_fits
 from hierbench.benchmarks.suites.suite import Suite
@@ -95,7 +96,8 @@ def estimate_texts(findings: Sequence[Finding]) -> list[str]:
 
 def commands(verdict: Verdict, results: Path) -> list[str]:
     """The commands that make the missing rows."""
-    where = "" if results == Path("results") else f" --results {results}"
+    usual = results == Path("results") or are_shipped(results)
+    where = "" if usual else f" --results {results}"
     return [f"hierbench run {suite}{where}" for suite in verdict.missing]
 
 

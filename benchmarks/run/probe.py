@@ -41,7 +41,7 @@ def refuse_unfit(units: Iterable[CurveUnit], processes: int) -> None:
         raise UserError(
             f"nothing to measure: {names} would classify, and the labels of "
             f"{', '.join(sorted({u.target for u in skipped}))} are real numbers; add a regressor, or targets "
-            "of the suite classification"
+            "with classify = true"
         )
 
 

@@ -114,7 +114,7 @@ class Memory:
             if content["code"] != code:
                 return
             kept = {str(key): _from_list(values) for key, values in content["fits"].items()}
-        except (OSError, ValueError, TypeError, LookupError, AttributeError):
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
             return
         self._fits = {**kept, **self._fits}
         self._cut()

@@ -246,6 +246,15 @@ def test_share_of_curves_that_fall_at_every_fourfold_step():
     assert state("falling", Bounds(low=0.75), curves(lambda r: (0.1, 0.01, 0.01))) == "contradicted"
     assert state("falling", Bounds(low=0.75), curves(lambda r: (0.1, 0.01 + (r < 2), 0.001))) == "undecided"
     assert state("falling", Bounds(low=0.75), curves(lambda r: (0.1, 0.01, 0.001), 4)) == "undecided"
+    floor = curves(lambda r: [0.01 + 10 / n for n in (1500, 6000, 24000)])
+    assert state("falling", Bounds(low=0.75), floor) == "contradicted", "a floor of 0.01"
+    failed = [
+        dataclasses.replace(x, status="diverged", error=None) if x.n > 20000 else x
+        for x in curves(lambda r: (0.1, 0.01, 0.001)).rows
+    ]
+    assert state("falling", Bounds(low=0.75), evidence_of(failed)) == "contradicted", (
+        "what failed does not fall"
+    )
     close = evidence_of([row(n, 1.0 / n, r=r) for r in range(16) for n in (1500, 3000)])
     assert state("falling", Bounds(low=0.75), close) == "undecided"
 
@@ -594,11 +603,17 @@ def test_what_a_theorem_assumes_is_needed_or_not(verdicts):
         (IntervalEstimate("", 3.01, 2.4, 3.6), Bounds(high=3.0), "the figure is at its bound"),
         (IntervalEstimate("", None, low=3.2), Bounds(low=9.0), "larger samples, or more d"),
         (IntervalEstimate("", 2.0, -math.inf, math.inf), Bounds(low=0.0), "larger samples, or more d"),
+        (IntervalEstimate("", 2.0, -math.inf, 3.2), Bounds(high=3.0), "1.5 times as many replicates"),
     ],
 )
 def test_where_the_data_leave_it_open_it_says_what_would_decide(estimate, bounds, said):
     assert decide(estimate, bounds) == "undecided"
     assert said in outlook(estimate, bounds, 2.0)
+
+
+def test_one_of_many_that_is_outside_by_itself_has_no_price():
+    estimate = IntervalEstimate("", 0.5, 0.45, 0.55)
+    assert outlook(estimate, Bounds(low=0.6), 1.0).startswith("contradicted alone")
 
 
 def test_an_open_criterion_carries_its_price():
