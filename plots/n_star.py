@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.path import Path as MarkerPath
 from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -185,8 +186,14 @@ def _draw_stars(ax: Axes, stars: Sequence[NStarPoint], shift: float, look: Look)
 
 
 def _legend(figure: Figure, stars: Sequence[NStarPoint], counts: bool, references: bool) -> None:
+    bracket = legend_entry("n* (geometric mean, bracket)", marker="o", linestyle="-")
+    legend_below(figure, [bracket, *signs(stars, counts, references)])
+
+
+def signs(stars: Sequence[NStarPoint], counts: bool, references: bool) -> list[Line2D]:
+    """Legend entries of what stands in the panels besides the learners: bounds, parameter counts, slopes."""
     kinds = {s.censoring for s in stars}
-    handles = [legend_entry("n* (geometric mean, bracket)", marker="o", linestyle="-")]
+    handles = []
     if "right" in kinds:
         handles.append(legend_entry("arrow up: n* is above", marker="o", hollow=True))
     if "left" in kinds:
@@ -195,4 +202,4 @@ def _legend(figure: Figure, stars: Sequence[NStarPoint], counts: bool, reference
         handles.append(legend_entry("parameters of the target", "0.25", linestyle=(0, (4, 2))))
     if references:
         handles.append(legend_entry("reference slopes", "0.6", linestyle=":"))
-    legend_below(figure, handles)
+    return handles

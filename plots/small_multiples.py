@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from hierbench.plots.data import FigureData, NStarPoint
 from hierbench.plots.families import best_of, draw_line, draw_slopes
-from hierbench.plots.n_star import epsilon_title
+from hierbench.plots.n_star import epsilon_title, signs
 from hierbench.plots.style import (
     COLUMN_WIDTH,
     PAGE_WIDTH,
@@ -120,13 +120,4 @@ def _legend(
     figure: Figure, stars: Sequence[NStarPoint], style: Mapping[str, Look], counts: bool, slopes: bool
 ) -> None:
     handles = [legend_entry(name, look.color, look.marker, look.linestyle) for name, look in style.items()]
-    kinds = {s.censoring for s in stars}
-    if "right" in kinds:
-        handles.append(legend_entry("arrow up: n* is above", marker="o", hollow=True))
-    if "left" in kinds:
-        handles.append(legend_entry("arrow down: n* is below", marker="o", hollow=True))
-    if counts:
-        handles.append(legend_entry("parameters of the target", "0.25", linestyle=(0, (4, 2))))
-    if slopes:
-        handles.append(legend_entry("reference slopes", "0.6", linestyle=":"))
-    legend_below(figure, handles)
+    legend_below(figure, [*handles, *signs(stars, counts, slopes)])

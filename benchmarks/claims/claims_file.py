@@ -75,7 +75,7 @@ def moved(claims: Sequence[Claim], suite: Suite) -> tuple[Claim, ...]:
     UserError
         ``suite`` has the cells of no criterion.
     """
-    cells = {(learner, target) for run in suite.runs for learner, target, _ in run.cells()}
+    cells = _cells(suite)
 
     def there(criterion: Criterion) -> bool:
         return bool(criterion.cells()) and criterion.cells() <= cells
@@ -89,6 +89,11 @@ def moved(claims: Sequence[Claim], suite: Suite) -> tuple[Claim, ...]:
         )
         for c in claims
     )
+
+
+def _cells(suite: Suite) -> set[tuple[str, str]]:
+    """(learner, target) pairs that a suite runs."""
+    return {(learner, target) for run in suite.runs for learner, target, _ in run.cells()}
 
 
 def _claim(table: Table) -> Claim:
@@ -187,12 +192,10 @@ def _check(table: Table, criterion: Criterion, suite: Suite) -> None:
     """Refuse a criterion that its quantity cannot use, or cells that its suite does not have."""
     quantity = QUANTITIES[criterion.quantity]
     table.checked("quantity", lambda: quantity.check(criterion))
-    measured = {(learner, target) for run in suite.runs for learner, target, _ in run.cells()}
-    table.keys_read.add("d")
     known = {d for run in suite.runs for *pair, d in run.cells() if tuple(pair) in criterion.cells()}
     if strange := sorted(set(criterion.d) - known):
         table.refuse(
             "d", strange[0], f"dimensions at which suite {suite.name} has these cells: {sorted(known)}"
         )
-    for learner, target in sorted(criterion.cells() - measured):
+    for learner, target in sorted(criterion.cells() - _cells(suite)):
         table.fail("learners", f"suite {suite.name} has no [[run]] with {learner!r} on {target!r}")

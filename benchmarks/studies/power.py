@@ -24,7 +24,7 @@ from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope,
 from hierbench.benchmarks.statistics.sample_complexity import n_stars
 from hierbench.benchmarks.studies.coverage import largest_size, simulate
 from hierbench.benchmarks.studies.coverage_settings import Setting
-from hierbench.benchmarks.suites.suite import Run, Suite
+from hierbench.benchmarks.suites.suite import Run, Suite, TargetEntry, degree_and_classes
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.seeds import generator
 
@@ -74,12 +74,13 @@ def cells(suite: Suite, simulations: int) -> Iterator[Cell]:
                     if (rows := [r for r in stored.rows if (r.learner, r.target) == (learner, place)])
                 ]
                 known = next((e for e in found if e.sigma is not None), Exponent("unidentified"))
-                yield _cell(criterion, learner, target, runs, known, simulations)
+                yield _cell(criterion, learner, suite.target(target), runs, known, simulations)
 
 
 def _cell(
-    criterion: Criterion, learner: str, target: str, runs: list[Run], known: Exponent, simulations: int
+    criterion: Criterion, learner: str, entry: TargetEntry, runs: list[Run], known: Exponent, simulations: int
 ) -> Cell:
+    target = entry.label
     dimensions = tuple(sorted({d for run in runs for d in run.d}))
     run = min(runs, key=lambda r: len(r.replicates))
     scatter, shown = (known.sigma, True) if known.sigma is not None else (UNKNOWN, False)
@@ -95,7 +96,7 @@ def _cell(
     slope = setting.exponent or 0.0
     largest = largest_size(slope, setting)
     law = dimension_slope if criterion.quantity == "dimension_slope" else exponent
-    degree = 8 if "L3" in target else 4
+    degree, _ = degree_and_classes(entry.family, dimensions[0], entry.params)
     halves = []
     for i in range(simulations):
         rng = generator("power", learner=learner, target=target, criterion=criterion.what, simulation=i)
