@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from hierbench.learners.engines.kernel_engine import CHUNK, Axis, float64_tensor
-from hierbench.learners.kernels.classical import squared_distances
+from hierbench.learners.kernels.distances import distances, squared_distances
 
 LENGTH_SCALES = Axis.geometric("length_scale", 0.1, 100.0, per_decade=4, scan=(0.5, 20.0), every=2)
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-9, 1e1), every=4)
@@ -26,13 +26,15 @@ class ExponentKernel:
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
         """Write the kernel matrix (hierbench.learners.engines.kernel_engine.Kernel)."""
-        squared_distances(A, A if B is None else B, A.shape[1] * shape[0] ** 2, out)
-        out.neg_()
-        if self.exponent == 1:
-            out.sqrt_()
-        elif self.exponent != 2:
-            out.pow_(self.exponent / 2)
-        out.neg_().exp_().add_(self.intercept)
+        scale = A.shape[1] * shape[0] ** 2
+        if self.exponent == 2:
+            squared_distances(A, A if B is None else B, scale, out)
+        else:
+            distances(A, A if B is None else B, scale, out)
+            if self.exponent != 1:
+                out.pow_(self.exponent)
+            out.neg_()
+        out.exp_().add_(self.intercept)
         if B is None:
             out.diagonal().fill_(1.0 + self.intercept)
 

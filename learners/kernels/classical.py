@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import torch
 
 from hierbench.learners.engines.linear_algebra import integer_power_, product
-
-
-def squared_distances(A: torch.Tensor, B: torch.Tensor, scale: float, out: torch.Tensor) -> None:
-    """Write -|a - b|^2 / scale as one matrix product of augmented points: the matrix is written once."""
-    a, b = A * math.sqrt(2 / scale), B * math.sqrt(2 / scale)
-    ones = torch.ones((1, 1), dtype=A.dtype)
-    left = torch.cat([a, -0.5 * a.square().sum(1, keepdim=True), ones.expand(len(a), 1)], dim=1)
-    right = torch.cat([b, ones.expand(len(b), 1), -0.5 * b.square().sum(1, keepdim=True)], dim=1)
-    product(left, right.T, out)
-    out.clamp_(max=0.0)
+from hierbench.learners.kernels.distances import distances, squared_distances
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +40,8 @@ class LaplaceKernel:
         self, A: torch.Tensor, B: torch.Tensor | None, shape: tuple[float, ...], out: torch.Tensor
     ) -> None:
         """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
-        squared_distances(A, A if B is None else B, A.shape[1] * shape[0] ** 2, out)
-        out.neg_().sqrt_().neg_().exp_().add_(self.intercept)
+        distances(A, A if B is None else B, A.shape[1] * shape[0] ** 2, out)
+        out.neg_().exp_().add_(self.intercept)
         if B is None:
             out.diagonal().fill_(1.0 + self.intercept)
 

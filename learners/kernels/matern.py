@@ -9,7 +9,7 @@ import torch
 
 from hierbench.errors import refusal
 from hierbench.learners.engines.kernel_engine import Axis, Kernel
-from hierbench.learners.kernels.classical import squared_distances
+from hierbench.learners.kernels.distances import distances
 from hierbench.learners.kernels.kernel_estimator import KernelRegressor
 from hierbench.learners.kernels.kernel_ridge import RIDGES
 from hierbench.learners.parameters import not_negative
@@ -39,15 +39,14 @@ class MaternKernel:
         """Write k(A, B), shape (len(A), len(B)), to ``out``; B None: k(A, A)."""
         nu, length_scale = shape
         scale = A.shape[1] * length_scale**2 / (2 * nu)
-        squared_distances(A, A if B is None else B, scale, out)
+        distances(A, A if B is None else B, scale, out)
         rows = max(1, _BLOCK // max(1, out.shape[1]))
         for start in range(0, len(out), rows):
-            block = out[start : start + rows]
-            r = block.neg_().sqrt_()
+            r = out[start : start + rows]
             polynomial = torch.full_like(r, COEFFICIENTS[nu][-1])
             for coefficient in COEFFICIENTS[nu][-2::-1]:
                 polynomial.mul_(r).add_(coefficient)
-            block.neg_().exp_().mul_(polynomial).add_(self.intercept)
+            r.neg_().exp_().mul_(polynomial).add_(self.intercept)
         if B is None:
             out.diagonal().fill_(1.0 + self.intercept)
 

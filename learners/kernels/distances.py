@@ -1,0 +1,36 @@
+"""Distances between points, as kernels that depend on them alone need them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from hierbench.learners.engines.linear_algebra import product
+
+ROUNDING = 8 * np.finfo(np.float64).eps
+"""Of a squared distance, in units of the largest squared norms: points that near are the same."""
+
+
+def squared_distances(A: torch.Tensor, B: torch.Tensor, scale: float, out: torch.Tensor) -> None:
+    """Write -|a - b|^2 / scale as one matrix product of augmented points: the matrix is written once."""
+    a, b = A * math.sqrt(2 / scale), B * math.sqrt(2 / scale)
+    ones = torch.ones((1, 1), dtype=A.dtype)
+    left = torch.cat([a, -0.5 * a.square().sum(1, keepdim=True), ones.expand(len(a), 1)], dim=1)
+    right = torch.cat([b, ones.expand(len(b), 1), -0.5 * b.square().sum(1, keepdim=True)], dim=1)
+    product(left, right.T, out)
+    out.clamp_(max=0.0)
+
+
+def distances(A: torch.Tensor, B: torch.Tensor, scale: float, out: torch.Tensor) -> None:
+    """Write |a - b| / sqrt(scale), zero where points are the same.
+
+    Rounding leaves up to 1e-16 of the norms between the squares of equal points, of which the root makes
+    1e-8, another one in another order of the rows.
+    """
+    squared_distances(A, B, scale, out)
+    largest = float(A.square().sum(1).max()) + float(B.square().sum(1).max())
+    out.neg_()
+    torch.nn.functional.threshold_(out, ROUNDING * largest / scale, 0.0)
+    out.sqrt_()
