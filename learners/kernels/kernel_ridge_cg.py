@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Self
 
 import numpy as np
+from sklearn.utils import Tags
 
 from hierbench.checks import integer
 from hierbench.learners.base import FitReport
@@ -88,6 +89,12 @@ class KernelRidgeCG(KernelRidge):
         self.n_exact = n_exact
         self.n_centres = n_centres
         self.max_iter = max_iter
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that iterations end where one output is known."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = False
+        return tags
 
     def _fits(self, kernel: Kernel, X: np.ndarray, y: np.ndarray, sizes: Sequence[int]) -> list[Fit]:
         exact = integer("n_exact", self.n_exact, 2)
