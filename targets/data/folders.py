@@ -110,4 +110,6 @@ def check_sums(
     if nearest := min(different, key=len):
         i = nearest[0]
         remedy = f"get it again, or give checksum = {of_all!r} if these are data of your own"
-        raise ValueError(refusal(f"MD5 of {paths[i]}", sums[i], f"that of {' or '.join(known)}", remedy))
+        raise ValueError(
+            refusal(f"MD5 of {paths[i]}", sums[i], f"one value, that of {' or '.join(known)}", remedy)
+        )
