@@ -357,6 +357,26 @@ def test_missing_units_leave_a_criterion_unmeasured():
     assert (nothing.state, nothing.n_rows) == ("unmeasured", 0)
 
 
+def test_exponents_are_compared_over_the_d_that_both_have():
+    """A line that bends: d^2 to d = 16 and d^4 above, of which the other learner has the first part."""
+    bent = rows_of(lambda d: 6 * d**2 * max(1.0, d / 16) ** 2, dims=(8, 12, 16, 24, 32, 48))
+    square = rows_of(lambda d: 6 * d**2, dims=(8, 12, 16), learner="reference", seed=1)
+    found = judge_criterion(
+        criterion("exponent_excess", Bounds(-0.9, 0.9), reference="reference"), evidence_of(bent, square)
+    )
+    assert abs(found.estimate.value) < 0.4 and found.estimate.label.endswith("less reference, d = 8, 12, 16")
+    whole = judge_criterion(criterion("exponent", Bounds(high=9)), evidence_of(bent)).estimate.value
+    assert whole > 2.6, "over its own d it would seem to grow faster"
+    other = [dataclasses.replace(r, learner="net", target="u") for r in square]
+    growth = judge_criterion(
+        criterion("exponent_growth", Bounds(-0.9, 0.9), targets=("u", "t")), evidence_of(bent, other)
+    )
+    assert abs(growth.estimate.value) < 0.4 and "d = 8, 12, 16" in growth.estimate.label
+    two = evidence_of(bent, [r for r in square if r.d < 16])
+    few = judge_criterion(criterion("exponent_excess", Bounds(low=-9), reference="reference"), two)
+    assert few.state == "undecided" and "2 of the 3 d in common" in few.reason
+
+
 def test_one_of_many_figures_contradicts_only_beyond_what_chance_would_do():
     """At 95 % one of 20 is outside by chance: each is asked at 99.75 %."""
     learners = [f"net{i}" for i in range(20)]
