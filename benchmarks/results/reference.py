@@ -12,7 +12,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from hierbench.benchmarks.results.suite_results import SuiteResults
+from hierbench.benchmarks.results.suite_results import Missing, SuiteResults
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.encoding import MAPPINGS, ROW_FIELDS, as_json
 from hierbench.benchmarks.units.measurement import Measurement
@@ -25,7 +25,8 @@ NAME = "reference"
 SUITE = "default"
 """Suite whose rows these are where none is named."""
 SUFFIX = ".json.gz"
-FORMAT = 1
+FORMAT = 2
+"""In format 1 units that are missing are known by learner and target, not by d."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Reference:
     """Rows and certificates of a suite, and what is said of them as a whole.
 
     header : suite, version of hierbench, machine and number of rows
-    missing : units that were not there when the file was made, by learner and target; empty for all
+    missing : units that were not there when the file was made, by learner, target and d; empty for all
     measurements : of experiments, by label
     missing_experiments : units of experiments that were not there, by label
     """
@@ -41,7 +42,7 @@ class Reference:
     rows: tuple[Row, ...]
     certificates: Certificates
     header: Mapping[str, Any]
-    missing: Mapping[tuple[str, str], int] = dataclasses.field(default_factory=dict)
+    missing: Missing = dataclasses.field(default_factory=dict)
     measurements: Mapping[str, Sequence[Measurement]] = dataclasses.field(default_factory=dict)
     missing_experiments: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
@@ -80,7 +81,10 @@ def packed(suite: str, shown: SuiteResults, version: str) -> bytes:
             "version": version,
             "machine": rows[0].machine if rows else {},
             "rows": len(rows),
-            "missing": [[*cell, count] for cell, count in sorted(shown.missing.items())],
+            "missing": [
+                [learner, target, d, shown.missing[learner, target, d]]
+                for learner, target, d in sorted(shown.missing, key=lambda cell: (*cell[:2], cell[2] or 0))
+            ],
             "missing_experiments": dict(shown.missing_experiments),
         },
         "mappings": [json.loads(text) for text in mappings],
@@ -106,9 +110,14 @@ def unpacked(data: bytes) -> Reference:
     try:
         content = json.loads(gzip.decompress(data))
         header, columns, mappings = content["header"], content["columns"], content["mappings"]
-        missing = {(learner, target): count for learner, target, count in header.get("missing", ())}
-        if header["format"] != FORMAT:
-            raise UserError(f"reference results of format {header['format']}; this hierbench reads {FORMAT}")
+        if header["format"] not in (1, FORMAT):
+            raise UserError(
+                f"reference results of format {header['format']}; this hierbench reads 1 and {FORMAT}"
+            )
+        missing: Missing = {
+            (learner, target, d[0] if d else None): count
+            for learner, target, *d, count in header.get("missing", ())
+        }
         rows = tuple(
             Row(
                 **{
