@@ -26,7 +26,7 @@ SUITE = "default"
 """Suite whose rows these are where none is named."""
 SUFFIX = ".json.gz"
 FORMAT = 2
-"""In format 1 units that are missing are known by learner and target, not by d."""
+"""In format 1 missing units are known by learner and target, not by d, and certificates have no key."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Reference:
 
     header : suite, version of hierbench, machine and number of rows
     missing : units that were not there when the file was made, by learner, target and d; empty for all
+    certificate_keys : keys of the units that made the certificates, as far as they are known
     measurements : of experiments, by label
     missing_experiments : units of experiments that were not there, by label
     """
@@ -45,6 +46,7 @@ class Reference:
     missing: Missing = dataclasses.field(default_factory=dict)
     measurements: Mapping[str, Sequence[Measurement]] = dataclasses.field(default_factory=dict)
     missing_experiments: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    certificate_keys: Mapping[tuple[str, int, int], str] = dataclasses.field(default_factory=dict)
 
     def sentence(self) -> str:
         """Where the rows come from, in one line."""
@@ -74,6 +76,8 @@ def packed(suite: str, shown: SuiteResults, version: str) -> bytes:
             if name in MAPPINGS:
                 value = mappings.setdefault(as_json(value), len(mappings))
             columns[name].append(value)
+    units = shown.plan.certificates if shown.plan else ()
+    keys = {(unit.target, unit.d, unit.target_index): unit.key for unit in units}
     content = {
         "header": {
             "format": FORMAT,
@@ -90,7 +94,8 @@ def packed(suite: str, shown: SuiteResults, version: str) -> bytes:
         "mappings": [json.loads(text) for text in mappings],
         "columns": columns,
         "certificates": [
-            [*where, certificate.to_json()] for where, certificate in sorted(shown.certificates.items())
+            [*where, certificate.to_json(), keys.get(where)]
+            for where, certificate in sorted(shown.certificates.items())
         ],
         "measurements": {
             label: [[m.labels, m.values] for m in found] for label, found in shown.measurements.items()
@@ -129,7 +134,12 @@ def unpacked(data: bytes) -> Reference:
         )
         certificates = {
             (target, d, index): Certificate.from_json(one)
-            for target, d, index, one in content["certificates"]
+            for target, d, index, one, *_ in content["certificates"]
+        }
+        certificate_keys = {
+            (target, d, index): key[0]
+            for target, d, index, _, *key in content["certificates"]
+            if key and key[0]
         }
         measurements = {
             label: [Measurement(labels, values) for labels, values in found]
@@ -137,7 +147,8 @@ def unpacked(data: bytes) -> Reference:
         }
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, IndexError) as error:
         raise UserError(f"no reference results of hierbench: {error}") from error
-    return Reference(rows, certificates, header, missing, measurements, header.get("missing_experiments", {}))
+    experiments = header.get("missing_experiments", {})
+    return Reference(rows, certificates, header, missing, measurements, experiments, certificate_keys)
 
 
 def shipped() -> list[str]:
