@@ -201,18 +201,27 @@ def status(
 @app.command()
 def merge(
     stores: Annotated[
-        list[Path], typer.Argument(help="Folders of results that are taken over.", metavar="STORE...")
+        list[Path],
+        typer.Argument(
+            help="What is taken over: folders of results, reference:SUITE (the results that ship), or files "
+            ".json.gz of hierbench export.",
+            metavar="STORE...",
+        ),
     ],
     results: Annotated[
         Path, typer.Option(help="Folder of the results that they are merged into.", metavar="DIR")
     ] = Path("results"),
+    suite: Annotated[
+        str | None,
+        typer.Option(help="The suite of a .json.gz, where it is a file of yours.", metavar="SUITE"),
+    ] = None,
     no_wait: NoWait = False,
 ) -> None:
-    """Join the results of several folders; numbers of one machine that differ are refused."""
+    """Join the results of several folders, or of files; numbers of one machine that differ are refused."""
     # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.merging import merge_into
 
-    merge_into(results, stores, wait=not no_wait)
+    merge_into(results, stores, wait=not no_wait, suite=suite)
 
 
 @app.command()

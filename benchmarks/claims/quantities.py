@@ -96,10 +96,14 @@ def _measured(meaning: str, function: OfExperiment) -> Quantity:
 QUANTITIES = {
     "exponent": Quantity("exponent of n* in d", exponent_in_d),
     "exponent_excess": Quantity(
-        "exponent of n* in d, minus that of the reference", exponent_excess, compares="reference"
+        "exponent of n* in d, minus that of the reference, over the d that both have",
+        exponent_excess,
+        compares="reference",
     ),
     "exponent_growth": Quantity(
-        "exponent of n* in d, minus that at the first of two cells", exponent_growth, compares="pair"
+        "exponent of n* in d, minus that at the first of two cells, over the d that both have",
+        exponent_growth,
+        compares="pair",
     ),
     "dimension_slope": Quantity("slope of log n* in log C(d+p, p)", slope_in_dimension),
     "n_star_ratio": Quantity(

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from hierbench.benchmarks.claims.criteria import Bounds, Claim, Criterion
+from hierbench.benchmarks.claims.missing import missing_units
 from hierbench.benchmarks.claims.quantities import QUANTITIES
 from hierbench.benchmarks.results import reference
 from hierbench.benchmarks.results.beside import are_shipped, shipped
@@ -132,7 +133,7 @@ def judge_criterion(criterion: Criterion, evidence: SuiteResults | None) -> Find
         if (r.learner, r.target) in cells
     )
     optimizers = tuple(sorted({o for learner, _ in cells if (o := evidence.optimizers.get(learner))}))
-    if missing := sum(evidence.missing.get(cell, 0) for cell in cells):
+    if missing := sum(missing_units(criterion, evidence).values()):
         how = f"{missing} of its units are missing" if rows else "not measured yet"
         return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimizers)
     quantity = QUANTITIES[criterion.quantity]

@@ -20,6 +20,8 @@ from hierbench.benchmarks.units.rows import Row
 from hierbench.benchmarks.units.vocabulary import LearnerSpec
 from hierbench.learners.registry import resolve
 
+Missing = Mapping[tuple[str, str, int | None], int]
+"""Number of units that are not done, by learner, target and d; None where it is not known at which d."""
 OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 
 
@@ -32,8 +34,8 @@ class SuiteResults:
     rows : sequence of Row
         In the order of the plan.
     certificates : mapping of (target, d, target index) to Certificate
-    missing : mapping of (learner, target) to int
-        Units of the pair that are not done; pairs with none are left out.
+    missing : mapping of (learner, target, d) to int
+        Units of the cell that are not done; cells with none are left out.
     optimizers : mapping of str to str
         By learner; those that are not trained by gradient descent are left out.
     measurements : mapping of str to sequence of Measurement
@@ -53,7 +55,7 @@ class SuiteResults:
 
     rows: Sequence[Row]
     certificates: Certificates
-    missing: Mapping[tuple[str, str], int] = dataclasses.field(default_factory=dict)
+    missing: Missing = dataclasses.field(default_factory=dict)
     optimizers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     measurements: Mapping[str, Sequence[Measurement]] = dataclasses.field(default_factory=dict)
     missing_experiments: Mapping[str, int] = dataclasses.field(default_factory=dict)
@@ -86,13 +88,18 @@ class SuiteResults:
     @classmethod
     def of(cls, plan: Plan, store: Store) -> SuiteResults:
         """Read what a store has of a plan, and of the later stages that its rows ask for."""
-        plan = resolved(plan, store)
+        whole, plan = plan, resolved(plan, store)
         done = store.done()
-        missing = Counter((u.learner, u.target) for u in plan.curves if u.key not in done)
+        begun = {(u.learner, u.target, u.block, u.d) for u in plan.curves}
+        # a d of an adaptive block has no units of its own before the smaller ones are through
+        waiting = [u for u in whole.curves if (u.learner, u.target, u.block, u.d) not in begun]
+        missing: dict[tuple[str, str, int | None], int] = Counter(
+            (u.learner, u.target, u.d) for u in (*plan.curves, *waiting) if u.key not in done
+        )
         uncertified = {(u.target, u.d, u.target_index) for u in plan.certificates if u.key not in done}
-        needed: dict[tuple[str, str], set[tuple[str, int, int]]] = defaultdict(set)
+        needed: dict[tuple[str, str, int], set[tuple[str, int, int]]] = defaultdict(set)
         for u in plan.curves:
-            needed[u.learner, u.target] |= {(u.target, u.d, r.target) for r in u.replicates}
+            needed[u.learner, u.target, u.d] |= {(u.target, u.d, r.target) for r in u.replicates}
         for cell, targets in needed.items():
             if absent := len(targets & uncertified):
                 missing[cell] += absent

@@ -344,17 +344,57 @@ def test_missing_units_leave_a_criterion_unmeasured():
     whole = evidence_of(rows_of(lambda d: 6 * d**2))
     finding = judge_criterion(criterion("exponent", Bounds(high=3)), whole)
     assert finding.state == "supported" and finding.optimizers == ("Adam",)
-    part = dataclasses.replace(whole, missing={("net", "t"): 2})
+    part = dataclasses.replace(whole, missing={("net", "t", 8): 2})
     finding = judge_criterion(criterion("exponent", Bounds(high=3)), part)
     assert (finding.state, finding.reason) == (
         "unmeasured",
         "2 of its units are missing: hierbench run default",
     )
-    elsewhere = dataclasses.replace(whole, missing={("other", "t"): 2})
+    elsewhere = dataclasses.replace(whole, missing={("other", "t", 8): 2})
     assert judge_criterion(criterion("exponent", Bounds(high=3)), elsewhere).state == "supported"
     assert judge_criterion(criterion("exponent", Bounds(high=3)), None).state == "unmeasured"
     nothing = judge_criterion(criterion("final_slope", Bounds(high=3)), SuiteResults([], {}))
     assert (nothing.state, nothing.n_rows) == ("unmeasured", 0)
+
+
+def test_a_criterion_asks_only_about_the_d_that_it_uses():
+    whole = evidence_of(rows_of(lambda d: 6 * d**2), rows_of(lambda d: 6 * d**2, learner="other"))
+
+    def state_with(missing, quantity="exponent", **others):
+        one = criterion(quantity, Bounds(low=-9), **others)
+        return judge_criterion(one, dataclasses.replace(whole, missing=missing)).state
+
+    at_32, somewhere = {("net", "t", 32): 1}, {("net", "t", None): 1}
+    assert state_with(at_32) == state_with(somewhere) == "unmeasured"
+    assert state_with(at_32, d=DIMENSIONS) == "supported"
+    assert state_with(at_32, d=(8, 12, 16, 32)) == "unmeasured"
+    assert state_with(somewhere, d=DIMENSIONS) == "unmeasured", "it may be one of these"
+    # the other learner is not planned at d = 32, so that nothing is compared there
+    assert state_with(at_32, "exponent_excess", reference="other") == "supported"
+    both = {**at_32, ("other", "t", 32): 1}
+    assert state_with(both, "exponent_excess", reference="other") == "unmeasured"
+    assert state_with({("other", "t", 8): 1}, "exponent_excess", reference="other") == "unmeasured"
+    assert state_with(at_32, "final_slope") == "unmeasured"
+
+
+def test_exponents_are_compared_over_the_d_that_both_have():
+    """A line that bends: d^2 to d = 16 and d^4 above, of which the other learner has the first part."""
+    bent = rows_of(lambda d: 6 * d**2 * max(1.0, d / 16) ** 2, dims=(8, 12, 16, 24, 32, 48))
+    square = rows_of(lambda d: 6 * d**2, dims=(8, 12, 16), learner="reference", seed=1)
+    found = judge_criterion(
+        criterion("exponent_excess", Bounds(-0.9, 0.9), reference="reference"), evidence_of(bent, square)
+    )
+    assert abs(found.estimate.value) < 0.4 and found.estimate.label.endswith("less reference, d = 8, 12, 16")
+    whole = judge_criterion(criterion("exponent", Bounds(high=9)), evidence_of(bent)).estimate.value
+    assert whole > 2.6, "over its own d it would seem to grow faster"
+    other = [dataclasses.replace(r, learner="net", target="u") for r in square]
+    growth = judge_criterion(
+        criterion("exponent_growth", Bounds(-0.9, 0.9), targets=("u", "t")), evidence_of(bent, other)
+    )
+    assert abs(growth.estimate.value) < 0.4 and "d = 8, 12, 16" in growth.estimate.label
+    two = evidence_of(bent, [r for r in square if r.d < 16])
+    few = judge_criterion(criterion("exponent_excess", Bounds(low=-9), reference="reference"), two)
+    assert few.state == "undecided" and "2 of the 3 d in common" in few.reason
 
 
 def test_one_of_many_figures_contradicts_only_beyond_what_chance_would_do():
@@ -498,11 +538,19 @@ def test_evidence_knows_what_is_missing(tmp_path):
     Store.writable(results).close()
     with Store.readable(results) as store:
         before = SuiteResults.read(path, store)
-    assert before.missing["Mean", "sq"] > 0 and not before.rows
+    assert before.missing["Mean", "sq", 4] > 0 and not before.rows
     assert not run(path, results).failed
     with Store.readable(results) as store:
         after = SuiteResults.read(path, store)
     assert not +after.missing and len(after.rows) == 8 and after.certificates  # type: ignore[operator]
+
+
+def test_later_d_of_an_adaptive_block_are_missing_although_their_sizes_are_not_known(tmp_path):
+    Store.writable(tmp_path).close()
+    with Store.readable(tmp_path) as store:
+        missing = SuiteResults.read("paper-cpu", store).missing
+    dims = {d for learner, target, d in missing if (learner, target) == ("densenet", "squares-L2")}
+    assert dims == {6, 8, 10, 12, 16, 20, 24, 32}
 
 
 def test_certificates_that_another_learner_needs_are_not_missing(tmp_path):
@@ -516,7 +564,7 @@ def test_certificates_that_another_learner_needs_are_not_missing(tmp_path):
     both.write_text(text.replace("[[run]]", other + "\n[[run]]", 1) + "\n" + more)
     with Store.readable(tmp_path / "results") as store:
         missing = SuiteResults.read(str(both), store).missing
-    assert not missing.get(("Mean", "sq")) and missing["Other", "sq"] == 1 + 4
+    assert set(+missing) == {("Other", "sq", 6)} and missing["Other", "sq", 6] == 1 + 4
 
 
 def test_optimiser_is_the_one_that_the_constructor_would_take():
