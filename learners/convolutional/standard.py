@@ -1,0 +1,43 @@
+"""Zero mean and unit variance of every channel of images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Standard:
+    """(x - mean) / scale over rows and positions of what was added; a constant channel has scale 1.
+
+    Moments of parts are joined as by T. F. Chan, G. H. Golub, R. J. LeVeque (1983): sums of squares would
+    lose what is small beside the mean.
+
+    Attributes
+    ----------
+    count : int
+        Rows times positions.
+    mean, squares : tensors (1, channels, 1, ...)
+        Mean, and sum of squared deviations from it, in float64.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = self.squares = torch.zeros((), dtype=torch.float64)
+
+    def add(self, x: Tensor) -> Standard:
+        """Add images or outputs of a block, x (n, channels, ...)."""
+        x = x.to("cpu", torch.float64)
+        axes, n = (0, *range(2, x.ndim)), x[:, 0].numel()
+        mean = x.mean(axes, keepdim=True)
+        apart = mean - self.mean
+        weight = n / (self.count + n)
+        self.squares = self.squares + (x - mean).square().sum(axes, keepdim=True)
+        self.squares = self.squares + apart.square() * (self.count * weight)
+        self.mean = self.mean + apart * weight
+        self.count += n
+        return self
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Put x (n, channels, ...) on that scale."""
+        scale = (self.squares / self.count).sqrt()
+        return (x - self.mean.to(x)) / torch.where(scale > 0, scale, 1.0).to(x)
