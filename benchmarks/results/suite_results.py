@@ -12,11 +12,13 @@ from hierbench.benchmarks.results.readings import apart, suite_certificates, sui
 from hierbench.benchmarks.results.stages import resolved
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.devices import as_run
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Row
+from hierbench.benchmarks.units.unit import UnitStatus
 from hierbench.benchmarks.units.vocabulary import LearnerSpec
 from hierbench.learners.registry import resolve
 
@@ -83,7 +85,8 @@ class SuiteResults:
         UserError
             From the suite file, or from the store.
         """
-        return cls.of(make_plan(load_suite(suite) if isinstance(suite, str) else suite), store)
+        chosen = load_suite(suite) if isinstance(suite, str) else suite
+        return cls.of(make_plan(on_its_device(chosen, store)), store)
 
     @classmethod
     def of(cls, plan: Plan, store: Store) -> SuiteResults:
@@ -114,6 +117,12 @@ class SuiteResults:
             missing_experiments=Counter(u.experiment for u in plan.experiments if u.key not in done),
             plan=plan,
         )
+
+
+def on_its_device(suite: Suite, store: Store) -> Suite:
+    """The suite on the device on which the store has most of its units."""
+    units = [unit for unit in store.units() if unit.suite == suite.name and unit.status == UnitStatus.DONE]
+    return as_run(suite, (unit.axes["learner"] for unit in units if "learner" in unit.axes))
 
 
 def optimizers_of(plan: Plan) -> dict[str, str]:
