@@ -7,6 +7,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import scipy
@@ -42,6 +43,11 @@ def _stars(evidence: SuiteResults, learner: str, target: str, epsilon: Epsilon) 
     return n_stars(rows, evidence.certificates, [epsilon]), len(rows)
 
 
+def stars_of(evidence: SuiteResults, learner: str, target: str, epsilon: Epsilon) -> list[NStar]:
+    """N* of one learner on one target at one error, at every d and replicate."""
+    return _stars(evidence, learner, target, epsilon)[0]
+
+
 def _label(learner: str, target: str, epsilon: Epsilon | None = None, d: int | None = None) -> str:
     parts = [f"{learner} on {target}", f"d = {d}" if d else "", epsilon.label if epsilon else ""]
     return ", ".join(part for part in parts if part)
@@ -58,7 +64,9 @@ def _slope(
     note = "" if fit.kind == "estimate" else fit.reason
     if fit.kind == "lower bound":
         note += " (a bound without a confidence level)"
-    return IntervalEstimate(_label(*name), fit.value, fit.low, fit.high, count, note)
+    return IntervalEstimate(
+        _label(*name), fit.value, fit.low, fit.high, count, note, (name[:2],), tuple(dims or ()), name[2:]
+    )
 
 
 def _slope_difference(
@@ -72,7 +80,8 @@ def _slope_difference(
     dims = sorted(set.intersection(*known))
     if len(dims) < LEAST_DIMENSIONS:
         note = f"{len(dims)} of the {LEAST_DIMENSIONS} d in common that a comparison of exponents needs"
-        return IntervalEstimate(label, note=note)
+        cells, epsilons = (above[:2], below[:2]), (above[2], below[2])
+        return IntervalEstimate(label, note=note, cells=cells, epsilons=epsilons)
     slopes = [_slope(evidence, name, exponent, confidence, dims) for name in (above, below)]
     return difference(f"{label}, d = {', '.join(map(str, dims))}", *slopes)
 
@@ -142,12 +151,14 @@ def n_star_ratios(evidence: SuiteResults, criterion: Criterion, confidence: floa
                 label = f"{_label(learner, *cell)} over {criterion.reference}"
                 pairs.append((label, (learner, *cell), (criterion.reference, *cell)))
         for label, upper, lower in pairs:
+            cells, epsilons = (upper[:2], lower[:2]), tuple(dict.fromkeys((upper[2], lower[2])))
             (above, m), (below, n) = _stars(evidence, *upper), _stars(evidence, *lower)
             for d in sorted({s.d for s in above} & {s.d for s in below}):
                 above_at_d, below_at_d = [s for s in above if s.d == d], [s for s in below if s.d == d]
-                ratios.append(n_star_ratio(f"{label}, d = {d}", above_at_d, below_at_d, confidence, m + n))
+                ratio = n_star_ratio(f"{label}, d = {d}", above_at_d, below_at_d, confidence, m + n)
+                ratios.append(dataclasses.replace(ratio, cells=cells, dims=(d,), epsilons=epsilons))
             if not any(estimate.label.startswith(label) for estimate in ratios):
-                ratios.append(IntervalEstimate(label, note="no d in common"))
+                ratios.append(IntervalEstimate(label, note="no d in common", cells=cells))
     return ratios
 
 
@@ -196,7 +207,8 @@ def share_reached(evidence: SuiteResults, criterion: Criterion, confidence: floa
             continue
         share = share_estimate(label, [s.censoring != "right" for s in usable_stars], confidence)
         note = "" if share.value == 1.0 else "the others may reach it with more samples"
-        shares.append(dataclasses.replace(share, high=1.0, n_rows=count, note=note))
+        of: dict[str, Any] = {"cells": ((learner, target),), "epsilons": (epsilon,)}
+        shares.append(dataclasses.replace(share, high=1.0, n_rows=count, note=note, **of))
     return shares
 
 
@@ -223,7 +235,8 @@ def share_beyond_dimension(
             label = _label(learner, target, epsilon, d)
             least = share_estimate(label, beyond, confidence)
             most = share_estimate(label, [not w for w in within], confidence)
-            shares.append(dataclasses.replace(least, high=most.high))
+            of: dict[str, Any] = {"cells": ((learner, target),), "dims": (d,), "epsilons": (epsilon,)}
+            shares.append(dataclasses.replace(least, high=most.high, **of))
         if not usable:
             note = "undefined, or no usable row"
             shares.append(IntervalEstimate(_label(learner, target, epsilon), note=note))
@@ -259,7 +272,8 @@ def share_falling(evidence: SuiteResults, criterion: Criterion, confidence: floa
                     falls.append(all(f <= e + math.log(FALL) for e, f in pairs))
             label = _label(learner, target, d=d)
             if falls:
-                shares.append(share_estimate(label, falls, confidence))
+                share = share_estimate(label, falls, confidence)
+                shares.append(dataclasses.replace(share, cells=((learner, target),), dims=(d,)))
             else:
                 shares.append(IntervalEstimate(label, note="no two sizes four times apart"))
     return shares
@@ -302,5 +316,6 @@ def final_slope(evidence: SuiteResults, criterion: Criterion, confidence: float)
                 others = final_slopes(beside)
                 values = [slope - others[name] for name, slope in slopes.items() if name in others]
                 label, count = f"{label} less {criterion.reference}", count + len(beside)
-            estimates.append(mean_estimate(label, values, confidence, count))
+            mean = mean_estimate(label, values, confidence, count)
+            estimates.append(dataclasses.replace(mean, cells=((learner, target),), dims=(d,)))
     return estimates

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from hierbench.benchmarks.results.reference import Reference
 from hierbench.benchmarks.results.stages import Stages
 from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.devices import as_run
 from hierbench.benchmarks.suites.plan import make_plan
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.units.rows import Row
@@ -31,7 +32,7 @@ def restore(packed: Reference, suite: Suite, store: Store) -> int:
     int
         Rows of the file that belong to no such unit.
     """
-    plan = make_plan(suite)
+    plan = make_plan(as_run(suite, (row.learner_spec for row in packed.rows)))
     rows: dict[str, dict[str, Row]] = defaultdict(dict)
     for row in packed.rows:  # a unit under two labels has its rows twice
         rows[row.unit][row.key] = row

@@ -8,15 +8,18 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from hierbench.benchmarks.provenance.modules import find_class
+from hierbench.benchmarks.results.prices import prices_of
 from hierbench.benchmarks.results.readings import apart, suite_certificates, suite_measurements, suite_rows
 from hierbench.benchmarks.results.stages import resolved
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.devices import as_run
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Row
+from hierbench.benchmarks.units.unit import UnitStatus
 from hierbench.benchmarks.units.vocabulary import LearnerSpec
 from hierbench.learners.registry import resolve
 
@@ -49,6 +52,10 @@ class SuiteResults:
     fixed : sequence of Row
         Those at sizes that all replicates share (``hierbench.benchmarks.suites.fixed_sizes``): n* is not
         taken from them, and ``rows`` has none of them.
+    prices : mapping of (learner, target, d) to float
+        Core-seconds of what is missing, as a dry run estimates them.
+    experiment_prices : mapping of str to float
+        Core-seconds of the experiment's units that are missing, by its cost alone.
     plan : Plan or None
         The units, later stages included; None where results do not come from a store.
     """
@@ -62,6 +69,8 @@ class SuiteResults:
     reference: frozenset[str] = frozenset()
     reference_source: str = ""
     fixed: Sequence[Row] = ()
+    prices: Mapping[tuple[str, str, int | None], float] = dataclasses.field(default_factory=dict)
+    experiment_prices: Mapping[str, float] = dataclasses.field(default_factory=dict)
     plan: Plan | None = None
 
     def __bool__(self) -> bool:
@@ -83,7 +92,8 @@ class SuiteResults:
         UserError
             From the suite file, or from the store.
         """
-        return cls.of(make_plan(load_suite(suite) if isinstance(suite, str) else suite), store)
+        chosen = load_suite(suite) if isinstance(suite, str) else suite
+        return cls.of(make_plan(on_its_device(chosen, store)), store)
 
     @classmethod
     def of(cls, plan: Plan, store: Store) -> SuiteResults:
@@ -104,6 +114,11 @@ class SuiteResults:
             if absent := len(targets & uncertified):
                 missing[cell] += absent
         rows, fixed = apart(suite_rows(plan, store))
+        took = {unit.key: unit.seconds for unit in store.units() if unit.key in done}
+        experiments: dict[str, float] = defaultdict(float)
+        for one in plan.experiments:
+            if one.key not in done:
+                experiments[one.experiment] += one.cost
         return cls(
             rows=rows,
             fixed=fixed,
@@ -112,8 +127,16 @@ class SuiteResults:
             optimizers=optimizers_of(plan),
             measurements=suite_measurements(plan, store),
             missing_experiments=Counter(u.experiment for u in plan.experiments if u.key not in done),
+            prices=prices_of((*plan.curves, *waiting), took),
+            experiment_prices=experiments,
             plan=plan,
         )
+
+
+def on_its_device(suite: Suite, store: Store) -> Suite:
+    """The suite on the device on which the store has most of its units."""
+    units = [unit for unit in store.units() if unit.suite == suite.name and unit.status == UnitStatus.DONE]
+    return as_run(suite, (unit.axes["learner"] for unit in units if "learner" in unit.axes))
 
 
 def optimizers_of(plan: Plan) -> dict[str, str]:
