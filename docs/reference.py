@@ -13,6 +13,7 @@ import typer
 from hierbench.benchmarks.cli import app
 from hierbench.benchmarks.results.frame import COLUMNS
 from hierbench.learners.convolutional.resnet import ConvResNetClassifier
+from hierbench.learners.convolutional.tangent import ConvResNetNTKClassifier
 from hierbench.learners.nets.sgd_estimator import SGDRegressorBase
 from hierbench.learners.registry import LEARNERS
 from hierbench.targets.modifiers.modifiers import MODIFIERS
@@ -78,6 +79,7 @@ def learners() -> str:
     for title, kind in (
         ("What nets trained by SGD share", SGDRegressorBase),
         ("A classifier, by import path", ConvResNetClassifier),
+        ("Its tangent kernel, by import path", ConvResNetNTKClassifier),
     ):
         parts += [f"## {title}\n", _documented("autoclass", f"{kind.__module__}.{kind.__name__}")]
     return "\n".join(parts)

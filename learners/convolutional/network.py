@@ -11,8 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hierbench.checks import integer
+from hierbench.errors import refusal
+from hierbench.learners.parameters import is_integer
+
 RESOLUTIONS = 3
 """Each has a third of the blocks; from one to the next positions halve along every axis, channels double."""
+DEEPEST = 110
 CONVOLUTION = {1: nn.Conv1d, 2: nn.Conv2d}
 NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
 
@@ -146,6 +151,13 @@ class ConvResNet(nn.Module):
                         total += 2.0 * conv.weight.numel() * math.prod(sizes)
             operations.append(total)
         return operations
+
+
+def check_sizes(depth: Any, width: Any) -> None:
+    """Refuse a depth or a width that the net does not have, with a ValueError."""
+    if not is_integer(depth) or not 8 <= depth <= DEEPEST or (depth - 2) % (2 * RESOLUTIONS):
+        raise ValueError(refusal("depth", depth, f"6 m + 2 from 8 to {DEEPEST}: 8, 14, 20, ..."))
+    integer("width", width, 1)
 
 
 def pooled(x: Tensor) -> Tensor:

@@ -23,7 +23,8 @@ from hierbench.errors import refusal
 from hierbench.learners.base import FitReport, steps_law
 from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.convolutional.descent import OPTIMIZERS, Descent
-from hierbench.learners.convolutional.network import RESOLUTIONS, ConvResNet, pooled
+from hierbench.learners.convolutional.images import Standard, as_images
+from hierbench.learners.convolutional.network import RESOLUTIONS, ConvResNet, check_sizes, pooled
 from hierbench.learners.convolutional.stages import (
     BUDGETS,
     TRAININGS,
@@ -33,19 +34,15 @@ from hierbench.learners.convolutional.stages import (
     stages,
     train,
 )
-from hierbench.learners.convolutional.standard import Standard
 from hierbench.learners.generators import Purpose, generator
 from hierbench.learners.parameters import (
     KeepsParameters,
     integer_or_none,
-    is_integer,
     not_negative,
     positive,
     share,
 )
-from hierbench.learners.training_set import LARGEST
 
-DEEPEST = 110
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 ROWS = 512
 """Rows that are predicted at once."""
@@ -185,12 +182,9 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         pairs, sizes = self._checked()
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         check_classification_targets(y)
-        if (largest := float(np.abs(X).max())) > LARGEST:
-            allowed = f"numbers up to {LARGEST:g} in absolute value"
-            raise ValueError(refusal("largest |X|", largest, allowed, "change the unit"))
-        self.shape_ = _image_shape(self.shape, X.shape[1])
         self.classes_, labels = np.unique(y, return_inverse=True)
-        images = self._as_images(X)
+        images = as_images(X, self.shape)
+        self.shape_ = tuple(images.shape[1:])
         steps = steps_law(len(X)) if self.steps is None else int(self.steps)
         plan = self._plan(sizes, steps)
         self.stages_, self.blocks_ = tuple(plan), plan[-1].blocks
@@ -295,9 +289,7 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         given = self.get_params(deep=False)
         depth = given.pop("depth")  # deeper than other nets
         check_bounds(given)
-        if not is_integer(depth) or not 8 <= depth <= DEEPEST or (depth - 2) % 6:
-            raise ValueError(refusal("depth", depth, f"6 m + 2 from 8 to {DEEPEST}: 8, 14, 20, ..."))
-        integer("width", self.width, 1)
+        check_sizes(depth, self.width)
         integer("unfrozen", self.unfrozen, 0)
         integer("batch_size", self.batch_size, 2)
         one_of("training", self.training, TRAININGS)
@@ -343,12 +335,9 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
                 of_block.append(pooled(functional.relu(standard(stream))).to("cpu", torch.float64))
         return [torch.cat(of_block).numpy() for of_block in features]
 
-    def _as_images(self, X: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.array(X)).reshape(len(X), *self.shape_)
-
     def _inputs(self, X: Any) -> Tensor:
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        return self.input_standard_(self._as_images(X))
+        return self.input_standard_(as_images(X, self.shape_))
 
     def _streams(self, inputs: Tensor) -> Iterator[Iterator[Tensor]]:
         """Give outputs of the blocks, one after another, for some rows after others."""
@@ -372,18 +361,6 @@ def _error(scores: Tensor, labels: Tensor) -> tuple[float, float]:
     wrong = float((scores.argmax(1) != labels).double().mean())
     loss = float(functional.cross_entropy(scores, labels))
     return (wrong, loss) if math.isfinite(loss) else (math.inf, math.inf)
-
-
-def _image_shape(shape: Sequence[int] | None, d: int) -> tuple[int, ...]:
-    """Return the shape of an image of d numbers; ValueError where ``shape`` is none."""
-    if shape is None:
-        return (1, d)
-    sizes = np.atleast_1d(np.asarray(shape, dtype=object)).tolist()
-    if len(sizes) not in (2, 3) or not all(is_integer(size) and size >= 1 for size in sizes):
-        raise ValueError(refusal("shape", shape, "(channels, length) and (channels, height, width)"))
-    if math.prod(sizes) != d:
-        raise ValueError(refusal("shape", shape, f"shapes of {d} numbers, as many as a row of X has"))
-    return tuple(int(size) for size in sizes)
 
 
 def _several(name: str, value: Any) -> list[Any]:

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from hierbench.learners.convolutional.images import Standard
 from hierbench.learners.convolutional.network import ConvResNet
-from hierbench.learners.convolutional.standard import Standard
 
 SHAPES = {"1-D": (1, 7), "2-D": (3, 6, 5)}
 

@@ -339,6 +339,19 @@ def test_rates_rise_and_fall():
     assert 0 < rates[-1] < 1e-3
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_the_same_bits_again_and_those_of_the_cpu_up_to_rounding():
+    X, y = data()
+    learner = small("bfc", dtype="float64", device="cuda", learning_rate=(0.02, 0.1))
+    (seen, first), again = states(clone(learner), X, y), clone(learner).fit(X, y)
+    assert_same_net(first, again)
+    on_cpu = clone(learner).set_params(device="cpu").fit(X, y)
+    np.testing.assert_allclose(first.predict_proba(X), on_cpu.predict_proba(X), rtol=0, atol=1e-8)
+    for of_gpu, of_cpu in zip(first.block_features(X), on_cpu.block_features(X), strict=True):
+        np.testing.assert_allclose(of_gpu, of_cpu, rtol=0, atol=1e-8)
+    assert_same_net(seen[3], first)
+
+
 # data and parameters --------------------------------------------------------------------------------
 
 

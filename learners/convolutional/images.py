@@ -1,9 +1,37 @@
-"""Zero mean and unit variance of every channel of images."""
+"""Images from vectors, and their scale: zero mean and unit variance of every channel."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
+
+from hierbench.errors import refusal
+from hierbench.learners.parameters import is_integer
+from hierbench.learners.training_set import LARGEST
+
+
+def as_images(X: np.ndarray, shape: Sequence[int] | None) -> Tensor:
+    """Make images (n, *shape) of vectors X (n, d); a shape that is None is (1, d).
+
+    Raises
+    ------
+    ValueError
+        ``shape`` is none of d numbers, or a number is too large.
+    """
+    n, d = X.shape
+    if (largest := float(np.abs(X).max())) > LARGEST:
+        allowed = f"numbers up to {LARGEST:g} in absolute value"
+        raise ValueError(refusal("largest |X|", largest, allowed, "change the unit"))
+    sizes = [1, d] if shape is None else np.atleast_1d(np.asarray(shape, dtype=object)).tolist()
+    if len(sizes) not in (2, 3) or not all(is_integer(size) and size >= 1 for size in sizes):
+        raise ValueError(refusal("shape", shape, "(channels, length) and (channels, height, width)"))
+    if math.prod(sizes) != d:
+        raise ValueError(refusal("shape", shape, f"shapes of {d} numbers, as many as a row of X has"))
+    return torch.from_numpy(np.array(X)).reshape(n, *sizes)
 
 
 class Standard:
