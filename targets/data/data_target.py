@@ -18,14 +18,14 @@ from hierbench.targets.data.data_set import CHUNK, DataSet, Shape
 from hierbench.targets.data.labels import PAIR, Labels, chosen
 
 UNKNOWN_DEGREE = 0
-"""Degree of a target that is known to be no polynomial of any: a learner is told nothing."""
+"""Stands for a degree that nobody knows: a learner that may know its target's is told none."""
 
 _REFUSED = "the inputs are those of the data"
 
 
 @dataclasses.dataclass(frozen=True)
 class DataTarget(Target):
-    r"""Inputs and classes as data have them; nothing is drawn from ``seed``.
+    """Inputs and classes as data have them; nothing is drawn from ``seed``.
 
     A finite data set has a pool and a held-out test set. ``sample`` draws from the pool without replacement,
     ``sample_test`` and ``importance_sample`` give the first n held-out points, the same whatever the
