@@ -206,9 +206,17 @@ QUANTITIES = {
         "the same, less after equally long training without the new block",
         real_growth.real_feature_gain_over_waiting,
     ),
+    "real_inner_feature_gain_over_waiting": _measured(
+        "the same of blocks that have another above them in both nets",
+        real_growth.real_inner_feature_gain_over_waiting,
+    ),
     "real_holistic_gain": _measured(
-        "points of accuracy of a net grown with all trained, less with blocks below frozen",
+        "points of accuracy of a net grown with all trained, less with blocks frozen after as many steps",
         real_growth.real_holistic_gain,
+    ),
+    "real_holistic_gain_in_equal_steps": _measured(
+        "the same, less with blocks frozen after the steps of a stage",
+        real_growth.real_holistic_gain_in_equal_steps,
     ),
     "real_joint_gain": _measured(
         "points of accuracy trained end to end, less layer by layer with as many steps for each block",

@@ -157,7 +157,8 @@ class Here(Fitting):
 
         seed_global_generators(curves[0].random_state)
         # copies: a learner that works in place must not reach the data that scores it
-        copies = [dataclasses.replace(c, X=c.X.copy(), y=c.y.copy()) for c in curves]
+        inputs = {id(c.X): c.X.copy() for c in curves}
+        copies = [dataclasses.replace(c, X=inputs[id(c.X)], y=c.y.copy()) for c in curves]
         with first_warning() as warning:
             start = time.perf_counter()
             fitted = self.learner.fit_curves(copies, **({"callback": callback} if trace else {}))

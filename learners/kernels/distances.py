@@ -10,7 +10,9 @@ import torch
 from hierbench.learners.engines.linear_algebra import product
 
 ROUNDING = 8 * np.finfo(np.float64).eps
-"""Of a squared distance, in units of the largest squared norms: points that near are the same."""
+"""Of a squared distance, in units of the two squared norms: points that near are the same."""
+_BLOCK = 1 << 16
+"""Entries that are compared at a time, in the cache."""
 
 
 def squared_distances(A: torch.Tensor, B: torch.Tensor, scale: float, out: torch.Tensor) -> None:
@@ -30,7 +32,9 @@ def distances(A: torch.Tensor, B: torch.Tensor, scale: float, out: torch.Tensor)
     1e-8, another one in another order of the rows.
     """
     squared_distances(A, B, scale, out)
-    largest = float(A.square().sum(1).max()) + float(B.square().sum(1).max())
-    out.neg_()
-    torch.threshold_(out, ROUNDING * largest / scale, 0.0)
-    out.sqrt_()
+    norms = [points.square().sum(1) * (ROUNDING / scale) for points in (A, B)]
+    rows = max(1, _BLOCK // max(1, len(B)))
+    for start in range(0, len(A), rows):
+        block = out[start : start + rows].neg_()
+        same = block <= norms[0][start : start + rows, None] + norms[1]
+        block.masked_fill_(same, 0.0).sqrt_()

@@ -111,6 +111,7 @@ class KernelRidgeCG(KernelRidge):
         }
         short = [n for n in fits if n <= exact]
         if short and self._probes:
+            solver.forget_matrices()
             fits |= zip(short, probed(kernel, X[:m], y[:m], short, [fits[n] for n in short]), strict=True)
         return [fits[n] for n in sizes]
 

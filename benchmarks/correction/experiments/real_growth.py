@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from hierbench.benchmarks.units.measurement import Label, Measurement
+from hierbench.checks import one_of
 from hierbench.learners.convolutional.resnet import ConvResNetClassifier
 from hierbench.targets.registry import make_target
 
 SHAPES = {"mnist1d": (1, 40), "digits": (1, 8, 8)}
 """Images of each data set, as the net takes them."""
 PENALTY = 1.0
-"""Inverse weight of the l2 penalty of the probes: features come at unit variance."""
-_ITERATIONS = 500
+"""Inverse weight of the l2 penalty of the probes, on features of unit variance."""
+_ITERATIONS = 2000
 
 Data = tuple[np.ndarray, np.ndarray]
 
@@ -66,6 +69,7 @@ def run(
         the net at that stage), ``last``. Values: ``accuracy`` of the net, ``probe``: test accuracy of
         logistic regression on what a head would read of the block, fitted to the training points.
     """
+    one_of("data", data, tuple(SHAPES))
     target: Any = make_target(data, int(np.prod(SHAPES[data])), 0)
     train = target.sample(n, np.random.default_rng([seed, 41]))
     held_out = target.n_test
@@ -114,6 +118,6 @@ def probes(net: ConvResNetClassifier, train: Data, test: Data) -> Iterator[float
 
 
 def probe(inside: np.ndarray, labels: np.ndarray, outside: np.ndarray, truth: np.ndarray) -> float:
-    """Test accuracy of logistic regression fitted to features of the training points."""
-    regression = LogisticRegression(C=PENALTY, max_iter=_ITERATIONS).fit(inside, labels)
-    return float(np.mean(regression.predict(outside) == truth))
+    """Test accuracy of logistic regression on features of any scale, fitted to the training points."""
+    regression = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=_ITERATIONS))
+    return float(np.mean(regression.fit(inside, labels).predict(outside) == truth))

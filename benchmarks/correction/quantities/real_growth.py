@@ -30,31 +30,46 @@ def _estimate(name: str, by_seed: dict[object, list[float]], confidence: float) 
 
 def _lower(
     measurements: Sequence[Measurement],
-    path: str,
     rival: Callable[[int, int], tuple[str, int, int]],
     confidence: float,
+    above: int = 1,
 ) -> IntervalEstimate:
-    """Gain of the probes of lower blocks over ``rival``, mean over additions and lower blocks, by seed."""
+    """Gain of the probes of lower blocks over ``rival``, mean over additions and lower blocks, by seed.
+
+    ``above`` : how many blocks there are at least above one that counts.
+    """
     found = _values(measurements, "probe")
     by_seed: dict[object, list[float]] = {}
     for seed, way, stage, block in found:
-        if way == path and 1 <= block < stage and (other := (seed, *rival(stage, block))) in found:
+        if way == "grown" and block <= stage - above and (other := (seed, *rival(stage, block))) in found:
             by_seed.setdefault(seed, []).append(found[seed, way, stage, block] - found[other])
     return _estimate("mean over lower blocks", by_seed, confidence)
 
 
 def real_feature_gain(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
     """Probe of a lower block once a block was added and all were trained, less that before."""
-    return _lower(measurements, "grown", lambda stage, block: ("grown", stage - 1, block), confidence)
+    return _lower(measurements, lambda stage, block: ("grown", stage - 1, block), confidence)
 
 
 def real_feature_gain_over_waiting(
     measurements: Sequence[Measurement], confidence: float
 ) -> IntervalEstimate:
     """The same, less that after as long a training without the new block."""
-    return _lower(
-        measurements, "grown", lambda stage, block: (f"waiting-{stage - 1}", stage, block), confidence
-    )
+    return _lower(measurements, _waiting, confidence)
+
+
+def real_inner_feature_gain_over_waiting(
+    measurements: Sequence[Measurement], confidence: float
+) -> IntervalEstimate:
+    """The same of blocks that have another above them in both nets.
+
+    What waits has a head on its last block, and so trains that one to be read by a linear map.
+    """
+    return _lower(measurements, _waiting, confidence, above=2)
+
+
+def _waiting(stage: int, block: int) -> tuple[str, int, int]:
+    return f"waiting-{stage - 1}", stage, block
 
 
 def _ends(measurements: Sequence[Measurement], path: str) -> dict[object, float]:
@@ -74,7 +89,17 @@ def _difference(
 
 
 def real_holistic_gain(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
-    """Test accuracy with all blocks, each added with all trained, less that with those below frozen."""
+    """Test accuracy with all blocks, each added with all trained, less that with those below frozen.
+
+    Each frozen block had as many steps as the first of the others has in all.
+    """
+    return _difference(measurements, "grown", "frozen-long", confidence)
+
+
+def real_holistic_gain_in_equal_steps(
+    measurements: Sequence[Measurement], confidence: float
+) -> IntervalEstimate:
+    """The same where a stage has as many steps: lower blocks that are frozen have had fewer."""
     return _difference(measurements, "grown", "frozen", confidence)
 
 

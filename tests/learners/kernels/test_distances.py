@@ -34,6 +34,12 @@ def test_points_that_differ_by_more_than_rounding_stay_apart():
     np.testing.assert_allclose(found, np.linalg.norm(A - moved, axis=1), rtol=1e-2)
 
 
+def test_a_point_far_off_does_not_move_the_others_together():
+    A = points()
+    A[-1] *= 1e8
+    np.testing.assert_allclose(between(A, A, 1.0)[:-1, :-1], cdist(A[:-1], A[:-1]), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("kernel", "shape"),
     [

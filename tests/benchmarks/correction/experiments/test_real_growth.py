@@ -53,6 +53,19 @@ def test_a_probe_is_linear_and_judged_on_other_points():
     assert probe(X, X[:, 0] * X[:, 1] > 0, Z, Z[:, 0] * Z[:, 1] > 0) < 0.65
 
 
+def test_a_probe_does_not_know_the_scale_of_a_feature():
+    rng = np.random.default_rng(0)
+    X, Z = rng.standard_normal((2, 200, 6))
+    truth = [(f @ np.arange(6) + f[:, 0] * f[:, 1] > 0) for f in (X, Z)]
+    scales = np.array([1e-3, 1.0, 0.1, 30.0, 1.0, 1e-2])
+    assert probe(X * scales, truth[0], Z * scales, truth[1]) == probe(X, truth[0], Z, truth[1])
+
+
+def test_other_data_are_refused_in_a_line():
+    with pytest.raises(ValueError, match="allowed are mnist1d, digits"):
+        run(seed=1, data="cifar10")
+
+
 def measured(path, stage, block, accuracy, probed, *, seed=1, last=False):
     labels = {"seed": seed, "path": path, "stage": stage, "block": block, "last": last}
     return Measurement(labels, {"accuracy": accuracy, "probe": probed})
@@ -71,7 +84,7 @@ def test_quantities_are_what_their_names_say():
             measured("waiting-2", 3, 1, 0.5, 0.5, seed=seed, last=True),
             measured("waiting-2", 3, 2, 0.5, 0.64, seed=seed, last=True),
             measured("frozen", 3, 1, 0.65 + extra, 0.4, seed=seed, last=True),
-            measured("frozen-long", 3, 1, 0.66, 0.4, seed=seed, last=True),
+            measured("frozen-long", 3, 1, 0.66 + extra, 0.4, seed=seed, last=True),
             measured("end-to-end", 1, 1, 0.8 + extra, 0.4, seed=seed, last=True),
         ]
     found = {
@@ -81,5 +94,7 @@ def test_quantities_are_what_their_names_say():
     # mean over extra 0, 1, 2 of additions (2, 1), (3, 1), (3, 2)
     assert found["real_feature_gain"] == pytest.approx(np.mean([10 + 1, 0, 10]))
     assert found["real_feature_gain_over_waiting"] == pytest.approx(np.mean([3 + 1, 1, 6]))
-    assert quantities.real_holistic_gain(rows, 0.95).value == pytest.approx(4)
-    assert quantities.real_joint_gain(rows, 0.95).value == pytest.approx(15)
+    assert quantities.real_inner_feature_gain_over_waiting(rows, 0.95).value == pytest.approx(1)
+    assert quantities.real_holistic_gain(rows, 0.95).value == pytest.approx(3)
+    assert quantities.real_holistic_gain_in_equal_steps(rows, 0.95).value == pytest.approx(4)
+    assert quantities.real_joint_gain(rows, 0.95).value == pytest.approx(14)
