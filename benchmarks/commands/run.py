@@ -25,7 +25,7 @@ from hierbench.benchmarks.show.output import say
 from hierbench.benchmarks.statistics.line_fits import kept_fits
 from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import Store
-from hierbench.benchmarks.suites.devices import CPU, checked, on_device, takers
+from hierbench.benchmarks.suites.devices import CPU, checked, libraries, on_device, takers
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.units.plain import one_line_of
@@ -171,10 +171,11 @@ def placed(chosen: tuple[Suite, Suite], device: str, look: bool, quiet: bool) ->
                 f"--device {device}: suite {to_run.name} runs no learner that takes a device here"
             )
         if look:
-            probe.refuse_device(device)
+            probe.refuse_device(device, libraries(to_run))
             # each worker would take most of a GPU's memory for itself
             os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         if not quiet:
+            others += [f"experiment {one.label}" for one in to_run.experiments]
             stay = f"; on the CPU, without such a parameter: {', '.join(others)}" if others else ""
             say(f"on {device}: {', '.join(there)}{stay}")
     return to_run, to_show

@@ -13,7 +13,8 @@ from hierbench.benchmarks.results.readings import apart, suite_certificates, sui
 from hierbench.benchmarks.results.stages import resolved
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.store import Store
-from hierbench.benchmarks.suites.devices import as_run
+from hierbench.benchmarks.suites.devices import PARAMETER, as_run, on_device
+from hierbench.benchmarks.suites.fixed_sizes import STAGE
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
@@ -100,7 +101,7 @@ class SuiteResults:
         """Read what a store has of a plan, and of the later stages that its rows ask for."""
         whole, plan = plan, resolved(plan, store)
         done = store.done()
-        begun = {(u.learner, u.target, u.block, u.d) for u in plan.curves}
+        begun = {(u.learner, u.target, u.block, u.d) for u in plan.curves if u.stage != STAGE}
         # a d of an adaptive block has no units of its own before the smaller ones are through
         waiting = [u for u in whole.curves if (u.learner, u.target, u.block, u.d) not in begun]
         missing: dict[tuple[str, str, int | None], int] = Counter(
@@ -134,9 +135,15 @@ class SuiteResults:
 
 
 def on_its_device(suite: Suite, store: Store) -> Suite:
-    """The suite on the device on which the store has most of its units."""
+    """The suite on the device on which the store has most of its units, those of other code left aside."""
     units = [unit for unit in store.units() if unit.suite == suite.name and unit.status == UnitStatus.DONE]
-    return as_run(suite, (unit.axes["learner"] for unit in units if "learner" in unit.axes))
+    specs = {unit.key: unit.axes["learner"] for unit in units if "learner" in unit.axes}
+    devices = {spec["parameters"].get(PARAMETER) for spec in specs.values()} - {None}
+    if not devices:
+        return suite
+    places = [suite, *(on_device(suite, str(device)) for device in devices)]
+    keys = {unit.key for place in places for unit in make_plan(place).curves}
+    return as_run(suite, (spec for key, spec in specs.items() if key in keys))
 
 
 def optimizers_of(plan: Plan) -> dict[str, str]:

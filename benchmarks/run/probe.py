@@ -18,7 +18,8 @@ from hierbench.errors import UserError, refusal
 KINDS = ("", "regressor", "classifier")
 """Of estimators, as scikit-learn calls them; empty for one that it does not know."""
 SECONDS = 60.0
-DEVICE = """
+DEVICE = {
+    "jax": """
 import sys
 import jax
 platform, _, index = sys.argv[1].partition(":")
@@ -28,33 +29,44 @@ except IndexError:
     sys.exit(f"jax finds {len(jax.devices(platform))} of them")
 except RuntimeError as error:
     sys.exit(f"jax: {error}")
-"""
-"""Run in a process of its own, since jax keeps a GPU that it has looked at."""
+""",
+    "torch": """
+import sys
+import torch
+try:
+    torch.zeros(1, device=sys.argv[1])
+except (AssertionError, RuntimeError) as error:
+    sys.exit(f"torch: {str(error).splitlines()[0]}")
+""",
+}
+"""Run in a process of its own, since jax keeps a GPU that it has looked at; by library."""
 
 
-def refuse_device(device: str) -> None:
+def refuse_device(device: str, libraries: Iterable[str]) -> None:
     """Look for the device that units are to be computed on.
 
     Raises
     ------
     UserError
-        jax does not find it.
+        One of the libraries does not find it.
     """
-    if device != CPU and (why := unusable(device)):
-        raise UserError(
-            f"--device {device}: there is none to compute on ({why}); docs/gpu.md has what it takes"
-        )
+    for library in sorted(libraries) if device != CPU else ():
+        if why := unusable(device, library):
+            raise UserError(
+                f"--device {device}: there is none to compute on ({why}); docs/gpu.md has what it takes"
+            )
 
 
-def unusable(device: str) -> str:
-    """Why jax cannot compute on a device, in one line; empty where it can."""
+def unusable(device: str, library: str) -> str:
+    """Why a library cannot compute on a device, in one line; empty where it can."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", DEVICE, device], capture_output=True, text=True, timeout=SECONDS
+            [sys.executable, "-c", DEVICE[library], device], capture_output=True, text=True, timeout=SECONDS
         )
     except subprocess.TimeoutExpired:
-        return f"jax did not find it within {SECONDS:.0f} s"
-    return one_line(done.stderr.strip().rpartition("\n")[2] or "jax ended", 300) if done.returncode else ""
+        return f"{library} did not find it within {SECONDS:.0f} s"
+    said = done.stderr.strip().rpartition("\n")[2] or f"{library} ended"
+    return one_line(said, 300) if done.returncode else ""
 
 
 def refuse_unfit(units: Iterable[CurveUnit], processes: int) -> None:

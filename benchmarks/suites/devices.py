@@ -50,8 +50,19 @@ def _placed(entry: LearnerEntry, device: str) -> LearnerEntry:
 
 def takers(suite: Suite) -> dict[str, bool]:
     """Whether each learner that a suite runs has the parameter, by label."""
+    return {entry.label: _default(entry) is not None for entry in _run(suite)}
+
+
+def libraries(suite: Suite) -> set[str]:
+    """What the learners of ours that take a device compute with: jax, and torch where they convolve."""
+    paths = [resolve(entry.learner).path for entry in _run(suite) if _default(entry) is not None]
+    ours = [path for path in paths if path.startswith("hierbench.learners.")]
+    return {"torch" if path.startswith("hierbench.learners.convolutional.") else "jax" for path in ours}
+
+
+def _run(suite: Suite) -> list[LearnerEntry]:
     run = {learner for one in suite.runs for learner in one.learners}
-    return {entry.label: _default(entry) is not None for entry in suite.learners if entry.label in run}
+    return [entry for entry in suite.learners if entry.label in run]
 
 
 def _default(entry: LearnerEntry) -> str | None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
+
 import pytest
 
+from hierbench.benchmarks.results.suite_results import on_its_device
 from hierbench.benchmarks.run import probe
 from hierbench.benchmarks.store.store import Store
-from hierbench.benchmarks.suites.devices import as_run, on_device, takers
+from hierbench.benchmarks.suites.devices import as_run, libraries, on_device, takers
 from hierbench.benchmarks.suites.plan import make_plan
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.errors import UserError
@@ -92,7 +96,7 @@ def test_a_device_that_there_cannot_be_is_one_line(path, tmp_path, status, devic
 
 def test_one_that_is_not_here_is_refused_before_anything_is_computed(path, tmp_path, status, monkeypatch):
     asked = []
-    monkeypatch.setattr(probe, "unusable", lambda device: asked.append(device) or "jax finds 1 of them")
+    monkeypatch.setattr(probe, "unusable", lambda *asks: asked.append(asks) or "jax finds 1 of them")
     code, out, err = status("run", path, "--device", "cuda:3", "--results", tmp_path / "r")
     assert (code, out) == (2, "") and err.count("\n") == 1 and not (tmp_path / "r").exists()
     assert "--device cuda:3: there is none to compute on (jax finds 1 of them); docs/gpu.md" in err
@@ -102,22 +106,50 @@ def test_one_that_is_not_here_is_refused_before_anything_is_computed(path, tmp_p
     assert code == 2 and "runs no learner that takes a device" in err
     code, out, err = status("run", path, "--device", "cuda", "--dry-run", "--results", tmp_path / "r")
     assert code == 0 and "on cuda: net; on the CPU, without such a parameter: kernel" in err
-    assert asked == ["cuda:3"], "a dry run needs none"
+    assert asked == [("cuda:3", "jax")], "a dry run needs none"
 
 
 @pytest.mark.slow
 def test_jax_is_asked_in_a_process_of_its_own():
-    assert probe.unusable("cpu") == ""
-    assert "jax finds" in probe.unusable("cpu:99")
-    with pytest.raises(UserError, match=r"--device nosuch: there is none to compute on \(jax: .*nosuch"):
-        probe.refuse_device("nosuch")
+    assert probe.unusable("cpu", "jax") == probe.unusable("cpu", "torch") == ""
+    assert "jax finds" in probe.unusable("cpu:99", "jax")
+    for library in ("jax", "torch"):
+        said = rf"--device nosuch: there is none to compute on \({library}: .*nosuch"
+        with pytest.raises(UserError, match=said):
+            probe.refuse_device("nosuch", [library])
+
+
+def test_the_library_that_computes_is_asked(path):
+    suite = load_suite(path)
+    assert libraries(suite) == {"jax"}
+    net = "hierbench.learners.convolutional.resnet:ConvResNetClassifier"
+    learners = [
+        dataclasses.replace(e, learner=net, params={}) if e.label == "net" else e for e in suite.learners
+    ]
+    assert libraries(dataclasses.replace(suite, learners=tuple(learners))) == {"torch"}
+
+
+def test_units_of_other_code_do_not_say_on_which_device_results_are(path):
+    suite = load_suite(path)
+    stale = dataclasses.replace(suite, learners=tuple(
+        dataclasses.replace(e, params={**e.params, "width": 4}) if e.label == "net" else e
+        for e in suite.learners
+    ))  # fmt: skip
+    cpu, gpu = (make_plan(s).curves for s in (stale, on_device(suite, "cuda")))
+    Record = collections.namedtuple("Record", "key axes suite status")
+
+    class Store:
+        def units(self):
+            return [Record(u.key, u.axes, "mine", "done") for u in (*(2 * cpu), *gpu)]
+
+    assert on_its_device(suite, Store()) == on_device(suite, "cuda")
 
 
 def test_what_was_run_on_a_device_is_found_by_the_other_commands(path, tmp_path, status, monkeypatch):
     """The engine is told to take the CPU for a GPU: keys and rows are those of a GPU."""
     import jax
 
-    monkeypatch.setattr(probe, "unusable", lambda device: "")
+    monkeypatch.setattr(probe, "unusable", lambda device, library: "")
     real = jax.devices
     monkeypatch.setattr(jax, "devices", lambda platform=None: real("cpu" if platform == "cuda" else platform))
     results = tmp_path / "r"
