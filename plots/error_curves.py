@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -96,7 +96,8 @@ def error_against_n(data: FigureData, target: str) -> Figure | None:
         if k + n_cols >= len(dims):
             ax.set_xlabel("samples n")
             ax.tick_params(labelbottom=True)
-    _legend(figure, points, style, lost, bool(floors), bool(predicted))
+    unreliable = any(p.status == "unreliable" for p in points)
+    _legend(figure, {p.learner for p in points}, style, lost, unreliable, bool(floors), bool(predicted))
     figure.suptitle(f"{text(target)}: error against samples (median, {_spread_text(points)})")
     return figure
 
@@ -202,14 +203,14 @@ def _spread_text(points: Sequence[CurvePoint]) -> str:
 
 def _legend(
     figure: Figure,
-    points: Sequence[CurvePoint],
+    present: Collection[str],
     style: Mapping[str, Look],
     lost: bool,
+    unreliable: bool = False,
     floor: bool = False,
     predicted: bool = False,
     between: bool = False,
 ) -> None:
-    present = {p.learner for p in points}
     handles = [
         legend_entry(name, look.color, look.marker, look.linestyle)
         for name, look in style.items()
@@ -217,7 +218,7 @@ def _legend(
     ]
     if between:
         handles.append(legend_entry("interpolated", marker="o", hollow=True))
-    if any(p.status == "unreliable" for p in points):
+    if unreliable:
         handles.append(legend_entry("unreliable", marker="o", hollow=True))
     if lost:
         handles.append(legend_entry("diverged, failed or off the scale", marker="x"))
@@ -260,8 +261,7 @@ def error_against_d(data: FigureData, target: str) -> Figure | None:
         dimension_axis(ax, dims)
         ax.set_title(panel.title)
     mixed = any(panel.measured and panel.between for panel in panels)
-    shown = [p for p in _points(data, target) if p.status == "ok" and p.learner in present]
-    _legend(figure, shown, style, lost, between=mixed)
+    _legend(figure, present, style, lost, between=mixed)
     measured = any(panel.measured for panel in panels)
     how = "" if measured else ", interpolated in log-log"
     figure.suptitle(f"{text(target)}: error at a fixed number of samples{how}")

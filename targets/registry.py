@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 from hierbench import plugins
 from hierbench.checks import LARGEST_DIMENSION, integer, plain
 from hierbench.errors import refusal, unknown
-from hierbench.targets.catalogue import dense, discrete, polynomials
+from hierbench.targets.catalogue import data, dense, discrete, polynomials
 from hierbench.targets.catalogue.spec import FamilySpec
-from hierbench.targets.modifiers.modifiers import MODIFIERS, modified
+from hierbench.targets.modifiers.modifiers import MODIFIERS, in_use, modified
 
 if TYPE_CHECKING:
     from hierbench.targets.base import Target
 
 FAMILIES: Mapping[str, FamilySpec] = {
-    spec.name: spec for specs in (dense.SPECS, polynomials.SPECS, discrete.SPECS) for spec in specs
+    spec.name: spec
+    for specs in (dense.SPECS, polynomials.SPECS, discrete.SPECS, data.SPECS)
+    for spec in specs
 }
 
 
@@ -78,8 +80,9 @@ def load_family(name: str) -> type[Target]:
 
 
 def parameters(name: str) -> Mapping[str, tuple[Any, str]]:
-    """Parameters that ``make_target`` takes for a family: its own, and the modifiers of all."""
-    return {**MODIFIERS, **family(name).parameters}
+    """Parameters that ``make_target`` takes for a family: its own, and the modifiers where it admits them."""
+    spec = family(name)
+    return {**(MODIFIERS if spec.modifiers else {}), **spec.parameters}
 
 
 def make_target(name: str, d: int, seed: int, **params: Any) -> Target:
@@ -114,6 +117,12 @@ def make_target(name: str, d: int, seed: int, **params: Any) -> Target:
     fields = {key: value for key, value in params.items() if key in of_family}
     modifiers = {key: value for key, value in params.items() if key not in of_family}
     loaded = load_family(name)
+    if in_use(modifiers) and not getattr(loaded, "admits_modifiers", True):
+        used = next(key for key in modifiers if in_use({key: modifiers[key]}))
+        default = MODIFIERS[used][0]
+        remedy = "the data are taken as they are"
+        refused = refusal(used, modifiers[used], f"one value, {default}, for this family", remedy)
+        raise ValueError(f"target {name}: {refused}")
     try:
         target = modified(lambda size: loaded(size, seed, **fields), d, modifiers)  # type: ignore[call-arg]
         drawn = target.size.drawn

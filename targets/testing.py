@@ -11,7 +11,8 @@ With ``create(seed)`` the family at some dimension and parameters, a whole test 
 
 A check raises AssertionError with what went wrong. Those against Monte Carlo use fixed seeds: each
 passes or fails for good. A family that draws nothing from its seed leaves out ``check_seed_matters``,
-one whose features do not make up the label ``check_features_compose``.
+one whose features do not make up the label ``check_features_compose``. On data (``DataTarget``) these two
+raise unittest.SkipTest, and the others ask for no more points than there are.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import itertools
 import json
 import math
 import pickle
+import unittest
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +30,7 @@ import numpy as np
 
 from hierbench.targets.base import Certificate, Target
 from hierbench.targets.certificates.stability import gegenbauer
+from hierbench.targets.data.data_target import DataTarget
 
 Create = Callable[[int], Target]
 """From a seed to a target."""
@@ -43,12 +46,15 @@ BOUNDED = ("cube", "sphere", "hypercube", "random-hierarchy")
 def check_samples(create: Create) -> None:
     """Check that samples are float64 of shapes (n, d) and (n,), finite."""
     target = create(SEED)
-    for draw in (target.sample, target.sample_test):
-        X, y = draw(100, _rng())
-        assert X.shape == (100, target.d) and y.shape == (100,), f"shapes {X.shape} and {y.shape}"
+    for draw, kind in ((target.sample, "n_train"), (target.sample_test, "n_test")):
+        n = _points(target, kind, 100)
+        X, y = draw(n, _rng())
+        assert X.shape == (n, target.d) and y.shape == (n,), f"shapes {X.shape} and {y.shape}"
         assert X.dtype == y.dtype == np.float64, f"dtypes {X.dtype} and {y.dtype}"
         assert np.isfinite(X).all() and np.isfinite(y).all(), "a sample is not finite"
         assert not target.classes or set(y) <= set(target.classes), "a label is none of the classes"
+    if not _is_function(target):
+        return
     before = X.copy()
     target.evaluate(X)
     np.testing.assert_array_equal(X, before, "evaluate changed its argument")
@@ -59,10 +65,11 @@ def check_samples(create: Create) -> None:
 def check_importance(create: Create) -> None:
     """Check that weighted samples have the moments of plain ones."""
     target = create(SEED)
-    X, y, weights = target.importance_sample(2**14, _rng(2))
+    n = _points(target, "n_test", 2**14)
+    X, y, weights = target.importance_sample(n, _rng(2))
     assert X.shape == (len(y), target.d) and weights.shape == y.shape
     assert (weights > 0).all() and np.isfinite(weights).all()
-    plain_X, plain_y = target.sample_test(2**14, _rng(3))
+    plain_X, plain_y = target.sample_test(n, _rng(3))
     for weighted, plain, what in (
         (weights, np.ones(len(y)), "total weight"),
         (weights * y, plain_y, "mean label"),
@@ -78,8 +85,9 @@ def check_nested(create: Create) -> None:
     """Check that the first m rows of a longer sample are the sample of length m, to the bit."""
     target, again = create(SEED), create(SEED)
     for kind in ("sample", "sample_test", "importance_sample"):
-        whole = getattr(target, kind)(ROWS, _rng())
-        for m in (1, 100, 2048, 2049, 16_385):
+        rows = _points(target, "n_train" if kind == "sample" else "n_test", ROWS)
+        whole = getattr(target, kind)(rows, _rng())
+        for m in (m for m in (1, 100, 2048, 2049, 16_385) if m <= rows):
             for part, head in zip(whole, getattr(again, kind)(m, _rng()), strict=True):
                 np.testing.assert_array_equal(head, part[:m], f"{kind} of {m} rows")
 
@@ -88,24 +96,33 @@ def check_determined(create: Create) -> None:
     """Check that equal fields make equal targets, before and after use and through pickle."""
     target, fresh = create(SEED), pickle.loads(pickle.dumps(create(SEED)))
     assert fresh == target
-    X, y = target.sample_test(200, _rng())
+    X, y = target.sample_test(_points(target, "n_test", 200), _rng())
     assert pickle.loads(pickle.dumps(target)) == target, "using a target changed it"
-    np.testing.assert_array_equal(fresh.sample_test(200, _rng())[1], y)
-    np.testing.assert_array_equal(fresh.evaluate(X), target.evaluate(X))
+    np.testing.assert_array_equal(fresh.sample_test(len(X), _rng())[1], y)
+    if _is_function(target):
+        np.testing.assert_array_equal(fresh.evaluate(X), target.evaluate(X))
 
 
 def check_test_labels(create: Create) -> None:
-    """Check that test labels are the noise-free ones, of the inputs that ``sample_inputs`` draws."""
+    """Check that test labels are the noise-free ones, of the inputs that ``sample_inputs`` draws.
+
+    Of data that they are those of the inputs they come with; ``sample_inputs`` draws those of ``sample``.
+    """
     target = create(SEED)
-    X, y = target.sample_test(3000, _rng(1))
-    np.testing.assert_array_equal(target.evaluate(X), y)
-    weighted_X, weighted_y, _ = target.importance_sample(3000, _rng(1))
-    np.testing.assert_array_equal(target.evaluate(weighted_X), weighted_y)
-    np.testing.assert_array_equal(target.sample_inputs(100, _rng(1)), X[:100])
+    n = _points(target, "n_test", 3000)
+    X, y = target.sample_test(n, _rng(1))
+    weighted_X, weighted_y, _ = target.importance_sample(n, _rng(1))
+    if _is_function(target):
+        np.testing.assert_array_equal(target.evaluate(X), y)
+        np.testing.assert_array_equal(target.evaluate(weighted_X), weighted_y)
+    if isinstance(target, DataTarget):
+        X = target.sample(_points(target, "n_train", 100), _rng(1))[0]
+    np.testing.assert_array_equal(target.sample_inputs(min(len(X), 100), _rng(1)), X[:100])
 
 
 def check_seed_matters(create: Create) -> None:
     """Check that another seed draws another function."""
+    _skip_data(create, "nothing is drawn from the seed")
     X = create(SEED).sample_inputs(200, _rng())
     difference = np.abs(create(SEED + 1).evaluate(X) - create(SEED).evaluate(X)).max()
     assert difference > 1e-3, f"labels of two seeds differ by {difference:.2g} at most"
@@ -121,7 +138,7 @@ def check_seeds_refused(create: Create) -> None:
 def check_features(create: Create) -> None:
     """Check that hidden features are float64 of shape (n, k_l), row by row, and none for no rows."""
     target = create(SEED)
-    X = target.sample_inputs(3000, _rng())
+    X = target.sample_inputs(_points(target, "n_train", 3000), _rng())
     features = target.hidden_features(X)
     for level, (s, head, none) in enumerate(
         zip(features, target.hidden_features(X[:100]), target.hidden_features(X[:0]), strict=True), start=1
@@ -139,6 +156,7 @@ def check_features_compose(create: Create) -> None:
     the quadratic class enters as squares, and the top of other hierarchies is the label); of those of
     a single level up to the target's degree. Checked by least squares without a remainder.
     """
+    _skip_data(create, "no hidden features are known")
     target = create(SEED)
     X = target.sample_inputs(3000, _rng())
     features = [_scaled(s) for s in target.hidden_features(X)]
@@ -162,7 +180,8 @@ def check_certificate(create: Create) -> None:
     certificate = target.certificate()
     assert Certificate.from_json(json.loads(json.dumps(certificate.to_json()))) == certificate
     assert certificate.degree == target.degree and certificate.classes == target.classes
-    assert certificate.n_parameters > 0 and certificate.method in ("exact", "monte-carlo")
+    known = not isinstance(target, DataTarget)
+    assert (certificate.n_parameters > 0) is known and certificate.method in ("exact", "monte-carlo")
     if certificate.degree_share:
         shares = {p: e.value for p, e in certificate.degree_share.items()}
         error = math.hypot(*(e.stderr for e in certificate.degree_share.values()))
@@ -187,7 +206,7 @@ def check_moments(create: Create) -> None:
     if not target.classes:
         assert abs(certificate.mean.value) < 1e-9 + SIGMAS * certificate.mean.stderr
         assert abs(certificate.variance.value - 1.0) < 1e-9 + SIGMAS * certificate.variance.stderr
-    y = target.sample_test(SAMPLES, _rng(2))[1] - certificate.mean.value
+    y = target.sample_test(_points(target, "n_test", SAMPLES), _rng(2))[1] - certificate.mean.value
     variance, fourth = certificate.variance, certificate.kurtosis
     _agrees("mean", y, 0.0, certificate.mean.stderr)
     # The certificate's own fourth moment: few sampled points carry it where labels have long tails.
@@ -265,6 +284,22 @@ def assert_refused(build: Callable[[], object], says: str) -> None:
         raise AssertionError(f"not refused; expected a ValueError that says {says!r}")
     assert "\n" not in message, f"more than one line: {message}"
     assert says in message, f"{message!r} does not say {says!r}"
+
+
+def _points(target: Target, kind: str, n: int) -> int:
+    """``n``, or as many points as data have to train on (``n_train``) or for tests (``n_test``)."""
+    most = getattr(target, kind) if isinstance(target, DataTarget) else None
+    return n if most is None else min(n, most)
+
+
+def _is_function(target: Target) -> bool:
+    """Whether labels are a function of the inputs that can be evaluated: not of generated points."""
+    return not isinstance(target, DataTarget) or target.data is not None
+
+
+def _skip_data(create: Create, reason: str) -> None:
+    if isinstance(create(SEED), DataTarget):
+        raise unittest.SkipTest(f"data: {reason}")
 
 
 def _scaled(columns: np.ndarray) -> np.ndarray:

@@ -11,12 +11,17 @@ from hierbench.benchmarks.commands.contract import SECONDS, show_contract
 from hierbench.benchmarks.commands.describe import parsed, print_certificate
 from hierbench.benchmarks.commands.run import execute
 from hierbench.benchmarks.isolation.outcomes import outcomes
-from hierbench.benchmarks.suites.suite import Suite, TargetEntry
+from hierbench.benchmarks.suites.finite import points_of
+from hierbench.benchmarks.suites.suite import SizePlan, Suite, TargetEntry, TestPlan
 from hierbench.benchmarks.suites.suite_file import check_target, load_suite
 from hierbench.errors import UserError
 from hierbench.targets.registry import FAMILIES, family
 
 SUITE = "smoke"
+DOUBLINGS = 4
+"""Sizes that learners get of a target made of data."""
+MOST = 1024
+"""The largest."""
 
 
 def check(name: str, d: int, settings: Sequence[str], results: Path, workers: int | None) -> int:
@@ -44,6 +49,7 @@ def check(name: str, d: int, settings: Sequence[str], results: Path, workers: in
     params = parsed(settings)
     suite = small_suite(name, params)
     try:
+        suite = fitted(suite, name, d, params)
         for size in {d, *(x for run in suite.runs for x in run.d)}:
             check_target(name, size, params)
     except ValueError as error:
@@ -54,6 +60,18 @@ def check(name: str, d: int, settings: Sequence[str], results: Path, workers: in
         return 1  # numbers of a target that is none would mean nothing
     print_certificate(name, d, settings, 0)
     return execute(suite, suite, results, [], workers, wait=True, figures=False)
+
+
+def fitted(suite: Suite, name: str, d: int, params: dict[str, object]) -> Suite:
+    """The suite as it is; on a target made of data with its d, and with no more points than there are."""
+    points = points_of(name, d, params)
+    if points is None:
+        return suite
+    most, n_test = min(points.train or MOST, MOST), points.test or suite.test.max
+    sizes = SizePlan(scale=max(most / 2**DOUBLINGS, 2.0), power=0, ratio=2, count=DOUBLINGS, max=most)
+    test = TestPlan(points.test or suite.test.min, n_test)
+    runs = tuple(dataclasses.replace(run, d=(d,), sizes=sizes) for run in suite.runs)
+    return dataclasses.replace(suite, test=test, runs=runs)
 
 
 def small_suite(name: str, params: dict[str, object]) -> Suite:

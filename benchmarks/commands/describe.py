@@ -118,6 +118,8 @@ def _dimension(d: int | None, params: Parameters) -> tuple[int, Parameters]:
 
 def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
     def text(e: Estimate) -> str:
+        if not e.known and e is c.bayes_error:
+            return "unknown"
         if not e.known:
             return f"unknown: tails too heavy, {e.value:.3g} in a sample"
         exact = 0.0 if abs(e.value) < 1e-12 else e.value  # rounding
@@ -131,8 +133,8 @@ def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
     of = " of G" if c.classes else ""  # shares and floors are those of the function under the sign
     theorem = "" if c.rotation_invariant else " (a theorem for rotation-invariant inputs only)"
     return [
-        ("degree", str(c.degree)),
-        ("parameters", str(c.n_parameters)),
+        ("degree", str(c.degree) if c.degree else "unknown"),
+        ("parameters", str(c.n_parameters) if c.n_parameters else "unknown"),
         ("inputs", c.inputs),
         ("method", c.method),
         *([("classes", ", ".join(f"{v:.6g}" for v in c.classes))] if c.classes else []),
@@ -142,7 +144,11 @@ def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
         ("Bayes error", text(c.bayes_error)),
         *per(c.degree_share, "share of variance at degree"),
         *([] if c.degree_share else [("share of variance by degree", "unknown")]),
-        (f"share above degree {c.degree // 2}", no_share if share is None else f"{share:.4g}"),
+        *(
+            [(f"share above degree {c.degree // 2}", no_share if share is None else f"{share:.4g}")]
+            if c.degree
+            else []
+        ),
         *per(c.level_share, "share of variance of level"),
         *per(c.contamination, "contamination of level"),
         *([("share of the weakest direction", text(c.weakest_share))] if c.weakest_share else []),
@@ -150,7 +156,10 @@ def _certificate_lines(c: Certificate, d: int) -> list[tuple[str, str]]:
             (f"condition number of {k}", f"{a:.3g} before, {b:.3g} after normalisation")
             for k, (a, b) in c.condition_numbers.items()
         ),
-        *((f"relative MSE{of} {e:g} needs", _degree(c.degree_needed(e))) for e in DESCRIBED_ERRORS),
+        *(
+            (f"relative MSE{of} {e:g} needs", _degree(c.degree_needed(e)))
+            for e in (DESCRIBED_ERRORS if c.degree else ())
+        ),
         *(
             (f"kernel floor{of} from n = {n:.6g}", f"{floor:.4g}{theorem}")
             for n, floor in _falls(c.kernel_floor(d))

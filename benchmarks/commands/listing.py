@@ -115,7 +115,8 @@ def _print_target(family: FamilySpec) -> None:
     ]
     _print_entry("target", family.name, family.summary, entries)
     print_parameters("parameters", family.parameters)
-    print_parameters("parameters that every target takes as well", MODIFIERS)
+    if family.modifiers:
+        print_parameters("parameters that every target takes as well", MODIFIERS)
     print(f"hierbench describe {family.name} --set d=40 --set PARAMETER=VALUE prints a target's certificate")
 
 

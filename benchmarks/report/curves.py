@@ -42,7 +42,7 @@ def curves(rows: Sequence[Row], certificates: Certificates, learners: Mapping[st
                 "bands": bands,
                 "limits": [rounded(x) for x in error_limits(here)],
                 "floor": [[rounded(n), rounded(e)] for n, e in median_floor(target, d, certificates)],
-                "parameters": round(statistics.median(counts)) if counts else None,
+                "parameters": round(statistics.median(counts)) if any(counts) else None,
             }
         )
     return entries

@@ -93,7 +93,7 @@ def figure_data(
         parameter_counts=tuple(
             ParameterCount(target, d, round(statistics.median(n_parameters)))
             for (target, d), n_parameters in sorted(counts.items())
-            if target in targets
+            if target in targets and any(n_parameters)  # 0: nobody knows
         ),
         metrics=tuple(
             ErrorMetric(target, next(row.metric for row in rows if row.target == target))

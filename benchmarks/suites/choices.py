@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hierbench import plugins
+from hierbench.benchmarks.suites.finite import check_points
 from hierbench.benchmarks.suites.suite import LearnerEntry, Run, Suite
 from hierbench.benchmarks.suites.suite_file import check_learner, check_target
 from hierbench.benchmarks.suites.toml_lines import is_plain
@@ -103,17 +104,15 @@ def _set(suite: Suite, setting: str) -> Suite:
         if label == target.label:
             hit = True
             target = dataclasses.replace(target, params={**target.params, parameter: value})
-            for d in _dimensions(suite, label):
-                check_target(target.family, d, target.params)
+            for run in suite.runs:
+                for d in run.d if label in run.targets else ():
+                    check_target(target.family, d, target.params)
+                    check_points(target.family, d, target.params, suite.test, run.sizes.max)
         targets.append(target)
     if not hit:
         names = {e.label for e in suite.learners} | {t.label for t in suite.targets}
         raise UserError(f"--set {setting}: {unknown('learner or target', label, names)}")
     return dataclasses.replace(suite, learners=tuple(learners), targets=tuple(targets))
-
-
-def _dimensions(suite: Suite, target: str) -> Iterable[int]:
-    return sorted({d for run in suite.runs if target in run.targets for d in run.d})
 
 
 def parse_value(text: str) -> Any:

@@ -222,9 +222,9 @@ def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> LearnerSpe
     from_target: Parameters = {}
     if descriptor.knows_degree or descriptor.knows_depth:
         degree, _ = degree_and_classes(target.family, d, target.params)
-        if descriptor.knows_degree:
+        if descriptor.knows_degree and degree:  # 0: nobody knows it, and the learner keeps its default
             from_target[descriptor.knows_degree] = degree
-        if descriptor.knows_depth:
+        if descriptor.knows_depth and degree:
             from_target[descriptor.knows_depth] = (degree - 1).bit_length()
     return {"name": entry.learner, "parameters": {**descriptor.parameters, **from_target, **entry.params}}
 

@@ -13,6 +13,7 @@ from hierbench import plugins
 from hierbench.benchmarks.isolation.ask import parameters_of
 from hierbench.benchmarks.provenance.modules import constructor_parameters, find_class
 from hierbench.benchmarks.suites import fixed_sizes
+from hierbench.benchmarks.suites.finite import check_points
 from hierbench.benchmarks.suites.fixed_sizes import FixedSizes
 from hierbench.benchmarks.suites.limits import (
     EPSILONS,
@@ -357,6 +358,7 @@ def _check_cells(suite: Suite, tables: list[Table]) -> None:
                 entry = suite.target(label)
                 try:
                     check_target(entry.family, d, entry.params)
+                    check_points(entry.family, d, entry.params, suite.test, run.sizes.max)
                 except ValueError as error:
                     table.fail("d", f"target {label!r} at d = {d}: {error}")
             for replicate in run.replicates:

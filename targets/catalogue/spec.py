@@ -27,6 +27,8 @@ class FamilySpec:
         For people.
     refused_inputs : mapping law -> reason
         Laws of the inputs that the family does not admit, as in the class.
+    modifiers : bool
+        Whether noise, controls and the like go on top of it, as in the class.
     """
 
     name: str
@@ -36,6 +38,7 @@ class FamilySpec:
     source: str
     degree: str
     refused_inputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    modifiers: bool = True
 
     @property
     def is_defined(self) -> bool:

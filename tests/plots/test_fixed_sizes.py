@@ -143,6 +143,12 @@ def test_a_replicate_that_was_lost_counts_as_the_worst(status):
         ).draw_without_rendering()
 
 
+def test_learners_whose_rows_are_all_unreliable_are_named():
+    with figure_style():
+        figure = error_against_d(data([dataclasses.replace(r, status="unreliable") for r in fixed()]), "t")
+    assert {"densenet", "krr_rbf"} <= {t.get_text() for t in figure.legends[0].get_texts()}
+
+
 def test_a_skipped_row_is_none_and_an_exact_fit_is_drawn_below():
     assert data(fixed(status="skipped")).fixed == ()
     panel = size_panels(data(fixed(error=0.0)), "t")[0]

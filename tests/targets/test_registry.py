@@ -10,6 +10,9 @@ from hierbench import targets
 from hierbench.targets.base import Target
 from hierbench.targets.registry import FAMILIES, load_family, make_target, validate
 
+BUILT = [name for name, spec in FAMILIES.items() if spec.modifiers]
+"""Families that are not made of data, which fix their dimension: those have tests in tests/targets/data."""
+
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_static_parameters_are_the_fields_and_defaults_of_the_class(name):
@@ -20,7 +23,7 @@ def test_static_parameters_are_the_fields_and_defaults_of_the_class(name):
     ]
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", BUILT)
 def test_a_parameter_is_declared_once_and_shown_from_there(name, capsys):
     """With its one line below the field: the docstring of the class does not say it again."""
     from hierbench.benchmarks.commands.describe import print_certificate
@@ -41,7 +44,7 @@ def test_descriptors_are_complete_and_classes_are_targets(name):
     assert all([spec.summary, spec.formula, spec.source, spec.degree])
     assert all(line for _, line in spec.parameters.values())
     assert issubclass(load_family(name), Target)
-    assert isinstance(make_target(name, 8, 0), load_family(name))
+    assert name not in BUILT or isinstance(make_target(name, 8, 0), load_family(name))
 
 
 def test_importing_the_registry_imports_no_numerics():
@@ -104,6 +107,6 @@ def test_validate_refuses_in_one_line(name, params, message):
 
 
 def test_validate_accepts_what_can_be_built():
-    for name, spec in FAMILIES.items():
-        validate(name, 8, {key: default for key, (default, _) in spec.parameters.items()})
+    for name in BUILT:
+        validate(name, 8, {key: default for key, (default, _) in FAMILIES[name].parameters.items()})
     validate("projected", 8, {"skips": [[0, 1]], "width": "sqrt"})

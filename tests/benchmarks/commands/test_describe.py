@@ -1,5 +1,6 @@
 """``hierbench describe`` at absurd sizes: refused, or its cost is said soon."""
 
+import re
 import time
 
 import pytest
@@ -45,3 +46,11 @@ def test_a_long_certificate_says_what_it_may_take(monkeypatch, capsys):
 def test_a_short_one_does_not(capsys):
     describe.print_certificate("parity", 8, [], 0)
     assert capsys.readouterr().err == ""
+
+
+def test_what_nobody_knows_of_data_is_said_to_be_unknown(capsys):
+    describe.print_certificate("digits", 64, [], 0)
+    lines = dict(re.split(r"  +", line, maxsplit=1) for line in capsys.readouterr().out.splitlines()[:11])
+    unknown = {name for name, text in lines.items() if text == "unknown"}
+    assert unknown == {"degree", "parameters", "Bayes error", "share of variance by degree"}
+    assert lines["classes"] == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9" and lines["inputs"] == "data"

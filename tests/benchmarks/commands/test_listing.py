@@ -79,7 +79,8 @@ def test_everything_about_a_target(listed, name):
     for part in (family.summary, family.formula, family.source, family.path, *family.refused_inputs.values()):
         assert on_one_line(part) in out
     assert f"degree {family.degree}" in out
-    for parameter, (_, line) in {**family.parameters, **MODIFIERS}.items():
+    assert ("parameters that every target takes as well" in out) == family.modifiers
+    for parameter, (_, line) in {**family.parameters, **(MODIFIERS if family.modifiers else {})}.items():
         assert f"{parameter} {on_one_line(line)} (default" in out
 
 

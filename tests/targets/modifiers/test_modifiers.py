@@ -34,7 +34,7 @@ def agrees(values, expected, stderr=0.0, sigmas=4.0):
     assert abs(np.mean(values) - expected) < sigmas * error
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", [name for name, spec in FAMILIES.items() if spec.modifiers])
 def test_defaults_change_nothing(name):
     defaults = {key: default for key, (default, _) in MODIFIERS.items()}
     assert not in_use(defaults) and in_use({**defaults, "noise": 0.1})

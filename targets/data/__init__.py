@@ -1,0 +1,1 @@
+"""Targets made of data: signals and images whose hierarchy nobody built."""

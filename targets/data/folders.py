@@ -1,0 +1,115 @@
+"""Data sets in folders that the user has: where they are, and whether they are what they are called."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hierbench.errors import refusal
+
+VARIABLE = "HIERBENCH_DATA"
+"""Environment variable that names the folder with a sub-folder for each data set."""
+PUBLISHED = "published"
+"""Value of ``checksum`` for the files as their authors published them."""
+DIGITS = 16
+"""Hexadecimal digits of a checksum of one's own files."""
+
+WHERE = "see docs/data.md"
+
+Stamp = tuple[tuple[str, int, int], ...]
+"""Path, bytes and time of the last change of each file: what was read is read again when it changes."""
+
+
+def files(folder: str, names: Sequence[str]) -> Stamp:
+    """Files of a data set, each as it is or compressed (``.gz``).
+
+    Parameters
+    ----------
+    folder : str
+        Below the folder that ``HIERBENCH_DATA`` names.
+    names : sequence of str
+        Without ``.gz``.
+
+    Raises
+    ------
+    ValueError
+        The variable is not set, there is no such folder, or a file is missing.
+    """
+    root = os.environ.get(VARIABLE, "")
+    if not root:
+        allowed = f"a folder that has a folder {folder!r}"
+        raise ValueError(refusal(VARIABLE, root, allowed, f"set the environment variable; {WHERE}"))
+    if Path(folder).is_absolute() or ".." in Path(folder).parts or not folder:
+        raise ValueError(refusal("folder", folder, f"names of folders below {VARIABLE}"))
+    path = Path(root, folder)
+    try:
+        if not path.is_dir():
+            raise ValueError(refusal(VARIABLE, root, f"a folder that has a folder {folder!r}", WHERE))
+        found = [_present(path, name) for name in names]
+        stats = [(file, file.stat()) for file in found]
+    except OSError as error:
+        raise ValueError(f"folder {folder!r} of {VARIABLE} cannot be read: {error.strerror}") from error
+    return tuple((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+
+
+def _present(path: Path, name: str) -> Path:
+    for file in (path / name, path / f"{name}.gz"):
+        if file.is_file():
+            return file
+    raise ValueError(f"no file {name}, nor {name}.gz, in {path}: a part of the data is missing; {WHERE}")
+
+
+def content(file: str) -> bytes:
+    """Bytes of a file, uncompressed.
+
+    Raises
+    ------
+    ValueError
+        It cannot be read, or is compressed and damaged.
+    """
+    try:
+        data = Path(file).read_bytes()
+        return gzip.decompress(data) if file.endswith(".gz") else data
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{file} is truncated or damaged: {error}; get it again") from error
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def check_sums(
+    paths: Sequence[str], contents: Sequence[bytes], known: Mapping[str, Sequence[str]], checksum: str
+) -> None:
+    """Refuse files that are neither those of a known data set nor declared as the user's own.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    contents : sequence of bytes
+        Uncompressed.
+    known : mapping of str to sequence of str
+        MD5 of each uncompressed file, by the name of the data set.
+    checksum : str
+        ``"published"``, or the checksum of the user's own files.
+
+    Raises
+    ------
+    ValueError
+        With the file that differs, and the checksum that declares all of them as the user's own.
+    """
+    sums = [hashlib.md5(data, usedforsecurity=False).hexdigest() for data in contents]
+    of_all = hashlib.sha256("".join(sums).encode()).hexdigest()[:DIGITS]
+    if checksum == of_all:
+        return
+    if checksum != PUBLISHED:
+        raise ValueError(refusal("checksum", checksum, f"{PUBLISHED} and, for the files there, {of_all}"))
+    different = [[i for i, own in enumerate(sums) if own != theirs[i]] for theirs in known.values()]
+    if nearest := min(different, key=len):
+        i = nearest[0]
+        remedy = f"get it again, or give checksum = {of_all!r} if these are data of your own"
+        raise ValueError(
+            refusal(f"MD5 of {paths[i]}", sums[i], f"one value, that of {' or '.join(known)}", remedy)
+        )
