@@ -106,9 +106,9 @@ def _where(results: Path) -> str:
     return "" if usual else f" --results {shlex.quote(str(results))}"
 
 
-def _next(experiment: Experiment, results: Path) -> str:
-    command = f": {experiment.command}{_where(results)}" if experiment.command else ""
-    return f"next experiment: {experiment.text}{command}"
+def _command(experiment: Experiment, results: Path, mark: str = "") -> str:
+    """The command that runs it, after a colon and between marks; empty where there is none."""
+    return f": {mark}{experiment.command}{_where(results)}{mark}" if experiment.command else ""
 
 
 def text(verdicts: Sequence[Verdict], results: Path) -> str:
@@ -128,7 +128,8 @@ def text(verdicts: Sequence[Verdict], results: Path) -> str:
                 lines += _wrapped(finding.ahead.text, "    ")
         lines += _wrapped(f"rows: {verdict.n_rows}; bounds fixed {claim.fixed}", "  ")
         if verdict.ahead:
-            lines += _wrapped(_next(verdict.ahead, results), "  ", "    ")
+            said = f"next experiment: {verdict.ahead.text}{_command(verdict.ahead, results)}"
+            lines += _wrapped(said, "  ", "    ")
         for command in commands(verdict, results):
             lines.append(f"  missing rows: {command}")
         lines.append("")
@@ -188,7 +189,8 @@ def _part(verdict: Verdict, results: Path) -> list[str]:
         if finding.ahead and _said_here(finding, verdict):
             lines.append(f"  - open: {plain(finding.ahead.text)}")
     if verdict.ahead:
-        lines.append(f"- {plain(_next(verdict.ahead, results))}")
+        command = _command(verdict.ahead, results, mark="`")
+        lines.append(f"- next experiment: {plain(verdict.ahead.text)}{command}")
     lines += [f"- missing rows: `{command}`" for command in commands(verdict, results)]
     return [*lines, ""]
 

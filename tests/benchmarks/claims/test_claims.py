@@ -769,7 +769,7 @@ def test_another_suite_with_the_same_cells_may_decide():
     claims = moved(load_claims(), load_suite("paper"))
     suites = {c.id: {k.suite for k in c.criteria} for c in claims}
     assert suites["C01"] == {"paper"} and suites["C09"] == {"correction"}
-    assert suites["C03"] == {"paper", "correction"}
+    assert suites["C03"] == {"paper", "correction", "real"}
     for claim in claims:
         assert "paper-cpu" not in suites[claim.id]
     with pytest.raises(
