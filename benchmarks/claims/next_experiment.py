@@ -36,11 +36,14 @@ class Experiment:
         Core-hours; infinite where they are not known.
     decides : bool
         Whether it would settle the criterion whatever its other figures are.
+    command : str
+        What runs it, where there is a suite that has it.
     """
 
     text: str
     hours: float = math.inf
     decides: bool = False
+    command: str = ""
 
 
 def next_experiment(
@@ -92,7 +95,8 @@ def of_missing_experiments(criterion: Criterion, evidence: SuiteResults) -> Expe
 def _run(cells: Sequence[str], count: int, hours: float, command: str) -> Experiment:
     price = f", about {hours:.2g} core-hours" if hours > 0 else ""
     units = "unit is" if count == 1 else "units are"
-    return Experiment(f"{count} {units} missing: {'; '.join(cells)}{price}: {command}", hours or math.inf)
+    said = f"{count} {units} missing: {'; '.join(cells)}{price}"
+    return Experiment(said, hours or math.inf, command=command)
 
 
 def _at(dims: Sequence[int | None]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from hierbench.benchmarks.claims.criteria import Criterion
+    from hierbench.benchmarks.claims.next_experiment import Experiment
 
 WIDTH = 110
 COLUMNS = ("id", "kind", "claim", "verdict", "deciding figure")
@@ -96,9 +98,17 @@ def estimate_texts(findings: Sequence[Finding]) -> list[str]:
 
 def commands(verdict: Verdict, results: Path) -> list[str]:
     """The commands that make the missing rows."""
+    return [f"hierbench run {suite}{_where(results)}" for suite in verdict.missing]
+
+
+def _where(results: Path) -> str:
     usual = results == Path("results") or are_shipped(results)
-    where = "" if usual else f" --results {results}"
-    return [f"hierbench run {suite}{where}" for suite in verdict.missing]
+    return "" if usual else f" --results {shlex.quote(str(results))}"
+
+
+def _command(experiment: Experiment, results: Path, mark: str = "") -> str:
+    """The command that runs it, after a colon and between marks; empty where there is none."""
+    return f": {mark}{experiment.command}{_where(results)}{mark}" if experiment.command else ""
 
 
 def text(verdicts: Sequence[Verdict], results: Path) -> str:
@@ -118,7 +128,8 @@ def text(verdicts: Sequence[Verdict], results: Path) -> str:
                 lines += _wrapped(finding.ahead.text, "    ")
         lines += _wrapped(f"rows: {verdict.n_rows}; bounds fixed {claim.fixed}", "  ")
         if verdict.ahead:
-            lines += _wrapped(f"next experiment: {verdict.ahead.text}", "  ", "    ")
+            said = f"next experiment: {verdict.ahead.text}{_command(verdict.ahead, results)}"
+            lines += _wrapped(said, "  ", "    ")
         for command in commands(verdict, results):
             lines.append(f"  missing rows: {command}")
         lines.append("")
@@ -178,7 +189,8 @@ def _part(verdict: Verdict, results: Path) -> list[str]:
         if finding.ahead and _said_here(finding, verdict):
             lines.append(f"  - open: {plain(finding.ahead.text)}")
     if verdict.ahead:
-        lines.append(f"- next experiment: {plain(verdict.ahead.text)}")
+        command = _command(verdict.ahead, results, mark="`")
+        lines.append(f"- next experiment: {plain(verdict.ahead.text)}{command}")
     lines += [f"- missing rows: `{command}`" for command in commands(verdict, results)]
     return [*lines, ""]
 

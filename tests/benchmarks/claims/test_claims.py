@@ -685,23 +685,24 @@ def test_of_missing_units_it_says_which_and_what_they_take():
     missing = {("net", "t", 24): 2, ("net", "t", 16): 1, ("other", "t", 8): 7}
     part = dataclasses.replace(whole, missing=missing, prices={("net", "t", 24): 7000, ("net", "t", 16): 200})
     finding = judge_criterion(criterion("exponent", Bounds(high=3)), part)
-    assert finding.ahead.hours == pytest.approx(2) and finding.ahead.text == (
-        "3 units are missing: net on t, d = 16, 24, about 2 core-hours: "
-        "hierbench run default --learner=net --target=t --d=16 --d=24"
-    )
+    assert finding.ahead.hours == pytest.approx(2)
+    assert finding.ahead.text == "3 units are missing: net on t, d = 16, 24, about 2 core-hours"
+    assert finding.ahead.command == "hierbench run default --learner=net --target=t --d=16 --d=24"
+    said = claims_report.text([judge(claim_of(finding.criterion), {"default": part})], Path("else where"))
+    assert f"{finding.ahead.command} --results 'else where'" in " ".join(said.split())
     unknown_d = dataclasses.replace(whole, missing={("net", "t", None): 1})
-    assert judge_criterion(criterion("exponent", Bounds(high=3)), unknown_d).ahead.text == (
-        "1 unit is missing: net on t: hierbench run default --learner=net --target=t"
-    )
+    ahead = judge_criterion(criterion("exponent", Bounds(high=3)), unknown_d).ahead
+    assert ahead.text == "1 unit is missing: net on t"
+    assert ahead.command == "hierbench run default --learner=net --target=t"
     experiments = SuiteResults(
         [], {}, missing_experiments={"trace": 3, "else": 1}, experiment_prices={"trace": 1800.0}
     )
     one = Criterion(
         "C01", "", "correction", "first_level_slope_before", Bounds(low=1), (), (), experiments=("trace",)
     )
-    assert judge_criterion(one, experiments).ahead.text == (
-        "3 units are missing: trace, about 0.5 core-hours: hierbench run correction --experiment=trace"
-    )
+    ahead = judge_criterion(one, experiments).ahead
+    assert ahead.text == "3 units are missing: trace, about 0.5 core-hours"
+    assert ahead.command == "hierbench run correction --experiment=trace"
 
 
 def test_of_a_side_that_does_not_get_there_it_says_at_which_d_up_to_which_size():
@@ -768,7 +769,7 @@ def test_another_suite_with_the_same_cells_may_decide():
     claims = moved(load_claims(), load_suite("paper"))
     suites = {c.id: {k.suite for k in c.criteria} for c in claims}
     assert suites["C01"] == {"paper"} and suites["C09"] == {"correction"}
-    assert suites["C03"] == {"paper", "correction"}
+    assert suites["C03"] == {"paper", "correction", "real"}
     for claim in claims:
         assert "paper-cpu" not in suites[claim.id]
     with pytest.raises(
