@@ -101,9 +101,10 @@ class SuiteResults:
         """Read what a store has of a plan, and of the later stages that its rows ask for."""
         whole, plan = plan, resolved(plan, store)
         done = store.done()
+        grids = [u for u in whole.curves if u.stage != STAGE]
         begun = {(u.learner, u.target, u.block, u.d) for u in plan.curves if u.stage != STAGE}
         # a d of an adaptive block has no units of its own before the smaller ones are through
-        waiting = [u for u in whole.curves if (u.learner, u.target, u.block, u.d) not in begun]
+        waiting = [u for u in grids if (u.learner, u.target, u.block, u.d) not in begun]
         missing: dict[tuple[str, str, int | None], int] = Counter(
             (u.learner, u.target, u.d) for u in (*plan.curves, *waiting) if u.key not in done
         )

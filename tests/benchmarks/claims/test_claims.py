@@ -556,6 +556,14 @@ def test_later_d_of_an_adaptive_block_are_missing_although_their_sizes_are_not_k
     assert dims == {6, 8, 10, 12, 16, 20, 24, 32}
 
 
+def test_units_at_fixed_sizes_begin_no_grid(tmp_path):
+    Store.writable(tmp_path).close()
+    with Store.readable(tmp_path) as store:
+        missing = SuiteResults.read("fixed_sizes", store).missing
+    counts = {d: count for (learner, _, d), count in missing.items() if learner == "densenet"}
+    assert counts == dict.fromkeys((8, 10, 12, 16, 24), counts[8]), "a grid and the fixed sizes at each"
+
+
 def test_certificates_that_another_learner_needs_are_not_missing(tmp_path):
     """Of a cell counts what it stands on: the targets of its own d."""
     small = suite_file(tmp_path, {"Mean": ""}, d=(4,))
