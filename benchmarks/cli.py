@@ -89,6 +89,13 @@ def run(
         ),
     ] = None,
     settings: Settings = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Train on this device the learners that take one: cpu, cuda, cuda:1 (docs/gpu.md).",
+            metavar="DEVICE",
+        ),
+    ] = None,
     fresh: Annotated[
         list[str] | None,
         typer.Option(
@@ -130,11 +137,13 @@ def run(
 ) -> None:
     """Compute what a suite still lacks, say who learns what from how many samples, draw the figures."""
     # the command imports what it runs: the others start without it
-    from hierbench.benchmarks.commands.run import execute
+    from hierbench.benchmarks.commands.run import execute, placed
     from hierbench.benchmarks.suites.choices import choose
     from hierbench.benchmarks.suites.suite_file import load_suite
 
     chosen = choose(load_suite(suite), learner or [], target or [], d or [], settings or [], experiment or [])
+    if device is not None:
+        chosen = placed(chosen, device, look=not (dry_run or scheduler), quiet=quiet)
     if dry_run:
         from hierbench.benchmarks.commands.dry_run import show
 
@@ -201,18 +210,27 @@ def status(
 @app.command()
 def merge(
     stores: Annotated[
-        list[Path], typer.Argument(help="Folders of results that are taken over.", metavar="STORE...")
+        list[Path],
+        typer.Argument(
+            help="What is taken over: folders of results, reference:SUITE (the results that ship), or files "
+            ".json.gz of hierbench export.",
+            metavar="STORE...",
+        ),
     ],
     results: Annotated[
         Path, typer.Option(help="Folder of the results that they are merged into.", metavar="DIR")
     ] = Path("results"),
+    suite: Annotated[
+        str | None,
+        typer.Option(help="The suite of a .json.gz, where it is a file of yours.", metavar="SUITE"),
+    ] = None,
     no_wait: NoWait = False,
 ) -> None:
-    """Join the results of several folders; numbers of one machine that differ are refused."""
+    """Join the results of several folders, or of files; numbers of one machine that differ are refused."""
     # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.merging import merge_into
 
-    merge_into(results, stores, wait=not no_wait)
+    merge_into(results, stores, wait=not no_wait, suite=suite)
 
 
 @app.command()

@@ -12,6 +12,8 @@ import typer
 
 from hierbench.benchmarks.cli import app
 from hierbench.benchmarks.results.frame import COLUMNS
+from hierbench.learners.convolutional.resnet import ConvResNetClassifier
+from hierbench.learners.convolutional.tangent import ConvResNetNTKClassifier
 from hierbench.learners.nets.sgd_estimator import SGDRegressorBase
 from hierbench.learners.registry import LEARNERS
 from hierbench.targets.modifiers.modifiers import MODIFIERS
@@ -74,8 +76,12 @@ def learners() -> str:
     parts = [_table(("name", "learns", "what it is"), rows)]
     for class_name, of_class in names.items():
         parts += [f"## {', '.join(of_class)}\n", _documented("autoclass", f"hierbench.learners.{class_name}")]
-    base = f"{SGDRegressorBase.__module__}.{SGDRegressorBase.__name__}"
-    parts += ["## What nets trained by SGD share\n", _documented("autoclass", base)]
+    for title, kind in (
+        ("What nets trained by SGD share", SGDRegressorBase),
+        ("A classifier, by import path", ConvResNetClassifier),
+        ("Its tangent kernel, by import path", ConvResNetNTKClassifier),
+    ):
+        parts += [f"## {title}\n", _documented("autoclass", f"{kind.__module__}.{kind.__name__}")]
     return "\n".join(parts)
 
 

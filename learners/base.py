@@ -26,7 +26,7 @@ class Curve:
     Attributes
     ----------
     X, y : float64
-        Of shapes (N, d) and (N,).
+        Of shapes (N, d) and (N,), or (N, outputs) for a learner whose tags say that it takes several.
     sizes : tuple of int
         Increasing, each at most N.
     random_state : int

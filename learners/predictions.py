@@ -9,7 +9,9 @@ import numpy as np
 from hierbench.errors import refusal
 
 
-def real_predictions(predicted: Any, rows: int, sizes: int | None = None) -> np.ndarray:
+def real_predictions(
+    predicted: Any, rows: int, sizes: int | None = None, outputs: int | None = None
+) -> np.ndarray:
     """Predictions as float64, or the reason why they are none.
 
     Parameters
@@ -19,13 +21,15 @@ def real_predictions(predicted: Any, rows: int, sizes: int | None = None) -> np.
     rows : int
         Number of inputs.
     sizes : int, optional
-        Number of fits that predict at once; by default one, whose predictions have one axis.
+        Number of fits that predict at once; by default one, whose predictions have no axis for it.
+    outputs : int, optional
+        Number of outputs; by default one, whose predictions have no axis for it.
 
     Returns
     -------
     ndarray of float64
-        Shape (rows,), or (sizes, rows). Numbers that are not finite stay as they are: a fit that
-        diverges has been measured.
+        Shape (rows,), (sizes, rows), (rows, outputs) or (sizes, rows, outputs). Numbers that are not finite
+        stay as they are: a fit that diverges has been measured.
 
     Raises
     ------
@@ -33,8 +37,8 @@ def real_predictions(predicted: Any, rows: int, sizes: int | None = None) -> np.
         Another shape (nothing is broadcast, transposed or flattened, but for a single column), masked
         values, numbers that are not real, anything that is no number, or labelled rows in another order.
     """
-    one = f"({rows},)" if sizes is None else f"({sizes}, {rows})"
-    allowed = f"real numbers of shape {one}, in the order of the rows"
+    wanted = tuple(n for n in (sizes, rows, outputs) if n is not None)
+    allowed = f"real numbers of shape {wanted}, in the order of the rows"
     if predicted is None:
         raise ValueError(refusal("predictions", None, allowed))
     if np.ma.isMaskedArray(predicted) and np.ma.getmaskarray(predicted).any():
@@ -47,8 +51,8 @@ def real_predictions(predicted: Any, rows: int, sizes: int | None = None) -> np.
     if values.dtype.kind not in "biuf":
         raise ValueError(f"predictions of type {values.dtype}: allowed are {allowed}")
     shape = values.shape
-    if sizes is None and shape == (rows, 1):
+    if wanted == (rows,) and shape == (rows, 1):
         shape = (rows,)
-    if shape != ((rows,) if sizes is None else (sizes, rows)):
+    if shape != wanted:
         raise ValueError(f"predictions of shape {values.shape}: allowed are {allowed}")
     return values.astype(float).reshape(shape)

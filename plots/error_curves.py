@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from hierbench.plots.bands import QUARTILES_FROM, band, drawable, replicates
 from hierbench.plots.data import CurvePoint, FigureData, KernelFloor
-from hierbench.plots.fixed_sizes import size_panels
+from hierbench.plots.fixed_sizes import Spread, size_panels
 from hierbench.plots.style import (
     PAGE_WIDTH,
     Look,
@@ -56,6 +56,14 @@ def error_limits(points: Iterable[CurvePoint]) -> tuple[float, float]:
     bottom = min(max(min(both), _LOWEST_LIMIT), 0.5 * top)
     margin = max((top / bottom) ** 0.04, 1.3)
     return bottom / margin, top * margin * (top / bottom) ** 0.08  # room for what was lost
+
+
+def size_limits(spreads: Sequence[Spread]) -> tuple[float, float]:
+    """Limits that all sizes of a target share; an error above them is off the scale."""
+    bottom = max(min(1.0, *(low for low, _, _ in spreads)), _LOWEST_LIMIT)
+    top = max(min(max(high for _, _, high in spreads), _HIGHEST_LIMIT), 2 * bottom)
+    margin = max((top / bottom) ** 0.06, 1.3)
+    return bottom / margin, top * margin
 
 
 def error_against_n(data: FigureData, target: str) -> Figure | None:
@@ -233,12 +241,8 @@ def error_against_d(data: FigureData, target: str) -> Figure | None:
     if not panels:
         return None
     style = looks(data.learners, data.greyed)
-    spreads = [values for panel in panels for values in panel.values.values()]
     dims = sorted({d for panel in panels for _, d in panel.values})
-    bottom = max(min(1.0, *(low for low, _, _ in spreads)), _LOWEST_LIMIT)
-    top = max(min(max(high for _, _, high in spreads), _HIGHEST_LIMIT), 2 * bottom)
-    margin = max((top / bottom) ** 0.06, 1.3)
-    limits = (bottom / margin, top * margin)
+    limits = size_limits([values for panel in panels for values in panel.values.values()])
 
     n_cols = min(2, len(panels))
     n_rows = math.ceil(len(panels) / n_cols)

@@ -63,9 +63,14 @@ def size_panels(data: FigureData, target: str) -> list[SizePanel]:
     for size, cells in declared.items():
         of_d = {d: math.log(some[0].n) for (_, d), some in cells.items()}
         others = {cell: of_d[cell[1]] for cell in curves if cell[1] in of_d and cell not in cells}
-        measured = {cell: spread([_error(p) for p in some]) for cell, some in cells.items()}
+        measured = {cell: spread_of(some) for cell, some in cells.items()}
         panels.append(SizePanel(size_title(size), measured, _between(curves, others)))
     return panels
+
+
+def spread_of(points: Iterable[CurvePoint]) -> Spread:
+    """Of the replicates of one learner, d and size; one without a usable error is worse than all others."""
+    return spread([_error(point) for point in points])
 
 
 def size_title(size: str) -> str:

@@ -266,6 +266,11 @@ class Target(abc.ABC):
         return ()
 
     @property
+    def nominal(self) -> bool:
+        """Whether the classes have no order: a regressor is then given a score for each to fit."""
+        return False
+
+    @property
     def size(self) -> Size:
         """What it takes to draw and to certify; a family whose weights grow with d says how."""
         return Size(float(self.d), float(self.d))

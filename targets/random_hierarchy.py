@@ -182,6 +182,11 @@ class RandomHierarchy(Target):
         return tuple(float(s) for s in self.scores) if self.task == "classification" else ()
 
     @property
+    def nominal(self) -> bool:
+        """Whether the task is classification: scores of classes are arbitrary, and the source has none."""
+        return self.task == "classification" and self.n_classes > 2
+
+    @property
     def class_probabilities(self) -> tuple[float, ...]:
         """In the order of ``scores``: the law of the class is uniform."""
         return (1.0 / self.n_classes,) * self.n_classes

@@ -7,6 +7,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import scipy
@@ -27,6 +28,10 @@ from hierbench.benchmarks.units.rows import FITTED, Replicate, Row
 
 LAST = 10.0
 """The end of a learning curve: its sizes above n_max / LAST."""
+KNOWN = ("bracketed", "left", "right")
+"""What is known of n*: where it lies, or a bound on it."""
+LEAST_DIMENSIONS = 3
+"""Two d show no law."""
 
 
 def _rows(evidence: SuiteResults, learner: str, target: str) -> list[Row]:
@@ -38,22 +43,50 @@ def _stars(evidence: SuiteResults, learner: str, target: str, epsilon: Epsilon) 
     return n_stars(rows, evidence.certificates, [epsilon]), len(rows)
 
 
+def stars_of(evidence: SuiteResults, learner: str, target: str, epsilon: Epsilon) -> list[NStar]:
+    """N* of one learner on one target at one error, at every d and replicate."""
+    return _stars(evidence, learner, target, epsilon)[0]
+
+
 def _label(learner: str, target: str, epsilon: Epsilon | None = None, d: int | None = None) -> str:
     parts = [f"{learner} on {target}", f"d = {d}" if d else "", epsilon.label if epsilon else ""]
     return ", ".join(part for part in parts if part)
 
 
 def _slope(
-    evidence: SuiteResults, name: tuple[str, str, Epsilon], law: _Law, confidence: float
+    evidence: SuiteResults, name: _Name, law: _Law, confidence: float, dims: Sequence[int] | None = None
 ) -> IntervalEstimate:
+    """Slope over the dimensions ``dims``, by default over all."""
+    if dims is not None:
+        evidence = dataclasses.replace(evidence, rows=[r for r in evidence.rows if r.d in dims])
     stars, count = _stars(evidence, *name)
     fit = law(stars, confidence)
     note = "" if fit.kind == "estimate" else fit.reason
     if fit.kind == "lower bound":
         note += " (a bound without a confidence level)"
-    return IntervalEstimate(_label(*name), fit.value, fit.low, fit.high, count, note)
+    return IntervalEstimate(
+        _label(*name), fit.value, fit.low, fit.high, count, note, (name[:2],), tuple(dims or ()), name[2:]
+    )
 
 
+def _slope_difference(
+    evidence: SuiteResults, label: str, above: _Name, below: _Name, confidence: float
+) -> IntervalEstimate:
+    """Exponent of one less that of the other, both over the d at which n* of both is known or bounded.
+
+    A line that bends has another slope at larger d: each over its own d they would not be of one law.
+    """
+    known = [{s.d for s in _stars(evidence, *name)[0] if s.censoring in KNOWN} for name in (above, below)]
+    dims = sorted(set.intersection(*known))
+    if len(dims) < LEAST_DIMENSIONS:
+        note = f"{len(dims)} of the {LEAST_DIMENSIONS} d in common that a comparison of exponents needs"
+        cells, epsilons = (above[:2], below[:2]), (above[2], below[2])
+        return IntervalEstimate(label, note=note, cells=cells, epsilons=epsilons)
+    slopes = [_slope(evidence, name, exponent, confidence, dims) for name in (above, below)]
+    return difference(f"{label}, d = {', '.join(map(str, dims))}", *slopes)
+
+
+_Name = tuple[str, str, Epsilon]
 _Law = Callable[[Sequence[NStar], float], Exponent]
 
 
@@ -76,34 +109,26 @@ def slope_in_dimension(
 def exponent_excess(
     evidence: SuiteResults, criterion: Criterion, confidence: float
 ) -> list[IntervalEstimate]:
-    """Exponent of n* in d minus that of the reference learner."""
+    """Exponent of n* in d minus that of the reference learner, over the d that both have."""
     excesses = []
     for learner, target, epsilon in _names(criterion):
         assert criterion.reference is not None
-        learner_slope = _slope(evidence, (learner, target, epsilon), exponent, confidence)
-        reference_slope = _slope(evidence, (criterion.reference, target, epsilon), exponent, confidence)
-        excesses.append(
-            difference(
-                f"{_label(learner, target, epsilon)} less {criterion.reference}",
-                learner_slope,
-                reference_slope,
-            )
-        )
+        label = f"{_label(learner, target, epsilon)} less {criterion.reference}"
+        names = (learner, target, epsilon), (criterion.reference, target, epsilon)
+        excesses.append(_slope_difference(evidence, label, *names, confidence))
     return excesses
 
 
 def exponent_growth(
     evidence: SuiteResults, criterion: Criterion, confidence: float
 ) -> list[IntervalEstimate]:
-    """Exponent of n* in d minus that at the first of two (target, epsilon)."""
-    growths = []
-    for learner in criterion.learners:
-        cells = [
-            _slope(evidence, (learner, *cell), exponent, confidence)
-            for cell in itertools.product(criterion.targets, criterion.epsilons)
-        ]
-        growths.append(difference(f"{learner}: {_short(criterion)}", cells[1], cells[0]))
-    return growths
+    """Exponent of n* in d minus that at the first of two (target, epsilon), over the d that both have."""
+    first, last = itertools.product(criterion.targets, criterion.epsilons)
+    label = _short(criterion)
+    return [
+        _slope_difference(evidence, f"{one}: {label}", (one, *last), (one, *first), confidence)
+        for one in criterion.learners
+    ]
 
 
 def _short(criterion: Criterion) -> str:
@@ -126,12 +151,14 @@ def n_star_ratios(evidence: SuiteResults, criterion: Criterion, confidence: floa
                 label = f"{_label(learner, *cell)} over {criterion.reference}"
                 pairs.append((label, (learner, *cell), (criterion.reference, *cell)))
         for label, upper, lower in pairs:
+            cells, epsilons = (upper[:2], lower[:2]), tuple(dict.fromkeys((upper[2], lower[2])))
             (above, m), (below, n) = _stars(evidence, *upper), _stars(evidence, *lower)
             for d in sorted({s.d for s in above} & {s.d for s in below}):
                 above_at_d, below_at_d = [s for s in above if s.d == d], [s for s in below if s.d == d]
-                ratios.append(n_star_ratio(f"{label}, d = {d}", above_at_d, below_at_d, confidence, m + n))
+                ratio = n_star_ratio(f"{label}, d = {d}", above_at_d, below_at_d, confidence, m + n)
+                ratios.append(dataclasses.replace(ratio, cells=cells, dims=(d,), epsilons=epsilons))
             if not any(estimate.label.startswith(label) for estimate in ratios):
-                ratios.append(IntervalEstimate(label, note="no d in common"))
+                ratios.append(IntervalEstimate(label, note="no d in common", cells=cells))
     return ratios
 
 
@@ -146,7 +173,7 @@ def n_star_ratio(
     Where one side has none and is out of reach for all its replicates, and the other side gets there with
     all of its own, there is a bound, from the extreme ends and without a confidence level.
     """
-    sides = [[s for s in side if s.censoring in ("bracketed", "left", "right")] for side in (above, below)]
+    sides = [[s for s in side if s.censoring in KNOWN] for side in (above, below)]
     bracketed = [sum(s.censoring == "bracketed" for s in side) for side in sides]
     if min(bracketed) >= 2:
         usable_stars = sides[0] + sides[1]
@@ -173,14 +200,15 @@ def share_reached(evidence: SuiteResults, criterion: Criterion, confidence: floa
     shares = []
     for learner, target, epsilon in _names(criterion):
         stars, count = _stars(evidence, learner, target, epsilon)
-        usable_stars = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
+        usable_stars = [s for s in stars if s.censoring in KNOWN]
         label = _label(learner, target, epsilon)
         if not usable_stars:
             shares.append(IntervalEstimate(label, n_rows=count, note="undefined, or no usable row"))
             continue
         share = share_estimate(label, [s.censoring != "right" for s in usable_stars], confidence)
         note = "" if share.value == 1.0 else "the others may reach it with more samples"
-        shares.append(dataclasses.replace(share, high=1.0, n_rows=count, note=note))
+        of: dict[str, Any] = {"cells": ((learner, target),), "epsilons": (epsilon,)}
+        shares.append(dataclasses.replace(share, high=1.0, n_rows=count, note=note, **of))
     return shares
 
 
@@ -198,7 +226,7 @@ def share_beyond_dimension(
     shares = []
     for learner, target, epsilon in _names(criterion):
         stars, _ = _stars(evidence, learner, target, epsilon)
-        usable = [s for s in stars if s.censoring in ("bracketed", "left", "right") and s.degree_needed]
+        usable = [s for s in stars if s.censoring in KNOWN and s.degree_needed]
         for d in sorted({s.d for s in usable}):
             cell = [s for s in usable if s.d == d]
             counts = [polynomials(d, s.degree_needed or 0, s.inputs) for s in cell]
@@ -207,7 +235,8 @@ def share_beyond_dimension(
             label = _label(learner, target, epsilon, d)
             least = share_estimate(label, beyond, confidence)
             most = share_estimate(label, [not w for w in within], confidence)
-            shares.append(dataclasses.replace(least, high=most.high))
+            of: dict[str, Any] = {"cells": ((learner, target),), "dims": (d,), "epsilons": (epsilon,)}
+            shares.append(dataclasses.replace(least, high=most.high, **of))
         if not usable:
             note = "undefined, or no usable row"
             shares.append(IntervalEstimate(_label(learner, target, epsilon), note=note))
@@ -243,7 +272,8 @@ def share_falling(evidence: SuiteResults, criterion: Criterion, confidence: floa
                     falls.append(all(f <= e + math.log(FALL) for e, f in pairs))
             label = _label(learner, target, d=d)
             if falls:
-                shares.append(share_estimate(label, falls, confidence))
+                share = share_estimate(label, falls, confidence)
+                shares.append(dataclasses.replace(share, cells=((learner, target),), dims=(d,)))
             else:
                 shares.append(IntervalEstimate(label, note="no two sizes four times apart"))
     return shares
@@ -286,5 +316,6 @@ def final_slope(evidence: SuiteResults, criterion: Criterion, confidence: float)
                 others = final_slopes(beside)
                 values = [slope - others[name] for name, slope in slopes.items() if name in others]
                 label, count = f"{label} less {criterion.reference}", count + len(beside)
-            estimates.append(mean_estimate(label, values, confidence, count))
+            mean = mean_estimate(label, values, confidence, count)
+            estimates.append(dataclasses.replace(mean, cells=((learner, target),), dims=(d,)))
     return estimates

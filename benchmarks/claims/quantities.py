@@ -22,7 +22,7 @@ from hierbench.benchmarks.claims.curve_quantities import (
     share_reached,
     slope_in_dimension,
 )
-from hierbench.benchmarks.correction.quantities import exact_trace, growth, plane, sgd_trace
+from hierbench.benchmarks.correction.quantities import exact_trace, growth, plane, real_growth, sgd_trace
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate
 from hierbench.benchmarks.suites.epsilon import FIELDS
@@ -96,10 +96,14 @@ def _measured(meaning: str, function: OfExperiment) -> Quantity:
 QUANTITIES = {
     "exponent": Quantity("exponent of n* in d", exponent_in_d),
     "exponent_excess": Quantity(
-        "exponent of n* in d, minus that of the reference", exponent_excess, compares="reference"
+        "exponent of n* in d, minus that of the reference, over the d that both have",
+        exponent_excess,
+        compares="reference",
     ),
     "exponent_growth": Quantity(
-        "exponent of n* in d, minus that at the first of two cells", exponent_growth, compares="pair"
+        "exponent of n* in d, minus that at the first of two cells, over the d that both have",
+        exponent_growth,
+        compares="pair",
     ),
     "dimension_slope": Quantity("slope of log n* in log C(d+p, p)", slope_in_dimension),
     "n_star_ratio": Quantity(
@@ -193,6 +197,22 @@ QUANTITIES = {
     "feature_gain_over_waiting": _measured(
         "the same against equally long training without the added level",
         growth.feature_gain_over_waiting,
+    ),
+    "real_feature_gain": _measured(
+        "points of accuracy of lower blocks' probes once a block is added and all are trained, less before",
+        real_growth.real_feature_gain,
+    ),
+    "real_feature_gain_over_waiting": _measured(
+        "the same, less after equally long training without the new block",
+        real_growth.real_feature_gain_over_waiting,
+    ),
+    "real_holistic_gain": _measured(
+        "points of accuracy of a net grown with all trained, less with blocks below frozen",
+        real_growth.real_holistic_gain,
+    ),
+    "real_joint_gain": _measured(
+        "points of accuracy trained end to end, less layer by layer with as many steps for each block",
+        real_growth.real_joint_gain,
     ),
     "alignment_regularised": _measured(
         "|cosine| between what neurons show and what they should show, norm fixed",

@@ -20,6 +20,13 @@ from pathlib import Path
 from typing import Literal
 
 from hierbench.benchmarks.claims.criteria import Bounds, Claim, Criterion
+from hierbench.benchmarks.claims.missing import missing_units
+from hierbench.benchmarks.claims.next_experiment import (
+    Experiment,
+    next_experiment,
+    of_missing_experiments,
+    of_missing_units,
+)
 from hierbench.benchmarks.claims.quantities import QUANTITIES
 from hierbench.benchmarks.results import reference
 from hierbench.benchmarks.results.beside import are_shipped, shipped
@@ -33,9 +40,6 @@ State = Literal["supported", "contradicted", "undecided", "unmeasured"]
 """Of the two kinds of "undecided", "unmeasured" is the one that a run may end."""
 
 CONFIDENCE = 0.95
-MOST_TIMES = 100
-"""Times as many replicates that nobody will run."""
-NO_INTERVAL = "no interval: larger samples, or more d, would have to be run"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Finding:
     estimate : the one that decides: the first that contradicts, else the first that is undecided, else the
         one nearest to its bounds; None where nothing was measured.
     rows : names of the rows that the figures stand on
-    outlook : where the data leave it open, the power that was there, what would decide it, and its price
+    ahead : where it is open, what would decide it, and its price
     optimizers : of the learners that are trained by gradient descent
     """
 
@@ -56,7 +60,7 @@ class Finding:
     reason: str
     rows: frozenset[tuple[object, ...]] = frozenset()
     optimizers: tuple[str, ...] = ()
-    outlook: str = ""
+    ahead: Experiment | None = None
 
     @property
     def n_rows(self) -> int:
@@ -99,6 +103,18 @@ class Verdict:
         return tuple(f for f in self.deciding if f.state in states[self.word])
 
     @property
+    def ahead(self) -> Experiment | None:
+        """Of a claim that is open the experiment to run next; None where none is known.
+
+        The cheapest that may contradict a criterion, and so the claim; else the cheapest that decides one.
+        """
+        if self.word != "undecided":
+            return None
+        known = [f.ahead for f in self.deciding if f.ahead is not None]
+        alone = [one for one in known if one.decides]
+        return min(alone or known, key=lambda one: one.hours, default=None)
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """Suites whose rows are missing."""
         return tuple(dict.fromkeys(f.criterion.suite for f in self.findings if f.state == "unmeasured"))
@@ -132,9 +148,10 @@ def judge_criterion(criterion: Criterion, evidence: SuiteResults | None) -> Find
         if (r.learner, r.target) in cells
     )
     optimizers = tuple(sorted({o for learner, _ in cells if (o := evidence.optimizers.get(learner))}))
-    if missing := sum(evidence.missing.get(cell, 0) for cell in cells):
-        how = f"{missing} of its units are missing" if rows else "not measured yet"
-        return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimizers)
+    if missing := missing_units(criterion, evidence):
+        how = f"{sum(missing.values())} of its units are missing" if rows else "not measured yet"
+        ahead = of_missing_units(criterion, missing, evidence)
+        return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimizers, ahead)
     quantity = QUANTITIES[criterion.quantity]
     estimates = tuple(quantity.estimates(evidence, criterion, level_of(criterion)))
     if not estimates:
@@ -153,7 +170,8 @@ def _judge_experiments(criterion: Criterion, evidence: SuiteResults, command: st
     optimizers = tuple(sorted({str(m.labels["optimiser"]) for m in measurements if "optimiser" in m.labels}))
     if missing := sum(evidence.missing_experiments.get(label, 0) for label in criterion.experiments):
         how = f"{missing} of its units are missing" if rows else "not measured yet"
-        return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimizers)
+        ahead = of_missing_experiments(criterion, evidence)
+        return Finding(criterion, "unmeasured", (), None, f"{how}: {command}", rows, optimizers, ahead)
     estimates = tuple(QUANTITIES[criterion.quantity].estimates(evidence, criterion, level_of(criterion)))
     return _finding(criterion, estimates, evidence, rows, optimizers)
 
@@ -168,54 +186,11 @@ def _finding(
     state, estimate, reason = _decided(criterion, estimates, evidence)
     if criterion.looks > 1:
         reason += f" (look {criterion.looks}: intervals at {level_of(criterion):.1%})"
-    hours = _core_hours(criterion, evidence)
-    ahead = ""
+    ahead = None
     if state == "undecided":
         open_ones = [e for e in estimates if decide(e, criterion.bounds) != "supported"]
-        ahead = "; ".join(
-            dict.fromkeys(f"{e.label}: {outlook(e, criterion.bounds, hours)}" for e in open_ones[:3])
-        )
+        ahead = next_experiment(criterion, open_ones, evidence)
     return Finding(criterion, state, estimates, estimate, reason, rows, optimizers, ahead)
-
-
-def _core_hours(criterion: Criterion, evidence: SuiteResults) -> float:
-    """What the rows of the criterion's cells took."""
-    cells = criterion.cells()
-    rows = [r for r in evidence.rows if (r.learner, r.target) in cells]
-    return sum((r.fit_seconds or 0.0) + (r.predict_seconds or 0.0) for r in rows) / 3600
-
-
-def outlook(estimate: IntervalEstimate, bounds: Bounds, hours: float) -> str:
-    """Say how far the interval reaches, how near the bound is, and what it would take to tell them apart.
-
-    An interval's half-length falls like one over the root of the number of independent replicates. Where
-    those of one d, or runs of one seed, scatter together it takes as many more of these instead.
-    """
-    value = estimate.value
-    if value is None:
-        return NO_INTERVAL
-    below, above = value - estimate.low, estimate.high - value
-    if value > bounds.high:
-        pairs, word = [(value - bounds.high, below)], "contradicted"
-    elif value < bounds.low:
-        pairs, word = [(bounds.low - value, above)], "contradicted"
-    else:
-        pairs, word = [(value - bounds.low, below), (bounds.high - value, above)], "supported"
-    pairs = [pair for pair in pairs if math.isfinite(pair[0])]
-    if not all(math.isfinite(half) for _, half in pairs):
-        return NO_INTERVAL
-    if all(half < distance for distance, half in pairs):
-        return f"{word} alone, but not at the level that one of several figures is asked at"
-    times = max((half / distance) ** 2 if distance else math.inf for distance, half in pairs)
-    if times > MOST_TIMES:
-        return f"the figure is at its bound: {MOST_TIMES} times as many replicates would not tell them apart"
-    distance, half = max(pairs, key=lambda pair: pair[1] / pair[0])
-    times = math.ceil(10 * times - 1e-9) / 10
-    price = f", about {hours * (times - 1):.2g} core-hours more," if hours > 0 else ""
-    return (
-        f"the interval reaches {half:.2g} from the figure, and the bound is {distance:.2g} away: were the "
-        f"figure to stay, {times:.1f} times as many replicates{price} would make it {word}"
-    )
 
 
 def _decided(

@@ -114,13 +114,21 @@ def text(verdicts: Sequence[Verdict], results: Path) -> str:
             beside = "decides nothing" if finding.criterion.beside else finding.state
             rule = f"{finding.criterion.what}, {finding.criterion.bounds.text()}: {finding.reason}"
             lines += _wrapped(f"- {beside}: {rule}", "  ", "    ")
-            if finding.outlook and not finding.criterion.beside:
-                lines += _wrapped(finding.outlook, "    ")
+            if finding.ahead and _said_here(finding, verdict):
+                lines += _wrapped(finding.ahead.text, "    ")
         lines += _wrapped(f"rows: {verdict.n_rows}; bounds fixed {claim.fixed}", "  ")
+        if verdict.ahead:
+            lines += _wrapped(f"next experiment: {verdict.ahead.text}", "  ", "    ")
         for command in commands(verdict, results):
             lines.append(f"  missing rows: {command}")
         lines.append("")
     return "\n".join(lines) + _count(verdicts) + "\n"
+
+
+def _said_here(finding: Finding, verdict: Verdict) -> bool:
+    """Whether what would decide a finding stands with it: where it is not the claim's next experiment."""
+    ahead = finding.state == "undecided" and not finding.criterion.beside
+    return ahead and finding.ahead is not verdict.ahead
 
 
 def _wrapped(line: str, indent: str, later: str | None = None) -> list[str]:
@@ -167,8 +175,10 @@ def _part(verdict: Verdict, results: Path) -> list[str]:
         lines.append(f"- *{state}*: {plain(criterion.what)}, {criterion.bounds.text()}")
         said = [f"{plain(f.label)}: {plain(f.text())}" for f in finding.estimates] or [plain(finding.reason)]
         lines += [f"  - {line}" for line in said]
-        if finding.outlook and not criterion.beside:
-            lines.append(f"  - open: {plain(finding.outlook)}")
+        if finding.ahead and _said_here(finding, verdict):
+            lines.append(f"  - open: {plain(finding.ahead.text)}")
+    if verdict.ahead:
+        lines.append(f"- next experiment: {plain(verdict.ahead.text)}")
     lines += [f"- missing rows: `{command}`" for command in commands(verdict, results)]
     return [*lines, ""]
 

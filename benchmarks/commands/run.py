@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from hierbench.benchmarks.show.output import say
 from hierbench.benchmarks.statistics.line_fits import kept_fits
 from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.devices import CPU, checked, on_device, takers
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.units.plain import one_line_of
@@ -143,6 +145,39 @@ def _show(
         bad = True
         say(f"hierbench: {empty}")
     return 1 if bad else 0
+
+
+def placed(chosen: tuple[Suite, Suite], device: str, look: bool, quiet: bool) -> tuple[Suite, Suite]:
+    """The suites to run and to show with their learners on a device, which learners that are, in one line.
+
+    Parameters
+    ----------
+    look : bool
+        Whether units are computed here, so that the device has to be here.
+
+    Raises
+    ------
+    UserError
+        No such device, or no learner that takes one.
+    """
+    checked(device)
+    to_run, to_show = (on_device(suite, device) for suite in chosen)
+    takes = takers(to_run)
+    there = [label for label, takes_one in takes.items() if takes_one]
+    others = [label for label, takes_one in takes.items() if not takes_one]
+    if device != CPU:
+        if not there:
+            raise UserError(
+                f"--device {device}: suite {to_run.name} runs no learner that takes a device here"
+            )
+        if look:
+            probe.refuse_device(device)
+            # each worker would take most of a GPU's memory for itself
+            os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        if not quiet:
+            stay = f"; on the CPU, without such a parameter: {', '.join(others)}" if others else ""
+            say(f"on {device}: {', '.join(there)}{stay}")
+    return to_run, to_show
 
 
 def check_fresh(plan: Plan, fresh: Sequence[str]) -> None:

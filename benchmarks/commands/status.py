@@ -11,6 +11,7 @@ from hierbench.benchmarks.commands import adoption
 from hierbench.benchmarks.commands.pruning import is_stale
 from hierbench.benchmarks.commands.regress import regress
 from hierbench.benchmarks.results import stages
+from hierbench.benchmarks.results.suite_results import on_its_device
 from hierbench.benchmarks.show.output import say
 from hierbench.benchmarks.store import lock
 from hierbench.benchmarks.store.store import NAME, Store, UnitRecord
@@ -94,7 +95,7 @@ def _by_suite(units: Sequence[UnitRecord], stale: set[str]) -> None:
 
 
 def _one_suite(name: str, store: Store, units: Sequence[UnitRecord], stale: set[str]) -> None:
-    plan = stages.resolved(make_plan(load_suite(name)), store)
+    plan = stages.resolved(make_plan(on_its_device(load_suite(name), store)), store)
     units_by_key = {u.key: u for u in units}
     titles = Counter(u.title for u in units if u.key in stale)
     lines: dict[str, Counter[str]] = {}

@@ -127,12 +127,13 @@ def data_records(plan: Plan) -> Cells:
     """
     from hierbench.benchmarks.units.compute_curves import (
         Block,  # what units hand to learners, not what they should
+        draw_targets,
     )
 
     records: dict[str, dict[str, float]] = {}
     for unit in _first_units(plan):
         one = dataclasses.replace(unit, replicates=unit.replicates[:1], sizes=unit.sizes[:1])
-        block = Block(one, classifier=False)
+        block = Block(one, draw_targets(one), classifier=False)
         curve = block.curves[0]
         index = one.replicates[0].target
         X_test, y_test, weights = block.test_piece(index, 0)

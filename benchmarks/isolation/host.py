@@ -196,9 +196,9 @@ class There(Fitting):
         """Fit every size of every curve at once, without traces."""
         return self._fit("fit_curves", curves)
 
-    def fit(self, curve: Curve) -> Fits:
-        """Fit a new copy of the learner."""
-        return self._fit("fit", [curve])
+    def fit(self, curves: Sequence[Curve]) -> Fits:
+        """Fit a new copy of the learner to each curve."""
+        return self._fit("fit", curves)
 
     def _fit(self, ask: str, curves: Sequence[Curve]) -> Fits:
         arrays = [array for c in curves for array in (c.X, c.y)]

@@ -51,15 +51,15 @@ class Service:
         return {**flags, "kind": _kind(self.fitting.learner)}, []
 
     def _fit(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
-        (curve,) = _curves(head, arrays)
-        return self._keep(self.fitting.fit(curve))
+        self.fits.clear()  # of fits size by size those of the last call are asked only
+        return self._keep(self.fitting.fit(_curves(head, arrays)))
 
     def _fit_curves(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
         return self._keep(self.fitting.fit_curves(_curves(head, arrays), None))
 
     def _keep(self, fits: Fits) -> Answer:
-        first = len(self.fits) if fits.fits[1:] else 0
-        self.fits[first:] = fits.fits  # of single fits the last one is asked only
+        first = len(self.fits)
+        self.fits += fits.fits
         reports = [[dataclasses.asdict(r) for r in fit.reports] for fit in fits.fits]
         return {"seconds": fits.seconds, "warning": fits.warning, "reports": reports, "first": first}, []
 

@@ -11,11 +11,13 @@ from collections.abc import Collection, Mapping, Sequence
 from hierbench.benchmarks.report.columns import Data
 from hierbench.benchmarks.report.curves import curves
 from hierbench.benchmarks.report.epsilon_grid import STOPS, epsilon_grid
+from hierbench.benchmarks.report.sizes import fixed_sizes
 from hierbench.benchmarks.report.standings import TargetStars, standings, told
 from hierbench.benchmarks.report.stored_rows import RowTables, row_blocks
 from hierbench.benchmarks.report.traces import traces
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.families import families_of
+from hierbench.benchmarks.show.figure_data import at_declared_sizes
 from hierbench.benchmarks.show.labels import relabelled, shown_labels
 from hierbench.benchmarks.show.slopes import exponents_of
 from hierbench.benchmarks.show.table import LEGEND, left_out
@@ -74,14 +76,19 @@ def content(
     extra : sequence of str
         Learners beside the suite, as on the command line.
     """
-    learner_labels = shown_labels(row.learner for row in evidence.rows)
+    by_grid = {row.target for row in evidence.rows}
+    fixed = [row for row in evidence.fixed if row.target in by_grid]
+    learner_labels = shown_labels(row.learner for row in (*evidence.rows, *fixed))
     target_labels = shown_labels(
         [*(row.target for row in evidence.rows), *(t for t, _, _ in evidence.certificates)]
     )
     behind = {learner_labels[name] for name in evidence.reference}
-    rows, certificates = relabelled(evidence.rows, evidence.certificates)
-    families = families_of(rows)
-    order = {label: i for i, label in enumerate(dict.fromkeys(row.learner for row in rows))}
+    every, certificates = relabelled([*evidence.rows, *fixed], evidence.certificates)
+    rows = every[: len(evidence.rows)]
+    shown_row = {id(row): shown for row, shown in zip(fixed, every[len(evidence.rows) :], strict=True)}
+    at_size = [(size, shown_row[id(row)]) for size, row in at_declared_sizes(fixed, suite.fixed)]
+    families = families_of(every)
+    order = {label: i for i, label in enumerate(dict.fromkeys(row.learner for row in every))}
     tables = RowTables()
     # one beside the suite has its label only where it is named by its path
     specs = {entry.label: entry.learner for entry in suite.learners}
@@ -99,6 +106,7 @@ def content(
             "epsilons": standings(one, families, order, asked),
             "curves": curves(one.rows, certificates, order),
             "rows": row_blocks(one.rows, order, tables),
+            "sizes": fixed_sizes([pair for pair in at_size if pair[1].target == label], order, tables),
         }
         for label, one in stars.items()
     ]
@@ -113,10 +121,10 @@ def content(
         "one": shlex.join(["hierbench", "run", name, *where]),
         "page": shlex.join(["hierbench", "report", name, *chosen, *where]),
         "missing": absent,
-        "rows": len(rows),
+        "rows": len(every),
         "measurements": sum(map(len, evidence.measurements.values())),
-        "statuses": {str(s): n for s in STATUSES if (n := sum(row.status == s for row in rows))},
-        "left_out": left_out(rows),
+        "statuses": {str(s): n for s in STATUSES if (n := sum(row.status == s for row in every))},
+        "left_out": left_out(every),
         "sentences": [
             {"heading": one.heading(), "text": s.removeprefix(f"{one.target}: ")}
             for one in summits
@@ -125,12 +133,12 @@ def content(
         + _of_reference(evidence),
         "claims": list(claims),
         "legend": list(LEGEND) if rows else [],
-        "learners": _learners(rows, families, arguments, behind),
+        "learners": _learners(families, arguments, behind),
         "families": [f for f in dict.fromkeys([*FAMILIES, *families.values()]) if f in families.values()],
         "targets": [target["label"] for target in targets],
         "traces": traces(evidence.measurements),
         **tables.data(),
-        "made_by": _made_by(rows, order, tables),
+        "made_by": _made_by(every, order, tables),
     }
     return Content(head, tuple(targets))
 
@@ -144,7 +152,7 @@ def _of_reference(evidence: SuiteResults) -> list[Data]:
 
 
 def _learners(
-    rows: Sequence[Row], families: Mapping[str, str], arguments: Mapping[str, str], behind: Collection[str]
+    families: Mapping[str, str], arguments: Mapping[str, str], behind: Collection[str]
 ) -> list[Data]:
     with figure_style():
         style = looks(list(families))

@@ -87,6 +87,7 @@ function drawAll() {
   if (!head.targets.length) return;
   drawErrors();
   drawLearning();
+  drawSizes();
 }
 
 function options(select, values, texts, chosen) {
@@ -110,8 +111,13 @@ function chooseTarget(k) {
   options(byId("scale"), scales, scales.map((s) => `${meaning[s]} (${s})`), state.scale);
   const family = one.family && one.family !== one.label ? `family ${one.family}; ` : "";
   byId("target-note").textContent = `${family}${one.rows.reduce((sum, block) => sum + block.count, 0)} rows`;
+  const sizes = one.sizes ? one.sizes.panels.map((panel) => panel.size) : [];
+  if (!sizes.includes(state.size)) state.size = sizes[0];
+  byId("sizes").hidden = !sizes.length;
+  options(byId("size"), sizes, sizes.map((size) => size.replace("d^2", "d²")), state.size);
   chooseScale();
   drawLearning();
+  drawSizes();
 }
 
 // The largest d that the most learners were run at.
@@ -166,6 +172,7 @@ function listen() {
       drawCost();
     });
   }
+  byId("size").addEventListener("change", (event) => { state.size = event.target.value; drawSizes(); });
   byId("rows-here").addEventListener("click", () => showRows({ d: state.d }));
   byId("rows-close").addEventListener("click", () => byId("rows").close());
   byId("trace").addEventListener("change", (event) => {

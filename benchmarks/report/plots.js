@@ -217,15 +217,64 @@ function drawLearning() {
       line: { color: colors().quiet, dash: "dot", shape: "hv", width: 1.5 }, hoverinfo: "skip",
     });
   }
-  const name = target().metric === "misclassification" ? "share of wrong labels" : "test error / variance";
   const drawn = layout(
     { title: "samples n", more: COUNTS, revision: `learning ${state.target} ${state.d}` },
-    { title: name, more: { range: logRange(low, high) } },
+    { title: errorName(), more: { range: logRange(low, high) } },
   );
   draw(
     "learning-plot", data, drawn, `Error against samples at d = ${state.d}; the button above lists the rows.`,
     "No learner that is shown has a row here.",
   );
+}
+
+function drawSizes() {
+  const here = sizeHere();
+  if (!here) return;
+  const [low, high] = target().sizes.limits;
+  const top = high / 1.15;
+  const order = here.learners.map((one) => one.learner).filter(shown);
+  const dims = [...new Set(here.learners.flatMap((one) => one.d))].sort((a, b) => a - b);
+  const data = [];
+  for (const { learner, d, n, median, low: lower, high: upper } of here.learners) {
+    if (!shown(learner)) continue;
+    const color = colorOf(learner);
+    const look = head.learners[learner];
+    const shift = dodge(order.indexOf(learner), order.length, dims);
+    const lost = median.map((error) => error === null);
+    data.push({
+      x: d.map((one) => one * shift), y: median.map((error) => (error === null ? top : error)),
+      mode: "lines+markers", line: { color, width: 1.3, dash: look.dash },
+      marker: {
+        color, size: 9, line: { width: 1.5, color },
+        symbol: lost.map((off) => (off ? "x-thin-open" : look.symbol)),
+      },
+      error_y: {
+        type: "data", symmetric: false, color, thickness: 1, width: 2,
+        array: median.map((error, i) => (lost[i] ? 0 : (upper[i] === null ? high : upper[i]) - error)),
+        arrayminus: median.map((error, i) => (lost[i] ? 0 : error - lower[i])),
+      },
+      hoverinfo: "text",
+      hovertext: d.map((one, i) =>
+        `${plain(look.label)}, d = ${one}, n = ${n[i]}<br>error ${lost[i] ? "off the scale" : median[i]}`),
+      customdata: d.map((one, i) => ({ learner, d: one, n: n[i], fixed: true })),
+    });
+  }
+  const range = logRange(dims[0] / 1.2, dims[dims.length - 1] * 1.25);
+  const more = { tickvals: dims, ticktext: dims.map(String), range };
+  draw(
+    "sizes-plot", data,
+    layout(
+      { title: "dimension d", more, revision: `sizes ${state.target} ${state.size}` },
+      { title: errorName(), more: { range: logRange(low, high) } },
+    ),
+    `Error against dimension at ${here.size}; the table below has the numbers.`,
+    "No learner that is shown was run at this size.",
+  );
+  drawSizesTable();
+}
+
+function errorName() {
+  return target().metric === "misclassification" ? "share of wrong labels" : "test error / variance";
 }
 
 function drawCost() {

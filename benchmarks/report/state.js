@@ -11,7 +11,7 @@ const SCALES = {
 };
 // Colours that a dark page would swallow.
 const ON_DARK = { "#000000": "#f2f2f2", "#0072B2": "#4da6e0" };
-const state = { target: 0, scale: "", stop: 0, d: 0, hidden: new Set(), theme: "auto", trace: 0 };
+const state = { target: 0, scale: "", stop: 0, d: 0, size: "", hidden: new Set(), theme: "auto", trace: 0 };
 
 const targets = new Map();
 function target() {
@@ -34,6 +34,12 @@ function curvesHere() {
   return target().curves.find((c) => c.d === state.d);
 }
 
+// Errors at the size chosen, where the target has any at declared sizes.
+function sizeHere() {
+  const { sizes } = target();
+  return sizes && sizes.panels.find((panel) => panel.size === state.size);
+}
+
 function shown(learner) {
   return !state.hidden.has(learner);
 }
@@ -45,10 +51,11 @@ function at(column, i) {
 
 function storedRows(wanted) {
   const found = [];
-  for (const block of target().rows) {
+  for (const block of wanted.fixed ? target().sizes.rows : target().rows) {
     if (wanted.learner !== undefined && block.learner !== wanted.learner) continue;
     for (let i = 0; i < block.count; i++) {
       if (wanted.d !== undefined && at(block.d, i) !== wanted.d) continue;
+      if (wanted.n !== undefined && at(block.n, i) !== wanted.n) continue;
       if (wanted.index !== undefined && i !== wanted.index) continue;
       found.push({ block, i, n: at(block.n, i), d: at(block.d, i), learner: block.learner });
     }

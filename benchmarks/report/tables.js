@@ -84,6 +84,28 @@ function drawStandings() {
     "interval.";
 }
 
+function drawSizesTable() {
+  const { learners } = sizeHere();
+  const sizes = new Map(learners.flatMap(({ d, n }) => d.map((one, i) => [one, n[i]])));
+  const dims = [...sizes.keys()].sort((a, b) => a - b);
+  const lines = learners.map(({ learner, d, n, median }) => {
+    const label = head.learners[learner].label;
+    const of = dims.map((one) => {
+      const i = d.indexOf(one);
+      if (i < 0) return element("td", { text: "" });
+      const error = median[i] === null ? "off the scale" : String(Number(median[i].toPrecision(3)));
+      const open = element("button", {
+        type: "button", text: error, "aria-label": `${label} at d = ${one}: error ${error}; show its rows`,
+      });
+      open.addEventListener("click", () => showRows({ learner, d: one, n: n[i], fixed: true }));
+      return element("td", {}, open);
+    });
+    const name = element("th", { scope: "row" }, mark(learner), label);
+    return { class: shown(learner) ? undefined : "off", cells: [name, ...of] };
+  });
+  fill(byId("sizes-table"), ["learner", ...dims.map((d) => `d = ${d}, n = ${sizes.get(d)}`)], lines);
+}
+
 // For a shell.
 function quoted(text) {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\"'\"'")}'`;
@@ -102,7 +124,7 @@ function environmentText({ versions, machine }) {
 function showRows(wanted) {
   const rows = storedRows(wanted);
   const name = wanted.learner === undefined ? "all learners" : head.learners[wanted.learner].label;
-  const size = wanted.index === undefined ? "" : `, n = ${rows[0].n}`;
+  const size = wanted.index === undefined && wanted.n === undefined ? "" : `, n = ${rows[0].n}`;
   const cut = rows.length > MOST_ROWS ? `, the first ${MOST_ROWS}` : "";
   const count = `${rows.length} row${rows.length === 1 ? "" : "s"}${cut}`;
   byId("rows-title").textContent = `${name} on ${target().label}, d = ${wanted.d}${size}: ${count}`;

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from hierbench.benchmarks.results.prices import prices_by_cell
 from hierbench.benchmarks.results.readings import apart
 from hierbench.benchmarks.results.reference import NAME, Reference, read
 from hierbench.benchmarks.results.suite_results import SuiteResults, optimizers_of
@@ -58,11 +59,19 @@ def shipped(suite: Suite) -> SuiteResults:
     """
     reference, plan = read(suite.name), make_plan(suite)
     rows, fixed = apart(reference.rows)
+    experiments: dict[str, list[float]] = defaultdict(list)
+    for one in plan.experiments:
+        experiments[one.experiment].append(one.cost)
     return SuiteResults(
         rows=rows,
         fixed=fixed,
         certificates=reference.certificates,
         missing=reference.missing,
+        prices=prices_by_cell(plan.curves, reference.rows, reference.missing),
+        experiment_prices={
+            label: count * sum(experiments[label]) / max(1, len(experiments[label]))
+            for label, count in reference.missing_experiments.items()
+        },
         measurements=reference.measurements,
         missing_experiments=reference.missing_experiments,
         optimizers=optimizers_of(plan),

@@ -12,7 +12,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from hierbench.benchmarks.results.suite_results import SuiteResults
+from hierbench.benchmarks.results.suite_results import Missing, SuiteResults
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.encoding import MAPPINGS, ROW_FIELDS, as_json
 from hierbench.benchmarks.units.measurement import Measurement
@@ -25,7 +25,8 @@ NAME = "reference"
 SUITE = "default"
 """Suite whose rows these are where none is named."""
 SUFFIX = ".json.gz"
-FORMAT = 1
+FORMAT = 2
+"""In format 1 missing units are known by learner and target, not by d, and certificates have no key."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Reference:
     """Rows and certificates of a suite, and what is said of them as a whole.
 
     header : suite, version of hierbench, machine and number of rows
-    missing : units that were not there when the file was made, by learner and target; empty for all
+    missing : units that were not there when the file was made, by learner, target and d; empty for all
+    certificate_keys : keys of the units that made the certificates, as far as they are known
     measurements : of experiments, by label
     missing_experiments : units of experiments that were not there, by label
     """
@@ -41,9 +43,10 @@ class Reference:
     rows: tuple[Row, ...]
     certificates: Certificates
     header: Mapping[str, Any]
-    missing: Mapping[tuple[str, str], int] = dataclasses.field(default_factory=dict)
+    missing: Missing = dataclasses.field(default_factory=dict)
     measurements: Mapping[str, Sequence[Measurement]] = dataclasses.field(default_factory=dict)
     missing_experiments: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    certificate_keys: Mapping[tuple[str, int, int], str] = dataclasses.field(default_factory=dict)
 
     def sentence(self) -> str:
         """Where the rows come from, in one line."""
@@ -73,6 +76,8 @@ def packed(suite: str, shown: SuiteResults, version: str) -> bytes:
             if name in MAPPINGS:
                 value = mappings.setdefault(as_json(value), len(mappings))
             columns[name].append(value)
+    units = shown.plan.certificates if shown.plan else ()
+    keys = {(unit.target, unit.d, unit.target_index): unit.key for unit in units}
     content = {
         "header": {
             "format": FORMAT,
@@ -80,13 +85,17 @@ def packed(suite: str, shown: SuiteResults, version: str) -> bytes:
             "version": version,
             "machine": rows[0].machine if rows else {},
             "rows": len(rows),
-            "missing": [[*cell, count] for cell, count in sorted(shown.missing.items())],
+            "missing": [
+                [learner, target, d, shown.missing[learner, target, d]]
+                for learner, target, d in sorted(shown.missing, key=lambda cell: (*cell[:2], cell[2] or 0))
+            ],
             "missing_experiments": dict(shown.missing_experiments),
         },
         "mappings": [json.loads(text) for text in mappings],
         "columns": columns,
         "certificates": [
-            [*where, certificate.to_json()] for where, certificate in sorted(shown.certificates.items())
+            [*where, certificate.to_json(), keys.get(where)]
+            for where, certificate in sorted(shown.certificates.items())
         ],
         "measurements": {
             label: [[m.labels, m.values] for m in found] for label, found in shown.measurements.items()
@@ -106,9 +115,14 @@ def unpacked(data: bytes) -> Reference:
     try:
         content = json.loads(gzip.decompress(data))
         header, columns, mappings = content["header"], content["columns"], content["mappings"]
-        missing = {(learner, target): count for learner, target, count in header.get("missing", ())}
-        if header["format"] != FORMAT:
-            raise UserError(f"reference results of format {header['format']}; this hierbench reads {FORMAT}")
+        if header["format"] not in (1, FORMAT):
+            raise UserError(
+                f"reference results of format {header['format']}; this hierbench reads 1 and {FORMAT}"
+            )
+        missing: Missing = {
+            (learner, target, d[0] if d else None): count
+            for learner, target, *d, count in header.get("missing", ())
+        }
         rows = tuple(
             Row(
                 **{
@@ -120,7 +134,12 @@ def unpacked(data: bytes) -> Reference:
         )
         certificates = {
             (target, d, index): Certificate.from_json(one)
-            for target, d, index, one in content["certificates"]
+            for target, d, index, one, *_ in content["certificates"]
+        }
+        certificate_keys = {
+            (target, d, index): key[0]
+            for target, d, index, _, *key in content["certificates"]
+            if key and key[0]
         }
         measurements = {
             label: [Measurement(labels, values) for labels, values in found]
@@ -128,7 +147,8 @@ def unpacked(data: bytes) -> Reference:
         }
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, IndexError) as error:
         raise UserError(f"no reference results of hierbench: {error}") from error
-    return Reference(rows, certificates, header, missing, measurements, header.get("missing_experiments", {}))
+    experiments = header.get("missing_experiments", {})
+    return Reference(rows, certificates, header, missing, measurements, experiments, certificate_keys)
 
 
 def shipped() -> list[str]:

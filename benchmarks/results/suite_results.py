@@ -8,18 +8,23 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from hierbench.benchmarks.provenance.modules import find_class
+from hierbench.benchmarks.results.prices import prices_of
 from hierbench.benchmarks.results.readings import apart, suite_certificates, suite_measurements, suite_rows
 from hierbench.benchmarks.results.stages import resolved
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.devices import as_run
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.measurement import Measurement
 from hierbench.benchmarks.units.rows import Row
+from hierbench.benchmarks.units.unit import UnitStatus
 from hierbench.benchmarks.units.vocabulary import LearnerSpec
 from hierbench.learners.registry import resolve
 
+Missing = Mapping[tuple[str, str, int | None], int]
+"""Number of units that are not done, by learner, target and d; None where it is not known at which d."""
 OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 
 
@@ -32,8 +37,8 @@ class SuiteResults:
     rows : sequence of Row
         In the order of the plan.
     certificates : mapping of (target, d, target index) to Certificate
-    missing : mapping of (learner, target) to int
-        Units of the pair that are not done; pairs with none are left out.
+    missing : mapping of (learner, target, d) to int
+        Units of the cell that are not done; cells with none are left out.
     optimizers : mapping of str to str
         By learner; those that are not trained by gradient descent are left out.
     measurements : mapping of str to sequence of Measurement
@@ -47,19 +52,25 @@ class SuiteResults:
     fixed : sequence of Row
         Those at sizes that all replicates share (``hierbench.benchmarks.suites.fixed_sizes``): n* is not
         taken from them, and ``rows`` has none of them.
+    prices : mapping of (learner, target, d) to float
+        Core-seconds of what is missing, as a dry run estimates them.
+    experiment_prices : mapping of str to float
+        Core-seconds of the experiment's units that are missing, by its cost alone.
     plan : Plan or None
         The units, later stages included; None where results do not come from a store.
     """
 
     rows: Sequence[Row]
     certificates: Certificates
-    missing: Mapping[tuple[str, str], int] = dataclasses.field(default_factory=dict)
+    missing: Missing = dataclasses.field(default_factory=dict)
     optimizers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     measurements: Mapping[str, Sequence[Measurement]] = dataclasses.field(default_factory=dict)
     missing_experiments: Mapping[str, int] = dataclasses.field(default_factory=dict)
     reference: frozenset[str] = frozenset()
     reference_source: str = ""
     fixed: Sequence[Row] = ()
+    prices: Mapping[tuple[str, str, int | None], float] = dataclasses.field(default_factory=dict)
+    experiment_prices: Mapping[str, float] = dataclasses.field(default_factory=dict)
     plan: Plan | None = None
 
     def __bool__(self) -> bool:
@@ -81,22 +92,33 @@ class SuiteResults:
         UserError
             From the suite file, or from the store.
         """
-        return cls.of(make_plan(load_suite(suite) if isinstance(suite, str) else suite), store)
+        chosen = load_suite(suite) if isinstance(suite, str) else suite
+        return cls.of(make_plan(on_its_device(chosen, store)), store)
 
     @classmethod
     def of(cls, plan: Plan, store: Store) -> SuiteResults:
         """Read what a store has of a plan, and of the later stages that its rows ask for."""
-        plan = resolved(plan, store)
+        whole, plan = plan, resolved(plan, store)
         done = store.done()
-        missing = Counter((u.learner, u.target) for u in plan.curves if u.key not in done)
+        begun = {(u.learner, u.target, u.block, u.d) for u in plan.curves}
+        # a d of an adaptive block has no units of its own before the smaller ones are through
+        waiting = [u for u in whole.curves if (u.learner, u.target, u.block, u.d) not in begun]
+        missing: dict[tuple[str, str, int | None], int] = Counter(
+            (u.learner, u.target, u.d) for u in (*plan.curves, *waiting) if u.key not in done
+        )
         uncertified = {(u.target, u.d, u.target_index) for u in plan.certificates if u.key not in done}
-        needed: dict[tuple[str, str], set[tuple[str, int, int]]] = defaultdict(set)
+        needed: dict[tuple[str, str, int], set[tuple[str, int, int]]] = defaultdict(set)
         for u in plan.curves:
-            needed[u.learner, u.target] |= {(u.target, u.d, r.target) for r in u.replicates}
+            needed[u.learner, u.target, u.d] |= {(u.target, u.d, r.target) for r in u.replicates}
         for cell, targets in needed.items():
             if absent := len(targets & uncertified):
                 missing[cell] += absent
         rows, fixed = apart(suite_rows(plan, store))
+        took = {unit.key: unit.seconds for unit in store.units() if unit.key in done}
+        experiments: dict[str, float] = defaultdict(float)
+        for one in plan.experiments:
+            if one.key not in done:
+                experiments[one.experiment] += one.cost
         return cls(
             rows=rows,
             fixed=fixed,
@@ -105,8 +127,16 @@ class SuiteResults:
             optimizers=optimizers_of(plan),
             measurements=suite_measurements(plan, store),
             missing_experiments=Counter(u.experiment for u in plan.experiments if u.key not in done),
+            prices=prices_of((*plan.curves, *waiting), took),
+            experiment_prices=experiments,
             plan=plan,
         )
+
+
+def on_its_device(suite: Suite, store: Store) -> Suite:
+    """The suite on the device on which the store has most of its units."""
+    units = [unit for unit in store.units() if unit.suite == suite.name and unit.status == UnitStatus.DONE]
+    return as_run(suite, (unit.axes["learner"] for unit in units if "learner" in unit.axes))
 
 
 def optimizers_of(plan: Plan) -> dict[str, str]:

@@ -1,14 +1,16 @@
-"""What can be known of foreign learners before the first unit: whether they are learners at all."""
+"""What can be known before the first unit: whether foreign learners are learners, and a device is there."""
 
 from __future__ import annotations
 
 import concurrent.futures
+import subprocess
 import sys
 from collections.abc import Iterable
 
 from hierbench.benchmarks.isolation.host import Process, There
+from hierbench.benchmarks.suites.devices import CPU
 from hierbench.benchmarks.units.fitting import LearnerGoneError
-from hierbench.benchmarks.units.plain import DescribedError
+from hierbench.benchmarks.units.plain import DescribedError, one_line
 from hierbench.benchmarks.units.rows import Metric
 from hierbench.benchmarks.units.unit import CurveUnit
 from hierbench.errors import UserError, refusal
@@ -16,6 +18,43 @@ from hierbench.errors import UserError, refusal
 KINDS = ("", "regressor", "classifier")
 """Of estimators, as scikit-learn calls them; empty for one that it does not know."""
 SECONDS = 60.0
+DEVICE = """
+import sys
+import jax
+platform, _, index = sys.argv[1].partition(":")
+try:
+    jax.devices(platform)[int(index or 0)]
+except IndexError:
+    sys.exit(f"jax finds {len(jax.devices(platform))} of them")
+except RuntimeError as error:
+    sys.exit(f"jax: {error}")
+"""
+"""Run in a process of its own, since jax keeps a GPU that it has looked at."""
+
+
+def refuse_device(device: str) -> None:
+    """Look for the device that units are to be computed on.
+
+    Raises
+    ------
+    UserError
+        jax does not find it.
+    """
+    if device != CPU and (why := unusable(device)):
+        raise UserError(
+            f"--device {device}: there is none to compute on ({why}); docs/gpu.md has what it takes"
+        )
+
+
+def unusable(device: str) -> str:
+    """Why jax cannot compute on a device, in one line; empty where it can."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", DEVICE, device], capture_output=True, text=True, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return f"jax did not find it within {SECONDS:.0f} s"
+    return one_line(done.stderr.strip().rpartition("\n")[2] or "jax ended", 300) if done.returncode else ""
 
 
 def refuse_unfit(units: Iterable[CurveUnit], processes: int) -> None:

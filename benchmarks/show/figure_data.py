@@ -48,7 +48,7 @@ def figure_data(
     at one of the sizes ``declared``.
     """
     behind = shown_labels(row.learner for row in rows)
-    at_size = _at_declared_sizes(fixed, declared)
+    at_size = at_declared_sizes(fixed, declared)
     every, certificates = relabelled([*rows, *(row for _, row in at_size)], certificates)
     rows, relabelled_fixed = every[: len(rows)], every[len(rows) :]
     stars = n_stars(rows, certificates, epsilons)
@@ -120,7 +120,7 @@ def figure_data(
     )
 
 
-def _at_declared_sizes(rows: Sequence[Row], declared: Sequence[FixedSizes]) -> list[tuple[str, Row]]:
+def at_declared_sizes(rows: Sequence[Row], declared: Sequence[FixedSizes]) -> list[tuple[str, Row]]:
     """Rows with what is fixed in their size, in the order of the declarations."""
     found = []
     for size in dict.fromkeys(size for entry in declared for size in entry.at(1)):

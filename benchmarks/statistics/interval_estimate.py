@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import scipy
 
+from hierbench.benchmarks.suites.epsilon import Epsilon
+
 
 @dataclasses.dataclass(frozen=True)
 class IntervalEstimate:
@@ -24,6 +26,12 @@ class IntervalEstimate:
         Rows that it stands on.
     note : str
         Why there is no value.
+    cells : tuple of (learner, target)
+        What it is made of, where it is made of learning curves.
+    dims : tuple of int
+        At which d; empty: at all.
+    epsilons : tuple of Epsilon
+        At which errors, where it is about n*.
     """
 
     label: str
@@ -32,6 +40,9 @@ class IntervalEstimate:
     high: float = math.inf
     n_rows: int = 0
     note: str = ""
+    cells: tuple[tuple[str, str], ...] = ()
+    dims: tuple[int, ...] = ()
+    epsilons: tuple[Epsilon, ...] = ()
 
     def text(self) -> str:
         """The number with its interval, or the bound, or the reason why there is neither."""
@@ -59,7 +70,9 @@ def difference(label: str, a: IntervalEstimate, b: IntervalEstimate) -> Interval
         low = value - math.hypot(a.value - a.low, b.high - b.value)
         high = value + math.hypot(a.high - a.value, b.value - b.low)
     note = "; ".join(f"{f.label}: {f.note}" for f in (a, b) if f.note)
-    return IntervalEstimate(label, value, low, high, a.n_rows + b.n_rows, note)
+    cells, dims = (*a.cells, *b.cells), tuple(sorted({*a.dims, *b.dims}))
+    epsilons = tuple(dict.fromkeys((*a.epsilons, *b.epsilons)))
+    return IntervalEstimate(label, value, low, high, a.n_rows + b.n_rows, note, cells, dims, epsilons)
 
 
 def mean_estimate(label: str, values: Sequence[float], confidence: float, n_rows: int) -> IntervalEstimate:

@@ -30,7 +30,7 @@ class _Disagreement(Exception):
     """What two stores hold differently."""
 
 
-def merge(store: Store, other: Store) -> Counter[str]:
+def merge(store: Store, other: Store, named: str = "") -> Counter[str]:
     """Take over what another store holds, in one transaction.
 
     A unit that the store lacks, or has without numbers, is taken over as it is. Of one that both have
@@ -42,6 +42,8 @@ def merge(store: Store, other: Store) -> Counter[str]:
     store : Store
         Open for writing, and held by this process.
     other : Store
+    named : str
+        What the other one is called; by default its path.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def merge(store: Store, other: Store) -> Counter[str]:
         except _Disagreement as difference:
             title = ": ".join(_of("units", there.record, "suite", "title"))
             raise UserError(
-                f"{store.path} and {other.path} disagree on {title}: {difference}; "
+                f"{store.path} and {named or other.path} disagree on {title}: {difference}; "
                 "nothing is merged: hierbench run --fresh in one of them computes it again"
             ) from None
         outcomes[outcome] += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from hierbench.benchmarks.units import seeds
 from hierbench.benchmarks.units.draw import TestSet, draw_sample, draw_target, random_state
 from hierbench.benchmarks.units.fitting import Fit, Fits, Fitting, Here, LearnerGoneError
 from hierbench.benchmarks.units.metric import ErrorEstimate, error_of, plain_error
+from hierbench.benchmarks.units.one_score_a_class import OneScoreAClass
 from hierbench.benchmarks.units.plain import one_line, one_line_of
 from hierbench.benchmarks.units.rows import Metric, Replicate, Row, RowStatus
 from hierbench.benchmarks.units.unit import (
@@ -27,6 +28,7 @@ from hierbench.benchmarks.units.unit import (
     row_key,
 )
 from hierbench.learners.base import Curve
+from hierbench.targets.base import Target
 
 
 def run_certificate(unit: CertificateUnit) -> Result:
@@ -36,18 +38,24 @@ def run_certificate(unit: CertificateUnit) -> Result:
     return Result(UnitStatus.DONE, certificate=certificate, seconds=time.perf_counter() - start)
 
 
+def draw_targets(unit: CurveUnit) -> dict[int, Target]:
+    """Targets of a unit's replicates, by index."""
+    indices = sorted({r.target for r in unit.replicates})
+    return {i: draw_target(unit.target_spec, unit.d, i) for i in indices}
+
+
 class Block:
     """Targets, samples and test sets of a unit's curves, shared where the indices agree.
 
-    Regressors are trained on the values of the labels and judged on the nearest one. A
-    ``classifier`` gets the classes numbered from 0, whole numbers that every one takes, and
-    is judged on these.
+    Regressors are trained on the values of the labels and judged on the nearest one, unless the classes
+    have no order (``OneScoreAClass``). A ``classifier`` gets the classes numbered from 0, whole numbers that
+    every one takes, and is judged on these.
     """
 
-    def __init__(self, unit: CurveUnit, classifier: bool) -> None:
+    def __init__(self, unit: CurveUnit, targets: Mapping[int, Target], classifier: bool) -> None:
         self.unit = unit
+        self.targets = targets
         spec, d = unit.target_spec, unit.d
-        self.targets = {i: draw_target(spec, d, i) for i in sorted({r.target for r in unit.replicates})}
         self.tests = {
             i: TestSet(t, unit.test_min, seeds.generator("test", **spec, d=d, index=i))
             for i, t in self.targets.items()
@@ -92,10 +100,14 @@ def run_curves(unit: CurveUnit, fitting: Fitting | None = None) -> Result:
     """
     start = time.perf_counter()
     fitting = fitting or Here(unit.learner_spec["name"], unit.learner_spec["parameters"])
+    targets = draw_targets(unit)
+    one = next(iter(targets.values()))
+    if one.nominal and not fitting.is_classifier:
+        fitting = OneScoreAClass(fitting, len(one.classes))
     if fitting.is_classifier and unit.metric != Metric.MISCLASSIFICATION:
         reason = "a classifier, and the labels of this target are real numbers"
         return Result(UnitStatus.DONE, rows=empty_rows(unit, RowStatus.SKIPPED, reason))
-    block = Block(unit, fitting.is_classifier)
+    block = Block(unit, targets, fitting.is_classifier)
     traces: list[Trace] = []
     rows = (
         _together(unit, block, fitting, traces) if fitting.fits_curves else _one_by_one(unit, block, fitting)
@@ -130,7 +142,7 @@ def _one_by_one(unit: CurveUnit, block: Block, fitting: Fitting) -> list[Row]:
         for n in curve.sizes:
             prefix = Curve(curve.X[:n], curve.y[:n], (n,), curve.random_state)
             try:
-                fitted = fitting.fit(prefix)
+                fitted = fitting.fit([prefix])
                 (fit,) = fitted.fits
                 (row,) = _evaluate(unit, block, replicate, prefix, fit)
                 reason = row.reason or fitted.warning or fit.warning

@@ -47,6 +47,14 @@ EXPERIMENTS: Mapping[str, Experiment] = dict(
         _correction("sgd_trace", "every level's error along the training of one learner"),
         _correction("kernel_features", "level 1 as kernel methods find it, beside nets, against n"),
         (
+            "real_growth",
+            Experiment(
+                "hierbench.benchmarks.correction.experiments.real_growth:run",
+                "a convolutional ResNet grown block by block on real data, with probes of every block",
+                ("hierbench.targets.data.digits", "hierbench.targets.data.mnist1d"),
+            ),
+        ),
+        (
             "exact_sequential",
             Experiment(
                 "hierbench.benchmarks.correction.experiments.exact_floors:sequential",

@@ -50,6 +50,8 @@ class Fit(abc.ABC):
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Predictions of every size, float64 of shape (sizes, len(X)); ``X`` is left alone.
 
+        Fits to several outputs have a third axis for them.
+
         Raises
         ------
         ValueError
@@ -81,18 +83,21 @@ class Fitting(abc.ABC):
     is_classifier : bool
     fits_curves : bool
         Whether it fits all sizes of all curves of a block at once.
+    several_outputs : bool
+        Whether ``fit_curves`` takes labels of shape (N, outputs).
     """
 
     is_classifier: bool
     fits_curves: bool
+    several_outputs: bool = False
 
     @abc.abstractmethod
     def fit_curves(self, curves: Sequence[Curve], trace: OnTrace | None) -> Fits:
         """Fit every size of every curve; ``trace`` hears of the training where it is not None."""
 
     @abc.abstractmethod
-    def fit(self, curve: Curve) -> Fits:
-        """Fit a curve of one size."""
+    def fit(self, curves: Sequence[Curve]) -> Fits:
+        """Fit curves of one size; what the call before has fitted can no longer predict."""
 
     @abc.abstractmethod
     def peak_memory(self) -> int | None:
@@ -100,8 +105,9 @@ class Fitting(abc.ABC):
 
 
 class _HereFit(Fit):
-    def __init__(self, fitted: FittedCurve, n: int) -> None:
+    def __init__(self, fitted: FittedCurve, n: int, outputs: int | None = None) -> None:
         self.fitted = fitted
+        self.outputs = outputs
         self.slice = min(max(PREDICTED_ENTRIES // n, 1024), 16384)
         self.reports = tuple(
             plain_report(getattr(e, "fit_report_", None) or FitReport()) for e in fitted.estimators
@@ -111,7 +117,9 @@ class _HereFit(Fit):
         sizes = len(self.fitted.estimators)
         pieces = [X[i : i + self.slice].copy() for i in range(0, len(X), self.slice)]
         with first_warning() as warning:
-            predicted = [real_predictions(self.fitted.predict(p), len(p), sizes) for p in pieces]
+            predicted = [
+                real_predictions(self.fitted.predict(p), len(p), sizes, self.outputs) for p in pieces
+            ]
         self.warning = self.warning or "".join(warning)
         return np.concatenate(predicted, axis=1)
 
@@ -133,17 +141,18 @@ class Here(Fitting):
         machine.one_thread()
         self.is_classifier = _is_classifier(self.learner)
         self.fits_curves = hasattr(self.learner, "fit_curves")
+        self.several_outputs = self.fits_curves and _takes_several_outputs(self.learner)
 
     def fit_curves(self, curves: Sequence[Curve], trace: OnTrace | None) -> Fits:
         """Fit every size of every curve at once."""
-        largest = [c.sizes[-1] for c in curves]
+        shapes = [(c.sizes[-1], *c.y.shape[1:]) for c in curves]
         tracing = 0.0
 
         def callback(step: int, fitted: list[FittedCurve]) -> None:
             nonlocal tracing
             assert trace is not None
             begun = time.perf_counter()
-            trace(step, [_HereFit(f, n) for f, n in zip(fitted, largest, strict=True)])
+            trace(step, [_HereFit(f, *shape) for f, shape in zip(fitted, shapes, strict=True)])
             tracing += time.perf_counter() - begun
 
         seed_global_generators(curves[0].random_state)
@@ -153,23 +162,26 @@ class Here(Fitting):
             start = time.perf_counter()
             fitted = self.learner.fit_curves(copies, **({"callback": callback} if trace else {}))
             seconds = time.perf_counter() - start - tracing
-        fits = tuple(_HereFit(f, n) for f, n in zip(fitted, largest, strict=True))
+        fits = tuple(_HereFit(f, *shape) for f, shape in zip(fitted, shapes, strict=True))
         for fit, curve in zip(fits, curves, strict=True):
             if len(fit.reports) != len(curve.sizes):
                 allowed = f"{len(curve.sizes)}, one a size"
                 raise ValueError(refusal("fits of a curve", len(fit.reports), allowed))
         return Fits(fits, seconds, "".join(warning))
 
-    def fit(self, curve: Curve) -> Fits:
-        """Fit a new copy of the learner."""
-        learner = _unfitted(self.learner, curve.random_state)
-        seed_global_generators(curve.random_state)
+    def fit(self, curves: Sequence[Curve]) -> Fits:
+        """Fit a new copy of the learner to each curve."""
+        fits, seconds = [], 0.0
         with first_warning() as warning:
-            start = time.perf_counter()
-            # copies: a learner that works in place must not reach the other sizes
-            learner.fit(curve.X.copy(), curve.y.copy())
-            seconds = time.perf_counter() - start
-        return Fits((_HereFit(FittedCurve([learner]), curve.sizes[-1]),), seconds, "".join(warning))
+            for curve in curves:
+                learner = _unfitted(self.learner, curve.random_state)
+                seed_global_generators(curve.random_state)
+                start = time.perf_counter()
+                # copies: a learner that works in place must not reach the other sizes
+                learner.fit(curve.X.copy(), curve.y.copy())
+                seconds += time.perf_counter() - start
+                fits.append(_HereFit(FittedCurve([learner]), curve.sizes[-1]))
+        return Fits(tuple(fits), seconds, "".join(warning))
 
     def peak_memory(self) -> int | None:
         """Largest memory of this process since the learner was made."""
@@ -204,6 +216,16 @@ def _is_classifier(learner: Any) -> bool:
         return bool(is_classifier(learner))
     except AttributeError:
         return False  # no scikit-learn estimator, and what else has fit and predict is a regressor
+
+
+def _takes_several_outputs(learner: Any) -> bool:
+    # as above
+    from sklearn.utils import get_tags
+
+    try:
+        return bool(get_tags(learner).target_tags.multi_output)
+    except (AttributeError, TypeError):
+        return False
 
 
 def _unfitted(learner: Any, random_state: int) -> Any:

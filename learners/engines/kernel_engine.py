@@ -103,9 +103,9 @@ class Axis:
 class Solution:
     """Kernel ridge regression at one lattice point on one prefix.
 
-    alpha : (n,) dual coefficients; loo_mse : mean squared leave-one-out residual;
-    train_mse : mean squared training residual; condition : estimate of the condition number, trace over
-    smallest pivot.
+    alpha : (n,) dual coefficients, or (n, outputs); loo_mse : mean squared leave-one-out residual;
+    train_mse : mean squared training residual (of all outputs); condition : estimate of the condition number,
+    trace over smallest pivot.
     """
 
     alpha: np.ndarray
@@ -130,7 +130,7 @@ class PrefixSolver:
 
     Parameters
     ----------
-    X : (N, d), y : (N,), float64.
+    X : (N, d), y : (N,) or (N, outputs), float64.
     axes : the lattice; the last axis is the ridge.
     lengths : the prefixes that will be asked for. A factorisation serves all of them that fit into it.
     """
@@ -141,7 +141,8 @@ class PrefixSolver:
         self.kernel = kernel
         self.axes = tuple(axes)
         self.X = float64_tensor(X)
-        self.y = float64_tensor(y)
+        self.y = float64_tensor(y).reshape(len(y), -1)
+        self._one = y.ndim == 1
         self.lengths = sorted(set(lengths))
         self._solutions: dict[tuple[Point, int], Solution | None] = {}
         self._buffers: dict[str, torch.Tensor] = {}
@@ -208,17 +209,18 @@ class PrefixSolver:
         ridge = self.ridge(point)
         lengths = [n for n in self.lengths if n <= length]
         pivots = L.diagonal().square()
-        z = solve_lower(L, self.y[:length, None])
-        Z = z.expand(length, len(lengths)).clone()
-        for column, n in enumerate(lengths):
-            Z[n:, column] = 0
+        z = solve_lower(L, self.y[:length])
+        outputs = z.shape[1]
+        Z = z.repeat(1, len(lengths))
+        for i, n in enumerate(lengths):
+            Z[n:, i * outputs : (i + 1) * outputs] = 0
         alphas = solve_lower(L, Z, transposed=True)
         whole = [n for n in lengths if tail(n) == n]
         # Short prefixes read theirs from one inverse, in segments: c is a sum over the rows seen so far.
         head = inverse_lower(L[: whole[-1], : whole[-1]]) if whole else torch.empty((0, 0))
         c = torch.zeros(len(head), dtype=torch.float64)
         start = 0
-        for column, n in enumerate(lengths):
+        for i, n in enumerate(lengths):
             if tail(n) == n:
                 c[:n] += head[start:n, :n].square().sum(0)
                 start = n
@@ -226,10 +228,10 @@ class PrefixSolver:
                 continue
             m = tail(n)
             diagonal = c[:n] if m == n else inverse_lower(L[n - m : n, n - m : n]).square_().sum(0)
-            alpha = alphas[:n, column]
+            alpha = alphas[:n, i * outputs : (i + 1) * outputs]
             solution = Solution(
-                alpha=alpha.numpy().copy(),
-                loo_mse=float((alpha[n - m :] / diagonal).square().mean()),
+                alpha=(alpha[:, 0] if self._one else alpha).numpy().copy(),
+                loo_mse=float((alpha[n - m :] / diagonal[:, None]).square().mean()),
                 train_mse=float((ridge * alpha).square().mean()),
                 condition=float((plain[:n].sum() + n * ridge) / pivots[:n].min()),
             )
@@ -248,27 +250,30 @@ def predict(
     fits: Sequence[tuple[tuple[float, ...], np.ndarray]],
     X: np.ndarray,
 ) -> np.ndarray:
-    """Predictions of every fit, shape (len(fits), len(X)).
+    """Predictions of every fit, shape (len(fits), len(X)), or (len(fits), len(X), outputs).
 
-    A fit is its kernel's shape parameters and its dual coefficients, for a prefix of ``X_train``. Fits of
-    one kernel share its test matrix; memory is bounded by blocks of ``CHUNK`` entries.
+    A fit is its kernel's shape parameters and its dual coefficients, (n,) or (n, outputs), for a prefix of
+    ``X_train``. Fits of one kernel share its test matrix; memory is bounded by blocks of ``CHUNK`` entries.
     """
     train, test = float64_tensor(X_train), float64_tensor(X)
-    result = torch.empty((len(fits), len(test)), dtype=torch.float64)
+    outputs = fits[0][1].shape[1:]
+    k = math.prod(outputs)
+    result = torch.empty((len(fits), len(test), k), dtype=torch.float64)
     for shape in dict.fromkeys(shape for shape, _ in fits):
         members = [i for i, fit in enumerate(fits) if fit[0] == shape]
         n = max(len(fits[i][1]) for i in members)
-        coefficients = torch.zeros((n, len(members)), dtype=torch.float64)
-        for column, i in enumerate(members):
+        coefficients = torch.zeros((n, len(members), k), dtype=torch.float64)
+        for place, i in enumerate(members):
             alpha = fits[i][1]
-            coefficients[: len(alpha), column] = float64_tensor(alpha)
+            coefficients[: len(alpha), place] = float64_tensor(alpha).reshape(-1, k)
         rows = min(len(test), max(1, CHUNK // n))
         block = torch.empty((rows, n), dtype=torch.float64)
         for a in range(0, len(test), rows):
             b = min(a + rows, len(test))
             kernel.gram(test[a:b], train[:n], shape, block[: b - a])
-            result[members, a:b] = product(block[: b - a], coefficients).T
-    return result.numpy()
+            values = product(block[: b - a], coefficients.view(n, -1))
+            result[members, a:b] = values.view(b - a, len(members), k).transpose(0, 1)
+    return result.view(len(fits), len(test), *outputs).numpy()
 
 
 def float64_tensor(array: np.ndarray) -> torch.Tensor:

@@ -192,7 +192,10 @@ def fit_prefixes(
     budget: Budget,
     near: Point | None = None,
 ) -> list[Fit]:
-    """Tuned fits of the prefixes ``sizes`` of (X, y), in their order; ``near`` as in ``tune``."""
+    """Tuned fits of the prefixes ``sizes`` of (X, y), in their order; ``near`` as in ``tune``.
+
+    y : (N,), or (N, outputs): one kernel and one ridge serve all outputs, chosen by their common error.
+    """
     lengths = {length for n in sizes for length in budget.lengths(n)}
     solver = PrefixSolver(kernel, axes, X, y, lengths)
     # From the largest down, so that the long factorisations are there when the short ones are asked for.

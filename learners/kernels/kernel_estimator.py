@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hierbench.learners.base import Curve, FittedCurve
@@ -25,7 +26,7 @@ class KernelEstimator(RegressorMixin, BaseEstimator, abc.ABC):
     ----------
     hyperparameters_ : dict, what was chosen.
     shape_ : the kernel's shape parameters, of all hyperparameters but the ridge.
-    dual_coef_ : (n,) float64.
+    dual_coef_ : (n,) float64, or (n, outputs).
     X_fit_ : (n, d), the training inputs.
     fit_report_ : FitReport.
     """
@@ -35,14 +36,14 @@ class KernelEstimator(RegressorMixin, BaseEstimator, abc.ABC):
         """Fit and tune. X : (n, d), n >= 2; y : (n,), finite numbers."""
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predictions, shape (len(X),)."""
+        """Predictions, shape (len(X),), or (len(X), outputs) after a fit to several."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return kernel_engine.predict(self._fitted_kernel, self.X_fit_, [(self.shape_, self.dual_coef_)], X)[0]
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         check_bounds(self.get_params(deep=False))
-        return training_set(self, X, y)
+        return training_set(self, X, y, outputs=get_tags(self).target_tags.multi_output)
 
     def _store(self, kernel: Kernel, X: np.ndarray, fit: Fit) -> Self:
         self.X_fit_ = X
@@ -55,7 +56,16 @@ class KernelEstimator(RegressorMixin, BaseEstimator, abc.ABC):
 
 
 class KernelRegressor(KernelEstimator):
-    """Kernel ridge regression over the shared engine; subclasses say which kernel and which lattice."""
+    """Kernel ridge regression over the shared engine; subclasses say which kernel and which lattice.
+
+    Several outputs share the kernel, the ridge and the factorisation.
+    """
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that several outputs are fitted together."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     @abc.abstractmethod
     def _kernel(self) -> Kernel:
@@ -70,7 +80,7 @@ class KernelRegressor(KernelEstimator):
 
         Parameters
         ----------
-        X : (n, d), n >= 2; y : (n,). Finite numbers.
+        X : (n, d), n >= 2; y : (n,), or (n, outputs). Finite numbers.
         """
         X, y = self._validated(X, y)
         kernel = self._kernel()
@@ -108,7 +118,7 @@ class FittedKernelCurve(FittedCurve):
     """Predicts all sizes at once: those that chose the same kernel share its test matrix."""
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Predict all rows at every size, shape (len(sizes), len(X))."""
+        """Predict all rows at every size, shape (len(sizes), len(X)), or with outputs as a third axis."""
         largest = max(self.estimators, key=lambda e: len(e.X_fit_))
         X = validate_data(largest, X, dtype=np.float64, reset=False)
         fits = [(e.shape_, e.dual_coef_) for e in self.estimators]

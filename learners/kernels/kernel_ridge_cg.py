@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import Self
 
 import numpy as np
+from sklearn.utils import Tags
 
 from hierbench.checks import integer
 from hierbench.learners.base import FitReport
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.conjugate_gradients import Iteration, KernelSystem
-from hierbench.learners.engines.kernel_engine import Kernel, Point, PrefixSolver
+from hierbench.learners.engines.kernel_engine import Axis, Kernel, Point, PrefixSolver
 from hierbench.learners.engines.kernel_tuning import (
     Cost,
     Fit,
@@ -24,6 +25,7 @@ from hierbench.learners.engines.kernel_tuning import (
     tune,
 )
 from hierbench.learners.kernels.kernel_ridge import KernelRidge
+from hierbench.learners.kernels.polynomial_ridge import probed, probes
 
 HELD_OUT = 2048
 """Most rows, and a quarter of all at most, by which kernel and ridge are chosen."""
@@ -50,7 +52,8 @@ class KernelRidgeCG(KernelRidge):
     most 2048), each at the smallest ridge of the scan and those within a decade of its best one, and so are
     kernels that follow a winner which has moved; the kernel and the ridge that predict the last rows best are
     fitted to all. Iterations end where these predictions no longer change. Beyond 3 ``n_exact`` samples
-    kernels compete on so many, or on a third of the samples. Memory grows with n, time with n^2: see
+    kernels compete on so many, or on a third of the samples. The offsets that ``KernelRidgePolynomial`` tries
+    at every n compete here too. Memory grows with n, time with n^2: see
     ``hierbench.learners.engines.conjugate_gradients``.
 
     Parameters
@@ -89,6 +92,12 @@ class KernelRidgeCG(KernelRidge):
         self.n_centres = n_centres
         self.max_iter = max_iter
 
+    def __sklearn_tags__(self) -> Tags:
+        """Say that iterations end where one output is known."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = False
+        return tags
+
     def _fits(self, kernel: Kernel, X: np.ndarray, y: np.ndarray, sizes: Sequence[int]) -> list[Fit]:
         exact = integer("n_exact", self.n_exact, 2)
         integer("n_centres", self.n_centres, 1)
@@ -100,7 +109,15 @@ class KernelRidgeCG(KernelRidge):
             n: tune(solver, n, self._budget()) if n <= exact else self._fit_long(solver, X[:n], y[:n], exact)
             for n in sorted(set(sizes), reverse=True)
         }
+        short = [n for n in fits if n <= exact]
+        if short and self._probes:
+            fits |= zip(short, probed(kernel, X[:m], y[:m], short, [fits[n] for n in short]), strict=True)
         return [fits[n] for n in sizes]
+
+    @property
+    def _probes(self) -> bool:
+        """Whether offsets near 1 compete at n, as with ``KernelRidgePolynomial``."""
+        return self.kernel == "polynomial" and self.offset is None and self.ridge is None
 
     def _store(self, kernel: Kernel, X: np.ndarray, fit: Fit) -> Self:
         self.n_iter_ = int(fit.report.health.get("iterations", 1))
@@ -156,6 +173,9 @@ class KernelRidgeCG(KernelRidge):
                 break
             trials[onward[:-1]] = self._try(solver, onward, listed.smallest, X, y)
             expected, best = best.point, _best(trials.values())
+        for point in _nearest(probes(), solver.axes) if self._probes else ():
+            if point[:-1] not in trials:
+                trials[point[:-1]] = self._try(solver, point, listed.smallest, X, y)
         return list(trials.values())
 
     def _try(self, solver: PrefixSolver, point: Point, smallest: int, X: np.ndarray, y: np.ndarray) -> _Trial:
@@ -208,6 +228,12 @@ class _Trial:
     done: int
     settled: bool
     flops: float
+
+
+def _nearest(wanted: tuple[Axis, Axis], axes: Sequence[Axis]) -> list[Point]:
+    """Points of a lattice at the offsets of another one, at its smallest ridge."""
+    ridge = axes[-1].values.index(wanted[-1].values[0])
+    return [(axes[0].values.index(offset), ridge) for offset in wanted[0].values]
 
 
 def _best(trials: Iterable[_Trial]) -> _Trial:

@@ -39,16 +39,26 @@ class KernelRidgePolynomial(KernelRidge):
         fits = super()._fits(kernel, X, y, sizes)
         if self.offset is not None or self.ridge is not None:  # what is asked for is what is tried
             return fits
-        near = [min(OFFSETS.values, key=lambda value, c=c: abs(np.log(value / c))) for c in PROBES]  # type: ignore[misc]
-        ridges = [value for value in RIDGES.values if value >= PROBED_RIDGE * 0.99]
-        axes = (Axis.listed("offset", near), Axis.listed("ridge", ridges))
-        solver = PrefixSolver(kernel, axes, X, y, sizes)
-        # from the largest size down: its factors serve the others
-        best = {
-            n: _probed(solver, n, fit)
-            for n, fit in sorted(zip(sizes, fits, strict=True), key=lambda p: -p[0])
-        }
-        return [best[n] for n in sizes]
+        return probed(kernel, X, y, sizes, fits)
+
+
+def probes() -> tuple[Axis, Axis]:
+    """The lattice of what competes at n: offsets, and the ridges from the one at which they do."""
+    near = [min(OFFSETS.values, key=lambda value, c=c: abs(np.log(value / c))) for c in PROBES]  # type: ignore[misc]
+    ridges = [value for value in RIDGES.values if value >= PROBED_RIDGE * 0.99]
+    return Axis.listed("offset", near), Axis.listed("ridge", ridges)
+
+
+def probed(
+    kernel: Kernel, X: np.ndarray, y: np.ndarray, sizes: Sequence[int], fits: Sequence[Fit]
+) -> list[Fit]:
+    """Fits of the prefixes ``sizes``, or those of the probes where their leave-one-out error is smaller."""
+    solver = PrefixSolver(kernel, probes(), X, y, sizes)
+    # from the largest size down: its factors serve the others
+    best = {
+        n: _probed(solver, n, fit) for n, fit in sorted(zip(sizes, fits, strict=True), key=lambda p: -p[0])
+    }
+    return [best[n] for n in sizes]
 
 
 def _probed(solver: PrefixSolver, n: int, fit: Fit) -> Fit:

@@ -50,6 +50,11 @@ class Wrapper(Target):
         return self.base.classes
 
     @property
+    def nominal(self) -> bool:
+        """Whether the classes of ``base`` have no order."""
+        return self.base.nominal
+
+    @property
     def size(self) -> Size:
         """Of ``base``, with a chunk of rows, and batches of samples of a moment."""
         return self.base.size + Size(2.0 * CHUNK * self.d, 3.0 * BATCH * self.d, float(NUMBERS))

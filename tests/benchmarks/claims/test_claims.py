@@ -18,15 +18,18 @@ from scipy import stats
 from hierbench.benchmarks.claims.claims_file import choose, load_claims, moved
 from hierbench.benchmarks.claims.criteria import FIXED, KINDS, Bounds, Claim, Criterion
 from hierbench.benchmarks.claims.curve_quantities import n_star_ratio
+from hierbench.benchmarks.claims.next_experiment import narrower
 from hierbench.benchmarks.claims.quantities import QUANTITIES
-from hierbench.benchmarks.claims.verdicts import decide, judge, judge_criterion, outlook
+from hierbench.benchmarks.claims.verdicts import decide, judge, judge_criterion
 from hierbench.benchmarks.commands import claims as claims_report
 from hierbench.benchmarks.results import suite_results
+from hierbench.benchmarks.results.prices import prices_by_cell
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate, difference, mean_estimate
 from hierbench.benchmarks.statistics.sample_complexity import NStar
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.plan import make_plan
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.rows import Replicate
 from hierbench.errors import UserError
@@ -344,17 +347,57 @@ def test_missing_units_leave_a_criterion_unmeasured():
     whole = evidence_of(rows_of(lambda d: 6 * d**2))
     finding = judge_criterion(criterion("exponent", Bounds(high=3)), whole)
     assert finding.state == "supported" and finding.optimizers == ("Adam",)
-    part = dataclasses.replace(whole, missing={("net", "t"): 2})
+    part = dataclasses.replace(whole, missing={("net", "t", 8): 2})
     finding = judge_criterion(criterion("exponent", Bounds(high=3)), part)
     assert (finding.state, finding.reason) == (
         "unmeasured",
         "2 of its units are missing: hierbench run default",
     )
-    elsewhere = dataclasses.replace(whole, missing={("other", "t"): 2})
+    elsewhere = dataclasses.replace(whole, missing={("other", "t", 8): 2})
     assert judge_criterion(criterion("exponent", Bounds(high=3)), elsewhere).state == "supported"
     assert judge_criterion(criterion("exponent", Bounds(high=3)), None).state == "unmeasured"
     nothing = judge_criterion(criterion("final_slope", Bounds(high=3)), SuiteResults([], {}))
     assert (nothing.state, nothing.n_rows) == ("unmeasured", 0)
+
+
+def test_a_criterion_asks_only_about_the_d_that_it_uses():
+    whole = evidence_of(rows_of(lambda d: 6 * d**2), rows_of(lambda d: 6 * d**2, learner="other"))
+
+    def state_with(missing, quantity="exponent", **others):
+        one = criterion(quantity, Bounds(low=-9), **others)
+        return judge_criterion(one, dataclasses.replace(whole, missing=missing)).state
+
+    at_32, somewhere = {("net", "t", 32): 1}, {("net", "t", None): 1}
+    assert state_with(at_32) == state_with(somewhere) == "unmeasured"
+    assert state_with(at_32, d=DIMENSIONS) == "supported"
+    assert state_with(at_32, d=(8, 12, 16, 32)) == "unmeasured"
+    assert state_with(somewhere, d=DIMENSIONS) == "unmeasured", "it may be one of these"
+    # the other learner is not planned at d = 32, so that nothing is compared there
+    assert state_with(at_32, "exponent_excess", reference="other") == "supported"
+    both = {**at_32, ("other", "t", 32): 1}
+    assert state_with(both, "exponent_excess", reference="other") == "unmeasured"
+    assert state_with({("other", "t", 8): 1}, "exponent_excess", reference="other") == "unmeasured"
+    assert state_with(at_32, "final_slope") == "unmeasured"
+
+
+def test_exponents_are_compared_over_the_d_that_both_have():
+    """A line that bends: d^2 to d = 16 and d^4 above, of which the other learner has the first part."""
+    bent = rows_of(lambda d: 6 * d**2 * max(1.0, d / 16) ** 2, dims=(8, 12, 16, 24, 32, 48))
+    square = rows_of(lambda d: 6 * d**2, dims=(8, 12, 16), learner="reference", seed=1)
+    found = judge_criterion(
+        criterion("exponent_excess", Bounds(-0.9, 0.9), reference="reference"), evidence_of(bent, square)
+    )
+    assert abs(found.estimate.value) < 0.4 and found.estimate.label.endswith("less reference, d = 8, 12, 16")
+    whole = judge_criterion(criterion("exponent", Bounds(high=9)), evidence_of(bent)).estimate.value
+    assert whole > 2.6, "over its own d it would seem to grow faster"
+    other = [dataclasses.replace(r, learner="net", target="u") for r in square]
+    growth = judge_criterion(
+        criterion("exponent_growth", Bounds(-0.9, 0.9), targets=("u", "t")), evidence_of(bent, other)
+    )
+    assert abs(growth.estimate.value) < 0.4 and "d = 8, 12, 16" in growth.estimate.label
+    two = evidence_of(bent, [r for r in square if r.d < 16])
+    few = judge_criterion(criterion("exponent_excess", Bounds(low=-9), reference="reference"), two)
+    assert few.state == "undecided" and "2 of the 3 d in common" in few.reason
 
 
 def test_one_of_many_figures_contradicts_only_beyond_what_chance_would_do():
@@ -498,11 +541,19 @@ def test_evidence_knows_what_is_missing(tmp_path):
     Store.writable(results).close()
     with Store.readable(results) as store:
         before = SuiteResults.read(path, store)
-    assert before.missing["Mean", "sq"] > 0 and not before.rows
+    assert before.missing["Mean", "sq", 4] > 0 and not before.rows
     assert not run(path, results).failed
     with Store.readable(results) as store:
         after = SuiteResults.read(path, store)
     assert not +after.missing and len(after.rows) == 8 and after.certificates  # type: ignore[operator]
+
+
+def test_later_d_of_an_adaptive_block_are_missing_although_their_sizes_are_not_known(tmp_path):
+    Store.writable(tmp_path).close()
+    with Store.readable(tmp_path) as store:
+        missing = SuiteResults.read("paper-cpu", store).missing
+    dims = {d for learner, target, d in missing if (learner, target) == ("densenet", "squares-L2")}
+    assert dims == {6, 8, 10, 12, 16, 20, 24, 32}
 
 
 def test_certificates_that_another_learner_needs_are_not_missing(tmp_path):
@@ -516,7 +567,7 @@ def test_certificates_that_another_learner_needs_are_not_missing(tmp_path):
     both.write_text(text.replace("[[run]]", other + "\n[[run]]", 1) + "\n" + more)
     with Store.readable(tmp_path / "results") as store:
         missing = SuiteResults.read(str(both), store).missing
-    assert not missing.get(("Mean", "sq")) and missing["Other", "sq"] == 1 + 4
+    assert set(+missing) == {("Other", "sq", 6)} and missing["Other", "sq", 6] == 1 + 4
 
 
 def test_optimiser_is_the_one_that_the_constructor_would_take():
@@ -591,7 +642,7 @@ def test_what_a_theorem_assumes_is_needed_or_not(verdicts):
         (
             IntervalEstimate("", 2.8, 2.4, 3.2),
             Bounds(high=3.0),
-            "4.0 times as many replicates, about 6 core-hours",
+            "4.0 times as many replicates (4 a d where there are 1), about 6 core-hours",
         ),
         (IntervalEstimate("", 2.8, 2.4, 3.2), Bounds(high=3.0), "make it supported"),
         (IntervalEstimate("", 3.2, 2.8, 3.6), Bounds(high=3.0), "make it contradicted"),
@@ -608,12 +659,12 @@ def test_what_a_theorem_assumes_is_needed_or_not(verdicts):
 )
 def test_where_the_data_leave_it_open_it_says_what_would_decide(estimate, bounds, said):
     assert decide(estimate, bounds) == "undecided"
-    assert said in outlook(estimate, bounds, 2.0)
+    assert said in narrower(estimate, bounds, [row(100, 0.1, fit_seconds=7200.0)]).text
 
 
 def test_one_of_many_that_is_outside_by_itself_has_no_price():
     estimate = IntervalEstimate("", 0.5, 0.45, 0.55)
-    assert outlook(estimate, Bounds(low=0.6), 1.0).startswith("contradicted alone")
+    assert narrower(estimate, Bounds(low=0.6)).text.startswith("contradicted alone")
 
 
 def test_an_open_criterion_carries_its_price():
@@ -621,8 +672,96 @@ def test_an_open_criterion_carries_its_price():
     estimate = judge_criterion(criterion("exponent", Bounds(high=3)), rows).estimate
     near = Bounds(high=(estimate.value + estimate.high) / 2)
     finding = judge_criterion(criterion("exponent", near), rows)
-    assert finding.state == "undecided" and "4.0 times as many replicates" in finding.outlook
-    assert judge_criterion(criterion("exponent", Bounds(high=3)), rows).outlook == ""
+    assert (
+        finding.state == "undecided"
+        and "4.0 times as many replicates (16 a d where there are 4" in finding.ahead.text
+    )
+    assert "16 d instead of 4" in finding.ahead.text
+    assert judge_criterion(criterion("exponent", Bounds(high=3)), rows).ahead is None
+
+
+def test_of_missing_units_it_says_which_and_what_they_take():
+    whole = evidence_of(rows_of(lambda d: 6 * d**2))
+    missing = {("net", "t", 24): 2, ("net", "t", 16): 1, ("other", "t", 8): 7}
+    part = dataclasses.replace(whole, missing=missing, prices={("net", "t", 24): 7000, ("net", "t", 16): 200})
+    finding = judge_criterion(criterion("exponent", Bounds(high=3)), part)
+    assert finding.ahead.hours == pytest.approx(2) and finding.ahead.text == (
+        "3 units are missing: net on t, d = 16, 24, about 2 core-hours: "
+        "hierbench run default --learner=net --target=t --d=16 --d=24"
+    )
+    unknown_d = dataclasses.replace(whole, missing={("net", "t", None): 1})
+    assert judge_criterion(criterion("exponent", Bounds(high=3)), unknown_d).ahead.text == (
+        "1 unit is missing: net on t: hierbench run default --learner=net --target=t"
+    )
+    experiments = SuiteResults(
+        [], {}, missing_experiments={"trace": 3, "else": 1}, experiment_prices={"trace": 1800.0}
+    )
+    one = Criterion(
+        "C01", "", "correction", "first_level_slope_before", Bounds(low=1), (), (), experiments=("trace",)
+    )
+    assert judge_criterion(one, experiments).ahead.text == (
+        "3 units are missing: trace, about 0.5 core-hours: hierbench run correction --experiment=trace"
+    )
+
+
+def test_of_a_side_that_does_not_get_there_it_says_at_which_d_up_to_which_size():
+    rows = rows_of(lambda d: 6 * d**2, n_max=1500, sigma=0.0)
+    timed = [dataclasses.replace(r, fit_seconds=3.6 * r.n / 1000) for r in rows]
+    finding = judge_criterion(criterion("exponent", Bounds(high=3)), evidence_of(timed))
+    last = [max(r.n for r in rows if (r.d, r.target_index) == (d, k)) for d in (16, 24) for k in range(4)]
+    assert finding.state == "undecided" and finding.ahead.text.startswith(
+        f"net on t, eps = 0.1: net does not reach eps = 0.1 on t, d = 16, 24 with n up to {max(last)}: sizes"
+    )
+    # seconds go like n: one size more, of each of the replicates that are beyond
+    assert finding.ahead.hours == pytest.approx(2 * sum(last) / 1e6, rel=1e-6)
+    other = rows_of(lambda d: 6 * d**2, learner="reference", sigma=0.0)
+    both = judge_criterion(
+        criterion("n_star_ratio", Bounds(0.5, 2), reference="reference"), evidence_of(timed, other)
+    )
+    assert "net does not reach" in both.ahead.text and "reference does not" not in both.ahead.text
+
+
+def test_the_next_experiment_of_a_claim_is_the_cheapest_or_one_that_may_contradict():
+    def rows(hours, learner="net", law=lambda d: 6 * d**2):
+        found = rows_of(law, learner=learner)
+        return [dataclasses.replace(r, fit_seconds=3600 * hours / len(found)) for r in found]
+
+    known = {"default": evidence_of(rows(1), rows(5, "slow"))}
+    estimate = judge_criterion(criterion("exponent", Bounds(high=3)), known["default"]).estimate
+    near = Bounds(high=(estimate.value + estimate.high) / 2)
+    past = Bounds(high=(estimate.value + estimate.low) / 2)
+    cheap, dear = criterion("exponent", near), criterion("exponent", near, learners=("slow",))
+    assert judge(claim_of(cheap, dear), known).ahead.hours == pytest.approx(3, rel=0.2)
+    against = criterion("exponent", past, learners=("slow",))
+    verdict = judge(claim_of(cheap, against), known)
+    assert "make it contradicted" in verdict.ahead.text and verdict.ahead.hours > 10
+    assert judge(claim_of(criterion("exponent", Bounds(high=3))), known).ahead is None
+    both = judge_criterion(criterion("exponent", near, learners=("net", "slow")), known["default"])
+    assert both.ahead.text.startswith("slow on t") and both.ahead.text.endswith("(1 more figures are open)")
+    text = claims_report.text([judge(claim_of(cheap, dear), known)], Path("results"))
+    assert text.count("next experiment: net on t") == 1 and text.count("would make it") == 2
+
+
+def test_prices_are_those_of_a_dry_run(tmp_path):
+    path = suite_file(tmp_path, {"Mean": "", "FastMean": ""}, d=(4, 5))
+    plan = make_plan(load_suite(path))
+    with Store.writable(tmp_path) as store:
+        done = plan.curves[0]
+        store.commit(
+            done, dataclasses.replace(done.without_numbers("ok", ""), status="done", seconds=7 * done.cost)
+        )
+        found = SuiteResults.read(path, store)
+    expected = {(u.learner, u.target, u.d): 7 * u.cost for u in plan.curves[1:]}
+    assert found.prices == pytest.approx(expected), (
+        "those of a learner that was not run take the ratio of all"
+    )
+    rows = [row(10, 0.1, d=done.d, learner=done.learner, target=done.target, fit_seconds=7 * done.cost)]
+    missing = dict.fromkeys(expected, 1)
+    assert prices_by_cell(plan.curves, rows, missing) == pytest.approx(expected)
+    somewhere = prices_by_cell(plan.curves, rows, {("FastMean", "sq", None): 1})
+    assert somewhere == {
+        ("FastMean", "sq", None): pytest.approx(sum(expected["FastMean", "sq", d] for d in (4, 5)) / 2)
+    }
 
 
 def test_another_suite_with_the_same_cells_may_decide():

@@ -76,7 +76,7 @@ def learners(tmp_path, monkeypatch):
 
 def predicted(process, name, **parameters):
     learner = There(process, f"forked_learners:{name}", parameters, sys.path)
-    fit = learner.fit(Curve(np.zeros((4, 2)), np.zeros(4), (4,), 0)).fits[0]
+    fit = learner.fit([Curve(np.zeros((4, 2)), np.zeros(4), (4,), 0)]).fits[0]
     return float(fit.predict(np.zeros((1, 2)))[0][0])
 
 

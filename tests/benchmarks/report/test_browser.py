@@ -91,7 +91,7 @@ def tour(page):
     for place in range(page.run("document.querySelectorAll('.family').length")):
         page.click(f"#family-{place}")
         page.click(f"#family-{place}")
-    for select in ("target", "scale", "d-learning", "d-cost", "trace"):
+    for select in ("target", "scale", "d-learning", "size", "d-cost", "trace"):
         for value in page.run(
             f"[...document.getElementById('{select}').options].map(o => o.value).reverse()"
         ):
@@ -99,8 +99,9 @@ def tour(page):
     page.run("document.getElementById('epsilon').focus()")
     for key in ("Home", "ArrowRight", "End", "ArrowLeft"):
         page.press(key)
-    page.click("#standings td button")
-    page.click("#rows-close")
+    for table in ("standings", "sizes-table"):
+        page.click(f"#{table} td button")
+        page.click("#rows-close")
     page.run("window.scrollTo(0, document.body.scrollHeight)")
     page.settle()
     return page.errors
@@ -177,6 +178,34 @@ def test_a_point_opens_its_rows(opened):
     )
     assert f"--target {target} --d " in text(page, "#rows-command")
     page.click("#rows-close")
+    assert page.errors == []
+
+
+def test_errors_at_fixed_sizes_are_there_where_the_suite_has_them(opened):
+    page = opened()
+    names = page.run("head.learners.map(l => l.label)")
+    assert not page.run("document.getElementById('sizes').hidden")
+    assert page.run("[...document.getElementById('size').options].map(o => o.text)") == [
+        "n = 600",
+        "n = 5 d²",
+    ]
+    assert traces_of(page, "sizes-plot") == len(names) - 1
+    title, count = click_point(page, "sizes-plot")
+    assert title.endswith("n = 600: 2 rows") and count == 2
+    page.choose("#size", "n = 5 d^2")
+    assert "d = 12, n = 720" in text(page, "#sizes-table")
+    cells = page.run("[...document.querySelectorAll('#sizes-table button')].map(b => b.ariaLabel)")
+    assert "densenet at d = 12: error off the scale; show its rows" in cells
+    page.click("#learner-0")
+    assert traces_of(page, "sizes-plot") == len(names) - 2
+    assert page.run("document.querySelectorAll('#sizes-table tr.off').length") == 1
+    page.click("#none")
+    assert "No learner" in text(page, "#sizes-plot")
+    page.click("#all")
+    page.choose("#target", 1)
+    assert page.run("document.getElementById('sizes').hidden")
+    page.choose("#target", 0)
+    assert traces_of(page, "sizes-plot") == len(names) - 1
     assert page.errors == []
 
 

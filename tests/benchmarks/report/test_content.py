@@ -7,7 +7,7 @@ import math
 
 import pytest
 import synthetic_rows
-from report_pages import LEARNERS, evidence, small, trace
+from report_pages import FIXED, LEARNERS, at_fixed_sizes, evidence, small, trace
 
 from hierbench.benchmarks.report.columns import Table, as_json, column, rounded, scalar
 from hierbench.benchmarks.report.content import DASHES, SYMBOLS, content
@@ -15,6 +15,7 @@ from hierbench.benchmarks.report.epsilon_grid import SMALLEST, epsilon_grid
 from hierbench.benchmarks.report.traces import traces
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show import slopes
+from hierbench.benchmarks.show.figure_data import figure_data
 from hierbench.benchmarks.show.labels import relabelled
 from hierbench.benchmarks.show.slopes import exponents_of
 from hierbench.benchmarks.show.takeaway import learned, sentences
@@ -25,6 +26,8 @@ from hierbench.benchmarks.statistics.sample_complexity import n_stars, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon, Scale, epsilons_of
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.learners.catalogue.families import family_of
+from hierbench.plots.data import Provenance
+from hierbench.plots.fixed_sizes import size_panels, size_title
 from hierbench.plots.style import figure_style, looks
 
 
@@ -143,6 +146,40 @@ def test_families_colours_and_markers_are_those_of_the_figures():
     families = {one["label"]: one["family"] for one in learners if one["label"] in LEARNERS}
     assert families == {name: family_of(name) for name in families}
     assert set(small().head["families"]) == {one["family"] for one in learners}
+
+
+def test_errors_at_a_fixed_size_are_those_of_the_figures_and_absent_without_rows(shown):
+    first, second = small().targets
+    assert second["sizes"] is None
+    names = [one["label"] for one in small().head["learners"]]
+    fixed = at_fixed_sizes(evidence().rows)
+    data = figure_data(
+        *shown,
+        [],
+        Provenance("default", "store", 0, (), "0"),
+        fixed=relabelled(fixed, {})[0],
+        declared=[FIXED],
+    )
+    panels = {panel.title: panel for panel in size_panels(data, "squares-L2")}
+    lost = compared = 0
+    for panel in first["sizes"]["panels"]:
+        measured = dict(panels[size_title(panel["size"])].measured)
+        for one in panel["learners"]:
+            for i, d in enumerate(one["d"]):
+                low, median, high = measured.pop((names[one["learner"]], d))
+                assert one["n"][i] == FIXED.at(d)[panel["size"]]
+                if median > 1e6:
+                    assert one["median"][i] is None
+                    lost += 1
+                else:
+                    assert [one[k][i] for k in ("low", "median", "high")] == [
+                        rounded(v) for v in (low, median, high)
+                    ]
+                    compared += 1
+        assert not measured
+    assert (lost, compared) == (2, 10)
+    assert sum(block["count"] for block in first["sizes"]["rows"]) == len(fixed) == 24
+    assert small().head["rows"] == len(evidence().rows) + len(fixed)
 
 
 def test_the_front_is_of_learners_that_no_other_one_beats_in_samples_and_seconds():

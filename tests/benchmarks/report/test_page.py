@@ -9,12 +9,10 @@ import importlib.util
 import re
 
 import pytest
-from report_pages import HARMFUL, data_of, evidence, expected, large, rows_in, small, taken_apart
+from report_pages import HARMFUL, data_of, evidence, expected, large, made_again, rows_in, small, taken_apart
 
-from hierbench.benchmarks.report import content as contents
 from hierbench.benchmarks.report.page import html_page, plotly_script
 from hierbench.benchmarks.show.labels import shown_labels
-from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.errors import UserError
 
 STUB = "window.Plotly = {};"
@@ -59,8 +57,7 @@ def test_its_policy_names_each_of_its_scripts_and_no_address(page):
 
 
 def test_the_same_rows_make_the_same_bytes_whatever_their_order_in_memory(page):
-    again = contents.content("default", load_suite("default"), evidence(), small().head["claims"], stops=4)
-    assert html_page(again, STUB) == page
+    assert html_page(made_again(), STUB) == page
 
 
 def test_plotly_is_found_and_where_it_is_missing_one_line_says_so(monkeypatch, tmp_path):

@@ -35,7 +35,7 @@ def test_results_come_back_as_they_were_packed():
         rows=rows[1:],
         certificates=certificates,
         fixed=rows[:1],
-        missing={("net", "squares-L3"): 3},
+        missing={("net", "squares-L3", 8): 3, ("net", "squares-L3", 12): 1},
         measurements={"trace": [Measurement({"alpha": 0.5}, {"angle": [0.1, 0.2], "floor": None})]},
         missing_experiments={"floors": 2},
     )
@@ -46,6 +46,13 @@ def test_results_come_back_as_they_were_packed():
     assert shipped.header["rows"] == len(rows) and "hierbench 1.2" in shipped.sentence()
     assert shipped.missing == found.missing and shipped.measurements == found.measurements
     assert shipped.missing_experiments == found.missing_experiments
+
+
+def test_a_file_that_knows_no_d_of_missing_units_is_read():
+    rows, certificates = rows_of()
+    content = json.loads(gzip.decompress(packed("default", SuiteResults(rows, certificates), "1")))
+    content["header"] |= {"format": 1, "missing": [["net", "squares-L3", 3]]}
+    assert unpacked(gzip.compress(json.dumps(content).encode())).missing == {("net", "squares-L3", None): 3}
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_what_a_learner_has_loaded_and_read_is_stated(lab):
 
         from hierbench.learners.base import Curve
 
-        fitted = learner.fit(Curve(np.ones((4, 2)), np.ones(4), (4,), 0))
+        fitted = learner.fit([Curve(np.ones((4, 2)), np.ones(4), (4,), 0)])
         assert fitted.fits[0].predict(np.ones((3, 2))).tolist() == [[0.5] * 3]
         sources, dependencies = learner.footprint()
     assert sources[str(lab / "helper_of_mine.py")] == b"FACTOR = 1\n"

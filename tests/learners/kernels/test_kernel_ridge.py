@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import sklearn.kernel_ridge
 from fair_grid import best_on_the_test_set
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from hierbench.learners.base import Curve
 from hierbench.learners.kernels.kernel_ridge import (
     KernelRidge,
     KernelRidgeLaplace,
@@ -52,6 +54,31 @@ def test_laplace_is_sklearns_with_a_precomputed_kernel():
     K = np.exp(-distance / 2.0) + 0.5
     theirs = sklearn.kernel_ridge.KernelRidge(kernel="precomputed", alpha=1e-2).fit(K[:150, :150], y[:150])
     np.testing.assert_allclose(ours.predict(X[150:]), theirs.predict(K[150:, :150]), atol=1e-8)
+
+
+def test_several_outputs_are_sklearns():
+    X, y = sample(200)
+    Y = np.stack([y, X[:, 0], np.cos(3 * y)], axis=1)
+    ours = KernelRidgeRBF(length_scale=1.3, ridge=1e-2, intercept=0.0).fit(X[:150], Y[:150])
+    gamma = 1 / (2 * X.shape[1] * 1.3**2)
+    theirs = sklearn.kernel_ridge.KernelRidge(kernel="rbf", gamma=gamma, alpha=1e-2).fit(X[:150], Y[:150])
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), atol=1e-8)
+    np.testing.assert_allclose(ours.dual_coef_, theirs.dual_coef_, atol=1e-8)
+
+
+@pytest.mark.parametrize("learner", [KernelRidgeRBF(), KernelRidgePolynomial(degree=3)])
+def test_several_outputs_share_what_suits_all_of_them(learner):
+    X, y = sample(260)
+    same = np.stack([y, -2 * y], axis=1)
+    [curve] = clone(learner).fit_curves([Curve(X[:200], same[:200], (60, 200), 0)])
+    [alone] = clone(learner).fit_curves([Curve(X[:200], y[:200], (60, 200), 0)])
+    found, wanted = curve.predict(X[200:]), alone.predict(X[200:])
+    assert found.shape == (2, 60, 2)
+    np.testing.assert_allclose(found, np.stack([wanted, -2 * wanted], axis=2), atol=1e-7)
+    for several, one in zip(curve.estimators, alone.estimators, strict=True):
+        assert several.hyperparameters_ == one.hyperparameters_
+        health = several.fit_report_.health["loo_mse"]
+        assert health == pytest.approx(2.5 * one.fit_report_.health["loo_mse"])
 
 
 def test_the_intercept_is_nearly_free():

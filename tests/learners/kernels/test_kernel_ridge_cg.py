@@ -11,8 +11,10 @@ from hierbench.learners.engines.kernel_tuning import Shortlist
 from hierbench.learners.kernels import kernel_ridge_cg
 from hierbench.learners.kernels.kernel_ridge import KernelRidge
 from hierbench.learners.kernels.kernel_ridge_cg import KernelRidgeCG
+from hierbench.learners.kernels.polynomial_ridge import PROBES, KernelRidgePolynomial
 from hierbench.targets.registry import make_target
 
+EXACT_POLYNOMIAL = KernelRidgePolynomial()
 SMALL = {"n_exact": 400, "n_centres": 300}
 
 
@@ -37,7 +39,8 @@ def mse(learner, X, y, X_test, y_test):
 @pytest.mark.parametrize("noise", [0.0, 0.3])
 def test_it_is_as_good_as_the_exact_learner(kernel, noise):
     """On average over targets; with noise, to choose by 750 held-out rows costs 5 %."""
-    learners = KernelRidgeCG(kernel, n_exact=1024, n_centres=700), KernelRidge(kernel)
+    exact_learner = EXACT_POLYNOMIAL if kernel == "polynomial" else KernelRidge(kernel)
+    learners = KernelRidgeCG(kernel, n_exact=1024, n_centres=700), exact_learner
     ratios = []
     for seed in range(3):
         cell = data(3000, seed=seed, noise=noise)
@@ -68,9 +71,10 @@ def test_it_takes_the_ridge_that_predicts_the_held_out_rows_best(noise):
     np.testing.assert_allclose(ours.predict(X_test), exact.predict(X_test), atol=0.01)
 
 
-def test_with_few_samples_it_is_the_exact_learner():
+@pytest.mark.parametrize(("kernel", "exact"), [("rbf", KernelRidge("rbf")), ("polynomial", EXACT_POLYNOMIAL)])
+def test_with_few_samples_it_is_the_exact_learner(kernel, exact):
     X, y, X_test, _ = data(400)
-    ours, exact = KernelRidgeCG("rbf", **SMALL).fit(X, y), KernelRidge("rbf").fit(X, y)
+    ours, exact = KernelRidgeCG(kernel, **SMALL).fit(X, y), clone(exact).fit(X, y)
     np.testing.assert_array_equal(ours.predict(X_test), exact.predict(X_test))
     assert ours.fit_report_ == exact.fit_report_
 
@@ -120,6 +124,24 @@ def test_the_search_follows_a_winner_that_moves(monkeypatch):
     listed = Shortlist([(9, 1), (10, 3), (9, 2)], 2)
     assert kernel_ridge_cg._best(learner._contest(solver, listed, X, y)).point == (14, 0)
     assert tried == [9, 10, 11, 12, 13, 14, 15]
+
+
+def test_offsets_near_one_compete_beyond_the_exact_sizes_too(monkeypatch):
+    tried = set()
+
+    def trial(self, solver, point, smallest, X, y):
+        tried.add(solver.shape(point))
+        return kernel_ridge_cg._Trial(point, 1.0, len(y), 1, True, 0.0)
+
+    monkeypatch.setattr(KernelRidgeCG, "_try", trial)
+    X, y, _, _ = data(500)
+    for parameters, least in (({}, len(PROBES)), ({"offset": [10.0, 30.0]}, 0)):
+        tried.clear()
+        learner = KernelRidgeCG("polynomial", **SMALL, **parameters)
+        solver = PrefixSolver(learner._kernel(), learner._axes(), X, y, [400])
+        learner._contest(solver, Shortlist([(0, 1)], 1), X, y)
+        found = [c for c in PROBES if any(abs(np.log(offset / c)) < 0.3 for (offset,) in tried)]
+        assert len(found) == least
 
 
 def test_kernels_compete_on_a_part_and_the_best_is_tuned_at_n(monkeypatch):

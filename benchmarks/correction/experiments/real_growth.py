@@ -1,0 +1,119 @@
+"""Growing a convolutional ResNet on data that nobody built: what a new block does to those below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from hierbench.benchmarks.units.measurement import Label, Measurement
+from hierbench.learners.convolutional.resnet import ConvResNetClassifier
+from hierbench.targets.registry import make_target
+
+SHAPES = {"mnist1d": (1, 40), "digits": (1, 8, 8)}
+"""Images of each data set, as the net takes them."""
+PENALTY = 1.0
+"""Inverse weight of the l2 penalty of the probes: features come at unit variance."""
+_ITERATIONS = 500
+
+Data = tuple[np.ndarray, np.ndarray]
+
+
+def run(
+    *,
+    seed: int,
+    data: str = "mnist1d",
+    n: int = 1000,
+    depth: int = 8,
+    width: int = 16,
+    steps: int = 1000,
+    batch_size: int = 128,
+    learning_rate: float = 0.1,
+    weight_decay: float = 0.001,
+    points: int = 4000,
+) -> list[Measurement]:
+    """Train the blocks of one initialisation on one sample in several ways, and probe each block as it goes.
+
+    Every stage has ``steps`` steps, in the ways
+
+    - "grown": a block is added in each stage, and all are trained;
+    - "frozen": a block is added in each stage, and those below it are frozen;
+    - "bfc-x": a block is added in each stage, and the last x below it go on being trained;
+    - "waiting-l": as "grown" up to l blocks, and then a stage more of these l, without a new one: what time
+      alone does;
+
+    and, with as many steps for each block as all stages of these have together, "frozen-long", beside
+    "end-to-end", which has that many in all. Rate and decay are the same throughout.
+
+    Parameters
+    ----------
+    seed : int
+        Of the sample, the initial weights and the minibatches, which all ways share.
+    data : {"mnist1d", "digits"}
+    n : int
+        Training points.
+    depth, width : int
+        Of ``ConvResNetClassifier``: (depth - 2) / 2 blocks.
+    points : int
+        Test points, or as many as are held out.
+
+    Returns
+    -------
+    list of Measurement
+        Labels: ``seed``, ``data``, ``n``, ``path``, ``stage`` (0: as initialised), ``block``, ``blocks`` (of
+        the net at that stage), ``last``. Values: ``accuracy`` of the net, ``probe``: test accuracy of
+        logistic regression on what a head would read of the block, fitted to the training points.
+    """
+    target: Any = make_target(data, int(np.prod(SHAPES[data])), 0)
+    train = target.sample(n, np.random.default_rng([seed, 41]))
+    held_out = target.n_test
+    test = target.sample_test(
+        points if held_out is None else min(points, held_out), np.random.default_rng([seed, 42])
+    )
+    common: dict[str, Any] = {
+        "shape": SHAPES[data], "depth": depth, "width": width, "batch_size": batch_size, "budget": "each",
+        "learning_rate": learning_rate, "weight_decay": weight_decay, "random_state": seed,
+    }  # fmt: skip
+    base: dict[str, Label] = {"seed": seed, "data": data, "n": n, "optimiser": "SGD"}
+    measurements: list[Measurement] = []
+    for path, parameters in paths((depth - 2) // 2, steps):
+        learner = ConvResNetClassifier(**common, **parameters)
+
+        def look(
+            stage: int, net: ConvResNetClassifier, path: str = path, whole: ConvResNetClassifier = learner
+        ) -> None:
+            accuracy = float(np.mean(net.predict(test[0]) == test[1]))
+            for block, probed in enumerate(probes(net, train, test), start=1):
+                where: dict[str, Label] = {"path": path, "stage": stage, "block": block}
+                where |= {"blocks": net.blocks_, "last": stage == len(whole.stages_)}
+                measurements.append(Measurement({**base, **where}, {"accuracy": accuracy, "probe": probed}))
+
+        learner.fit(*train, after_stage=look)
+    return measurements
+
+
+def paths(blocks: int, steps: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Ways to train that many blocks, with the parameters of the learner that make them."""
+    yield "grown", {"training": "grown", "steps": steps}
+    yield "frozen", {"training": "layerwise", "steps": steps}
+    for unfrozen in range(1, blocks - 1):
+        yield f"bfc-{unfrozen}", {"training": "bfc", "unfrozen": unfrozen, "steps": steps}
+    for below in range(1, blocks):
+        growth = (*range(1, below + 1), below)
+        yield f"waiting-{below}", {"training": "grown", "growth": growth, "steps": steps}
+    yield "frozen-long", {"training": "layerwise", "steps": steps * blocks}
+    yield "end-to-end", {"training": "end_to_end", "steps": steps * blocks}
+
+
+def probes(net: ConvResNetClassifier, train: Data, test: Data) -> Iterator[float]:
+    """Test accuracy of a linear probe of each block, the lowest first."""
+    for inside, outside in zip(net.block_features(train[0]), net.block_features(test[0]), strict=True):
+        yield probe(inside, train[1], outside, test[1])
+
+
+def probe(inside: np.ndarray, labels: np.ndarray, outside: np.ndarray, truth: np.ndarray) -> float:
+    """Test accuracy of logistic regression fitted to features of the training points."""
+    regression = LogisticRegression(C=PENALTY, max_iter=_ITERATIONS).fit(inside, labels)
+    return float(np.mean(regression.predict(outside) == truth))
