@@ -43,11 +43,17 @@ def error_name(data: FigureData, target: str) -> str:
 
 
 def error_limits(points: Iterable[CurvePoint]) -> tuple[float, float]:
-    """Limits that hold the ok errors; a diverged learner cannot flatten the others."""
-    errors = [p.error for p in points if p.status == "ok" and drawable(p) and p.error is not None]
-    errors = errors or [0.1, 1.0]
-    top = min(max(float(np.quantile(errors, 0.99)), 1.0), _HIGHEST_LIMIT)
-    bottom = min(max(min(errors), _LOWEST_LIMIT), 0.5 * top)
+    """Limits that hold the ok errors, and below the unreliable ones, which end good curves.
+
+    A diverged learner cannot flatten the others.
+    """
+    errors: dict[str, list[float]] = {"ok": [], "unreliable": []}
+    for p in points:
+        if p.status in errors and drawable(p) and p.error is not None:
+            errors[p.status].append(p.error)
+    both = [*errors["ok"], *errors["unreliable"]] or [0.1, 1.0]
+    top = min(max(float(np.quantile(errors["ok"] or both, 0.99)), 1.0), _HIGHEST_LIMIT)
+    bottom = min(max(min(both), _LOWEST_LIMIT), 0.5 * top)
     margin = max((top / bottom) ** 0.04, 1.3)
     return bottom / margin, top * margin * (top / bottom) ** 0.08  # room for what was lost
 

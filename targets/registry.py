@@ -140,8 +140,3 @@ def make_target(name: str, d: int, seed: int, **params: Any) -> Target:
         remedy = "lower d, widths or numbers of directions"
         raise ValueError(f"target {name}: {refusal('numbers to draw', round(drawn), allowed, remedy)}")
     return target
-
-
-def validate(name: str, d: int, params: Mapping[str, Any]) -> None:
-    """Raise the ValueError that ``make_target`` would raise for these, if any."""
-    make_target(name, d, 0, **params)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hierbench import plugins
 from hierbench.benchmarks.commands.contract import SECONDS, show_contract
@@ -16,6 +17,9 @@ from hierbench.benchmarks.suites.suite import SizePlan, Suite, TargetEntry, Test
 from hierbench.benchmarks.suites.suite_file import check_target, load_suite
 from hierbench.errors import UserError
 from hierbench.targets.registry import FAMILIES, family
+
+if TYPE_CHECKING:
+    from hierbench.targets.base import Target
 
 SUITE = "smoke"
 DOUBLINGS = 4
@@ -49,8 +53,8 @@ def check(name: str, d: int, settings: Sequence[str], results: Path, workers: in
     params = parsed(settings)
     suite = small_suite(name, params)
     try:
-        suite = fitted(suite, name, d, params)
-        for size in {d, *(x for run in suite.runs for x in run.d)}:
+        suite = fitted(suite, check_target(name, d, params))
+        for size in {x for run in suite.runs for x in run.d} - {d}:
             check_target(name, size, params)
     except ValueError as error:
         raise UserError(str(error)) from error
@@ -62,15 +66,15 @@ def check(name: str, d: int, settings: Sequence[str], results: Path, workers: in
     return execute(suite, suite, results, [], workers, wait=True, figures=False)
 
 
-def fitted(suite: Suite, name: str, d: int, params: dict[str, object]) -> Suite:
+def fitted(suite: Suite, target: Target) -> Suite:
     """The suite as it is; on a target made of data with its d, and with no more points than there are."""
-    points = points_of(name, d, params)
+    points = points_of(target)
     if points is None:
         return suite
     most, n_test = min(points.train or MOST, MOST), points.test or suite.test.max
     sizes = SizePlan(scale=max(most / 2**DOUBLINGS, 2.0), power=0, ratio=2, count=DOUBLINGS, max=most)
     test = TestPlan(points.test or suite.test.min, n_test)
-    runs = tuple(dataclasses.replace(run, d=(d,), sizes=sizes) for run in suite.runs)
+    runs = tuple(dataclasses.replace(run, d=(target.d,), sizes=sizes) for run in suite.runs)
     return dataclasses.replace(suite, test=test, runs=runs)
 
 

@@ -106,8 +106,8 @@ def _set(suite: Suite, setting: str) -> Suite:
             target = dataclasses.replace(target, params={**target.params, parameter: value})
             for run in suite.runs:
                 for d in run.d if label in run.targets else ():
-                    check_target(target.family, d, target.params)
-                    check_points(target.family, d, target.params, suite.test, run.sizes.max)
+                    one = check_target(target.family, d, target.params)
+                    check_points(one, suite.test, run.sizes.max, run.replicates)
         targets.append(target)
     if not hit:
         names = {e.label for e in suite.learners} | {t.label for t in suite.targets}

@@ -1,14 +1,17 @@
-"""Targets of finite data: a suite may ask for no more points than there are."""
+"""Targets made of data: a suite may ask for no more points than there are, and for one target."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hierbench.benchmarks.suites.suite import TestPlan
+from hierbench.benchmarks.units.rows import Replicate
 from hierbench.errors import refusal
-from hierbench.targets.registry import make_target
+
+if TYPE_CHECKING:
+    from hierbench.targets.base import Target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,34 +22,32 @@ class Points:
     test: int | None
 
 
-def points_of(family: str, d: int, params: Mapping[str, Any]) -> Points | None:
-    """Points of a target made of data; None for any other.
+def points_of(target: Target) -> Points | None:
+    """Points of a target made of data; None for any other."""
+    # reading the name of a suite imports no targets
+    from hierbench.targets.data.data_target import DataTarget
 
-    Raises
-    ------
-    ValueError
-        As of ``hierbench.targets.registry.make_target``.
-    """
-    target = make_target(family, d, 0, **params)
-    if not hasattr(target, "n_train"):
-        return None
-    return Points(target.n_train, getattr(target, "n_test", None))
+    return Points(target.n_train, target.n_test) if isinstance(target, DataTarget) else None
 
 
-def check_points(family: str, d: int, params: Mapping[str, Any], test: TestPlan, largest: int) -> None:
-    """Refuse sizes beyond the training pool, and test sets that are not a part of the held-out one.
+def check_points(target: Target, test: TestPlan, largest: int, replicates: Sequence[Replicate]) -> None:
+    """Refuse what a target made of data does not have; any other has everything.
 
     Parameters
     ----------
     largest : int
         ``max`` of the sizes of a run.
+    replicates : sequence of Replicate
+        Of the run.
 
     Raises
     ------
     ValueError
-        A held-out test set is fixed, and what is asked for after its first part would be that part again.
+        Sizes beyond the training pool. Test sets that are not a part of the held-out one: it is fixed, and
+        what is asked for after its first part would be that part again. Replicates that differ in their
+        target alone: there is one, whatever its seed, and they would be the same replicate again.
     """
-    points = points_of(family, d, params)
+    points = points_of(target)
     if points is None:
         return
     if points.train is not None and largest > points.train:
@@ -56,3 +57,7 @@ def check_points(family: str, d: int, params: Mapping[str, Any], test: TestPlan,
         given = f"{{min = {test.min}, max = {test.max}}}"
         remedy = f"its held-out test set is fixed: {{min = {points.test}, max = {points.test}}} is all of it"
         raise ValueError(f"test = {given}: allowed is min = max, up to {points.test}; {remedy}")
+    if len({(r.sample, r.init) for r in replicates}) < len(replicates):
+        remedy = "data are one target, whatever its seed: cross samples and inits, or give replicates"
+        targets = len({r.target for r in replicates})
+        raise ValueError(refusal("targets in crossed", targets, "one value, 1", remedy))

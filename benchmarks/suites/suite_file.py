@@ -7,7 +7,7 @@ import math
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hierbench import plugins
 from hierbench.benchmarks.isolation.ask import parameters_of
@@ -51,6 +51,9 @@ from hierbench.learners import registry as learner_registry
 from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.targets import registry as target_registry
 from hierbench.targets.registry import parameters
+
+if TYPE_CHECKING:
+    from hierbench.targets.base import Target
 
 MINIMUM_REFINE = 1.1
 """Narrower brackets than this say more of one replicate than replicates differ."""
@@ -110,8 +113,13 @@ def check_learner(learner: str, params: Mapping[str, Any]) -> None:
         check_bounds(params)
 
 
-def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
+def check_target(family: str, d: int, params: Mapping[str, Any]) -> Target:
     """Refuse an unknown family, a parameter it lacks, a ``d`` that it cannot have, or too large a target.
+
+    Returns
+    -------
+    Target
+        One of those that are allowed.
 
     Raises
     ------
@@ -120,7 +128,7 @@ def check_target(family: str, d: int, params: Mapping[str, Any]) -> None:
     """
     target_registry.family(family)
     try:
-        target_registry.validate(family, d, dict(params))
+        return target_registry.make_target(family, d, 0, **params)
     except TypeError as error:
         raise ValueError(str(error)) from error
 
@@ -357,8 +365,8 @@ def _check_cells(suite: Suite, tables: list[Table]) -> None:
             for label in run.targets:
                 entry = suite.target(label)
                 try:
-                    check_target(entry.family, d, entry.params)
-                    check_points(entry.family, d, entry.params, suite.test, run.sizes.max)
+                    target = check_target(entry.family, d, entry.params)
+                    check_points(target, suite.test, run.sizes.max, run.replicates)
                 except ValueError as error:
                     table.fail("d", f"target {label!r} at d = {d}: {error}")
             for replicate in run.replicates:

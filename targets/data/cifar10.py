@@ -56,6 +56,8 @@ class Cifar10(FolderTarget):
     """all (0 to 9), animals (animals 1, vehicles -1), or a pair as in [3, 5] (-1 and 1, no others)"""
     folder: str = "cifar-10-batches-bin"
     """folder with data_batch_1.bin to data_batch_5.bin and test_batch.bin, below HIERBENCH_DATA"""
+    checksum: str = "CIFAR-10"
+    """CIFAR-10: the authors' files; for files of your own, what their refusal says they have"""
 
     def __post_init__(self) -> None:
         pixels = RECORD - 1

@@ -22,8 +22,8 @@ class FolderTarget(DataTarget):
 
     folder: str = ""
     """folder with the files, below the one that the environment variable HIERBENCH_DATA names"""
-    checksum: str = "published"
-    """published (the authors' files), or what the refusal of files of your own says they have"""
+    checksum: str = ""
+    """name of the data set that the files are, or the checksum of files of your own"""
 
     def __post_init__(self) -> None:
         for name in ("folder", "checksum"):

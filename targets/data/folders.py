@@ -13,8 +13,6 @@ from hierbench.errors import refusal
 
 VARIABLE = "HIERBENCH_DATA"
 """Environment variable that names the folder with a sub-folder for each data set."""
-PUBLISHED = "published"
-"""Value of ``checksum`` for the files as their authors published them."""
 DIGITS = 16
 """Hexadecimal digits of a checksum of one's own files."""
 
@@ -83,7 +81,7 @@ def content(file: str) -> bytes:
 def check_sums(
     paths: Sequence[str], contents: Sequence[bytes], known: Mapping[str, Sequence[str]], checksum: str
 ) -> None:
-    """Refuse files that are neither those of a known data set nor declared as the user's own.
+    """Refuse files that are not those of the data set, or the user's own, that ``checksum`` names.
 
     Parameters
     ----------
@@ -93,23 +91,28 @@ def check_sums(
     known : mapping of str to sequence of str
         MD5 of each uncompressed file, by the name of the data set.
     checksum : str
-        ``"published"``, or the checksum of the user's own files.
+        Name of a known data set, or the checksum of the user's own files.
 
     Raises
     ------
     ValueError
-        With the file that differs, and the checksum that declares all of them as the user's own.
+        With the data set that they are; or the file that differs, and the checksum that declares all of
+        them as the user's own.
     """
     sums = [hashlib.md5(data, usedforsecurity=False).hexdigest() for data in contents]
     of_all = hashlib.sha256("".join(sums).encode()).hexdigest()[:DIGITS]
     if checksum == of_all:
         return
-    if checksum != PUBLISHED:
-        raise ValueError(refusal("checksum", checksum, f"{PUBLISHED} and, for the files there, {of_all}"))
-    different = [[i for i, own in enumerate(sums) if own != theirs[i]] for theirs in known.values()]
-    if nearest := min(different, key=len):
-        i = nearest[0]
+    is_called = next((name for name, theirs in known.items() if sums == list(theirs)), None)
+    if is_called is not None and checksum != is_called:
+        allowed = f"one value, {is_called}, for the files in {Path(paths[0]).parent}"
+        remedy = f"they are those of {is_called}: give checksum = {is_called!r}, or another folder"
+        raise ValueError(refusal("checksum", checksum, allowed, remedy))
+    if checksum not in known:
+        allowed = f"{', '.join(known)} and, for the files there, {of_all}"
+        raise ValueError(refusal("checksum", checksum, allowed))
+    different = [i for i, theirs in enumerate(known[checksum]) if sums[i] != theirs]
+    if different:
+        i = different[0]
         remedy = f"get it again, or give checksum = {of_all!r} if these are data of your own"
-        raise ValueError(
-            refusal(f"MD5 of {paths[i]}", sums[i], f"one value, that of {' or '.join(known)}", remedy)
-        )
+        raise ValueError(refusal(f"MD5 of {paths[i]}", sums[i], f"one value, that of {checksum}", remedy))

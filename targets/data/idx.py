@@ -58,6 +58,8 @@ class Idx(FolderTarget):
     """all (by number), parity (odd classes 1, even ones -1), or a pair as in [3, 8] (-1 and 1, no others)"""
     folder: str = "mnist"
     """folder with train-images-idx3-ubyte and the other three, or these with .gz, below HIERBENCH_DATA"""
+    checksum: str = "MNIST"
+    """MNIST or Fashion-MNIST: whose files; for files of your own, what their refusal says they have"""
     prefix: str = ""
     """what the names of the files begin with, as emnist-digits- in EMNIST; its tests are test-images-..."""
 

@@ -172,6 +172,16 @@ def test_limits_do_not_follow_a_learner_that_diverged() -> None:
     assert low < 0.01 and high < 25
 
 
+@pytest.mark.parametrize("status", ["ok", "unreliable"])
+def test_limits_hold_the_end_of_a_good_curve(status: str) -> None:
+    """Small rates of misclassification on a small test set are unreliable; they are drawn all the same."""
+    rows = [row(n, 10 / n, status=status if n > 50 else "ok") for n in (20, 40, 80, 1600)]
+    for some in (rows, rows[2:]):
+        data = figure_data(some, {}, EPSILONS, provenance_of(some, "s", "0"))
+        low, high = error_limits(data.curves)
+        assert low < 10 / 1600 < 0.5 < high
+
+
 @pytest.mark.slow
 def test_curves_out_of_the_ordinary_are_drawn_or_left_out_without_a_warning(tmp_path: Path) -> None:
     rows = [row(10, 0.5, target="point")]

@@ -8,7 +8,7 @@ import pytest
 
 from hierbench import targets
 from hierbench.targets.base import Target
-from hierbench.targets.registry import FAMILIES, load_family, make_target, validate
+from hierbench.targets.registry import FAMILIES, load_family, make_target
 
 BUILT = [name for name, spec in FAMILIES.items() if spec.modifiers]
 """Families that are not made of data, which fix their dimension: those have tests in tests/targets/data."""
@@ -100,13 +100,13 @@ def test_targets_know_neither_learners_nor_the_runner():
         ("squares", {"depth": 3, "width": 5}, "d = 8: allowed are integers from 10, twice the width"),
     ],
 )
-def test_validate_refuses_in_one_line(name, params, message):
+def test_what_cannot_be_built_is_refused_in_one_line(name, params, message):
     with pytest.raises(ValueError, match=message) as caught:
-        validate(name, 8, params)
+        make_target(name, 8, 0, **params)
     assert "\n" not in str(caught.value)
 
 
-def test_validate_accepts_what_can_be_built():
+def test_what_can_be_built_is_accepted():
     for name in BUILT:
-        validate(name, 8, {key: default for key, (default, _) in FAMILIES[name].parameters.items()})
-    validate("projected", 8, {"skips": [[0, 1]], "width": "sqrt"})
+        make_target(name, 8, 0, **{key: default for key, (default, _) in FAMILIES[name].parameters.items()})
+    make_target("projected", 8, 0, skips=[[0, 1]], width="sqrt")

@@ -1,20 +1,24 @@
 """Suites on targets made of data: no more points than there are, and rows like any others."""
 
+import dataclasses
+
 import pytest
 from machinery import run, stored
 
 from hierbench.benchmarks.cli import main
 from hierbench.benchmarks.commands.check_target import fitted, small_suite
 from hierbench.benchmarks.suites.choices import choose
-from hierbench.benchmarks.suites.finite import Points, points_of
-from hierbench.benchmarks.suites.suite import learner_spec
+from hierbench.benchmarks.suites.finite import Points, check_points, points_of
+from hierbench.benchmarks.suites.suite import TestPlan, crossed_replicates, learner_spec
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.errors import UserError
+from hierbench.targets import registry
+from hierbench.targets.registry import load_family, make_target
 
 SUITE = """
 name = "data"
 summary = "targets made of data"
-replicates = 4
+{replicates}
 test = {{min = {test[0]}, max = {test[1]}}}
 timeout_seconds = 60
 epsilons = [0.3]
@@ -43,19 +47,47 @@ sizes = {{scale = 20, power = 0, ratio = 2, count = 2, max = 5000}}
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory):
-    def write(test=(360, 360), labels='"all"', learners='["krr_polynomial"]', largest=1437):
+    def write(
+        test=(360, 360),
+        labels='"all"',
+        learners='["krr_polynomial"]',
+        largest=1437,
+        replicates="replicates = 4",
+    ):
         path = tmp_path_factory.mktemp("suite") / "data.toml"
-        path.write_text(SUITE.format(test=test, labels=labels, learners=learners, largest=largest))
+        path.write_text(
+            SUITE.format(test=test, labels=labels, learners=learners, largest=largest, replicates=replicates)
+        )
         return str(path)
 
     return write
 
 
 def test_points_of_data_and_of_functions():
-    assert points_of("digits", 64, {}) == Points(1437, 360)
-    assert points_of("mnist1d", 40, {"draws": "published"}) == Points(4000, 1000)
-    assert points_of("mnist1d", 40, {}) == Points(None, None)
-    assert points_of("squares", 8, {}) is None
+    assert points_of(make_target("digits", 64, 0)) == Points(1437, 360)
+    assert points_of(make_target("mnist1d", 40, 0, draws="published")) == Points(4000, 1000)
+    assert points_of(make_target("mnist1d", 40, 0)) == Points(None, None)
+    assert points_of(make_target("squares", 8, 0)) is None
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts(load_family("squares")):
+    """A function with parameters of these names, whatever they mean to it."""
+
+    n_train: int = 5
+    n_test: int = 7
+
+
+def test_a_function_with_such_parameters_is_no_data():
+    assert points_of(Counts(8, 0)) is None
+    check_points(Counts(8, 0), TestPlan(16, 64), 10**6, crossed_replicates(4, 1, 1))
+
+
+def test_targets_are_built_once_when_a_suite_is_read(suite, monkeypatch):
+    built = []
+    monkeypatch.setattr(registry, "load_family", lambda name: built.append(name) or load_family(name))
+    load_suite(suite())
+    assert sorted(built) == ["digits", "mnist1d"]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +100,10 @@ def test_points_of_data_and_of_functions():
         ),
         ({"test": (361, 361)}, "{min = 360, max = 360} is all of it"),
         ({"labels": "[3, 8]", "largest": 285}, "{min = 72, max = 72} is all of it"),
+        (
+            {"replicates": "crossed = {targets = 2, samples = 2, inits = 1}"},
+            "targets in crossed = 2: allowed is one value, 1; data are one target, whatever its seed",
+        ),
         ({"labels": "[3, 8]", "test": (72, 72)}, "max of the sizes = 1437: allowed are integers up to 285"),
     ],
 )
@@ -75,6 +111,12 @@ def test_more_points_than_there_are_are_refused_when_the_suite_is_read(suite, op
     with pytest.raises(UserError) as refused:
         load_suite(suite(**options))
     assert says in str(refused.value) and "data.toml" in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_data_of_no_end_are_one_target_too(suite):
+    crossed = load_suite(suite(replicates="crossed = {targets = 1, samples = 2, inits = 2}"))
+    with pytest.raises(ValueError, match="targets in crossed = 4"):
+        check_points(make_target("mnist1d", 40, 0), crossed.test, 5000, crossed_replicates(4, 1, 1))
 
 
 def test_a_part_of_the_held_out_set_may_be_asked_for(suite):
@@ -131,15 +173,15 @@ def test_rows_of_data_are_shown_as_any_others(finished, capsys, command):
 
 @pytest.mark.parametrize(("name", "d", "params"), [("digits", 64, {"labels": (3, 8)}), ("mnist1d", 40, {})])
 def test_check_target_asks_for_no_more_points_than_there_are(name, d, params):
-    asked = fitted(small_suite(name, params), name, d, params)
-    points = points_of(name, d, params)
+    asked = fitted(small_suite(name, params), make_target(name, d, 0, **params))
+    points = points_of(make_target(name, d, 0, **params))
     for one in asked.runs:
         assert one.d == (d,)
         for replicate in one.replicates:
             sizes = one.sizes.sizes(d, replicate.sample)
             assert len(sizes) > 1 and sizes[-1] <= (points.train or 10**9)
     assert points.test is None or asked.test.min == asked.test.max == points.test
-    assert fitted(small_suite("squares", {}), "squares", 8, {}) == small_suite("squares", {})
+    assert fitted(small_suite("squares", {}), make_target("squares", 8, 0)) == small_suite("squares", {})
 
 
 @pytest.mark.slow(20)

@@ -22,11 +22,11 @@ def root(tmp_path, monkeypatch):
     return tmp_path
 
 
-def make_idx(checksum="published", **params):
+def make_idx(checksum="MNIST", **params):
     return make_target("idx", SHAPE[0] * SHAPE[1], 0, checksum=checksum, **params)
 
 
-def make_cifar(checksum="published", **params):
+def make_cifar(checksum="CIFAR-10", **params):
     return make_target("cifar10", 3072, 0, checksum=checksum, **params)
 
 
@@ -93,6 +93,10 @@ def test_files_are_read_once(root, monkeypatch):
 # checksums
 
 
+def sums_of(folder, names):
+    return tuple(hashlib.md5((folder / n).read_bytes()).hexdigest() for n in names)
+
+
 @pytest.mark.parametrize(
     ("module", "name", "write", "make", "folder"),
     [
@@ -103,9 +107,8 @@ def test_files_are_read_once(root, monkeypatch):
 def test_files_of_known_checksums_need_no_other(root, monkeypatch, module, name, write, make, folder):
     folder, names = root / folder, IDX if module is idx else CIFAR
     checksum = write(folder)
-    assert_refused(make, f"that of {' or '.join(module.MD5)}; get it again, or give checksum = '{checksum}'")
-    sums = tuple(hashlib.md5((folder / n).read_bytes()).hexdigest() for n in names)
-    monkeypatch.setattr(module, "MD5", {**module.MD5, name: sums})
+    assert_refused(make, f"that of {name}; get it again, or give checksum = '{checksum}'")
+    monkeypatch.setattr(module, "MD5", {**module.MD5, name: sums_of(folder, names)})
     folder_target._read.cache_clear()
     assert make().n_train == 150
     content = bytearray((folder / names[2]).read_bytes())
@@ -122,9 +125,31 @@ def test_the_known_checksums_are_md5_sums_of_each_file():
             )
 
 
+def test_files_of_another_known_set_are_refused_with_its_name(root, monkeypatch):
+    folders = {"MNIST": root / "mnist", "Fashion-MNIST": root / "fashion-mnist"}
+    own = [write_idx(folder, seed=seed) for seed, folder in enumerate(folders.values())]
+    monkeypatch.setattr(idx, "MD5", {name: sums_of(folder, IDX) for name, folder in folders.items()})
+    assert make_idx().n_train == make_idx("Fashion-MNIST", folder="fashion-mnist").n_train == 150
+    assert make_idx(own[1], folder="fashion-mnist").n_train == 150
+    others = [
+        ({"folder": "fashion-mnist"}, "MNIST", "Fashion-MNIST"),
+        ({"folder": "fashion-mnist", "checksum": own[0]}, own[0], "Fashion-MNIST"),
+        ({"checksum": "Fashion-MNIST"}, "Fashion-MNIST", "MNIST"),
+    ]
+    for params, given, name in others:
+        says = (
+            f"checksum = '{given}': allowed is one value, {name}, for the files in {folders[name]}; "
+            f"they are those of {name}: give checksum = '{name}', or another folder"
+        )
+        assert_refused(lambda: make_idx(**params), says)  # noqa: B023
+    (root / "mnist").rename(root / "away")
+    (root / "fashion-mnist").rename(root / "mnist")
+    assert_refused(make_idx, "they are those of Fashion-MNIST")
+
+
 def test_another_checksum_is_refused_with_the_one_of_the_files(root):
     checksum = write_idx(root / "mnist")
-    says = f"checksum = 'f00': allowed are published and, for the files there, {checksum}"
+    says = f"checksum = 'f00': allowed are MNIST, Fashion-MNIST and, for the files there, {checksum}"
     assert_refused(lambda: make_idx("f00"), says)
 
 
@@ -225,7 +250,7 @@ def test_a_bad_folder_in_the_format_of_mnist_is_one_line(root, monkeypatch, dama
     checksum = write_idx(root / "mnist")
     make_idx(checksum)
     damage(root, monkeypatch)
-    for declared in (checksum, "published"):
+    for declared in (checksum, "MNIST"):
         assert_refused(lambda: make_idx(declared), says)  # noqa: B023
 
 
@@ -253,7 +278,7 @@ def test_data_of_one_class_are_refused(root, monkeypatch):
         ),
         (
             lambda path: path.write_bytes(path.read_bytes()[:-3073]),
-            "allowed are published and, for the files",
+            "allowed are CIFAR-10 and, for the files",
         ),
     ],
 )
