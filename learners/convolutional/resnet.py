@@ -23,7 +23,13 @@ from hierbench.learners.base import FitReport, steps_law
 from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.convolutional.descent import OPTIMIZERS, Descent
 from hierbench.learners.convolutional.images import Standard, as_images
-from hierbench.learners.convolutional.network import RESOLUTIONS, ConvResNet, check_sizes, pooled
+from hierbench.learners.convolutional.network import (
+    RESOLUTIONS,
+    ConvResNet,
+    check_sizes,
+    exact_convolutions,
+    pooled,
+)
 from hierbench.learners.convolutional.seeds import seed_of
 from hierbench.learners.convolutional.stages import (
     BUDGETS,
@@ -257,6 +263,7 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         fitted._take(copy.deepcopy(network), images)
         after_stage(number, fitted)
 
+    @exact_convolutions()
     def _take(self, network: ConvResNet, images: Tensor) -> None:
         """Keep a net, and the scales of its inputs and of its blocks' outputs."""
         self.network_ = network.to("cpu").eval().requires_grad_(False)
@@ -314,6 +321,7 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         scores = self._scores(self._placed(), self._inputs(X))
         return np.asarray(functional.softmax(scores, dim=1).numpy())
 
+    @exact_convolutions()
     def block_features(self, X: Any) -> list[np.ndarray]:
         """Compute what a fresh head would read of every block, for X (n, d).
 
@@ -340,6 +348,7 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         for rows in inputs.split(ROWS):
             yield network.streams(rows.to(self.device, DTYPES[self.dtype]), self.blocks_)
 
+    @exact_convolutions()
     @torch.no_grad()
     def _scores(self, network: ConvResNet, inputs: Tensor) -> Tensor:
         """Compute the scores (n, n_classes) of inputs, in float64 on the CPU."""
