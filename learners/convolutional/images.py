@@ -13,6 +13,9 @@ from hierbench.errors import refusal
 from hierbench.learners.parameters import is_integer
 from hierbench.learners.training_set import LARGEST
 
+ROUNDING = 1e-12
+"""Deviations of a smaller share of the mean are those of a constant whose mean is rounded."""
+
 
 def as_images(X: np.ndarray, shape: Sequence[int] | None) -> Tensor:
     """Make images (n, *shape) of vectors X (n, d); a shape that is None is (1, d).
@@ -68,4 +71,4 @@ class Standard:
     def __call__(self, x: Tensor) -> Tensor:
         """Put x (n, channels, ...) on that scale."""
         scale = (self.squares / self.count).sqrt()
-        return (x - self.mean.to(x)) / torch.where(scale > 0, scale, 1.0).to(x)
+        return (x - self.mean.to(x)) / torch.where(scale > ROUNDING * self.mean.abs(), scale, 1.0).to(x)

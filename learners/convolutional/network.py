@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -151,6 +152,16 @@ class ConvResNet(nn.Module):
                         total += 2.0 * conv.weight.numel() * math.prod(sizes)
             operations.append(total)
         return operations
+
+
+@contextlib.contextmanager
+def exact_convolutions() -> Iterator[None]:
+    """Run convolutions so that a GPU gives the same bits again, and float32 as it is.
+
+    Torch's default is TF32 in them, with 10 bits of mantissa; not in the products of matrices.
+    """
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield
 
 
 def check_sizes(depth: Any, width: Any) -> None:

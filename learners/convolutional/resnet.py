@@ -12,7 +12,6 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
@@ -24,7 +23,14 @@ from hierbench.learners.base import FitReport, steps_law
 from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.convolutional.descent import OPTIMIZERS, Descent
 from hierbench.learners.convolutional.images import Standard, as_images
-from hierbench.learners.convolutional.network import RESOLUTIONS, ConvResNet, check_sizes, pooled
+from hierbench.learners.convolutional.network import (
+    RESOLUTIONS,
+    ConvResNet,
+    check_sizes,
+    exact_convolutions,
+    pooled,
+)
+from hierbench.learners.convolutional.seeds import seed_of
 from hierbench.learners.convolutional.stages import (
     BUDGETS,
     TRAININGS,
@@ -188,7 +194,7 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         steps = steps_law(len(X)) if self.steps is None else int(self.steps)
         plan = self._plan(sizes, steps)
         self.stages_, self.blocks_ = tuple(plan), plan[-1].blocks
-        seed = (self._seed(), len(X))
+        seed = (seed_of(self.random_state), len(X))
         data = images, torch.from_numpy(labels)
         pair, spent, work = self._tuned(pairs, sizes, steps, data, seed)
         hook = functools.partial(self._hand_over, after_stage, images) if after_stage else None
@@ -257,6 +263,7 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         fitted._take(copy.deepcopy(network), images)
         after_stage(number, fitted)
 
+    @exact_convolutions()
     def _take(self, network: ConvResNet, images: Tensor) -> None:
         """Keep a net, and the scales of its inputs and of its blocks' outputs."""
         self.network_ = network.to("cpu").eval().requires_grad_(False)
@@ -278,11 +285,6 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
     def _least_steps(self, sizes: Sequence[int]) -> int:
         """Steps of which every stage has one."""
         return len(sizes) if self.budget == "total" else 1
-
-    def _seed(self) -> int:
-        if isinstance(self.random_state, (int, np.integer)):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _checked(self) -> tuple[list[Pair], tuple[int, ...]]:
         """Refuse what the net does not have; return the grid and the number of blocks in each stage."""
@@ -319,6 +321,7 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         scores = self._scores(self._placed(), self._inputs(X))
         return np.asarray(functional.softmax(scores, dim=1).numpy())
 
+    @exact_convolutions()
     def block_features(self, X: Any) -> list[np.ndarray]:
         """Compute what a fresh head would read of every block, for X (n, d).
 
@@ -345,6 +348,7 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         for rows in inputs.split(ROWS):
             yield network.streams(rows.to(self.device, DTYPES[self.dtype]), self.blocks_)
 
+    @exact_convolutions()
     @torch.no_grad()
     def _scores(self, network: ConvResNet, inputs: Tensor) -> Tensor:
         """Compute the scores (n, n_classes) of inputs, in float64 on the CPU."""

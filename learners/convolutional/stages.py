@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from hierbench.errors import refusal
 from hierbench.learners.convolutional.descent import OPTIMIZERS, Descent
-from hierbench.learners.convolutional.network import ConvResNet
+from hierbench.learners.convolutional.network import ConvResNet, exact_convolutions
 from hierbench.learners.parameters import is_integer
 
 TRAININGS = ("end_to_end", "layerwise", "bfc", "grown")
@@ -123,18 +123,17 @@ def train(
     loss = math.nan
     if after_stage is not None:
         after_stage(0)
-    # convolutions that give the same bits again, and float32 as it is
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        for number, stage in enumerate(plan, 1):
-            loss = _train_stage(network, stage, descent, images, labels, batches)
-            if after_stage is not None:
-                after_stage(number)
-            if not math.isfinite(loss):
-                break
+    for number, stage in enumerate(plan, 1):
+        loss = _train_stage(network, stage, descent, images, labels, batches)
+        if after_stage is not None:
+            after_stage(number)
+        if not math.isfinite(loss):
+            break
     network.eval().requires_grad_(False)
     return loss
 
 
+@exact_convolutions()
 def _train_stage(
     network: ConvResNet,
     stage: Stage,

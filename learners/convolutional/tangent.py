@@ -18,7 +18,7 @@ from hierbench.learners.base import FitReport
 from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.convolutional.images import Standard, as_images
 from hierbench.learners.convolutional.network import ConvResNet, check_sizes
-from hierbench.learners.convolutional.resnet import ConvResNetClassifier
+from hierbench.learners.convolutional.seeds import seed_of
 from hierbench.learners.generators import Purpose, generator
 from hierbench.learners.parameters import KeepsParameters, positive
 
@@ -94,8 +94,7 @@ class ConvResNetNTKClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         images = as_images(X, self.shape)
         self.shape_ = tuple(images.shape[1:])
         self.input_standard_ = Standard().add(images)
-        seed = ConvResNetClassifier(random_state=self.random_state)._seed()
-        rng = generator((seed, n), Purpose.INITIALISATION)
+        rng = generator((seed_of(self.random_state), n), Purpose.INITIALISATION)
         self.network_ = ConvResNet(self.shape_, classes, int(depth), int(self.width), rng).double()
         inputs = self.input_standard_(images)
         _take_statistics(self.network_, inputs)

@@ -119,3 +119,21 @@ def test_a_channel_is_standardised_as_numpy_does():
     scale = np.where(x.std((0, 2), keepdims=True) > 0, x.std((0, 2), keepdims=True), 1.0)
     expected = (x - x.mean((0, 2), keepdims=True)) / scale
     np.testing.assert_allclose(standard(torch.from_numpy(x)).numpy(), expected, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("constant", [0.1, -1e5 / 3, 1e-9 / 3])
+def test_a_constant_channel_has_scale_one_although_its_mean_is_rounded(constant):
+    """A mean of many equal numbers is not that number: the deviations are rounding, and no scale."""
+    x = torch.full((1000, 1, 7), constant, dtype=torch.float64)
+    standard = Standard()
+    for part in x.split([1, 6, 300, 693]):
+        standard.add(part)
+    other = torch.full((1, 1, 7), constant + 0.5, dtype=torch.float64)
+    np.testing.assert_allclose(standard(other).numpy(), 0.5, rtol=1e-9)
+    np.testing.assert_allclose(standard(x).numpy(), 0.0, atol=1e-9)
+
+
+def test_deviations_far_below_the_mean_are_a_scale():
+    x = 1e6 + 1e-3 * torch.from_numpy(np.random.default_rng(0).standard_normal((200, 1, 5)))
+    scaled = Standard().add(x)(x)
+    assert scaled.std(correction=0).item() == pytest.approx(1.0, abs=1e-6)

@@ -15,7 +15,7 @@ from torch.nn import functional
 from hierbench.learners.catalogue.bounds import LARGEST
 from hierbench.learners.convolutional import resnet
 from hierbench.learners.convolutional.descent import Adam, Descent
-from hierbench.learners.convolutional.network import ConvResNet
+from hierbench.learners.convolutional.network import ConvResNet, ResidualBlock
 from hierbench.learners.convolutional.resnet import ConvResNetClassifier
 from hierbench.learners.convolutional.stages import Stage, minibatches, rate_at, stages
 from hierbench.learners.generators import Purpose, generator
@@ -338,6 +338,42 @@ def test_rates_rise_and_fall():
     assert max(rates) == rates[4]
     assert rates[50] == pytest.approx(0.5)
     assert 0 < rates[-1] < 1e-3
+
+
+def test_every_forward_pass_is_without_tf32_and_deterministic(monkeypatch):
+    """As torch's switches are when a convolution is run: tuning, scales, predictions and features included."""
+    cudnn, seen = torch.backends.cudnn, {}
+    forward = ResidualBlock.forward
+
+    def watched(block, x):
+        way = "trained" if block.training else "used"
+        seen.setdefault(way, set()).add((cudnn.allow_tf32, cudnn.deterministic))
+        return forward(block, x)
+
+    def switches(use):
+        seen.clear()
+        use()
+        return dict(seen)
+
+    monkeypatch.setattr(ResidualBlock, "forward", watched)
+    X, y = data()
+    learner = small(learning_rate=(0.02, 0.1), steps=4)
+    with cudnn.flags(enabled=True, allow_tf32=True, deterministic=False):
+        assert switches(lambda: learner.fit(X, y)) == {"trained": {(False, True)}, "used": {(False, True)}}
+        assert switches(lambda: learner.predict(X)) == {"used": {(False, True)}}
+        assert switches(lambda: learner.block_features(X)) == {"used": {(False, True)}}
+        assert (cudnn.allow_tf32, cudnn.deterministic) == (True, False)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_predicts_in_float32_as_the_cpu_does():
+    """Up to the rounding of float32, 6e-8, added up; that of TF32 is 5e-4."""
+    X, y = data(n=200, d=48)
+    fitted = small(shape=(3, 4, 4), width=32, steps=30).fit(X, y)
+    of_cpu = [fitted.predict_proba(X), *fitted.block_features(X)]
+    fitted.set_params(device="cuda")
+    for of_gpu, expected in zip([fitted.predict_proba(X), *fitted.block_features(X)], of_cpu, strict=True):
+        np.testing.assert_allclose(of_gpu, expected, rtol=0, atol=2e-5)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

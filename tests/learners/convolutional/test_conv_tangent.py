@@ -87,13 +87,14 @@ def test_the_ridge_is_that_of_leave_one_out():
     assert fitted.fit_report_.health["loo_error"] == pytest.approx(errors[best][0])
 
 
-def test_it_is_the_net_that_sgd_starts_from_with_the_statistics_of_the_training_set():
+@pytest.mark.parametrize("state", [lambda: 3, lambda: np.random.RandomState(3)], ids=["int", "RandomState"])
+def test_it_is_the_net_that_sgd_starts_from_with_the_statistics_of_the_training_set(state):
     X, y = data()
     starts = []
-    trained = ConvResNetClassifier(shape=(1, 12), width=2, random_state=3, steps=1, learning_rate=0.1)
+    trained = ConvResNetClassifier(shape=(1, 12), width=2, random_state=state(), steps=1, learning_rate=0.1)
     trained.set_params(weight_decay=0.0, dtype="float64")
     trained.fit(X, y, after_stage=lambda number, one: starts.append(one))
-    network = small().fit(X, y).network_
+    network = small(random_state=state()).fit(X, y).network_
     for p, q in zip(network.parameters(), starts[0].network_.parameters(), strict=True):
         assert torch.equal(p, q)
     inputs = torch.from_numpy((X - X.mean()) / X.std()).unsqueeze(1)
