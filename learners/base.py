@@ -239,7 +239,8 @@ class Descriptor:
     learns : str
         ``"hierarchy"``, ``"adaptive features"`` or ``"fixed features"``.
     capabilities : frozenset of str
-        A subset of ``{"fit_curves", "level_features", "traces", "sampler"}``.
+        A subset of ``{"fit_curves", "several_outputs", "level_features", "traces", "sampler"}``;
+        ``"several_outputs"``: of labels (N, outputs), as its tags say.
     cost, memory : Cost, Memory, optional
         The laws of a fit, or None where they are unknown.
     knows_degree, knows_depth : str, optional

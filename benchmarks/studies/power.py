@@ -24,7 +24,7 @@ from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope,
 from hierbench.benchmarks.statistics.sample_complexity import n_stars
 from hierbench.benchmarks.studies.coverage import largest_size, simulate
 from hierbench.benchmarks.studies.coverage_settings import Setting
-from hierbench.benchmarks.suites.suite import Run, Suite, TargetEntry, degree_and_classes
+from hierbench.benchmarks.suites.suite import Run, Suite, TargetEntry, facts_of
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.seeds import generator
 
@@ -96,7 +96,7 @@ def _cell(
     slope = setting.exponent or 0.0
     largest = largest_size(slope, setting)
     law = dimension_slope if criterion.quantity == "dimension_slope" else exponent
-    degree, _ = degree_and_classes(entry.family, dimensions[0], entry.params)
+    degree = facts_of(entry.family, dimensions[0], entry.params).degree
     halves = []
     for i in range(simulations):
         rng = generator("power", learner=learner, target=target, criterion=criterion.what, simulation=i)

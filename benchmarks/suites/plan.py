@@ -8,11 +8,7 @@ from typing import Any
 
 from hierbench.benchmarks.provenance.fingerprint import digest, fingerprint
 from hierbench.benchmarks.suites.fixed_sizes import STAGE, sizes_of_cell
-from hierbench.benchmarks.suites.suite import (
-    Suite,
-    degree_and_classes,
-    learner_spec,
-)
+from hierbench.benchmarks.suites.suite import Suite, facts_of, learner_spec
 from hierbench.benchmarks.units import experiments
 from hierbench.benchmarks.units.experiment_unit import ExperimentUnit
 from hierbench.benchmarks.units.rows import Replicate, metric_of
@@ -23,12 +19,13 @@ from hierbench.benchmarks.units.vocabulary import (
     CurveAxes,
     Execution,
     ExperimentAxes,
+    TargetSpec,
     UnitKind,
 )
 from hierbench.checks import is_real
 from hierbench.errors import UserError
 from hierbench.learners import registry as learner_registry
-from hierbench.learners.base import Cost, Memory, Term
+from hierbench.learners.base import Cost, Descriptor, Term
 from hierbench.targets import registry as target_registry
 from hierbench.targets.modifiers import modifiers
 
@@ -109,7 +106,8 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
             entry, target_entry = suite.learner(learner), suite.target(target)
             descriptor = learner_registry.resolve(entry.learner)
             spec = learner_spec(entry, target_entry, d)
-            _, classes = degree_and_classes(target_entry.family, d, target_entry.params)
+            facts = facts_of(target_entry.family, d, target_entry.params)
+            scores = _scores(descriptor, target_entry.spec(), d)
             traces = suite.traces and "traces" in descriptor.capabilities
             for block, replicates in enumerate(run.blocks()):
                 sizes = tuple(run.sizes.sizes(d, r.sample) for r in replicates)
@@ -141,12 +139,12 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
                     stage=0,
                     replicates=replicates,
                     sizes=sizes,
-                    metric=metric_of(classes),
+                    metric=metric_of(facts.classes),
                     test_min=suite.test.min,
                     test_max=suite.test.max,
                     traces=traces,
-                    cost=_cost(descriptor.cost, sizes, d, spec["parameters"]),
-                    memory=_memory(descriptor.memory, sizes, d, suite.test.max),
+                    cost=scores * _cost(descriptor.cost, sizes, d, spec["parameters"]),
+                    memory=_memory(descriptor, sizes, d, suite.test.max, scores),
                 )
 
 
@@ -161,7 +159,8 @@ def later_stage(
     }
     key, code, versions = key_of(axes)
     descriptor = learner_registry.resolve(unit.learner_spec["name"])
-    memory = _memory(descriptor.memory, sizes, unit.d, unit.test_max)
+    scores = _scores(descriptor, unit.target_spec, unit.d)
+    memory = _memory(descriptor, sizes, unit.d, unit.test_max, scores)
     largest = [max(max(s) for s in u) for u in (sizes, unit.sizes)]
     cost = unit.cost * largest[0] / largest[1] * len(sizes) / len(unit.sizes)
     return dataclasses.replace(
@@ -186,8 +185,9 @@ def _at_fixed_sizes(suite: Suite, curves: Sequence[CurveUnit]) -> Iterable[Fixed
         cell = unit.learner, unit.target, unit.d
         for n in sizes_of_cell(suite.fixed, cell, largest[cell]):
             sizes = tuple((n,) for _ in unit.replicates)
-            law = learner_registry.resolve(unit.learner_spec["name"]).cost
-            cost = _cost(law, sizes, unit.d, unit.learner_spec["parameters"])
+            descriptor = learner_registry.resolve(unit.learner_spec["name"])
+            cost = _cost(descriptor.cost, sizes, unit.d, unit.learner_spec["parameters"])
+            cost *= _scores(descriptor, unit.target_spec, unit.d)
             yield FixedSizeUnit(**vars(later_stage(unit, STAGE, unit.replicates, sizes)) | {"cost": cost})
 
 
@@ -231,6 +231,17 @@ _UNKNOWN_COST = Cost((Term(1e-6, n=1, d=1),), fixed=0.02)
 """Of a learner by import path: that of a linear fit."""
 
 
+def _scores(descriptor: Descriptor, target: TargetSpec, d: int) -> int:
+    """Fits that stand for one: of a score for each class, where classes have no order.
+
+    One for a learner that takes several outputs, and for one by import path, of which nobody knows whether
+    it is a classifier before it is imported.
+    """
+    facts = facts_of(target["family"], d, target["parameters"])
+    apart = facts.nominal and descriptor.cost is not None
+    return len(facts.classes) if apart and "several_outputs" not in descriptor.capabilities else 1
+
+
 def _cost(law: Cost | None, sizes: Sequence[tuple[int, ...]], d: int, parameters: Mapping[str, Any]) -> float:
     """Estimate the core-seconds of a unit: enough to start long units first, and to say when the run ends."""
     steps = parameters.get("steps")
@@ -241,8 +252,11 @@ def _cost(law: Cost | None, sizes: Sequence[tuple[int, ...]], d: int, parameters
     return law(sizes, d, steps if valid else None)
 
 
-def _memory(law: Memory | None, sizes: Sequence[tuple[int, ...]], d: int, test: int) -> float:
+def _memory(
+    descriptor: Descriptor, sizes: Sequence[tuple[int, ...]], d: int, test: int, scores: int
+) -> float:
     """Estimate the bytes of a unit: its data and, where the learner has a law, the largest fit."""
-    largest = [max(one) for one in sizes]
-    data = 2 * 8.0 * (d + 1) * (sum(largest) + test)  # the learner gets copies
+    largest, law = [max(one) for one in sizes], descriptor.memory
+    copies = scores if "fit_curves" in descriptor.capabilities else 1  # of each training set, one a score
+    data = 8.0 * (d + 1) * ((1 + copies) * sum(largest) + 2 * test)
     return data + (law(max(largest), d) if law else 0.0)

@@ -221,7 +221,7 @@ def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> LearnerSpe
     descriptor = learner_registry.resolve(entry.learner)
     from_target: Parameters = {}
     if descriptor.knows_degree or descriptor.knows_depth:
-        degree, _ = degree_and_classes(target.family, d, target.params)
+        degree = facts_of(target.family, d, target.params).degree
         if descriptor.knows_degree and degree:  # 0: nobody knows it, and the learner keeps its default
             from_target[descriptor.knows_degree] = degree
         if descriptor.knows_depth and degree:
@@ -229,13 +229,22 @@ def learner_spec(entry: LearnerEntry, target: TargetEntry, d: int) -> LearnerSpe
     return {"name": entry.learner, "parameters": {**descriptor.parameters, **from_target, **entry.params}}
 
 
-_KNOWN: dict[str, tuple[int, tuple[float, ...]]] = {}
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What targets of a family with the same parameters share; ``nominal``: classes without an order."""
+
+    degree: int
+    classes: tuple[float, ...]
+    nominal: bool
 
 
-def degree_and_classes(family: str, d: int, params: Mapping[str, Any]) -> tuple[int, tuple[float, ...]]:
-    """Degree and classes of the targets of this family, found on one of them."""
+_KNOWN: dict[str, Facts] = {}
+
+
+def facts_of(family: str, d: int, params: Mapping[str, Any]) -> Facts:
+    """Facts about the targets of this family, found on one of them."""
     key = digest([family, d, dict(params)])
     if key not in _KNOWN:
         target = target_registry.make_target(family, d, 0, **params)
-        _KNOWN[key] = target.degree, target.classes
+        _KNOWN[key] = Facts(target.degree, target.classes, target.nominal)
     return _KNOWN[key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hierbench.learners.base import Cost, Descriptor, Memory, Term
 
 _KERNEL = frozenset({"fit_curves"})
+_OUTPUTS = _KERNEL | {"several_outputs"}
 _KERNEL_MEMORY = Memory(per_pair=24.0, fixed=4e7)
 _RANDOM = "Rahimi & Recht, NIPS 2007; Rudi & Rosasco, arXiv 1602.04474"
 _KRR = "Saunders, Gammerman & Vovk, ICML 1998"
@@ -28,7 +29,7 @@ DESCRIPTORS = (
         source=_KRR,
         cost=_tuned(5.5e-5, 1.6e-10, 55),
         memory=_KERNEL_MEMORY,
-        capabilities=_KERNEL,
+        capabilities=_OUTPUTS,
     ),
     Descriptor(
         name="krr_laplace",
@@ -38,7 +39,7 @@ DESCRIPTORS = (
         source=_KRR,
         cost=_tuned(3.8e-5, 1.6e-10, 45),
         memory=_KERNEL_MEMORY,
-        capabilities=_KERNEL,
+        capabilities=_OUTPUTS,
     ),
     Descriptor(
         name="krr_matern",
@@ -48,7 +49,7 @@ DESCRIPTORS = (
         source="Stein, Interpolation of Spatial Data, 1999",
         cost=_tuned(1.1e-4, 1.6e-10, 105),
         memory=_KERNEL_MEMORY,
-        capabilities=_KERNEL,
+        capabilities=_OUTPUTS,
     ),
     Descriptor(
         name="krr_polynomial",
@@ -58,7 +59,7 @@ DESCRIPTORS = (
         source=_KRR,
         cost=_tuned(6e-5, 2.4e-10, 58),
         memory=_KERNEL_MEMORY,
-        capabilities=_KERNEL,
+        capabilities=_OUTPUTS,
         knows_degree="degree",
     ),
     Descriptor(
@@ -151,7 +152,7 @@ DESCRIPTORS = (
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; neural-tangents, arXiv 1912.02803",
         cost=_tuned(9e-5, 2e-10, 50),
         memory=_KERNEL_MEMORY,
-        capabilities=_KERNEL,
+        capabilities=_OUTPUTS,
     ),
     Descriptor(
         name="ntk_erf",
@@ -161,7 +162,7 @@ DESCRIPTORS = (
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; Williams, NeurIPS 1997",
         cost=_tuned(1.5e-4, 2e-10, 50),
         memory=_KERNEL_MEMORY,
-        capabilities=_KERNEL,
+        capabilities=_OUTPUTS,
         parameters={"activation": "erf"},
     ),
     Descriptor(
@@ -172,7 +173,7 @@ DESCRIPTORS = (
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572",
         cost=_tuned(9e-5, 2e-10, 50),
         memory=_KERNEL_MEMORY,
-        capabilities=_KERNEL,
+        capabilities=_OUTPUTS,
         parameters={"activation": "quadratic"},
     ),
     Descriptor(
@@ -183,7 +184,7 @@ DESCRIPTORS = (
         source="Jacot, Gabriel & Hongler, arXiv 1806.07572; wiring of Allen-Zhu & Li, arXiv 2001.04413",
         cost=_tuned(9e-5, 2e-10, 50),
         memory=_KERNEL_MEMORY,
-        capabilities=_KERNEL,
+        capabilities=_OUTPUTS,
         knows_depth="depth",
     ),
     Descriptor(
@@ -194,7 +195,7 @@ DESCRIPTORS = (
         source="Lee et al., arXiv 1711.00165; Matthews et al., arXiv 1804.11271",
         cost=_tuned(2.4e-4, 2e-10, 95),
         memory=_KERNEL_MEMORY,
-        capabilities=_KERNEL,
+        capabilities=_OUTPUTS,
     ),
     Descriptor(
         name="compositional",
@@ -204,7 +205,7 @@ DESCRIPTORS = (
         source="Shankar et al., arXiv 2003.02237; Daniely, Frostig & Singer, arXiv 1602.05897",
         cost=_tuned(3.6e-4, 2e-10, 155),
         memory=_KERNEL_MEMORY,
-        capabilities=_KERNEL,
+        capabilities=_OUTPUTS,
     ),
     Descriptor(
         name="krr_dot_product",

@@ -9,7 +9,7 @@ from stub_learners import FastMean
 from hierbench.benchmarks.units.fitting import Here
 from hierbench.benchmarks.units.one_score_a_class import OneScoreAClass
 from hierbench.learners.base import Curve
-from hierbench.learners.registry import make_learner
+from hierbench.learners.registry import LEARNERS, make_learner
 
 SIZES = (40, 90)
 FIXED = {"length_scale": 1.0, "ridge": 1e-3}
@@ -51,6 +51,12 @@ def test_several_outputs_at_once_are_class_by_class_where_nothing_is_tuned():
     assert [len(together.parts), len(apart.parts)] == [1, 4]
     assert apart.reports[1].flops == pytest.approx(4 * together.reports[1].flops)
     assert together.reports[1].hyperparameters == apart.reports[1].hyperparameters == FIXED
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_descriptors_say_which_learners_take_several_outputs(name):
+    declared = "several_outputs" in LEARNERS[name].capabilities
+    assert declared == Here(name, {**LEARNERS[name].parameters}).several_outputs
 
 
 def test_choices_of_the_classes_stand_side_by_side():

@@ -1,0 +1,63 @@
+"""What a plan estimates: where a learner takes one output, each class without an order is a fit."""
+
+import pytest
+
+from hierbench.benchmarks.suites.plan import later_stage, make_plan
+from hierbench.benchmarks.suites.suite_file import load_suite
+
+FOREIGN = "sklearn.linear_model:LogisticRegression"
+SUITE = f"""
+name = "scores"
+summary = "ten classes, and two"
+replicates = 4
+test = {{min = 72, max = 72}}
+timeout_seconds = 60
+epsilons = [0.3]
+target = [
+  {{label = "ten", family = "digits"}},
+  {{label = "two", family = "digits", params = {{labels = [3, 8]}}}},
+]
+learner = [
+  {{learner = "krr_rbf"}}, {{learner = "krr_dot_product"}}, {{learner = "boosted_trees"}},
+  {{learner = "{FOREIGN}"}},
+]
+
+[[run]]
+targets = ["ten", "two"]
+learners = ["krr_rbf", "krr_dot_product", "boosted_trees", "{FOREIGN}"]
+d = [64]
+sizes = {{scale = 20, power = 0, ratio = 2, count = 3, max = 285}}
+
+[[fixed_sizes]]
+targets = ["ten", "two"]
+d = [64]
+n = [100]
+"""
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """Units on ten classes and on two, by learner and stage."""
+    path = tmp_path_factory.mktemp("suite") / "scores.toml"
+    path.write_text(SUITE)
+    units = {(u.learner, u.stage, u.target): u for u in make_plan(load_suite(str(path))).curves}
+    return {k[:2]: (units[*k[:2], "ten"], units[*k[:2], "two"]) for k in units}
+
+
+@pytest.mark.parametrize(
+    ("learner", "fits"), [("krr_rbf", 1), ("krr_dot_product", 10), ("boosted_trees", 10), (FOREIGN, 1)]
+)
+def test_cost_is_that_of_a_fit_to_each_class_unless_one_fit_takes_all(pairs, learner, fits):
+    stages = [pair for (name, _), pair in pairs.items() if name == learner]
+    assert len(stages) == 2
+    for ten, two in stages:
+        assert ten.cost == pytest.approx(fits * two.cost)
+        later = (later_stage(u, 1, u.replicates[:1], ((150,),)) for u in (ten, two))
+        assert next(later).cost == pytest.approx(fits * next(later).cost)
+
+
+def test_memory_is_that_of_one_fit_and_of_a_copy_of_the_data_for_each_score(pairs):
+    for (learner, _), (ten, two) in pairs.items():
+        copies = 9 if learner in ("krr_dot_product", "boosted_trees") else 0
+        samples = sum(max(sizes) for sizes in ten.sizes)
+        assert ten.memory - two.memory == 8 * 65 * samples * copies
