@@ -365,8 +365,8 @@ def _check_cells(suite: Suite, tables: list[Table]) -> None:
             for label in run.targets:
                 entry = suite.target(label)
                 try:
-                    target = check_target(entry.family, d, entry.params)
-                    check_points(target, suite.test, run.sizes.max, run.replicates)
+                    one = check_target(entry.family, d, entry.params)
+                    check_points(one, suite.test, run.sizes.max, run.replicates)
                 except ValueError as error:
                     table.fail("d", f"target {label!r} at d = {d}: {error}")
             for replicate in run.replicates:
