@@ -2,7 +2,8 @@
 
 S. Greydanus, D. Kobak, *Scaling down deep learning with MNIST-1D*, arXiv 2011.14439: test accuracies of
 logistic regression 32 %, a multilayer perceptron 68 %, a convolutional net 94 %, with 4000 training and 1000
-test points.
+test points. The runs in ``notebooks/mnist1d-classification.ipynb`` of their repository, greydanus/mnist1d,
+with the sizes and training used here, end at 31.5, 65.1 and 92.3 %; the perceptron is never above 66 %.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from torch import Tensor, nn
 
 from hierbench.errors import refusal
 from hierbench.learners.base import FitReport
+from hierbench.learners.convolutional.seeds import seed_of
 
-PUBLISHED = {"linear": 0.32, "mlp": 0.68, "conv": 0.94}
-"""Test accuracies."""
+PUBLISHED = {"linear": 0.315, "mlp": 0.651, "conv": 0.923}
+"""Test accuracies in the authors' notebook after 6000 steps."""
 _HIDDEN, _CHANNELS = 100, 25
 
 
@@ -66,7 +68,7 @@ class PublishedNet(ClassifierMixin, BaseEstimator):
     ----------
     model : ``"linear"``, ``"mlp"`` or ``"conv"``.
     steps, batch_size, learning_rate : those of the source.
-    random_state : of the initial weights.
+    random_state : int, RandomState or None, of the initial weights.
 
     Attributes
     ----------
@@ -81,7 +83,7 @@ class PublishedNet(ClassifierMixin, BaseEstimator):
         steps: int = 6000,
         batch_size: int = 100,
         learning_rate: float = 0.01,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.model = model
         self.steps = steps
@@ -103,7 +105,7 @@ class PublishedNet(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.random_state)
+            torch.manual_seed(seed_of(self.random_state))
             self._net = MODELS[self.model](X.shape[1], len(self.classes_))
         inputs, targets = torch.from_numpy(X), torch.from_numpy(labels)
         optimizer = torch.optim.Adam(self._net.parameters(), self.learning_rate)

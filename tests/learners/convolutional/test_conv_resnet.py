@@ -341,7 +341,7 @@ def test_rates_rise_and_fall():
 
 
 def test_every_forward_pass_is_without_tf32_and_deterministic(monkeypatch):
-    """As torch's switches are when a convolution is run: tuning, scales, predictions and features included."""
+    """By torch's switches while a block is run: in tuning, for scales, predictions and features as well."""
     cudnn, seen = torch.backends.cudnn, {}
     forward = ResidualBlock.forward
 
