@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from hierbench.benchmarks.units.measurement import Measurement
-from hierbench.plots.correction import features, floors, growth, planes, rounds, sgd
+from hierbench.plots.correction import features, floors, growth, planes, real_growth, rounds, sgd
 from hierbench.plots.data import Measured, Provenance
 from hierbench.plots.style import FigureWriter, figure_style
 
@@ -36,6 +36,7 @@ FIGURES: Mapping[str, tuple[Draw, tuple[str, ...]]] = {
     "simultaneous": (sgd.together, ("sgd-trace-densenet", "sgd-trace-squares")),
     "kernel_features": (sgd.kernels, ("kernel-features",)),
     "growth": (growth.growth, ("growth", "growth-control", "growth-squares")),
+    "real_growth": (real_growth.real_growth, ("real-growth", "real-growth-digits")),
     "features": (features.features, ("features-algorithm1",)),
     "features_densenet": (features.features, ("features-densenet",)),
     "alignments": (

@@ -6,16 +6,35 @@ import pytest
 from hierbench.benchmarks.correction.experiments.real_growth import paths, probe, run
 from hierbench.benchmarks.correction.quantities import real_growth as quantities
 from hierbench.benchmarks.units.measurement import Measurement
+from hierbench.plots.correction.real_growth import real_growth
+from hierbench.plots.data import Measured
 
 
 @pytest.fixture(scope="module")
-def grown():
+def records():
+    return run(seed=1, data="digits", n=100, width=8, steps=5)
+
+
+@pytest.fixture(scope="module")
+def grown(records):
     """By (path, stage, block): accuracy and probe."""
-    measured = run(seed=1, data="digits", n=100, width=8, steps=5)
     return {
         (m.labels["path"], m.labels["stage"], m.labels["block"]): (m.values["accuracy"], m.values["probe"])
-        for m in measured
+        for m in records
     }
+
+
+def test_the_figure_shows_what_was_measured(records, grown):
+    figure = real_growth([Measured("real-growth-digits", m.labels, m.values) for m in records])
+    left, right = figure.axes
+    assert left.get_title() == "handwritten digits" and len(right.get_yticklabels()) == 5
+    lines = [(tuple(line.get_xdata()), tuple(line.get_ydata())) for line in left.get_lines()]
+    wanted = {
+        ("grown", (1, 2, 3), 1): [("grown", 1), ("grown", 2), ("grown", 3)],
+        ("waiting", (2, 3), 2): [("waiting-2", 2), ("waiting-2", 3)],
+    }
+    for (_, stages, block), points in wanted.items():
+        assert (stages, tuple(100 * grown[path, s, block][1] for path, s in points)) in lines
 
 
 def test_every_way_is_looked_at_after_every_stage(grown):
