@@ -81,7 +81,7 @@ def test_a_flipped_error_is_no_result_and_its_unit_is_named(whole, copy, capsys)
             u.key for u in plan.curves[1:]
         }
         shown = SuiteResults.read(load_suite(whole[0]), store)
-    assert shown.missing == {(unit.learner, unit.target): 1}
+    assert shown.missing == {(unit.learner, unit.target, unit.d): 1}
     assert f"damaged: stub: {unit.title()}: does not have its checksum" in capsys.readouterr().err
 
 
