@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from hierbench.errors import refusal
 from hierbench.learners.base import FitReport
+from hierbench.learners.convolutional.descent import Adam, Descent
 from hierbench.learners.convolutional.seeds import seed_of
 
 PUBLISHED = {"linear": 0.315, "mlp": 0.651, "conv": 0.923}
@@ -108,14 +109,13 @@ class PublishedNet(ClassifierMixin, BaseEstimator):
             torch.manual_seed(seed_of(self.random_state))
             self._net = MODELS[self.model](X.shape[1], len(self.classes_))
         inputs, targets = torch.from_numpy(X), torch.from_numpy(labels)
-        optimizer = torch.optim.Adam(self._net.parameters(), self.learning_rate)
+        parameters = list(self._net.parameters())
+        optimizer = Adam(parameters, Descent("adam", self.learning_rate, 0.0, 0.0, self.batch_size))
         for step in range(self.steps):
             start = step * self.batch_size % len(X)
             batch = slice(start, start + self.batch_size)
             loss = nn.functional.cross_entropy(self._net(inputs[batch]), targets[batch])
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            optimizer.step(torch.autograd.grad(loss, parameters), self.learning_rate)
         self.fit_report_ = FitReport(steps=self.steps)
         return self
 
