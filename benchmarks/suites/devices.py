@@ -54,10 +54,10 @@ def takers(suite: Suite) -> dict[str, bool]:
 
 
 def libraries(suite: Suite) -> set[str]:
-    """What the learners of ours that take a device compute with: jax, and torch where they convolve."""
+    """What the learners of ours that take a device compute with: jax where a net is none of convolutions."""
     paths = [resolve(entry.learner).path for entry in _run(suite) if _default(entry) is not None]
     ours = [path for path in paths if path.startswith("hierbench.learners.")]
-    return {"torch" if path.startswith("hierbench.learners.convolutional.") else "jax" for path in ours}
+    return {"jax" if path.startswith("hierbench.learners.nets.") else "torch" for path in ours}
 
 
 def _run(suite: Suite) -> list[LearnerEntry]:

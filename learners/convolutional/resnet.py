@@ -47,6 +47,7 @@ from hierbench.learners.parameters import (
     not_negative,
     positive,
     share,
+    torch_device,
 )
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -303,7 +304,7 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         share("tuning_share", self.tuning_share)
         sizes = sizes_of_stages(self.training, self.growth, RESOLUTIONS * (int(depth) - 2) // 6)
         integer_or_none("steps", self.steps, self._least_steps(sizes))
-        _check_device(self.device)
+        torch_device("device", self.device)
         rates = [positive("learning_rate", rate) for rate in _several("learning_rate", self.learning_rate)]
         decays = [not_negative("weight_decay", w) for w in _several("weight_decay", self.weight_decay)]
         return list(itertools.product(rates, decays)), sizes
@@ -373,9 +374,3 @@ def _several(name: str, value: Any) -> list[Any]:
     if not values:
         raise ValueError(refusal(name, value, "numbers, one or several"))
     return values
-
-
-def _check_device(device: Any) -> None:
-    """Refuse what is no device, and a GPU that torch does not see."""
-    cards = [f"cuda:{k}" for k in range(torch.cuda.device_count())]
-    one_of("device", device, ["cpu", *(["cuda", *cards] if cards else [])])

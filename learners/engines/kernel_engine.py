@@ -29,7 +29,7 @@ import numpy as np
 import torch
 
 from hierbench.errors import refusal
-from hierbench.learners.engines.linear_algebra import cholesky, inverse_lower, product, solve_lower
+from hierbench.learners.engines.linear_algebra import cholesky, inverse_lower, on_cpu, product, solve_lower
 
 Point = tuple[int, ...]
 """Indices into the values of the axes of a lattice; the last one is the ridge."""
@@ -40,6 +40,7 @@ WHOLE = 1024
 """Prefixes up to this size average over all leave-one-out residuals."""
 CHUNK = 1 << 22
 """Entries of a block of the test kernel matrix: 32 MiB in float64."""
+GPU_CHUNK = 1 << 28
 
 
 class Kernel(Protocol):
@@ -133,15 +134,22 @@ class PrefixSolver:
     X : (N, d), y : (N,) or (N, outputs), float64.
     axes : the lattice; the last axis is the ridge.
     lengths : the prefixes that will be asked for. A factorisation serves all of them that fit into it.
+    device : where matrices are made and factored, as torch names it; solutions are on the host.
     """
 
     def __init__(
-        self, kernel: Kernel, axes: Sequence[Axis], X: np.ndarray, y: np.ndarray, lengths: Iterable[int]
+        self,
+        kernel: Kernel,
+        axes: Sequence[Axis],
+        X: np.ndarray,
+        y: np.ndarray,
+        lengths: Iterable[int],
+        device: str = "cpu",
     ) -> None:
         self.kernel = kernel
         self.axes = tuple(axes)
-        self.X = float64_tensor(X)
-        self.y = float64_tensor(y).reshape(len(y), -1)
+        self.X = float64_tensor(X).to(device)
+        self.y = float64_tensor(y).reshape(len(y), -1).to(device)
         self._one = y.ndim == 1
         self.lengths = sorted(set(lengths))
         self._solutions: dict[tuple[Point, int], Solution | None] = {}
@@ -176,7 +184,7 @@ class PrefixSolver:
     def _buffer(self, name: str, n: int) -> torch.Tensor:
         # Fresh memory of this size costs more than the arithmetic done on it.
         if name not in self._buffers or self._buffers[name].numel() < n * n:
-            self._buffers[name] = torch.empty(n * n, dtype=torch.float64)
+            self._buffers[name] = torch.empty(n * n, dtype=torch.float64, device=self.X.device)
         return self._buffers[name][: n * n].view(n, n)
 
     def _gram(self, shape: tuple[float, ...], n: int) -> torch.Tensor:
@@ -217,8 +225,8 @@ class PrefixSolver:
         alphas = solve_lower(L, Z, transposed=True)
         whole = [n for n in lengths if tail(n) == n]
         # Short prefixes read theirs from one inverse, in segments: c is a sum over the rows seen so far.
-        head = inverse_lower(L[: whole[-1], : whole[-1]]) if whole else torch.empty((0, 0))
-        c = torch.zeros(len(head), dtype=torch.float64)
+        head = inverse_lower(L[: whole[-1], : whole[-1]]) if whole else L[:0, :0]
+        c = torch.zeros(len(head), dtype=torch.float64, device=L.device)
         start = 0
         for i, n in enumerate(lengths):
             if tail(n) == n:
@@ -230,7 +238,7 @@ class PrefixSolver:
             diagonal = c[:n] if m == n else inverse_lower(L[n - m : n, n - m : n]).square_().sum(0)
             alpha = alphas[:n, i * outputs : (i + 1) * outputs]
             solution = Solution(
-                alpha=(alpha[:, 0] if self._one else alpha).numpy().copy(),
+                alpha=(alpha[:, 0] if self._one else alpha).cpu().numpy().copy(),
                 loo_mse=float((alpha[n - m :] / diagonal[:, None]).square().mean()),
                 train_mse=float((ridge * alpha).square().mean()),
                 condition=float((plain[:n].sum() + n * ridge) / pivots[:n].min()),
@@ -249,30 +257,32 @@ def predict(
     X_train: np.ndarray,
     fits: Sequence[tuple[tuple[float, ...], np.ndarray]],
     X: np.ndarray,
+    device: str = "cpu",
 ) -> np.ndarray:
     """Predictions of every fit, shape (len(fits), len(X)), or (len(fits), len(X), outputs).
 
     A fit is its kernel's shape parameters and its dual coefficients, (n,) or (n, outputs), for a prefix of
     ``X_train``. Fits of one kernel share its test matrix; memory is bounded by blocks of ``CHUNK`` entries.
+    ``device`` is where they are computed.
     """
-    train, test = float64_tensor(X_train), float64_tensor(X)
+    train, test = (float64_tensor(points).to(device) for points in (X_train, X))
     outputs = fits[0][1].shape[1:]
     k = math.prod(outputs)
     result = torch.empty((len(fits), len(test), k), dtype=torch.float64)
     for shape in dict.fromkeys(shape for shape, _ in fits):
         members = [i for i, fit in enumerate(fits) if fit[0] == shape]
         n = max(len(fits[i][1]) for i in members)
-        coefficients = torch.zeros((n, len(members), k), dtype=torch.float64)
+        coefficients = torch.zeros((n, len(members), k), dtype=torch.float64, device=train.device)
         for place, i in enumerate(members):
             alpha = fits[i][1]
-            coefficients[: len(alpha), place] = float64_tensor(alpha).reshape(-1, k)
-        rows = min(len(test), max(1, CHUNK // n))
-        block = torch.empty((rows, n), dtype=torch.float64)
+            coefficients[: len(alpha), place] = float64_tensor(alpha).reshape(-1, k).to(device)
+        rows = min(len(test), max(1, (CHUNK if on_cpu(train) else GPU_CHUNK) // n))
+        block = torch.empty((rows, n), dtype=torch.float64, device=train.device)
         for a in range(0, len(test), rows):
             b = min(a + rows, len(test))
             kernel.gram(test[a:b], train[:n], shape, block[: b - a])
             values = product(block[: b - a], coefficients.view(n, -1))
-            result[members, a:b] = values.view(b - a, len(members), k).transpose(0, 1)
+            result[members, a:b] = values.view(b - a, len(members), k).transpose(0, 1).cpu()
     return result.view(len(fits), len(test), *outputs).numpy()
 
 

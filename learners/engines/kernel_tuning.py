@@ -191,13 +191,14 @@ def fit_prefixes(
     sizes: Sequence[int],
     budget: Budget,
     near: Point | None = None,
+    device: str = "cpu",
 ) -> list[Fit]:
     """Tuned fits of the prefixes ``sizes`` of (X, y), in their order; ``near`` as in ``tune``.
 
     y : (N,), or (N, outputs): one kernel and one ridge serve all outputs, chosen by their common error.
     """
     lengths = {length for n in sizes for length in budget.lengths(n)}
-    solver = PrefixSolver(kernel, axes, X, y, lengths)
+    solver = PrefixSolver(kernel, axes, X, y, lengths, device)
     # From the largest down, so that the long factorisations are there when the short ones are asked for.
     fits = {n: tune(solver, n, budget, near) for n in sorted(set(sizes), reverse=True)}
     return [fits[n] for n in sizes]

@@ -1,4 +1,4 @@
-"""Dense linear algebra in float64 on CPU: BLAS and LAPACK as NumPy and SciPy bring them.
+"""Dense linear algebra in float64: BLAS and LAPACK as NumPy and SciPy bring them; on a GPU, PyTorch's.
 
 PyTorch keeps the tensors and their elementwise functions, of which it has the faster ones, but its wheels
 bring MKL, which has its fast paths for Intel's processors alone. On an EPYC, one thread: matrix product
@@ -11,21 +11,33 @@ import numpy as np
 import torch
 from scipy.linalg import lapack
 
+from hierbench.learners.engines import gpu_algebra
+
 _NARROW = 12
 """Columns below which PyTorch's product is the faster one."""
 
 
 def product(A: torch.Tensor, B: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
     """Return A @ B, in ``out`` where that is given; as in PyTorch, what overflows is infinite."""
-    if A.shape[1] < _NARROW:
+    if A.shape[1] < _NARROW or not on_cpu(A):
         return torch.matmul(A, B, out=out)
     with np.errstate(all="ignore"):
         result = np.matmul(A.numpy(), B.numpy(), out=None if out is None else out.numpy())
     return torch.from_numpy(result) if out is None else out
 
 
-_BLOCK = 1 << 16
-"""Entries that are worked on together: they fit into the cache."""
+_CACHED = 1 << 16
+_LAUNCHED = 1 << 27
+
+
+def on_cpu(A: torch.Tensor) -> bool:
+    """Return whether a tensor is in the memory that NumPy sees."""
+    return A.device.type == "cpu"
+
+
+def rows_at_once(A: torch.Tensor) -> int:
+    """Rows of a matrix that are worked on together: they fit into the cache or, on a GPU, fill it."""
+    return max(1, (_CACHED if on_cpu(A) else _LAUNCHED) // max(1, A.shape[-1]))
 
 
 def integer_power_(base: torch.Tensor, exponent: int) -> torch.Tensor:
@@ -36,7 +48,7 @@ def integer_power_(base: torch.Tensor, exponent: int) -> torch.Tensor:
     """
     if exponent <= 3:
         return base.pow_(exponent)
-    for block in base.split(max(1, _BLOCK // max(1, base.shape[-1]))):
+    for block in base.split(rows_at_once(base)):
         left, factor = exponent, None
         while left > 1:
             if left % 2:
@@ -62,6 +74,8 @@ def cholesky(K: torch.Tensor, out: torch.Tensor | None = None) -> tuple[torch.Te
     L : lower triangular, columns contiguous. The leading block that is sound, where not all is.
     info : 0, or the order of the first leading minor that is not positive definite.
     """
+    if not on_cpu(K):
+        return gpu_algebra.cholesky(K, out)
     transpose = torch.empty(K.shape, dtype=K.dtype) if out is None else out
     transpose.copy_(K)
     factor, info = lapack.dpotrf(transpose.numpy().T, lower=1, clean=0, overwrite_a=1)
@@ -74,6 +88,8 @@ def cholesky(K: torch.Tensor, out: torch.Tensor | None = None) -> tuple[torch.Te
 
 def solve_lower(L: torch.Tensor, B: torch.Tensor, *, transposed: bool = False) -> torch.Tensor:
     """Return L^-1 B or, where ``transposed``, L^-T B; L as ``cholesky`` returns it, B (n, m)."""
+    if not on_cpu(L):
+        return gpu_algebra.solve_lower(L, B, transposed=transposed)
     X, _ = lapack.dtrtrs(L.numpy(), B.numpy(), lower=1, trans=int(transposed))
     return torch.from_numpy(X)
 
@@ -86,6 +102,8 @@ def solve_positive(L: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 def inverse_lower(L: torch.Tensor) -> torch.Tensor:
     """Return the inverse of a lower triangular matrix."""
+    if not on_cpu(L):
+        return gpu_algebra.inverse_lower(L)
     inverse, _ = lapack.dtrtri(L.numpy().copy(order="F"), lower=1, overwrite_c=1)
     return torch.from_numpy(inverse)
 

@@ -78,10 +78,11 @@ def _mixed(x: Any) -> Any:
 
 @functools.cache
 def orders() -> Callable[..., Any]:
-    """Compile ``rows(keys, n, start, like)``: what stands at some positions of each net's epochs.
+    """Compile ``rows(keys, n, first, start, like)``: what stands at some positions of each net's epochs.
 
-    keys : (n_nets, 2) uint32; n : (n_nets,) uint32; start : the first position, uint32; like : (count,)
-    array, read for its length only. Returns (n_nets, count) int32.
+    keys : (n_nets, 2) uint32; n : (n_nets,) uint32; first : (n_nets,) int32, the first of a net's n rows;
+    start : the first position, uint32; like : (count,) array, read for its length only. Returns (n_nets,
+    count) int32.
     """
     # jax starts slowly
     import jax
@@ -90,7 +91,7 @@ def orders() -> Callable[..., Any]:
 
     compiling.count()
 
-    def rows(key: Any, n: Any, start: Any, like: Any) -> Any:
+    def rows(key: Any, n: Any, first: Any, start: Any, like: Any) -> Any:
         at = start + jnp.arange(len(like), dtype=jnp.uint32)
         epoch, x = at // n, at % n
         seed = _mixed(key[0] ^ _mixed(epoch ^ key[1]))
@@ -104,6 +105,6 @@ def orders() -> Callable[..., Any]:
             bit = _mixed(jnp.maximum(x, partner) ^ k) & 1
             return jnp.where(bit == 1, partner, x)
 
-        return lax.fori_loop(0, ROUNDS, swap, x).astype(jnp.int32)
+        return first + lax.fori_loop(0, ROUNDS, swap, x).astype(jnp.int32)
 
-    return jax.jit(jax.vmap(rows, in_axes=(0, 0, None, None)))
+    return jax.jit(jax.vmap(rows, in_axes=(0, 0, 0, None, None)))

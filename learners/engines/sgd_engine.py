@@ -30,10 +30,10 @@ from hierbench.learners.engines.sgd_program import BETA1, BETA2, EPSILON, Net, P
 
 _ACCELERATOR_FLOATS = 1 << 30
 """Numbers that the nets of a group may keep on an accelerator."""
-_AT_ONCE = (4, 1)
-"""Nets of a group on a CPU: few sizes, because each is compiled."""
-_ROWS = (1 << 15, 1 << 18)
-"""Lengths that training sets are filled up to: few again. Beyond the last, multiples of it."""
+_AT_ONCE = {"cpu": (4, 1), "accelerator": (256, 64, 16, 4, 1)}
+"""Nets of a group: few sizes, because each is compiled."""
+_ROWS = {"cpu": (1 << 15, 1 << 18), "accelerator": (1 << 15, 1 << 18, 1 << 21)}
+"""Rows that the data of a group are filled up to: few again. Beyond the last, multiples of it."""
 
 
 @dataclasses.dataclass
@@ -153,15 +153,25 @@ def trace_steps(steps: int) -> list[int]:
 
 
 def group_sizes(n_nets: int, network: DenseNetwork, batch_size: int, device: str) -> list[int]:
-    """Say how many nets are trained at once, group by group: on an accelerator all that fit."""
-    if device == "cpu":
-        sizes: list[int] = []
-        while left := n_nets - sum(sizes):
-            sizes.append(next(size for size in _AT_ONCE if size <= left))
-        return sizes
-    floats = batch_size * network.floats_per_sample() + 4 * network.n_parameters
-    most = max(1, _ACCELERATOR_FLOATS // floats)
-    return [min(most, n_nets - i) for i in range(0, n_nets, most)]
+    """Say how many nets are computed at once, group by group.
+
+    On an accelerator, where many take little longer than few, the last group may be larger than what is left.
+    """
+    sizes: list[int] = []
+    possible = _AT_ONCE[_kind(device)]
+    if device != "cpu":
+        floats = batch_size * network.floats_per_sample() + 4 * network.n_parameters
+        possible = tuple(size for size in possible if size * floats <= _ACCELERATOR_FLOATS) or (1,)
+    while (left := n_nets - sum(sizes)) > 0:
+        if device == "cpu" or left >= possible[0]:
+            sizes.append(next(size for size in possible if size <= left))
+        else:
+            sizes.append(min(size for size in possible if size >= left))
+    return sizes
+
+
+def _kind(device: str) -> str:
+    return "cpu" if device == "cpu" else "accelerator"
 
 
 def train(
@@ -200,8 +210,8 @@ def train(
         start = 0
         for size in group_sizes(len(jobs), network, schedule.batch_size, device):
             some = slice(start, start + size)
-            look = control(size) if control else None
-            yield _Group(network, initial[some], jobs[some], schedule, trainable, dtype, device, look)
+            look = control(len(jobs[some])) if control else None
+            yield _Group(network, initial[some], jobs[some], schedule, trainable, dtype, device, look, size)
             start += size
 
     # without a hook a group is done before the next is made: its data need the memory only meanwhile
@@ -225,9 +235,11 @@ class _Group:
         dtype: str,
         device: str,
         control: Control | None,
+        size: int,
     ) -> None:
         self.network, self.jobs, self.schedule, self.control = network, jobs, schedule, control
         self.dtype, self.device = dtype, device
+        self.idle = size - len(jobs)
         self.layout = Layout(network, network.trained() if trainable is None else trainable)
         self.recipe = Recipe(
             self.layout.filled, self.layout.trainable, schedule.optimizer, schedule.loss,
@@ -238,9 +250,12 @@ class _Group:
         rates = np.array([[job.learning_rate] for job in jobs])
         decays = rates * [[job.weight_decay] for job in jobs] * self.layout.decays()
         with self._on_device() as put:
-            zeros = np.zeros(len(jobs))
+            flat, zeros = self._filled(flat), np.zeros(size)
             self.state = State(put(flat), put(0.0 * flat), put(0.0 * flat), put(zeros), put(zeros))
-            self.net = Net([put(part) for part in fixed], put(rates[:, 0]), put(decays), put(self._weights()))
+            self.net = Net(
+                [put(self._filled(part)) for part in fixed],
+                *(put(self._filled(numbers)) for numbers in (rates[:, 0], decays, self._weights())),
+            )
             self._load(put)
 
     @contextlib.contextmanager
@@ -262,23 +277,35 @@ class _Group:
         n_levels = self.network.depth
         return np.zeros((len(self.jobs), n_levels)) if self.control is None else self.control.weights()
 
+    def _filled(self, per_net: np.ndarray) -> np.ndarray:
+        """Fill an array with an axis of nets in front up to the size of the group, with the first net's."""
+        return np.concatenate([per_net, np.repeat(per_net[:1], self.idle, axis=0)]) if self.idle else per_net
+
     def _load(self, put: Callable[[Any], Any]) -> None:
-        """Put the training sets on the device, filled up to a few lengths, and draw the orders' keys."""
+        """Put the training sets on the device, each once and behind one another; draw the orders' keys."""
         self.fresh = [job.source for job in self.jobs if isinstance(job.source, FreshSamples)]
         if self.fresh:
-            rows = np.arange(CHUNK * self.schedule.batch_size, dtype=np.int32)
-            self.in_order = np.tile(rows.reshape(CHUNK, -1), (len(self.jobs), 1, 1))
+            rows = np.arange(len(self.jobs) * CHUNK * self.schedule.batch_size, dtype=np.int32)
+            self.in_order = self._filled(rows.reshape(len(self.jobs), CHUNK, -1))
             return
         sources = [job.source for job in self.jobs if isinstance(job.source, ShuffledEpochs)]
-        sizes = [len(source.X) for source in sources]
-        length = next((rows for rows in _ROWS if rows >= max(sizes)), -(-max(sizes) // _ROWS[-1]) * _ROWS[-1])
-        X = np.zeros((len(sizes), length, self.layout.filled.d), dtype=self.dtype)
-        y = np.zeros((len(sizes), length), dtype=self.dtype)
-        for i, source in enumerate(sources):
-            X[i, : sizes[i], : self.network.d], y[i, : sizes[i]] = source.X, source.y
+        starts, total = {}, 0
+        for source in sources:
+            if source not in starts:
+                starts[source] = total
+                total += len(source.X)
+        lengths = _ROWS[_kind(self.device)]
+        length = next((rows for rows in lengths if rows >= total), -(-total // lengths[-1]) * lengths[-1])
+        X = np.zeros((length, self.layout.filled.d), dtype=self.dtype)
+        y = np.zeros(length, dtype=self.dtype)
+        for source, start in starts.items():
+            rows = slice(start, start + len(source.X))
+            X[rows, : self.network.d], y[rows] = source.X, source.y
         self.data = put(X), put(y)
-        self.sizes = np.array(sizes, dtype=np.uint32)
-        self.keys = np.stack([job.rng.integers(1 << 32, size=2, dtype=np.uint32) for job in self.jobs])
+        keys = np.stack([job.rng.integers(1 << 32, size=2, dtype=np.uint32) for job in self.jobs])
+        sizes = np.array([len(source.X) for source in sources], dtype=np.uint32)
+        places = np.array([starts[source] for source in sources], dtype=np.int32)
+        self.orders = tuple(self._filled(numbers) for numbers in (keys, sizes, places))
 
     def _chunk(self, put: Callable[[Any], Any]) -> tuple[Any, Any, Any, Pace]:
         """X, y, the rows of the minibatches and the pace of the chunk that begins at this step."""
@@ -287,22 +314,23 @@ class _Group:
             drawn = [
                 source.take(CHUNK * batch, job.rng) for source, job in zip(self.fresh, self.jobs, strict=True)
             ]
-            X, y = (np.stack(part) for part in zip(*drawn, strict=True))
+            X, y = (np.concatenate(part) for part in zip(*drawn, strict=True))
             return put(self.layout.inputs(X)), put(y), self.in_order, pace
         like = np.empty(CHUNK * batch, dtype=np.int8)
-        rows = orders()(self.keys, self.sizes, np.uint32(self.step * batch), like)
-        return *self.data, rows.reshape(len(self.jobs), CHUNK, batch), pace
+        rows = orders()(*self.orders, np.uint32(self.step * batch), like)
+        return *self.data, rows.reshape(-1, CHUNK, batch), pace
 
     def train_to(self, last: int) -> Trained:
         """Train until ``last`` steps are done."""
         every = self.control.every if self.control else self.schedule.steps
         with self._on_device() as put:
-            advance = program(self.recipe)
             while self.step < last:
                 begin = self.step % CHUNK
                 if begin == 0:
                     self.chunk = self._chunk(put)
                 count = min(last - self.step, CHUNK - begin, every - self.step % every)
+                # a loop of known length does not wait for the host
+                advance = program(self.recipe, count == CHUNK and self.device != "cpu")
                 self.state = advance(self.state, self.net, *self.chunk, begin, begin + count)
                 self.step += count
                 if self.control and self.step % every == 0:
@@ -310,16 +338,17 @@ class _Group:
             return self._trained()
 
     def _look(self, control: Control, put: Callable[[Any], Any]) -> None:
-        changes = control.look(self.step, np.asarray(self.state.loss, dtype=np.float64))
-        self.net = self.net._replace(weights=put(control.weights()))
+        loss = np.asarray(self.state.loss, dtype=np.float64)[: len(self.jobs)]
+        changes = control.look(self.step, loss)
+        self.net = self.net._replace(weights=put(self._filled(control.weights())))
         for net, part, value in changes:
             filled, start = self.layout.part(part, value[None]), self.layout.position(part)
             flat = self.state.flat.at[net, start : start + filled.size].set(put(filled.ravel()))
             self.state = self.state._replace(flat=flat)
 
     def _trained(self) -> Trained:
-        flat, *fixed = (np.asarray(part, dtype=np.float64) for part in (self.state.flat, *self.net.fixed))
-        loss, clipped = (np.asarray(part, dtype=np.float64) for part in self.state[3:])
+        there = self.state.flat, *self.net.fixed, self.state.loss, self.state.clipped
+        flat, *fixed, loss, clipped = (np.asarray(a, dtype=np.float64)[: len(self.jobs)] for a in there)
         return Trained(
             flat=self.layout.together(flat, fixed),
             loss=loss if self.step else np.full(len(loss), math.nan),

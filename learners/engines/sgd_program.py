@@ -77,11 +77,11 @@ class Pace(NamedTuple):
 
 
 @functools.cache
-def program(recipe: Recipe) -> Callable[..., State]:
+def program(recipe: Recipe, whole: bool = False) -> Callable[..., State]:
     """Compile ``advance(state, net, X, y, rows, pace, begin, end)``: some steps of a chunk, of every net.
 
-    X : (n_nets, n, d); y : (n_nets, n); rows : (n_nets, chunk, batch) rows of these, a minibatch a step;
-    begin, end : which steps of the chunk.
+    X : (n, d) and y : (n,), of all nets; rows : (n_nets, chunk, batch) rows of these, a minibatch a step;
+    begin, end : which steps of the chunk; not looked at where it is the ``whole`` one.
     """
     # jax starts slowly
     import jax
@@ -130,6 +130,6 @@ def program(recipe: Recipe) -> Callable[..., State]:
             batch = X.at[at].get(mode="promise_in_bounds"), y.at[at].get(mode="promise_in_bounds")
             return step(state, net, *batch, pace, i)
 
-        return lax.fori_loop(begin, end, body, state)
+        return lax.fori_loop(*((0, rows.shape[0]) if whole else (begin, end)), body, state)
 
-    return jax.jit(jax.vmap(advance, in_axes=(0, 0, 0, 0, 0, None, None, None)), donate_argnums=0)
+    return jax.jit(jax.vmap(advance, in_axes=(0, 0, None, None, 0, None, None, None)), donate_argnums=0)

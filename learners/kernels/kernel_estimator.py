@@ -16,6 +16,7 @@ from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.kernel_engine import Axis, Kernel
 from hierbench.learners.engines.kernel_tuning import Budget, Fit, fit_prefixes
+from hierbench.learners.parameters import torch_device
 from hierbench.learners.training_set import training_set
 
 
@@ -31,6 +32,9 @@ class KernelEstimator(RegressorMixin, BaseEstimator, abc.ABC):
     fit_report_ : FitReport.
     """
 
+    device: str = "cpu"
+    """Where matrices are made and factored; learners that have it as a parameter also compute on a GPU."""
+
     @abc.abstractmethod
     def fit(self, X: Any, y: Any) -> Self:
         """Fit and tune. X : (n, d), n >= 2; y : (n,), finite numbers."""
@@ -39,10 +43,12 @@ class KernelEstimator(RegressorMixin, BaseEstimator, abc.ABC):
         """Predictions, shape (len(X),), or (len(X), outputs) after a fit to several."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        return kernel_engine.predict(self._fitted_kernel, self.X_fit_, [(self.shape_, self.dual_coef_)], X)[0]
+        fits = [(self.shape_, self.dual_coef_)]
+        return kernel_engine.predict(self._fitted_kernel, self.X_fit_, fits, X, self.device)[0]
 
     def _validated(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         check_bounds(self.get_params(deep=False))
+        torch_device("device", self.device)
         return training_set(self, X, y, outputs=get_tags(self).target_tags.multi_output)
 
     def _store(self, kernel: Kernel, X: np.ndarray, fit: Fit) -> Self:
@@ -108,7 +114,7 @@ class KernelRegressor(KernelEstimator):
 
     def _fits(self, kernel: Kernel, X: np.ndarray, y: np.ndarray, sizes: Sequence[int]) -> list[Fit]:
         """Tuned fits of the prefixes ``sizes``, in their order."""
-        return fit_prefixes(kernel, self._axes(), X, y, sizes, self._budget())
+        return fit_prefixes(kernel, self._axes(), X, y, sizes, self._budget(), device=self.device)
 
     def _budget(self) -> Budget:
         return Budget()
@@ -122,4 +128,4 @@ class FittedKernelCurve(FittedCurve):
         largest = max(self.estimators, key=lambda e: len(e.X_fit_))
         X = validate_data(largest, X, dtype=np.float64, reset=False)
         fits = [(e.shape_, e.dual_coef_) for e in self.estimators]
-        return kernel_engine.predict(largest._fitted_kernel, largest.X_fit_, fits, X)
+        return kernel_engine.predict(largest._fitted_kernel, largest.X_fit_, fits, X, largest.device)

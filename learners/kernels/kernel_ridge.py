@@ -38,6 +38,7 @@ class KernelRidge(KernelRegressor):
     offset : the same for c, for the polynomial kernel.
     ridge : the same for the ridge. Absolute: not multiplied by n.
     intercept : variance of the constant that rbf and laplace add.
+    device : "cpu", "cuda" or "cuda:1", as torch has them: where matrices are made and factored, in float64.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class KernelRidge(KernelRegressor):
         offset: float | Sequence[float] | None = None,
         ridge: float | Sequence[float] | None = None,
         intercept: float = 1.0,
+        device: str = "cpu",
     ) -> None:
         self.kernel = kernel
         self.degree = degree
@@ -56,6 +58,7 @@ class KernelRidge(KernelRegressor):
         self.offset = offset
         self.ridge = ridge
         self.intercept = intercept
+        self.device = device
 
     def _kernel(self) -> Kernel:
         one_of("kernel", self.kernel, KERNELS)
@@ -82,8 +85,9 @@ class KernelRidgeRBF(KernelRidge):
         length_scale: float | Sequence[float] | None = None,
         ridge: float | Sequence[float] | None = None,
         intercept: float = 1.0,
+        device: str = "cpu",
     ) -> None:
-        super().__init__("rbf", length_scale=length_scale, ridge=ridge, intercept=intercept)
+        super().__init__("rbf", length_scale=length_scale, ridge=ridge, intercept=intercept, device=device)
 
 
 class KernelRidgeLaplace(KernelRidge):
@@ -95,5 +99,8 @@ class KernelRidgeLaplace(KernelRidge):
         length_scale: float | Sequence[float] | None = None,
         ridge: float | Sequence[float] | None = None,
         intercept: float = 1.0,
+        device: str = "cpu",
     ) -> None:
-        super().__init__("laplace", length_scale=length_scale, ridge=ridge, intercept=intercept)
+        super().__init__(
+            "laplace", length_scale=length_scale, ridge=ridge, intercept=intercept, device=device
+        )

@@ -9,6 +9,7 @@ import torch
 
 from hierbench.errors import refusal
 from hierbench.learners.engines.kernel_engine import Axis, Kernel
+from hierbench.learners.engines.linear_algebra import rows_at_once
 from hierbench.learners.kernels.distances import distances
 from hierbench.learners.kernels.kernel_estimator import KernelRegressor
 from hierbench.learners.kernels.kernel_ridge import RIDGES
@@ -23,8 +24,6 @@ COEFFICIENTS = {
 """Of the polynomial in r, in increasing order, that multiplies exp(-r) at each smoothness nu."""
 SMOOTHNESS = Axis("nu", tuple(COEFFICIENTS), (0, 1, 2, 3))
 LENGTH_SCALES = Axis.geometric("length_scale", 0.1, 100.0, per_decade=4, scan=(0.3, 20.0), every=2)
-_BLOCK = 1 << 16
-"""Entries of a block of the matrix, so that the polynomial is evaluated in the cache."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +39,7 @@ class MaternKernel:
         nu, length_scale = shape
         scale = A.shape[1] * length_scale**2 / (2 * nu)
         distances(A, A if B is None else B, scale, out)
-        rows = max(1, _BLOCK // max(1, out.shape[1]))
+        rows = rows_at_once(out)
         for start in range(0, len(out), rows):
             r = out[start : start + rows]
             polynomial = torch.full_like(r, COEFFICIENTS[nu][-1])
@@ -72,6 +71,7 @@ class MaternRegressor(KernelRegressor):
     length_scale : None (tuned), a number or several: l.
     ridge : None (tuned), a number or several. Absolute: not multiplied by n.
     intercept : variance of the constant added to the kernel.
+    device : "cpu", "cuda" or "cuda:1", as torch has them: where matrices are made and factored, in float64.
     """
 
     def __init__(
@@ -81,11 +81,13 @@ class MaternRegressor(KernelRegressor):
         length_scale: float | Sequence[float] | None = None,
         ridge: float | Sequence[float] | None = None,
         intercept: float = 1.0,
+        device: str = "cpu",
     ) -> None:
         self.nu = nu
         self.length_scale = length_scale
         self.ridge = ridge
         self.intercept = intercept
+        self.device = device
 
     def _kernel(self) -> Kernel:
         return MaternKernel(not_negative("intercept", self.intercept))

@@ -32,14 +32,15 @@ class KernelRidgePolynomial(KernelRidge):
         degree: int = 4,
         offset: float | Sequence[float] | None = None,
         ridge: float | Sequence[float] | None = None,
+        device: str = "cpu",
     ) -> None:
-        super().__init__("polynomial", degree=degree, offset=offset, ridge=ridge)
+        super().__init__("polynomial", degree=degree, offset=offset, ridge=ridge, device=device)
 
     def _fits(self, kernel: Kernel, X: np.ndarray, y: np.ndarray, sizes: Sequence[int]) -> list[Fit]:
         fits = super()._fits(kernel, X, y, sizes)
         if self.offset is not None or self.ridge is not None:  # what is asked for is what is tried
             return fits
-        return probed(kernel, X, y, sizes, fits)
+        return probed(kernel, X, y, sizes, fits, self.device)
 
 
 def probes() -> tuple[Axis, Axis]:
@@ -50,10 +51,15 @@ def probes() -> tuple[Axis, Axis]:
 
 
 def probed(
-    kernel: Kernel, X: np.ndarray, y: np.ndarray, sizes: Sequence[int], fits: Sequence[Fit]
+    kernel: Kernel,
+    X: np.ndarray,
+    y: np.ndarray,
+    sizes: Sequence[int],
+    fits: Sequence[Fit],
+    device: str = "cpu",
 ) -> list[Fit]:
     """Fits of the prefixes ``sizes``, or those of the probes where their leave-one-out error is smaller."""
-    solver = PrefixSolver(kernel, probes(), X, y, sizes)
+    solver = PrefixSolver(kernel, probes(), X, y, sizes, device)
     # from the largest size down: its factors serve the others
     best = {
         n: _probed(solver, n, fit) for n, fit in sorted(zip(sizes, fits, strict=True), key=lambda p: -p[0])

@@ -62,6 +62,7 @@ class CompositionalKernelRegressor(KernelRegressor):
     bias, homogeneity : None (tuned), a number or several; homogeneity is gamma.
     ridge : None (tuned), a number or several. Absolute; the kernel is normalised to 1 where |x|^2 = d.
     intercept : variance of the constant added to the kernel.
+    device : "cpu", "cuda" or "cuda:1", as torch has them: where matrices are made and factored, in float64.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class CompositionalKernelRegressor(KernelRegressor):
         homogeneity: float | Sequence[float] | None = None,
         ridge: float | Sequence[float] | None = None,
         intercept: float = 1.0,
+        device: str = "cpu",
     ) -> None:
         self.activation = activation
         self.depth = depth
@@ -80,6 +82,7 @@ class CompositionalKernelRegressor(KernelRegressor):
         self.homogeneity = homogeneity
         self.ridge = ridge
         self.intercept = intercept
+        self.device = device
 
     def _kernel(self) -> Kernel:
         tried: tuple[str, ...] = ACTIVATIONS

@@ -60,7 +60,7 @@ DUALS: dict[str, Dual] = {
 
 def arc_cosine(c: Tensor) -> Tensor:
     """E[relu(u) relu(v)] / E[relu(u)^2], the arc-cosine kernel of order one."""
-    one = torch.ones((), dtype=c.dtype)
+    one = torch.ones((), dtype=c.dtype, device=c.device)
     return relu(c, one, one)[0]
 
 

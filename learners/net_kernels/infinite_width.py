@@ -9,14 +9,12 @@ import torch
 from torch import Tensor
 
 from hierbench.learners.engines.kernel_engine import Axis
-from hierbench.learners.engines.linear_algebra import product
+from hierbench.learners.engines.linear_algebra import product, rows_at_once
 from hierbench.learners.net_kernels.dual_activations import DUALS
 
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-8, 1e2), every=4)
 DEPTHS = Axis("depth", (1.0, 2.0, 3.0, 4.0, 5.0), (0, 2, 4))
 BIASES = Axis("bias", (0.0, 0.1, 0.3, 1.0, 3.0, 10.0), (1, 3, 4))
-_BLOCK = 1 << 16
-"""Entries of a block: a few of these fit into the cache, which is worth more than long loops."""
 
 
 class InfiniteWidthKernel(abc.ABC):
@@ -38,9 +36,9 @@ class InfiniteWidthKernel(abc.ABC):
         product(A / d, other.T, out)
         a = A.square().sum(1, keepdim=True) / d
         b = other.square().sum(1)[None, :] / d
-        one = torch.ones((1, 1), dtype=A.dtype)
+        one = torch.ones((1, 1), dtype=A.dtype, device=A.device)
         scale = 1 / float(self.block(one, one, one, shape))
-        rows = max(1, _BLOCK // len(other))
+        rows = rows_at_once(out)
         for start in range(0, len(A), rows):
             part = slice(start, start + rows)
             out[part] = self.block(out[part], a[part], b, shape) * scale + self.intercept

@@ -33,6 +33,7 @@ class NNGPRegressor(KernelRegressor):
     bias : None (tuned), a number or several: standard deviation of the biases.
     ridge : None (tuned), a number or several. Absolute; the kernel is normalised to 1 where |x|^2 = d.
     intercept : variance of the constant added to the kernel.
+    device : "cpu", "cuda" or "cuda:1", as torch has them: where matrices are made and factored, in float64.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class NNGPRegressor(KernelRegressor):
         bias: float | Sequence[float] | None = None,
         ridge: float | Sequence[float] | None = None,
         intercept: float = 1.0,
+        device: str = "cpu",
     ) -> None:
         self.activation = activation
         self.depth = depth
         self.bias = bias
         self.ridge = ridge
         self.intercept = intercept
+        self.device = device
 
     def _kernel(self) -> Kernel:
         tried: tuple[str, ...] = ACTIVATIONS

@@ -39,6 +39,7 @@ class DualNTKRegressor(KernelRegressor):
     bias : None (tuned), a number or several: standard deviation of the biases.
     ridge : None (tuned), a number or several. Absolute; the kernel is normalised to 1 where |x|^2 = d.
     intercept : variance of the constant added to the kernel.
+    device : "cpu", "cuda" or "cuda:1", as torch has them: where matrices are made and factored, in float64.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class DualNTKRegressor(KernelRegressor):
         bias: float | Sequence[float] | None = None,
         ridge: float | Sequence[float] | None = None,
         intercept: float = 1.0,
+        device: str = "cpu",
     ) -> None:
         self.activation = activation
         self.depth = depth
         self.bias = bias
         self.ridge = ridge
         self.intercept = intercept
+        self.device = device
 
     def _kernel(self) -> Kernel:
         activation = one_of("activation", self.activation, ("erf", "quadratic", "relu"))
@@ -82,6 +85,7 @@ class DenseNetNTKRegressor(KernelRegressor):
         directly, from level 2 on; the levels below share the rest evenly.
     ridge : None (tuned), a number or several. Absolute; the kernel is normalised to 1 where |x|^2 = d.
     intercept : variance of the constant added to the kernel.
+    device : "cpu", "cuda" or "cuda:1", as torch has them: where matrices are made and factored, in float64.
     """
 
     def __init__(
@@ -92,12 +96,14 @@ class DenseNetNTKRegressor(KernelRegressor):
         share: float | Sequence[float] | None = None,
         ridge: float | Sequence[float] | None = None,
         intercept: float = 1.0,
+        device: str = "cpu",
     ) -> None:
         self.depth = depth
         self.bias = bias
         self.share = share
         self.ridge = ridge
         self.intercept = intercept
+        self.device = device
 
     def _kernel(self) -> Kernel:
         return DenseNetKernel(not_negative("intercept", self.intercept))

@@ -297,7 +297,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         """Predictions for X (n, d), shape (n,), computed in float64."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        scaled = outputs_of(self.network_, self.parameters_, self.scaling_.inputs(X))
+        scaled = outputs_of(self.network_, self.parameters_, self.scaling_.inputs(X), self.device)
         return self.scaling_.y_mean + self.scaling_.y_scale * scaled
 
     def level_features(self, X: Any) -> list[np.ndarray]:

@@ -41,6 +41,7 @@ class Tunes(Protocol):
     max_lengthening: float
     tol: float
     tuning_share: float
+    device: str
 
     def _grid(self) -> list[Pair]: ...
 
@@ -225,7 +226,9 @@ def _run(learner: Tunes, contests: Sequence[_Contest], steps: int) -> None:
         trained = learner._train(network, jobs, np.stack(initial), schedule, None)
         for (k, candidate), flat in zip(runs, trained.flat, strict=True):
             X, y = contests[k].held
-            errors[k][candidate] = learner._held_out_error(outputs_of(network, flat, X), y)
+            errors[k][candidate] = learner._held_out_error(
+                outputs_of(network, flat, X, device=learner.device), y
+            )
     for contest, of_one in zip(contests, errors, strict=True):
         contest.candidates.sort(key=of_one.__getitem__)
         contest.error = of_one[contest.candidates[0]][0]

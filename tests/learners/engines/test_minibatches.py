@@ -13,7 +13,9 @@ from hierbench.learners.engines.minibatches import FreshSamples, ShuffledEpochs,
 
 def rows(keys, n, start, count):
     sizes = np.full(len(keys), n, dtype=np.uint32)
-    return np.asarray(orders()(keys, sizes, np.uint32(start), np.empty(count, np.int8)))
+    return np.asarray(
+        orders()(keys, sizes, np.zeros(len(sizes), np.int32), np.uint32(start), np.empty(count, np.int8))
+    )
 
 
 def keys(count, seed=0):
