@@ -248,6 +248,8 @@ class Descriptor:
         know both.
     dtype : str
         Arithmetic of the fit (part of a row's key).
+    card : float, optional
+        Bytes that a fit may take of a GPU beyond its data; None is what ``memory`` says.
     parameters : mapping
         What the name sets of a class that other names leave at its defaults.
     """
@@ -263,4 +265,5 @@ class Descriptor:
     knows_depth: str | None = None
     dtype: str = "float64"
     memory: Memory | None = None
+    card: float | None = None
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)

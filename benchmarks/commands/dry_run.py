@@ -54,8 +54,9 @@ def show(
         return
     memory = room.Room(room.free)
     memory.next([], ())  # looks at what is free
-    most = memory.total if here else math.inf
-    fitting = [unit for unit in waiting if unit.memory <= most]
+    most = memory.total
+    lacks = {unit.key: memory.lacks(unit) if here else "" for unit in waiting}
+    fitting = [unit for unit in waiting if not lacks[unit.key]]
     table = Table("learner", "units", "core-hours", "memory, GiB")
     groups: dict[str, list[Unit]] = defaultdict(list)
     for unit in fitting:
@@ -72,12 +73,7 @@ def show(
         large = max(fitting, key=lambda unit: unit.memory)
         free = f"; a unit may need {most / room.GIB:.3g} here" if here else ""
         lines.append(f"largest: {large.title()}: {large.memory / room.GIB:.2g} GiB{free}")
-    lines += [
-        f"skipped: {unit.title()}: needs {unit.memory / room.GIB:.3g} GiB of memory, "
-        f"{most / room.GIB:.3g} are there"
-        for unit in waiting
-        if unit.memory > most
-    ]
+    lines += [f"skipped: {unit.title()}: {lacks[unit.key]}" for unit in waiting if lacks[unit.key]]
     if minutes < math.inf:
         count = _started(fitting, estimator, workers, 60 * minutes)
         lines.append(f"in {minutes:g} minutes about {count} of them start")

@@ -1,12 +1,14 @@
-"""Memory for the units of a run: one starts when it fits beside those that are on their way."""
+"""Memory for the units of a run, of the machine and of a GPU: one starts when it fits beside the others."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import psutil
 
+from hierbench.benchmarks.run import cards
 from hierbench.benchmarks.units.unit import Result, Unit, UnitStatus
 
 GIB = 2.0**30
@@ -17,11 +19,14 @@ _SHARE = 0.9
 class Room:
     """What is free, for the units of a run to share.
 
-    It is looked at when no unit is on its way: what the others need by then is not seen later.
+    It is looked at when no unit is on its way: what the others need by then is not seen later. A GPU is looked
+    at once, since workers keep what they had of it.
     """
 
-    def __init__(self, free: Callable[[], float]) -> None:
+    def __init__(self, free: Callable[[], float], free_on: Callable[[str], float] = cards.free) -> None:
         self._free = free
+        self._free_on = free_on
+        self._cards: dict[str, float] = {}
         self.total = 0.0
 
     def next(self, waiting: Iterable[Unit], flying: Collection[Unit]) -> Unit | None:
@@ -32,15 +37,34 @@ class Room:
         """
         if not flying:
             self.total = max(0.0, _SHARE * self._free())
-        first = next((unit for unit in waiting if unit.memory <= self.total), None)
-        if first is None or first.memory > self.total - sum(unit.memory for unit in flying):
-            return None
-        return first
+        first = next((unit for unit in waiting if self._fits(unit, [])), None)
+        return first if first is not None and self._fits(first, flying) else None
+
+    def _fits(self, unit: Unit, others: Collection[Unit]) -> bool:
+        """Whether there is memory for a unit beside others."""
+        beside = [other for other in others if other.device == unit.device]
+        return unit.memory <= self.total - sum(other.memory for other in others) and (
+            unit.card <= self.card(unit.device) - sum(other.card for other in beside)
+        )
+
+    def card(self, device: str) -> float:
+        """Return the bytes that units may take of a GPU; no limit for the CPU's."""
+        if device not in self._cards:
+            self._cards[device] = _SHARE * self._free_on(device) if device != "cpu" else math.inf
+        return self._cards[device]
 
     def skipped(self, unit: Unit) -> Result:
         """Return the result of a unit that does not fit."""
-        reason = f"needs {unit.memory / GIB:.3g} GiB of memory, {self.total / GIB:.3g} are there"
-        return unit.without_numbers(UnitStatus.SKIPPED, reason)
+        return unit.without_numbers(UnitStatus.SKIPPED, self.lacks(unit))
+
+    def lacks(self, unit: Unit) -> str:
+        """Say what a unit needs and what is there, in a line; empty where it fits when it is alone."""
+        if unit.memory > self.total:
+            return f"needs {unit.memory / GIB:.3g} GiB of memory, {self.total / GIB:.3g} are there"
+        there = self.card(unit.device)
+        if unit.card > there:
+            return f"needs {unit.card / GIB:.3g} GiB on {unit.device}, {there / GIB:.3g} are there"
+        return ""
 
 
 def free() -> float:

@@ -21,11 +21,21 @@ from hierbench.learners import make_learner
 from hierbench.learners.base import Curve
 from hierbench.learners.engines import canary
 from hierbench.learners.engines.kernel_engine import Axis, PrefixSolver
+from hierbench.learners.engines.linear_algebra import cholesky
 from hierbench.learners.kernels.classical import PolynomialKernel
 from hierbench.targets import make_target
 
 NETS = ("densenet", "resnet", "relu_mlp", "two_layer", "layerwise", "bfc1", "algorithm1")
-KERNELS = ("krr_polynomial", "krr_rbf", "krr_laplace", "krr_matern", "nngp", "ntk_erf", "ntk_densenet", "compositional")
+KERNELS = (
+    "krr_polynomial",
+    "krr_rbf",
+    "krr_laplace",
+    "krr_matern",
+    "nngp",
+    "ntk_erf",
+    "ntk_densenet",
+    "compositional",
+)
 STEPS = 1024
 """Of the trainings that are timed."""
 
@@ -58,16 +68,28 @@ def sums(device: str) -> Iterator[tuple[str, str, str]]:
         for precision, bar in (("highest", "1e-06"), ("default", "(for comparison)")):
             with jax.default_matmul_precision(precision):
                 product = np.asarray(jnp.asarray(A, jnp.float32) @ jnp.asarray(A, jnp.float32), np.float64)
-            yield f"float32 product, precision {precision}: relative error", f"{relative(product, A @ A):.1e}", bar
+            yield (
+                f"float32 product, precision {precision}: relative error",
+                f"{relative(product, A @ A):.1e}",
+                bar,
+            )
 
 
 def same_as_on_a_cpu(device: str) -> Iterator[tuple[str, str, str]]:
     """Predictions of every kind of net after 50 steps in float64, and of every kernel, tuned."""
     X, y = squares(6, 600)
     for name in NETS:
-        steps = {"steps": 50, "learning_rate": 0.01, "weight_decay": 1e-4, "dtype": "float64", "random_state": 0}
+        steps = {
+            "steps": 50,
+            "learning_rate": 0.01,
+            "weight_decay": 1e-4,
+            "dtype": "float64",
+            "random_state": 0,
+        }
         here = make_learner(name, **steps)
-        fits = [clone(here).set_params(device=where).fit(X[:500], y[:500]).predict(X) for where in ("cpu", device)]
+        fits = [
+            clone(here).set_params(device=where).fit(X[:500], y[:500]).predict(X) for where in ("cpu", device)
+        ]
         yield f"{name}, float64, 50 steps: GPU against CPU", f"{relative(fits[1], fits[0]):.1e}", "1e-08"
     for name in KERNELS:
         here = make_learner(name)
@@ -94,12 +116,24 @@ def steps(device: str) -> Iterator[tuple[str, str, str]]:
         data = [squares(d, 2304, seed) for seed in range(4)]
         curves = [Curve(*data[seed % 4], (2304,), seed) for seed in range(nets)]
         learner = make_learner(
-            "densenet", width=width, learning_rate=0.01, weight_decay=0.0, device=device, steps=STEPS, batch_size=256
+            "densenet",
+            width=width,
+            learning_rate=0.01,
+            weight_decay=0.0,
+            device=device,
+            steps=STEPS,
+            batch_size=256,
         )
         learner.set_params(steps=128).fit_curves(curves)
-        short, long = (seconds(lambda n=n: learner.set_params(steps=n).fit_curves(curves)) for n in (128, 128 + STEPS))
+        short, long = (
+            seconds(lambda n=n: learner.set_params(steps=n).fit_curves(curves)) for n in (128, 128 + STEPS)
+        )
         bar = "1" if (d, nets) == (16, 256) else ""
-        yield f"d = {d}, width {width}, {nets} nets: us a step and net", f"{(long - short) / STEPS / nets * 1e6:.2f}", bar
+        yield (
+            f"d = {d}, width {width}, {nets} nets: us a step and net",
+            f"{(long - short) / STEPS / nets * 1e6:.2f}",
+            bar,
+        )
 
 
 def densenet(device: str) -> Iterator[tuple[str, str, str]]:
@@ -107,17 +141,24 @@ def densenet(device: str) -> Iterator[tuple[str, str, str]]:
     d, n, seeds = 64, 9 * 64**2, range(4)
     data = [squares(d, n + 20000, seed) for seed in seeds]
     curves = [Curve(X[:n], y[:n], (n,), seed) for seed, (X, y) in zip(seeds, data, strict=True)]
-    learner = make_learner("densenet", restarts=1, tuning_share=0.25, tol=0.0003, max_lengthening=8, device=device)
+    learner = make_learner(
+        "densenet", restarts=1, tuning_share=0.25, tol=0.0003, max_lengthening=8, device=device
+    )
     first = seconds(lambda: learner.fit_curves(curves))
     begin = time.perf_counter()
     fitted = learner.fit_curves(curves)
     then = time.perf_counter() - begin
     errors = [
-        np.square(f.predict(X[n:])[0] - y[n:]).mean() / np.var(y[n:]) for f, (X, y) in zip(fitted, data, strict=True)
+        np.square(f.predict(X[n:])[0] - y[n:]).mean() / np.var(y[n:])
+        for f, (X, y) in zip(fitted, data, strict=True)
     ]
     yield "densenet, d = 64, n = 9 d^2, 4 replicates, tuned: first run, s", f"{first:.1f}", ""
     yield "  compiled, s", f"{then:.1f}", "15"
-    yield "  relative MSE, geometric mean and largest", f"{np.exp(np.log(errors).mean()):.2g}, {max(errors):.2g}", "0.01"
+    yield (
+        "  relative MSE, geometric mean and largest",
+        f"{np.exp(np.log(errors).mean()):.2g}, {max(errors):.2g}",
+        "0.01",
+    )
 
 
 def kernel(device: str) -> Iterator[tuple[str, str, str]]:
@@ -125,19 +166,25 @@ def kernel(device: str) -> Iterator[tuple[str, str, str]]:
     n = 64795
     free, _ = torch.cuda.mem_get_info(device)
     if free < 2.8 * 8 * n**2:
-        yield f"krr_polynomial, n = {n}", f"needs {2.8 * 8 * n**2 / 2**30:.0f} GiB, {free / 2**30:.0f} are there", ""
+        yield (
+            f"krr_polynomial, n = {n}",
+            f"needs {2.8 * 8 * n**2 / 2**30:.0f} GiB, {free / 2**30:.0f} are there",
+            "",
+        )
         n = 45000
     X, y = squares(32, n + 4000)
-    solver = PrefixSolver(PolynomialKernel(4), [Axis.listed("c", [1.0]), Axis.listed("r", [1e-9])], X[:n], y[:n], [n], device)
+    solver = PrefixSolver(
+        PolynomialKernel(4), [Axis.listed("c", [1.0]), Axis.listed("r", [1e-9])], X[:n], y[:n], [n], device
+    )
     for _ in range(2):
         torch.cuda.synchronize(device)
-        gram = seconds(lambda: (solver.forget_matrices(), solver._gram((1.0,), n), torch.cuda.synchronize(device)))
+        gram = seconds(
+            lambda: (solver.forget_matrices(), solver._gram((1.0,), n), torch.cuda.synchronize(device))
+        )
     yield f"Gram matrix, n = {n}, s", f"{gram:.2f}", ""
     K = solver._gram((1.0,), n)
     K.diagonal().add_(1e-6)
     out = torch.empty_like(K)
-    from hierbench.learners.engines.linear_algebra import cholesky
-
     yield "Cholesky, s", f"{seconds(lambda: cholesky(K, out)):.2f}", ""
     del K, out, solver
     torch.cuda.empty_cache()
@@ -145,7 +192,11 @@ def kernel(device: str) -> Iterator[tuple[str, str, str]]:
     took = seconds(lambda: learner.fit(X[:n], y[:n]))
     error = np.square(learner.predict(X[n:]) - y[n:]).mean() / np.var(y[n:])
     report = learner.fit_report_
-    yield f"krr_polynomial, d = 32, n = {n}, tuned ({report.steps} factorisations): s", f"{took:.1f}", "60" if n > 50000 else "30"
+    yield (
+        f"krr_polynomial, d = 32, n = {n}, tuned ({report.steps} factorisations): s",
+        f"{took:.1f}",
+        "60" if n > 50000 else "30",
+    )
     yield "  relative MSE", f"{error:.1e}", "1e-09"
     yield "  largest memory, GiB", f"{torch.cuda.max_memory_allocated(device) / 2**30:.0f}", ""
 

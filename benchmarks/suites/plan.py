@@ -19,6 +19,7 @@ from hierbench.benchmarks.units.vocabulary import (
     CurveAxes,
     Execution,
     ExperimentAxes,
+    LearnerSpec,
     TargetSpec,
     UnitKind,
 )
@@ -124,6 +125,7 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
                     **EXECUTION,
                 }
                 key, code, versions = key_of(axes)
+                memory, card = _memory(descriptor, spec, sizes, d, suite.test.max, scores)
                 yield CurveUnit(
                     key=key,
                     axes=axes,
@@ -144,7 +146,8 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
                     test_max=suite.test.max,
                     traces=traces,
                     cost=scores * _cost(descriptor.cost, sizes, d, spec["parameters"]),
-                    memory=_memory(descriptor, sizes, d, suite.test.max, scores),
+                    memory=memory,
+                    card=card,
                 )
 
 
@@ -160,12 +163,12 @@ def later_stage(
     key, code, versions = key_of(axes)
     descriptor = learner_registry.resolve(unit.learner_spec["name"])
     scores = _scores(descriptor, unit.target_spec, unit.d)
-    memory = _memory(descriptor, sizes, unit.d, unit.test_max, scores)
+    memory, card = _memory(descriptor, unit.learner_spec, sizes, unit.d, unit.test_max, scores)
     largest = [max(max(s) for s in u) for u in (sizes, unit.sizes)]
     cost = unit.cost * largest[0] / largest[1] * len(sizes) / len(unit.sizes)
     return dataclasses.replace(
         unit, key=key, axes=axes, code=code, versions=versions, stage=stage, replicates=replicates,
-        sizes=sizes, cost=cost, memory=memory,
+        sizes=sizes, cost=cost, memory=memory, card=card,
     )  # fmt: skip
 
 
@@ -253,10 +256,21 @@ def _cost(law: Cost | None, sizes: Sequence[tuple[int, ...]], d: int, parameters
 
 
 def _memory(
-    descriptor: Descriptor, sizes: Sequence[tuple[int, ...]], d: int, test: int, scores: int
-) -> float:
-    """Estimate the bytes of a unit: its data and, where the learner has a law, the largest fit."""
+    descriptor: Descriptor,
+    spec: LearnerSpec,
+    sizes: Sequence[tuple[int, ...]],
+    d: int,
+    test: int,
+    scores: int,
+) -> tuple[float, float]:
+    """Estimate the bytes of a unit: its data and, where the learner has a law, the largest fit.
+
+    Of the machine, and of the GPU where the learner is told to be there.
+    """
     largest, law = [max(one) for one in sizes], descriptor.memory
     copies = scores if "fit_curves" in descriptor.capabilities else 1  # of each training set, one a score
     data = 8.0 * (d + 1) * ((1 + copies) * sum(largest) + 2 * test)
-    return data + (law(max(largest), d) if law else 0.0)
+    fit = law(max(largest), d) if law else 0.0
+    if spec["parameters"].get("device", "cpu") == "cpu":
+        return data + fit, 0.0
+    return data, data + (fit if descriptor.card is None else descriptor.card)

@@ -41,8 +41,8 @@ class Unit(abc.ABC):
         What the key is made of besides code and versions.
     cost : float
         Estimated core-seconds.
-    memory : float
-        Estimated bytes, 0 where unknown.
+    memory, card : float
+        Estimated bytes of the machine's memory, 0 where unknown, and of that of its ``device``.
     """
 
     key: str
@@ -52,6 +52,12 @@ class Unit(abc.ABC):
     suite: str
     cost: float
     memory: float = 0.0
+    card: float = 0.0
+
+    @property
+    def device(self) -> str:
+        """Return the GPU that it is computed on, or "cpu"."""
+        return "cpu"
 
     @abc.abstractmethod
     def title(self) -> str:
@@ -98,6 +104,12 @@ class CurveUnit(Unit):
     traces: bool
     cost: float  # estimated seconds, for the order of work and the ETA
     memory: float = 0.0
+    card: float = 0.0
+
+    @property
+    def device(self) -> str:
+        """Return what its learner is told, "cpu" where that is nothing."""
+        return str(self.learner_spec["parameters"].get("device", "cpu"))
 
     @property
     def is_foreign(self) -> bool:

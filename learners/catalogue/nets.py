@@ -10,6 +10,8 @@ from hierbench.learners.base import Cost, Descriptor, Memory, Term
 
 _ALLEN_ZHU_LI = "Allen-Zhu & Li, arXiv 2001.04413"
 _LAYERWISE = "Belilovsky et al., arXiv 1812.11446; BFC-x after " + _ALLEN_ZHU_LI
+_CARD = 3.5e9
+"""Bytes on a GPU: three times what nets that are trained together may keep there."""
 _SGD = frozenset({"fit_curves", "level_features", "traces", "sampler"})
 
 DESCRIPTORS = (
@@ -24,6 +26,7 @@ DESCRIPTORS = (
         capabilities=_SGD,
         knows_depth="depth",
         dtype="float32",
+        card=_CARD,
     ),
     Descriptor(
         name="resnet",
@@ -36,6 +39,7 @@ DESCRIPTORS = (
         capabilities=_SGD,
         knows_depth="depth",
         dtype="float32",
+        card=_CARD,
     ),
     Descriptor(
         name="relu_mlp",
@@ -48,6 +52,7 @@ DESCRIPTORS = (
         capabilities=_SGD,
         knows_depth="levels",
         dtype="float32",
+        card=_CARD,
     ),
     Descriptor(
         name="relu_densenet",
@@ -60,6 +65,7 @@ DESCRIPTORS = (
         capabilities=_SGD,
         knows_depth="levels",
         dtype="float32",
+        card=_CARD,
     ),
     Descriptor(
         name="layerwise",
@@ -72,6 +78,7 @@ DESCRIPTORS = (
         capabilities=_SGD,
         knows_depth="depth",
         dtype="float32",
+        card=_CARD,
     ),
     Descriptor(
         name="layerwise_cycling",
@@ -84,6 +91,7 @@ DESCRIPTORS = (
         capabilities=_SGD,
         knows_depth="depth",
         dtype="float32",
+        card=_CARD,
         parameters={"rounds": 2},
     ),
     Descriptor(
@@ -97,6 +105,7 @@ DESCRIPTORS = (
         capabilities=_SGD,
         knows_depth="depth",
         dtype="float32",
+        card=_CARD,
         parameters={"correction": 1},
     ),
     Descriptor(
@@ -110,6 +119,7 @@ DESCRIPTORS = (
         capabilities=_SGD,
         knows_degree="degree",
         dtype="float32",
+        card=_CARD,
     ),
     Descriptor(
         name="two_layer_quadratic",
@@ -121,6 +131,7 @@ DESCRIPTORS = (
         memory=Memory(per_entry=256.0, per_input=1.05e6, fixed=1.8e7),
         capabilities=_SGD,
         dtype="float32",
+        card=_CARD,
         parameters={"degree": 2},
     ),
     Descriptor(
@@ -138,5 +149,6 @@ DESCRIPTORS = (
         capabilities=_SGD,
         knows_depth="depth",
         dtype="float32",
+        card=_CARD,
     ),
 )

@@ -28,7 +28,7 @@ from hierbench.learners.engines.minibatches import (
 from hierbench.learners.engines.network import DenseNetwork
 from hierbench.learners.engines.sgd_program import BETA1, BETA2, EPSILON, Net, Pace, Recipe, State, program
 
-_ACCELERATOR_FLOATS = 1 << 30
+_ACCELERATOR_FLOATS = 1 << 28
 """Numbers that the nets of a group may keep on an accelerator."""
 _AT_ONCE = {"cpu": (4, 1), "accelerator": (256, 64, 16, 4, 1)}
 """Nets of a group: few sizes, because each is compiled."""

@@ -9,6 +9,7 @@ from machinery import RUN, Silent, plan_of, suite_file
 from hierbench.benchmarks.commands.dry_run import show
 from hierbench.benchmarks.run import room, runner
 from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.devices import on_device
 from hierbench.benchmarks.suites.plan import later_stage, make_plan
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.unit import UnitStatus
@@ -153,3 +154,37 @@ def test_a_dry_run_of_an_adaptive_suite_counts_what_is_known_by_now(tmp_path, ca
     assert capsys.readouterr().out.splitlines()[:-1] == without[:-1]  # the last is of what is free
     with pytest.raises(UserError, match="unknown learner 'x'"):
         show(load_suite("default"), tmp_path, workers=2, fresh=["x"])
+
+
+def test_a_gpu_has_room_of_its_own(units):
+    looked = []
+    there = [
+        dataclasses.replace(
+            unit,
+            memory=1.0,
+            card=unit.memory,
+            learner_spec={**unit.learner_spec, "parameters": {"device": device}},
+        )
+        for unit, device in zip(units, ("cuda", "cuda", "cuda:1"), strict=True)
+    ]
+    nine, four, one = there
+    space = room.Room(lambda: 64.0, lambda device: looked.append(device) or 5.0 * 2.0**30 / 0.9)
+    assert space.next(there, []) is four
+    assert space.next([nine, four], [four]) is None, "nine never fits, and four has to wait for four"
+    assert space.next([one], [four]) is one, "another card"
+    assert space.next([units[2]], []) is None, "1 GiB of the machine's memory"
+    assert space.skipped(nine).reason == "needs 9 GiB on cuda, 5 are there"
+    assert looked == ["cuda", "cuda:1"], "once each"
+
+
+def test_on_a_gpu_the_machine_holds_the_data_alone():
+    suite = load_suite("smoke")
+    on_card = {u.learner: u for u in make_plan(on_device(suite, "cuda")).curves}
+    for unit in make_plan(suite).curves:
+        other = on_card[unit.learner]
+        assert unit.card == 0.0 and (other.card > 0) == (other.device == "cuda")
+        if other.card:
+            data = 2 * 8 * (unit.d + 1) * (sum(max(s) for s in unit.sizes) + unit.test_max)
+            law = LEARNERS[unit.learner_spec["name"]]
+            assert other.memory == data < unit.memory
+            assert other.card == data + (law.card or law.memory(max(map(max, unit.sizes)), unit.d))

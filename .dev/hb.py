@@ -1,0 +1,4 @@
+from hierbench.benchmarks.entry import main
+
+if __name__ == "__main__":
+    main()
