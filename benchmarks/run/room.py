@@ -19,8 +19,8 @@ _SHARE = 0.9
 class Room:
     """What is free, for the units of a run to share.
 
-    It is looked at when no unit is on its way: what the others need by then is not seen later. A GPU is looked
-    at once, since workers keep what they had of it.
+    It is looked at when no unit is on its way: what the others need by then is not seen later. A GPU is
+    looked at once, since workers keep what they had of it.
     """
 
     def __init__(self, free: Callable[[], float], free_on: Callable[[str], float] = cards.free) -> None:

@@ -299,8 +299,8 @@ class _Group:
         X = np.zeros((length, self.layout.filled.d), dtype=self.dtype)
         y = np.zeros(length, dtype=self.dtype)
         for source, start in starts.items():
-            rows = slice(start, start + len(source.X))
-            X[rows, : self.network.d], y[rows] = source.X, source.y
+            end = start + len(source.X)
+            X[start:end, : self.network.d], y[start:end] = source.X, source.y
         self.data = put(X), put(y)
         keys = np.stack([job.rng.integers(1 << 32, size=2, dtype=np.uint32) for job in self.jobs])
         sizes = np.array([len(source.X) for source in sources], dtype=np.uint32)

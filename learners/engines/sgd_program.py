@@ -130,6 +130,6 @@ def program(recipe: Recipe, whole: bool = False) -> Callable[..., State]:
             batch = X.at[at].get(mode="promise_in_bounds"), y.at[at].get(mode="promise_in_bounds")
             return step(state, net, *batch, pace, i)
 
-        return lax.fori_loop(*((0, rows.shape[0]) if whole else (begin, end)), body, state)
+        return lax.fori_loop(0 if whole else begin, rows.shape[0] if whole else end, body, state)
 
     return jax.jit(jax.vmap(advance, in_axes=(0, 0, None, None, 0, None, None, None)), donate_argnums=0)

@@ -179,12 +179,9 @@ def test_a_gpu_has_room_of_its_own(units):
 
 def test_on_a_gpu_the_machine_holds_the_data_alone():
     suite = load_suite("smoke")
-    on_card = {u.learner: u for u in make_plan(on_device(suite, "cuda")).curves}
-    for unit in make_plan(suite).curves:
-        other = on_card[unit.learner]
+    for unit, other in zip(make_plan(suite).curves, make_plan(on_device(suite, "cuda")).curves, strict=True):
         assert unit.card == 0.0 and (other.card > 0) == (other.device == "cuda")
         if other.card:
-            data = 2 * 8 * (unit.d + 1) * (sum(max(s) for s in unit.sizes) + unit.test_max)
             law = LEARNERS[unit.learner_spec["name"]]
-            assert other.memory == data < unit.memory
-            assert other.card == data + (law.card or law.memory(max(map(max, unit.sizes)), unit.d))
+            fit = law.memory(max(map(max, unit.sizes)), unit.d)
+            assert (unit.memory - other.memory, other.card - other.memory) == (fit, law.card or fit)

@@ -1,0 +1,86 @@
+"""Nets that are computed together: how many, on what data, and beside which others."""
+
+import numpy as np
+import pytest
+
+from hierbench.learners.engines import sgd_engine
+from hierbench.learners.engines.minibatches import FreshSamples, ShuffledEpochs
+from hierbench.learners.engines.network import DenseNetwork
+from hierbench.learners.engines.sgd_engine import Job, Schedule, group_sizes, train
+
+NETWORK = DenseNetwork(5, 2, 6)
+
+
+@pytest.mark.parametrize(
+    ("nets", "here", "there"),
+    [
+        (1, [1], [1]),
+        (3, [1, 1, 1], [4]),
+        (9, [4, 4, 1], [16]),
+        (64, [4] * 16, [64]),
+        (300, [4] * 75, [256, 64]),
+        (600, [4] * 150, [256, 256, 256]),
+    ],
+)
+def test_groups_have_few_sizes(nets, here, there):
+    assert group_sizes(nets, NETWORK, 256, "cpu") == here
+    assert group_sizes(nets, NETWORK, 256, "cuda") == there
+
+
+def test_groups_of_wide_nets_are_smaller():
+    wide = DenseNetwork(64, 2, 96, first_width=4096)
+    assert group_sizes(100, wide, 256, "cuda") == [16] * 6 + [4]
+    assert group_sizes(2, DenseNetwork(64, 2, 96, first_width=1 << 21), 256, "cuda") == [1, 1]
+
+
+def jobs_of(sources):
+    return [Job(s, np.random.default_rng(i), 0.02 + 0.01 * i, 1e-3) for i, s in enumerate(sources)]
+
+
+def trained(sources, monkeypatch, filled):
+    """Nets on these sources, in groups as of a GPU (with room for more) or one by one."""
+    sizes = (lambda n, *_: [4] if n <= 4 else [4, 4]) if filled else (lambda n, *_: [1] * n)
+    monkeypatch.setattr(sgd_engine, "group_sizes", sizes)
+    initial = np.stack([NETWORK.initial(np.random.default_rng(9 + i)) for i in range(len(sources))])
+    return train(NETWORK, initial, jobs_of(sources), Schedule(steps=90, batch_size=16), dtype="float64")
+
+
+def data(seed, n):
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n, 5)), rng.standard_normal(n)
+
+
+def test_a_net_does_not_depend_on_those_beside_it_nor_on_room_that_is_left(monkeypatch):
+    shared, other = ShuffledEpochs(*data(0, 40)), ShuffledEpochs(*data(1, 75))
+    sources = [shared, other, shared, shared, other]
+    alone, together = (trained(sources, monkeypatch, filled) for filled in (False, True))
+    assert together.flat.shape == alone.flat.shape
+    np.testing.assert_allclose(together.flat, alone.flat, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(together.loss, alone.loss, rtol=1e-9)
+    np.testing.assert_array_equal(together.clipped, alone.clipped)
+
+
+def test_fresh_samples_of_a_net_are_its_own(monkeypatch):
+    def sampler(n, rng):
+        X = rng.standard_normal((n, 5))
+        return X, X[:, 0] * X[:, 1]
+
+    alone, together = (
+        trained([FreshSamples(sampler, lambda *a: a) for _ in range(3)], monkeypatch, filled)
+        for filled in (False, True)
+    )
+    np.testing.assert_allclose(together.flat, alone.flat, rtol=1e-9, atol=1e-12)
+
+
+def test_a_training_set_that_nets_share_is_there_once(monkeypatch):
+    seen = []
+    load = sgd_engine._Group._load
+
+    def noted(self, put):
+        load(self, put)
+        seen.append((self.data[0].shape, np.asarray(self.orders[2]).tolist()))
+
+    monkeypatch.setattr(sgd_engine._Group, "_load", noted)
+    shared, other = ShuffledEpochs(*data(0, 20000)), ShuffledEpochs(*data(1, 10000))
+    trained([shared, other, shared], monkeypatch, True)
+    assert seen == [((1 << 15, 8), [0, 20000, 0, 0])], "the fourth place is filled with the first net"
