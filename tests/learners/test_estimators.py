@@ -1,4 +1,4 @@
-"""Every registered learner passes scikit-learn's checks of an estimator; those of input hold for a way to fit."""
+"""Every registered learner passes scikit-learn's checks of an estimator, every way to fit those of input."""
 
 import inspect
 
