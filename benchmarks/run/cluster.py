@@ -24,7 +24,7 @@ from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result, 
 from hierbench.errors import UserError
 
 PATIENCE = 30.0
-"""Seconds for the scheduler to answer, and for the first worker to be there."""
+"""Seconds for the scheduler to answer, and for a worker to be there: the first, or another for a lost one."""
 GRACE = 10.0
 """Seconds beyond a unit's limit: one whose learner has a process of its own ends by itself before."""
 _DEATHS = 4
@@ -124,6 +124,7 @@ class ClusterPool:
     def __init__(self, client: distributed.Client) -> None:
         self._client = client
         self._seen, self._limits = -1.0, dict[str, float]()
+        self._were = dict[str, tuple[float, float]]()
         self._flights: dict[str, ClusterFlight] = {}
         self._topic = f"hierbench-{uuid.uuid4().hex}"
         client.subscribe_topic(self._topic, self._begins)
@@ -144,7 +145,13 @@ class ClusterPool:
                 raise UserError(_GONE) from error
             self._limits = {a: float(info["memory_limit"] or "inf") for a, info in workers.items()}
             self._seen = time.monotonic()
+            self._were |= {a: (self._seen, most) for a, most in self._limits.items()}
         return self._limits
+
+    def lately(self) -> list[float]:
+        """Return the bytes of the workers that are there, or were a moment ago and may be back."""
+        self.limits()
+        return [most for seen, most in self._were.values() if self._seen - seen < PATIENCE]
 
     def size(self) -> int:
         """Return how many workers there are; one where none is for the moment."""
@@ -187,7 +194,7 @@ class ClusterFlight:
         self.started: float | None = None
         self.worker = ""
         self._client, self._limits, self._topic, self._land = client, limits, topic, land
-        self._named: set[str] = set()  # the workers that may compute it; empty: all
+        self._named: set[str] | None = None  # the workers that may compute it; None: all
         self._alone: float | None = None  # since when they are gone
         self._deaths = 0
         self._late = self._landed = False
@@ -199,11 +206,13 @@ class ClusterFlight:
         limits = self._limits()
         roomy = {address for address, most in limits.items() if _fits(self.unit, most)}
         # where all have room none is named: one that comes later may take it, and looks at its own memory
-        self._named = roomy if len(roomy) < len(limits) else set()
+        self._named = roomy if len(roomy) < len(limits) else None
+        if self._named is not None and not roomy:
+            return  # those that had room have gone just now: others are waited for
         self._alone = None
         self.future = self._client.submit(
             cluster_worker.compute, self.unit, self.limit, self._topic, pure=False,
-            workers=sorted(self._named) or None,
+            workers=None if self._named is None else sorted(self._named),
         )  # fmt: skip
         self.future.add_done_callback(self._arrive)
 
@@ -217,17 +226,16 @@ class ClusterFlight:
         """
         if self._client.status in ("closing", "closed"):
             raise UserError(_GONE)
-        assert self.future is not None
-        if self.future.done() or self._late:
+        if self._late or (self.future is not None and self.future.done()):
             return  # it only has not landed yet
         present = self._limits()
-        if self._named and not self._named & present.keys():
+        if self._named is not None and not self._named & present.keys():
             self._move(present)
         elif self.started is None or time.monotonic() - self.started <= self.limit + GRACE:
             pass
         elif self.worker not in present:
             self.started = None  # that worker was lost: the clock starts again with the next one
-        else:
+        elif self.future is not None:
             self._late = True
             self.future.cancel()
             with contextlib.suppress(Exception):  # without a nanny it ends by itself, or not
@@ -256,19 +264,23 @@ class ClusterFlight:
         else:
             self._outcome = instead
             self._land(self)
-        assert before is not None
-        before.cancel()
+        if before is not None:
+            before.cancel()
 
     def _arrive(self, future: distributed.Future) -> None:
         """Fetch the result from its worker: not in the thread that stores, which has other things to do."""
+        outcome: Result | BaseException
+        try:
+            outcome = future.result()  # waits for ever where the worker is lost that has it: see check
+        except BaseException as error:
+            outcome = error
         with self._turn:
             if future is not self.future or self._landed:
                 return  # the unit has been submitted again, and this is what came of it before
-            self._landed = True
-        try:
-            self._outcome = future.result()
-        except BaseException as error:
-            self._outcome = error
+            if isinstance(outcome, cluster_worker.TooSmallError):
+                self.future, self._named = None, set()  # for check to submit it to those with room
+                return
+            self._landed, self._outcome = True, outcome
         self._land(self)
 
     def result(self) -> Result:
@@ -300,9 +312,13 @@ class _Room:
         self._pool = pool
 
     def next(self, waiting: Iterable[Unit], flying: Collection[Unit]) -> Unit | None:
-        """Return the first unit for which one of the workers is large enough."""
-        most = max(self._pool.limits().values(), default=float("inf"))
-        return next((unit for unit in waiting if _fits(unit, most)), None)
+        """Return the first unit for which a worker is large enough, or one that was lost a moment ago."""
+        waiting = list(waiting)
+        for limits in (self._pool.limits().values(), self._pool.lately()):
+            most = max(limits, default=float("inf"))
+            if unit := next((unit for unit in waiting if _fits(unit, most)), None):
+                return unit
+        return None
 
     def skipped(self, unit: Unit) -> Result:
         """Return the result of a unit that is too large for all of them."""

@@ -15,6 +15,10 @@ SHARE = 0.9
 """Of a worker's memory that a unit may need: dask restarts the worker when it is nearly full."""
 
 
+class TooSmallError(MemoryError):
+    """A worker has not the memory that a unit needs."""
+
+
 class Start(distributed.WorkerPlugin):
     """The first thing of a run that a worker does, before it loads what makes numbers.
 
@@ -67,6 +71,6 @@ def compute(unit: Any, limit: float, topic: str) -> Any:
     most = here.memory_manager.memory_limit
     if most and unit.memory > SHARE * most:  # it has come since the unit was submitted
         need, there = (f"{size / 2**30:.3g} GiB" for size in (unit.memory, SHARE * most))
-        raise MemoryError(f"needs {need} of memory, worker {here.address} has {there} for it")
+        raise TooSmallError(f"needs {need} of memory, worker {here.address} has {there} for it")
     here.log_event(topic, {"unit": unit.key, "worker": here.address})
     return worker.compute(unit, limit)

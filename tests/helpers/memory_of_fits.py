@@ -19,6 +19,14 @@ from hierbench.learners.registry import LEARNERS, load
 
 STEPS = 8
 """Of the nets: what they hold does not grow with their steps."""
+TUNED = {
+    **{"ridge": (1e-4, 1e-2), "length_scale": (1.0, 2.0), "offset": (0.3, 3.0), "bias": (0.1, 0.3)},
+    **{"share": (0.3, 0.6), "homogeneity": (0.0, 1.0), "nu": (0.5, 1.5), "scale": (0.5, 1.0)},
+    **{"depth": (1, 3), "decay": (0.5, 1.0)},
+}
+"""Two values each: the best and the present one are held, however many are tried."""
+ROUNDS = {"iterations": 3, "n_candidates": 2}
+"""For the same reason."""
 
 
 def growth(name, n, d):
@@ -26,10 +34,12 @@ def growth(name, n, d):
     spec = LEARNERS[name]
     known = {spec.knows_degree: 4, spec.knows_depth: 2}
     learner = load(spec.path)(**dict(spec.parameters) | {k: v for k, v in known.items() if k})
-    if "steps" in learner.get_params():
-        learner.set_params(steps=STEPS)
-    if "random_state" in learner.get_params():
-        learner.set_params(random_state=0)
+    params = learner.get_params()
+    fewer = {key: values for key, values in TUNED.items() if params.get(key, 0) is None}
+    if "steps" in params:
+        fewer.pop("depth", None)  # of a net: one, that of the target
+    fewer |= {"steps": STEPS, "random_state": 0, **ROUNDS}
+    learner.set_params(**{key: value for key, value in fewer.items() if key in params})
     X = np.random.default_rng(0).standard_normal((n, d))
     y = X[:, 0] * X[:, 1] + 0.5 * X[:, 2] ** 2
     gc.collect()

@@ -135,7 +135,8 @@ def test_a_unit_of_workers_that_are_gone_goes_to_others(tmp_path, dask):
 
     with Store.writable(tmp_path / "there") as store:
         outcome = runner.run(plan, store, Replaces(lost, 3), elsewhere=opened)
-    assert not outcome.failed and outcome.waiting == 0 and small.poll() is None
+    assert [result.reason for _, result in outcome.failed] == []
+    assert outcome.waiting == 0 and small.poll() is None
     assert {row.learner for row in stored(tmp_path / "there") if row.status == "ok"} == {"Mean"}
 
 
@@ -288,6 +289,66 @@ def test_a_unit_whose_workers_do_not_come_back_is_skipped(tmp_path, monkeypatch)
     assert flight.result().reason == "needs 3.73 GiB of memory, the largest worker has 0.838 for it"
     flight._arrive(client.futures[0])  # what came of it in the end is not wanted any more
     assert landed == [flight]
+
+
+def test_a_unit_is_submitted_to_nobody_while_those_with_room_are_gone(tmp_path):
+    client = Submits(large=None)
+    flight, landed = flying(tmp_path, client)
+    flight.check()
+    assert client.futures == [] and not landed
+    client.large = 1e12
+    flight.check()
+    assert [future.workers for future in client.futures] == [[f"large-{client.looks}"]] and not landed
+
+
+def test_a_unit_that_a_small_worker_refuses_goes_to_a_large_one(tmp_path):
+    client = Submits()
+    flight, landed = flying(tmp_path, client)
+
+    def refuse():
+        raise cluster_worker.TooSmallError
+
+    client.futures[0].result = refuse
+    flight._arrive(client.futures[0])
+    flight.check()
+    assert not landed and [future.workers for future in client.futures] == [["large-1"], ["large-3"]]
+
+
+def test_a_result_that_is_lost_with_its_worker_is_computed_again(tmp_path):
+    client = Submits()
+    flight, landed = flying(tmp_path, client)
+
+    def lost():  # dask waits for the worker that has it, until the flight gives this future up
+        flight.check()
+        raise CancelledError
+
+    client.futures[0].result = lost
+    flight._arrive(client.futures[0])
+    assert not landed and len(client.futures) == 2
+    client.futures[1].result = lambda: flight.unit.without_numbers(UnitStatus.DONE, "")
+    flight._arrive(client.futures[1])
+    assert landed == [flight] and flight.result().status == UnitStatus.DONE
+
+
+def test_room_of_a_lost_worker_is_kept_for_a_moment_and_what_fits_the_others_goes_first(tmp_path):
+    workers = {"small": {"memory_limit": 1e9}, "large": {"memory_limit": 1e12}}
+    client = types.SimpleNamespace(
+        scheduler_info=lambda: {"workers": workers}, subscribe_topic=lambda *_: None
+    )
+    pool = cluster.ClusterPool(client)
+    unit = plan_of(suite_file(tmp_path, {"Mean": ""})).curves[0]
+    large, little = (dataclasses.replace(unit, memory=memory) for memory in (4e9, 4e6))
+
+    def forget(seconds):
+        pool._seen -= seconds
+        pool._were = {a: (seen - seconds, most) for a, (seen, most) in pool._were.items()}
+
+    assert pool.room.next([large, little], []) is large
+    del workers["large"]
+    forget(2.0)
+    assert pool.room.next([large, little], []) is little and pool.room.next([large], []) is large
+    forget(cluster.PATIENCE)
+    assert pool.room.next([large], []) is None
 
 
 def test_a_worker_that_differs_is_refused(tmp_path, dask, monkeypatch):

@@ -100,7 +100,7 @@ def test_intervals_cover_at_three_replicates():
 
 @pytest.mark.slow
 def test_intervals_cover_where_the_fit_that_drops_censored_points_does_not():
-    found = study(Setting(1.0, 10, 0.5, 2.0), 120)
+    found = study(Setting(1.0, 10, 0.5, 2.0), 40)
     assert found.coverage > 0.89 and found.smallest_width > 0
     assert found.naive < 0.8
 

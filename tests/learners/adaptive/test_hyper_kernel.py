@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from repeats import checks_of_fits
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hierbench.learners.adaptive.hyper_kernel import HyperKernelRegressor, Path, Work
 from hierbench.learners.adaptive.projected_kernel import (
@@ -16,7 +16,10 @@ from hierbench.learners.kernels.kernel_ridge import KernelRidgeRBF
 
 # what the registered one does not set; that is checked in tests/learners/test_estimators.py
 @pytest.mark.slow
-@parametrize_with_checks([HyperKernelRegressor(kernel="gaussian", n_directions=2, iterations=5, restarts=2)])
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    checks_of_fits(HyperKernelRegressor(kernel="gaussian", n_directions=2, iterations=5, restarts=2)),
+)
 def test_sklearn_contract(estimator, check):
     check(estimator)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from repeats import checks_of_fits
 
 from hierbench.learners.adaptive import irkm
 from hierbench.learners.adaptive.irkm import IRKMRegressor
@@ -13,7 +13,9 @@ from hierbench.targets.registry import make_target
 
 # what the registered one does not set; that is checked in tests/learners/test_estimators.py
 @pytest.mark.slow
-@parametrize_with_checks([IRKMRegressor(exponent=1.4, power=0.5, iterations=2, folds=0)])
+@pytest.mark.parametrize(
+    ("estimator", "check"), checks_of_fits(IRKMRegressor(exponent=1.4, power=0.5, iterations=2, folds=0))
+)
 def test_sklearn_contract(estimator, check):
     check(estimator)
 

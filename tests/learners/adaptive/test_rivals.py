@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from repeats import checks_of_fits
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hierbench.learners.adaptive.boosted_trees import AXES, BoostedTreesRegressor
 from hierbench.learners.adaptive.metric_kernel import ExponentKernel, metric_of, metric_root
@@ -18,11 +18,12 @@ from hierbench.targets.registry import make_target
 
 # what the registered ones do not set; those are checked in tests/learners/test_estimators.py
 @pytest.mark.slow
-@parametrize_with_checks(
-    [
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    checks_of_fits(
         RFMRegressor(exponent=1.4, power=1.0, iterations=2, folds=0),
         SpectralLayerwiseRegressor(depth=3, splitting=True),
-    ]
+    ),
 )
 def test_sklearn_contract(estimator, check):
     check(estimator)

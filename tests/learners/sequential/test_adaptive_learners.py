@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from repeats import checks_of_fits
 
 from hierbench.learners.base import Curve
 from hierbench.learners.kernels.polynomial_ridge import KernelRidgePolynomial
@@ -17,11 +17,11 @@ from hierbench.targets.registry import make_target
 
 # what the registered ones do not set; those are checked in tests/learners/test_estimators.py
 @pytest.mark.slow
-@parametrize_with_checks(
-    [
-        SequentialKernelsRegressor(depth=3, splitting=True),
-        SequentialFitsRegressor(splitting=True),
-    ]
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    checks_of_fits(
+        SequentialKernelsRegressor(depth=3, splitting=True), SequentialFitsRegressor(splitting=True)
+    ),
 )
 def test_sklearn_contract(estimator, check):
     check(estimator)
