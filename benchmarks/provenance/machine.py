@@ -42,8 +42,8 @@ def compilation_cache(folder: Path | None) -> dict[str, str]:
 
 
 @functools.cache
-def identity() -> dict[str, str]:
-    """CPU, system and BLAS: the column that may tell two numbers of one key apart."""
+def identity(device: str = "cpu") -> dict[str, str]:
+    """CPU, system, BLAS and GPU, if it is one: the column that may tell two numbers of one key apart."""
     # numpy starts slowly, and hierbench list does without it
     import numpy as np
 
@@ -53,7 +53,18 @@ def identity() -> dict[str, str]:
         "architecture": platform.machine(),
         "system": platform.system(),
         "blas": f"{blas.get('name', '?')} {blas.get('version', '?')}",
+        **({} if device == "cpu" else {"gpu": _gpu(device)}),
     }
+
+
+def _gpu(device: str) -> str:
+    # for units on one only
+    import torch
+
+    try:
+        return torch.cuda.get_device_name(device)
+    except (AssertionError, RuntimeError, ValueError):  # it is gone, or a learner of its own makes it up
+        return device
 
 
 def _cpu() -> str:

@@ -46,7 +46,7 @@ COLUMNS: Mapping[str, str] = {
     "peak_memory_bytes": "most memory of the process while it computed the unit",
     "code": "fingerprint of the code of learner, target, engines and metric",
     "versions": "JSON: versions of the libraries that the numbers depend on",
-    "machine": "JSON: CPU, system and BLAS",
+    "machine": "JSON: CPU, system and BLAS; the GPU of what was computed on one",
 }
 """What the columns of a frame hold, in their order: those of a stored row."""
 

@@ -50,8 +50,11 @@ class Reference:
 
     def sentence(self) -> str:
         """Where the rows come from, in one line."""
-        machine = self.header["machine"].get("cpu", "an unnamed machine")
-        return f"suite {self.header['suite']} by hierbench {self.header['version']} on {machine}"
+        machine = self.header["machine"]
+        processors = [machine[name] for name in ("gpu", "cpu") if name in machine] or ["an unnamed machine"]
+        return (
+            f"suite {self.header['suite']} by hierbench {self.header['version']} on {', '.join(processors)}"
+        )
 
 
 def packed(suite: str, shown: SuiteResults, version: str) -> bytes:

@@ -241,7 +241,7 @@ def empty_row(unit: CurveUnit, replicate: Replicate, n: int, status: str, reason
         peak_memory_bytes=None,
         code=unit.code,
         versions=unit.versions,
-        machine=machine.identity(),
+        machine=machine.identity(unit.device),
     )
 
 
