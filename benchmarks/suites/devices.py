@@ -54,11 +54,10 @@ def takers(suite: Suite) -> dict[str, bool]:
 
 
 def libraries(suite: Suite) -> set[str]:
-    """What the learners of ours that take a device compute with: torch, and jax where it trains nets."""
+    """What the learners of ours that take a device compute with: jax for nets of dense layers, else torch."""
     paths = [resolve(entry.learner).path for entry in _run(suite) if _default(entry) is not None]
     ours = [path for path in paths if path.startswith("hierbench.learners.")]
-    trained = any(path.startswith("hierbench.learners.nets.") for path in ours)
-    return ({"torch"} if ours else set()) | ({"jax"} if trained else set())
+    return {"jax" if path.startswith("hierbench.learners.nets.") else "torch" for path in ours}
 
 
 def _run(suite: Suite) -> list[LearnerEntry]:

@@ -18,7 +18,6 @@ _RELU_MEAN = 1.0 / math.sqrt(2.0 * math.pi)
 _RELU_SCALE = 1.0 / math.sqrt(0.5 - 0.5 / math.pi)
 PREDICT_ROWS = 8192
 """Rows whose outputs are computed together."""
-_GPU_ROWS = 1 << 15
 
 
 Array = Any
@@ -275,26 +274,10 @@ def split(flat: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
     return parts
 
 
-def outputs_of(
-    network: DenseNetwork, parameters: np.ndarray, X: np.ndarray, device: str = "cpu"
-) -> np.ndarray:
-    """Compute the outputs (n,) of one net on scaled inputs, in float64 and bounded memory.
-
-    On a GPU by PyTorch, which has float64 without a switch for the whole process.
-    """
+def outputs_of(network: DenseNetwork, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Compute the outputs (n,) of one net on scaled inputs, in float64 and bounded memory."""
     X = X.astype(np.float64, copy=False)
     parts = network.parts(parameters)
-    if device != "cpu":
-        # torch starts slowly
-        import torch
-
-        parts = [torch.from_numpy(part).to(device) for part in parts]
-        return np.concatenate(
-            [
-                network.forward(parts, torch.from_numpy(X[i : i + _GPU_ROWS]).to(device)).output[:, 0].cpu()
-                for i in range(0, len(X), _GPU_ROWS)
-            ]
-        )
     chunks = [
         network.forward(parts, X[i : i + PREDICT_ROWS]).output[:, 0] for i in range(0, len(X), PREDICT_ROWS)
     ]

@@ -26,6 +26,7 @@ from hierbench.learners.engines.minibatches import (
     orders,
 )
 from hierbench.learners.engines.network import DenseNetwork
+from hierbench.learners.engines.outputs import jax_device
 from hierbench.learners.engines.sgd_program import BETA1, BETA2, EPSILON, Net, Pace, Recipe, State, program
 
 _ACCELERATOR_FLOATS = 1 << 28
@@ -264,8 +265,7 @@ class _Group:
         # jax starts slowly
         import jax
 
-        platform, _, index = self.device.partition(":")
-        device = jax.devices(platform)[int(index or 0)]
+        device = jax_device(self.device)
         with (
             jax.enable_x64(self.dtype == "float64"),
             jax.default_device(device),

@@ -18,7 +18,8 @@ from hierbench.errors import refusal
 from hierbench.learners.base import Curve, FitReport, FittedCurve, TraceCallback, steps_law
 from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines.minibatches import FreshSamples, Sampler
-from hierbench.learners.engines.network import DenseNetwork, outputs_of
+from hierbench.learners.engines.network import DenseNetwork
+from hierbench.learners.engines.outputs import outputs_on
 from hierbench.learners.engines.sgd_engine import Job, Schedule, Trained, TrainHook, train
 from hierbench.learners.generators import Purpose, generator
 from hierbench.learners.nets.cells import Cell, Choice
@@ -297,7 +298,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         """Predictions for X (n, d), shape (n,), computed in float64."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        scaled = outputs_of(self.network_, self.parameters_, self.scaling_.inputs(X), self.device)
+        scaled = outputs_on(self.device, self.network_, self.parameters_, self.scaling_.inputs(X))
         return self.scaling_.y_mean + self.scaling_.y_scale * scaled
 
     def level_features(self, X: Any) -> list[np.ndarray]:

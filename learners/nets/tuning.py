@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from hierbench.learners.engines.minibatches import ShuffledEpochs
-from hierbench.learners.engines.network import DenseNetwork, outputs_of
+from hierbench.learners.engines.network import DenseNetwork
+from hierbench.learners.engines.outputs import outputs_on
 from hierbench.learners.engines.sgd_engine import Job, Schedule, Trained
 from hierbench.learners.generators import Purpose, generator
 from hierbench.learners.nets.cells import Cell, Choice
@@ -226,9 +227,7 @@ def _run(learner: Tunes, contests: Sequence[_Contest], steps: int) -> None:
         trained = learner._train(network, jobs, np.stack(initial), schedule, None)
         for (k, candidate), flat in zip(runs, trained.flat, strict=True):
             X, y = contests[k].held
-            errors[k][candidate] = learner._held_out_error(
-                outputs_of(network, flat, X, device=learner.device), y
-            )
+            errors[k][candidate] = learner._held_out_error(outputs_on(learner.device, network, flat, X), y)
     for contest, of_one in zip(contests, errors, strict=True):
         contest.candidates.sort(key=of_one.__getitem__)
         contest.error = of_one[contest.candidates[0]][0]

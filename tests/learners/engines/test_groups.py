@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from hierbench.learners.engines import sgd_engine
+from hierbench.learners.engines import outputs, sgd_engine
 from hierbench.learners.engines.minibatches import FreshSamples, ShuffledEpochs
-from hierbench.learners.engines.network import DenseNetwork
+from hierbench.learners.engines.network import DenseNetwork, outputs_of
+from hierbench.learners.engines.outputs import outputs_on
 from hierbench.learners.engines.sgd_engine import Job, Schedule, group_sizes, train
 
 NETWORK = DenseNetwork(5, 2, 6)
@@ -84,3 +85,20 @@ def test_a_training_set_that_nets_share_is_there_once(monkeypatch):
     shared, other = ShuffledEpochs(*data(0, 20000)), ShuffledEpochs(*data(1, 10000))
     trained([shared, other, shared], monkeypatch, True)
     assert seen == [((1 << 15, 8), [0, 20000, 0, 0])], "the fourth place is filled with the first net"
+
+
+def test_outputs_on_a_gpu_are_those_of_numpy(monkeypatch):
+    """jax is told to take the CPU for a GPU; more rows than are computed at once."""
+    import jax
+
+    real = jax.devices
+    monkeypatch.setattr(
+        jax, "devices", lambda platform: real("cpu") if platform == "cuda" else real(platform)
+    )
+    monkeypatch.setattr(outputs, "_ROWS", 100)
+    parameters, X = NETWORK.initial(np.random.default_rng(0)), data(0, 250)[0].astype(np.float32)
+    expected = outputs_of(NETWORK, parameters, X)
+    found = outputs_on("cuda:0", NETWORK, parameters, X)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_array_equal(outputs_on("cpu", NETWORK, parameters, X), expected)

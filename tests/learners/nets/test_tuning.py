@@ -40,9 +40,7 @@ def choices(monkeypatch, script, cells=1, **params):
 
     monkeypatch.setattr(learner, "_train", train)
     monkeypatch.setattr(learner, "_scaling", Unscaled)
-    monkeypatch.setattr(
-        tuning, "outputs_of", lambda network, flat, X, device: np.full(len(X), np.sqrt(flat[0]))
-    )
+    monkeypatch.setattr(tuning, "outputs_on", lambda _, network, flat, X: np.full(len(X), np.sqrt(flat[0])))
     data = [
         Cell(0, np.full((10, 3), float(k)), np.zeros(10), (k, 10), Unscaled(0, 0), LAW) for k in range(cells)
     ]
