@@ -22,23 +22,6 @@ class KeepsParameters:
                 setattr(self, name, value)
 
 
-def torch_device(name: str, value: Any) -> str:
-    """Return the device that tensors are put on.
-
-    Raises
-    ------
-    ValueError
-        It is none, or torch does not see it.
-    """
-    if value == "cpu":
-        return "cpu"
-    # torch starts slowly, and asks the driver here
-    import torch
-
-    cards = [f"cuda:{k}" for k in range(torch.cuda.device_count())]
-    return checks.one_of(name, value, ["cpu", *(["cuda", *cards] if cards else [])])
-
-
 def integer_between(name: str, value: Any, least: int, most: int) -> int:
     """Return ``value`` as an int.
 

@@ -47,8 +47,8 @@ from hierbench.learners.parameters import (
     not_negative,
     positive,
     share,
-    torch_device,
 )
+from hierbench.learners.torch_device import torch_device
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 ROWS = 512

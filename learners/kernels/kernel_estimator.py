@@ -16,7 +16,7 @@ from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.engines import kernel_engine
 from hierbench.learners.engines.kernel_engine import Axis, Kernel
 from hierbench.learners.engines.kernel_tuning import Budget, Fit, fit_prefixes
-from hierbench.learners.parameters import torch_device
+from hierbench.learners.torch_device import torch_device
 from hierbench.learners.training_set import training_set
 
 
