@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import os
 
 import pytest
 
@@ -44,6 +45,14 @@ learners = ["net", "kernel"]
 d = [3]
 sizes = {scale = 8, power = 1, ratio = 2, count = 1, max = 100}
 """
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """What a run on a device leaves in the environment is gone afterwards."""
+    for name in ("XLA_FLAGS", "XLA_PYTHON_CLIENT_PREALLOCATE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -158,6 +167,8 @@ def test_what_was_run_on_a_device_is_found_by_the_other_commands(path, tmp_path,
         "run", path, "--device", "cuda", "--no-figures", "--workers", 1, "--results", results
     )
     assert code == 0 and "on cuda: net" in err, err
+    assert os.environ["XLA_FLAGS"] == "--xla_gpu_deterministic_ops=true"
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
     with Store.readable(results) as store:
         rows = store.rows()
     devices_of = {r.learner: r.learner_spec["parameters"].get("device") for r in rows}
