@@ -27,6 +27,7 @@ reference: .venv/.ready
 reference-figures: .venv/.ready
 	$(BIN)/hierbench figures default --results reference
 	$(BIN)/hierbench figures paper-cpu --results reference
+	$(BIN)/hierbench figures paper --results reference
 
 acceptance: .venv/.ready
 	$(BIN)/hierbench run acceptance
