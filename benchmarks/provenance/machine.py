@@ -87,6 +87,12 @@ def one_thread() -> None:
         sys.modules["torch"].set_num_threads(1)
 
 
+def give_back(device: str) -> None:
+    """Give a GPU's memory back that torch keeps for later, so that other processes find it free."""
+    if device != "cpu" and "torch" in sys.modules:
+        sys.modules["torch"].cuda.empty_cache()
+
+
 def reset_peak_memory() -> None:
     """Start a new peak, where the system can (Linux); else the peak is the worker's so far."""
     try:

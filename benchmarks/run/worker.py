@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 
 from hierbench.benchmarks.isolation.host import LONGEST_LOG, Process, There
-from hierbench.benchmarks.provenance import fingerprint, loaded
+from hierbench.benchmarks.provenance import fingerprint, loaded, machine
 from hierbench.benchmarks.suites.plan import key_of
 from hierbench.benchmarks.units.experiment_unit import ExperimentUnit
 from hierbench.benchmarks.units.fitting import LateError, LearnerGoneError
@@ -44,6 +44,8 @@ def compute(unit: Unit, limit: float) -> Result:
         return dataclasses.replace(held, log="".join(log), compiling=compiling.seconds() - before)
     except BaseException as error:
         return unit.without_numbers(UnitStatus.FAILED, one_line_of(error))
+    finally:
+        machine.give_back(unit.device)
 
 
 @functools.singledispatch
