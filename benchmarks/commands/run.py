@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -172,21 +171,11 @@ def placed(chosen: tuple[Suite, Suite], device: str, look: bool, quiet: bool) ->
             )
         if look:
             probe.refuse_device(device, libraries(to_run))
-            _set_up_jax()
         if not quiet:
             others += [f"experiment {one.label}" for one in to_run.experiments]
             stay = f"; on the CPU, without such a parameter: {', '.join(others)}" if others else ""
             say(f"on {device}: {', '.join(there)}{stay}")
     return to_run, to_show
-
-
-def _set_up_jax() -> None:
-    """Tell the workers' jax to share a GPU, and to give the same bits each time, unless you told it."""
-    # each worker would take most of a GPU's memory for itself
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    flags = os.environ.get("XLA_FLAGS", "")
-    if "xla_gpu_deterministic_ops" not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
 
 
 def check_fresh(plan: Plan, fresh: Sequence[str]) -> None:

@@ -94,7 +94,7 @@ class _Server:
                 [sys.executable, "-P", "-c", _START, str(there.fileno())],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 pass_fds=[there.fileno()], start_new_session=True,
-                env=os.environ | machine.ONE_THREAD,
+                env=os.environ | machine.of_worker(),
             )  # fmt: skip
         self._owner = os.getpid()
         self.busy = False

@@ -226,7 +226,8 @@ class ClusterFlight:
         """
         if self._client.status in ("closing", "closed"):
             raise UserError(_GONE)
-        if self._late or (self.future is not None and self.future.done()):
+        future = self.future  # dask's thread takes it away where it has to be submitted again
+        if self._late or (future is not None and future.done()):
             return  # it only has not landed yet
         present = self._limits()
         if self._named is not None and not self._named & present.keys():
@@ -235,9 +236,9 @@ class ClusterFlight:
             pass
         elif self.worker not in present:
             self.started = None  # that worker was lost: the clock starts again with the next one
-        elif self.future is not None:
+        elif future is not None:
             self._late = True
-            self.future.cancel()
+            future.cancel()
             with contextlib.suppress(Exception):  # without a nanny it ends by itself, or not
                 self._client.restart_workers([self.worker], raise_for_error=False)
 

@@ -35,7 +35,7 @@ class Start(distributed.WorkerPlugin):
 
     def setup(self, worker: Any) -> None:
         """Keep to one thread, and record what is loaded from now on."""
-        os.environ.update(machine.ONE_THREAD)
+        os.environ.update(machine.of_worker())
         sys.path += [place for place in self.path if place not in sys.path]
         loaded.record()
 

@@ -108,11 +108,9 @@ def opened(workers: int, compiled: Path | None = None) -> Iterator[LocalPool]:
     # The tracker would unblock SIGINT in this thread when it is started along with a worker.
     with signals.blocked():
         multiprocessing.resource_tracker.ensure_running()
-    environment = machine.ONE_THREAD | machine.compilation_cache(compiled)
+    environment = machine.of_worker() | machine.compilation_cache(compiled)
     saved = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
-    if os.environ.get("XLA_FLAGS") and saved["XLA_FLAGS"]:
-        os.environ["XLA_FLAGS"] = f"{saved['XLA_FLAGS']} {machine.ONE_THREAD['XLA_FLAGS']}"
     pool = pebble.ProcessPool(
         max_workers=workers,
         initializer=start.start,

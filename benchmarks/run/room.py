@@ -42,9 +42,9 @@ class Room:
 
     def _fits(self, unit: Unit, others: Collection[Unit]) -> bool:
         """Whether there is memory for a unit beside others."""
-        beside = [other for other in others if other.device == unit.device]
+        beside = [other for other in others if _card_of(other) == _card_of(unit)]
         return unit.memory <= self.total - sum(other.memory for other in others) and (
-            unit.card <= self.card(unit.device) - sum(other.card for other in beside)
+            unit.card <= self.card(_card_of(unit)) - sum(other.card for other in beside)
         )
 
     def card(self, device: str) -> float:
@@ -61,10 +61,15 @@ class Room:
         """Say what a unit needs and what is there, in a line; empty where it fits when it is alone."""
         if unit.memory > self.total:
             return f"needs {unit.memory / GIB:.3g} GiB of memory, {self.total / GIB:.3g} are there"
-        there = self.card(unit.device)
+        there = self.card(_card_of(unit))
         if unit.card > there:
             return f"needs {unit.card / GIB:.3g} GiB on {unit.device}, {there / GIB:.3g} are there"
         return ""
+
+
+def _card_of(unit: Unit) -> str:
+    """Return the device, the first GPU by its number."""
+    return "cuda:0" if unit.device == "cuda" else unit.device
 
 
 def free() -> float:

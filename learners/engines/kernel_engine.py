@@ -40,7 +40,8 @@ WHOLE = 1024
 """Prefixes up to this size average over all leave-one-out residuals."""
 CHUNK = 1 << 22
 """Entries of a block of the test kernel matrix: 32 MiB in float64."""
-GPU_CHUNK = 1 << 28
+GPU_CHUNK = 1 << 25
+"""The same on a GPU: 256 MiB."""
 
 
 class Kernel(Protocol):
@@ -263,7 +264,7 @@ def predict(
 
     A fit is its kernel's shape parameters and its dual coefficients, (n,) or (n, outputs), for a prefix of
     ``X_train``. Fits of one kernel share its test matrix; memory is bounded by blocks of ``CHUNK`` entries.
-    ``device`` is where they are computed.
+    ``device`` is where they are computed, on a GPU in blocks of ``GPU_CHUNK``.
     """
     train, test = (float64_tensor(points).to(device) for points in (X_train, X))
     outputs = fits[0][1].shape[1:]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hierbench.errors import refusal
 from hierbench.learners.engines.network import DenseNetwork, outputs_of
 
 _ROWS = 1 << 15
@@ -37,9 +38,20 @@ def outputs_on(device: str, network: DenseNetwork, parameters: np.ndarray, X: np
 
 
 def jax_device(name: str) -> Any:
-    """Return the device of that name."""
+    """Return the device of that name.
+
+    Raises
+    ------
+    ValueError
+        It is none, or jax does not find it.
+    """
     # jax starts slowly
     import jax
 
     platform, _, index = name.partition(":")
-    return jax.devices(platform)[int(index or 0)]
+    try:
+        return jax.devices(platform)[int(index or 0)]
+    except (RuntimeError, ValueError, IndexError):
+        there = "cpu, and cuda or cuda:1 where jax finds such a GPU"
+        remedy = 'a learner that was fitted on one predicts elsewhere after set_params(device="cpu")'
+        raise ValueError(refusal("device", name, there, remedy)) from None

@@ -1,8 +1,8 @@
 """Batched SGD: many independent nets trained as one model, each on its own data.
 
 Every net has its own training set, seed, learning rate and weight decay; nothing is shared
-but the steps, the batch size and the shape. A net's result does not depend on which nets
-are trained beside it, up to rounding.
+but the steps, the batch size, the shape, and the memory of a training set that several have. A net's result
+does not depend on which nets are trained beside it, up to rounding.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ _ACCELERATOR_FLOATS = 1 << 28
 """Numbers that the nets of a group may keep on an accelerator."""
 _AT_ONCE = {"cpu": (4, 1), "accelerator": (256, 64, 16, 4, 1)}
 """Nets of a group: few sizes, because each is compiled."""
+_SMALL = 16
+"""Places of a group on an accelerator that cost next to nothing."""
 _ROWS = {"cpu": (1 << 15, 1 << 18), "accelerator": (1 << 15, 1 << 18, 1 << 21)}
 """Rows that the data of a group are filled up to: few again. Beyond the last, multiples of it."""
 
@@ -156,7 +158,8 @@ def trace_steps(steps: int) -> list[int]:
 def group_sizes(n_nets: int, network: DenseNetwork, batch_size: int, device: str) -> list[int]:
     """Say how many nets are computed at once, group by group.
 
-    On an accelerator, where many take little longer than few, the last group may be larger than what is left.
+    On an accelerator, where many take little longer than few, the last group may be larger than what is left,
+    at most twice as large where it is not small.
     """
     sizes: list[int] = []
     possible = _AT_ONCE[_kind(device)]
@@ -164,10 +167,11 @@ def group_sizes(n_nets: int, network: DenseNetwork, batch_size: int, device: str
         floats = batch_size * network.floats_per_sample() + 4 * network.n_parameters
         possible = tuple(size for size in possible if size * floats <= _ACCELERATOR_FLOATS) or (1,)
     while (left := n_nets - sum(sizes)) > 0:
-        if device == "cpu" or left >= possible[0]:
-            sizes.append(next(size for size in possible if size <= left))
+        filled = min((size for size in possible if size >= left), default=possible[0])
+        if device != "cpu" and (filled <= _SMALL or filled < 2 * left):
+            sizes.append(filled)
         else:
-            sizes.append(min(size for size in possible if size >= left))
+            sizes.append(next(size for size in possible if size <= left))
     return sizes
 
 

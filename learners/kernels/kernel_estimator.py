@@ -43,6 +43,7 @@ class KernelEstimator(RegressorMixin, BaseEstimator, abc.ABC):
         """Predictions, shape (len(X),), or (len(X), outputs) after a fit to several."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
+        torch_device("device", self.device)
         fits = [(self.shape_, self.dual_coef_)]
         return kernel_engine.predict(self._fitted_kernel, self.X_fit_, fits, X, self.device)[0]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import os
 
 import pytest
 
+from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.results.suite_results import on_its_device
 from hierbench.benchmarks.run import probe
 from hierbench.benchmarks.store.store import Store
@@ -45,14 +45,6 @@ learners = ["net", "kernel"]
 d = [3]
 sizes = {scale = 8, power = 1, ratio = 2, count = 1, max = 100}
 """
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch):
-    """What a run on a device leaves in the environment is gone afterwards."""
-    for name in ("XLA_FLAGS", "XLA_PYTHON_CLIENT_PREALLOCATE"):
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -167,8 +159,6 @@ def test_what_was_run_on_a_device_is_found_by_the_other_commands(path, tmp_path,
         "run", path, "--device", "cuda", "--no-figures", "--workers", 1, "--results", results
     )
     assert code == 0 and "on cuda: net" in err, err
-    assert os.environ["XLA_FLAGS"] == "--xla_gpu_deterministic_ops=true"
-    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
     with Store.readable(results) as store:
         rows = store.rows()
     devices_of = {r.learner: r.learner_spec["parameters"].get("device") for r in rows}
@@ -182,3 +172,16 @@ def test_what_was_run_on_a_device_is_found_by_the_other_commands(path, tmp_path,
     code, _, err = status("run", path, "--device", "cuda", "--no-figures", "--results", tmp_path / "s")
     with Store.readable(tmp_path / "s") as store:
         assert store.rows() == rows, "nothing was computed again"
+
+
+def test_workers_share_a_gpu_and_give_the_same_bits_unless_told_otherwise(monkeypatch):
+    for name in ("XLA_FLAGS", "XLA_PYTHON_CLIENT_PREALLOCATE"):
+        monkeypatch.delenv(name, raising=False)
+    environment = machine.of_worker()
+    assert "--xla_gpu_deterministic_ops=true" in environment["XLA_FLAGS"].split()
+    assert environment["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+    monkeypatch.setenv("XLA_FLAGS", "--xla_gpu_deterministic_ops=false")
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
+    environment = machine.of_worker()
+    assert environment["XLA_FLAGS"].endswith(" --xla_gpu_deterministic_ops=false"), "the last one counts"
+    assert environment["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"

@@ -18,9 +18,12 @@ NETWORK = DenseNetwork(5, 2, 6)
         (1, [1], [1]),
         (3, [1, 1, 1], [4]),
         (9, [4, 4, 1], [16]),
+        (33, [4] * 8 + [1], [64]),
         (64, [4] * 16, [64]),
+        (65, [4] * 16 + [1], [64, 1]),
+        (130, [4] * 32 + [1, 1], [256]),
         (300, [4] * 75, [256, 64]),
-        (600, [4] * 150, [256, 256, 256]),
+        (600, [4] * 150, [256, 256, 64, 16, 16]),
     ],
 )
 def test_groups_have_few_sizes(nets, here, there):
@@ -38,12 +41,37 @@ def jobs_of(sources):
     return [Job(s, np.random.default_rng(i), 0.02 + 0.01 * i, 1e-3) for i, s in enumerate(sources)]
 
 
-def trained(sources, monkeypatch, filled):
+class Looks:
+    """A control that raises a weight of the penalty at every look and puts a part of net 0 back."""
+
+    every = 30
+
+    def __init__(self, n_nets):
+        self.n_nets, self.looks = n_nets, 0
+
+    def begin(self, flat):
+        self.part = NETWORK.parts(flat[0])[0].copy()
+        return flat
+
+    def weights(self):
+        return np.full((self.n_nets, NETWORK.depth), 0.01 * self.looks)
+
+    def look(self, step, loss):
+        assert len(loss) == self.n_nets
+        self.looks += 1
+        return [(0, 0, self.part)] if self.looks == 1 else []
+
+    def notes(self):
+        return {"looks": np.full(self.n_nets, float(self.looks))}
+
+
+def trained(sources, monkeypatch, filled, **further):
     """Nets on these sources, in groups as of a GPU (with room for more) or one by one."""
     sizes = (lambda n, *_: [4] if n <= 4 else [4, 4]) if filled else (lambda n, *_: [1] * n)
     monkeypatch.setattr(sgd_engine, "group_sizes", sizes)
     initial = np.stack([NETWORK.initial(np.random.default_rng(9 + i)) for i in range(len(sources))])
-    return train(NETWORK, initial, jobs_of(sources), Schedule(steps=90, batch_size=16), dtype="float64")
+    schedule = Schedule(steps=90, batch_size=16)
+    return train(NETWORK, initial, jobs_of(sources), schedule, dtype="float64", **further)
 
 
 def data(seed, n):
@@ -59,6 +87,44 @@ def test_a_net_does_not_depend_on_those_beside_it_nor_on_room_that_is_left(monke
     np.testing.assert_allclose(together.flat, alone.flat, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(together.loss, alone.loss, rtol=1e-9)
     np.testing.assert_array_equal(together.clipped, alone.clipped)
+
+
+@pytest.mark.parametrize("further", ["frozen", "controlled"])
+def test_nor_where_parts_are_frozen_or_a_control_looks(monkeypatch, further):
+    sources = [ShuffledEpochs(*data(i, 40)) for i in range(3)]
+    more = {"control": Looks}
+    if further == "frozen":
+        more = {"trainable": [i % 2 == 0 for i in range(len(NETWORK.shapes()))]}
+    alone, together = (trained(sources, monkeypatch, filled, **more) for filled in (False, True))
+    if further == "controlled":  # alone each net is the first of its control
+        np.testing.assert_allclose(together.flat[0], alone.flat[0], rtol=1e-9, atol=1e-12)
+        assert together.notes["looks"].tolist() == [3.0] * 3
+    else:
+        np.testing.assert_allclose(together.flat, alone.flat, rtol=1e-9, atol=1e-12)
+
+
+def test_a_whole_chunk_by_a_loop_of_known_length_is_the_same(monkeypatch):
+    sources = [ShuffledEpochs(*data(i, 40)) for i in range(2)]
+    by_steps = trained(sources, monkeypatch, True)
+    lengths, program = [], sgd_engine.program
+    monkeypatch.setattr(
+        sgd_engine,
+        "program",
+        lambda recipe, whole: lengths.append(whole) or program(recipe, len(lengths) == 1),
+    )
+    by_chunk = trained(sources, monkeypatch, True)
+    assert len(lengths) == 2, "a chunk of 64 steps, and 26"
+    np.testing.assert_allclose(by_chunk.flat, by_steps.flat, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("device", ["nonsense", "cuda:x", "cpu:99"])
+def test_a_device_that_is_not_there_is_one_line(device):
+    with pytest.raises(ValueError, match=f"device = '{device}': allowed are cpu, and cuda.*set_params"):
+        outputs_on(device, NETWORK, NETWORK.initial(np.random.default_rng(0)), data(0, 3)[0])
+    jobs = jobs_of([ShuffledEpochs(*data(0, 9))])
+    schedule = Schedule(steps=1, batch_size=2)
+    with pytest.raises(ValueError, match="device = "):
+        train(NETWORK, np.zeros((1, NETWORK.n_parameters)), jobs, schedule, device=device)
 
 
 def test_fresh_samples_of_a_net_are_its_own(monkeypatch):
