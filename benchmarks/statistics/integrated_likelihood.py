@@ -145,8 +145,8 @@ def log_probability_of(
     elif math.isinf(lower):
         p = ndtr(high)
     else:
-        mirror = low > 0  # in the upper tail, where Phi keeps its digits
-        p = ndtr(np.where(mirror, -low, high)) - ndtr(np.where(mirror, -high, low))
+        np.negative(high, out=high, where=low > 0)  # from the upper tail, where Phi loses its digits
+        p = np.abs(ndtr(high) - ndtr(-np.abs(low)))
     probability: np.ndarray = np.log(np.maximum(p, 1e-290))
     return probability
 

@@ -70,8 +70,10 @@ def profile(
     tau = np.clip(1 / (middle.std(axis=1) + sigma_min), tau_min, tau_max)
     c = middle.mean(axis=1) * tau
 
-    def derivatives(c: np.ndarray, tau: np.ndarray) -> np.ndarray:
-        a, b = tau[:, None] * low - c[:, None], tau[:, None] * high - c[:, None]
+    def derivatives(c: np.ndarray, tau: np.ndarray, of: np.ndarray) -> np.ndarray:
+        """Log-likelihood, gradient and Hessian for the slopes of these indices."""
+        ends = low_0[of], high_0[of]
+        a, b = tau[:, None] * low[of] - c[:, None], tau[:, None] * high[of] - c[:, None]
         log_p, ra, rb = log_probability(a, b)
         a, b = np.where(np.isfinite(a), a, 0.0), np.where(np.isfinite(b), b, 0.0)
         # second derivatives of log p in its two ends
@@ -80,14 +82,15 @@ def profile(
             [
                 log_p.sum(1),
                 (ra - rb).sum(1),
-                (rb * high_0 - ra * low_0).sum(1),
+                (rb * ends[1] - ra * ends[0]).sum(1),
                 (aa + bb + 2 * ab).sum(1),
-                -(aa * low_0 + bb * high_0 + ab * (low_0 + high_0)).sum(1),
-                (aa * low_0**2 + bb * high_0**2 + 2 * ab * low_0 * high_0).sum(1),
+                -(aa * ends[0] + bb * ends[1] + ab * (ends[0] + ends[1])).sum(1),
+                (aa * ends[0] ** 2 + bb * ends[1] ** 2 + 2 * ab * ends[0] * ends[1]).sum(1),
             ]
         )
 
-    state = derivatives(c, tau)
+    every = np.arange(len(c))
+    state = derivatives(c, tau, every)
     for _ in range(60):
         value, g_c, g_t, h_cc, h_ct, h_tt = state
         # A sigma at an end of its range, pushed further out, stays; only c moves then.
@@ -98,20 +101,24 @@ def profile(
         safe = np.where(held, 1.0, determinant)
         step_c = np.where(held, -g_c / h_cc, -(h_tt * g_c - h_ct * g_t) / safe)
         step_t = np.where(held, 0.0, -(h_cc * g_t - h_ct * g_c) / safe)
-        length = np.ones_like(c)
+        new_c, new_tau, new = c.copy(), tau.copy(), state.copy()
+        length, trying = 1.0, every
         for _ in range(30):
-            new_tau = np.clip(tau + length * step_t, tau_min, tau_max)
+            far = tau[trying] + length * step_t[trying]
+            near = np.clip(far, tau_min, tau_max)
             # with tau clipped, c follows so that the line stays where the step put it
-            new_c = c + length * step_c
-            clipped = (tau + length * step_t != new_tau) & (tau + length * step_t > 0)
-            new_c = np.where(clipped, new_c * new_tau / (tau + length * step_t), new_c)
-            new = derivatives(new_c, new_tau)
-            worse = ~(new[0] >= value - 1e-12)
-            if not worse.any():
+            place = c[trying] + length * step_c[trying]
+            place = np.where((far != near) & (far > 0), place * near / far, place)
+            tried = derivatives(place, near, trying)
+            better = tried[0] >= value[trying] - 1e-12
+            moved = trying[better]
+            new_c[moved], new_tau[moved], new[:, moved] = place[better], near[better], tried[:, better]
+            trying = trying[~better]
+            if not len(trying):
                 break
-            length = np.where(worse, length / 2, length)
+            length /= 2
         gain = float(np.max(new[0] - value, initial=0.0))
-        c, tau, state = np.where(worse, c, new_c), np.where(worse, tau, new_tau), np.where(worse, state, new)
+        c, tau, state = new_c, new_tau, new
         if gain < 1e-10:
             break
     return state[0], c / tau, 1 / tau

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import scipy
@@ -173,7 +173,8 @@ def with_shared_levels(data: Observations, fit: SlopeInterval, tail: float) -> R
         far = (largest * 2 + _REACH) * alone
         grid = np.arange(level.min() - far, level.max() + far, step)
         tables = np.stack([one.log_likelihood(grid, 0.0, sigma) for one in groups])
-        for ratio, weight in ratios:
+        smoothed = _smoothed(tables, [ratio * alone / step for ratio, _ in ratios])
+        for (ratio, weight), averaged in zip(ratios, smoothed, strict=True):
             tau = ratio * alone
             weights = 1.0 / (tau**2 + spread**2 / counts[inside])
             middle = float(np.average(places[inside], weights=weights))
@@ -181,7 +182,7 @@ def with_shared_levels(data: Observations, fit: SlopeInterval, tail: float) -> R
             reach = _REACH / math.sqrt(float(weights @ (places[inside] - middle) ** 2))
             b = np.linspace(-reach, reach, 57)
             value = np.zeros((len(a), len(b)))
-            for place, height, table in zip(places, level, _smoothed(tables, tau / step), strict=True):
+            for place, height, table in zip(places, level, averaged, strict=True):
                 value += np.interp(height + a + b * (place - middle), grid, table)
             yield _Part(fit.slope + b, value, weight * float(a[1, 0] - a[0, 0]) * float(b[1] - b[0]))
 
@@ -205,9 +206,9 @@ def with_shared_slopes(data: Observations, fit: SlopeInterval, tail: float) -> R
         b = step * np.arange(-half, half + 1)
         a = np.linspace(-_REACH, _REACH, 21)[:, None] * spread / math.sqrt(data.bounded.sum())
         tables = np.stack([one.log_likelihood(fit.intercept + a, fit.slope + b, sigma) for one in groups])
-        for ratio, weight in ratios:
-            value = _smoothed(tables, ratio * alone / step).sum(axis=0)
-            yield _Part(fit.slope + b, value, weight * float(a[1, 0] - a[0, 0]) * step)
+        smoothed = _smoothed(tables, [ratio * alone / step for ratio, _ in ratios])
+        for (_, weight), averaged in zip(ratios, smoothed, strict=True):
+            yield _Part(fit.slope + b, averaged.sum(axis=0), weight * float(a[1, 0] - a[0, 0]) * step)
 
     places = float(np.mean([len(np.unique(one.x[one.bounded])) for one in groups]))
     return _reach(_all_parts(data, fit, parts, no_shared_slope(places), within, largest), tail)
@@ -220,12 +221,6 @@ class _Part:
     b: np.ndarray
     value: np.ndarray
     weight: float
-
-    def density(self, top: float) -> tuple[np.ndarray, np.ndarray]:
-        """Values of b, ``_FINER`` times as close as on the grid, and the mass at each over exp(top)."""
-        marginal = np.log(np.maximum(np.exp(self.value - top).sum(axis=0), 1e-200))
-        b = np.linspace(self.b[0], self.b[-1], _FINER * (len(self.b) - 1) + 1)
-        return b, np.exp(scipy.interpolate.CubicSpline(self.b, marginal)(b)) * self.weight
 
     def log_mass(self) -> float:
         """Log of the integral over a and b."""
@@ -287,31 +282,41 @@ def _scales(deviations: Sequence[tuple[float, float, int]], usual: float) -> tup
     return within, min(max(12.0 * seen, usual), 100 * usual)
 
 
-def _smoothed(tables: np.ndarray, width: float) -> np.ndarray:
-    """Log of the likelihoods on a grid (last axis), averaged with a normal weight of so many grid steps."""
-    if width == 0.0:
-        return tables
+def _smoothed(tables: np.ndarray, widths: Iterable[float]) -> Iterator[np.ndarray]:
+    """Log of the likelihoods on a grid (last axis), averaged with normal weights of so many grid steps."""
     length = tables.shape[-1]
-    padded = length + math.ceil(12 * width)
-    size = scipy.fft.next_fast_len(padded, real=True)
-    frequency = np.fft.rfftfreq(size)
     peak = tables.max(axis=-1, keepdims=True)
-    likelihood = np.concatenate(
-        [
-            np.exp(tables - peak),
-            np.repeat(np.exp(tables[..., -1:] - peak), (size - length + 1) // 2, axis=-1),
-            np.repeat(np.exp(tables[..., :1] - peak), (size - length) // 2, axis=-1),
-        ],
-        axis=-1,
-    )
-    weight = np.exp(-2 * (math.pi * width * frequency) ** 2)
-    smooth = scipy.fft.irfft(scipy.fft.rfft(likelihood, axis=-1) * weight, n=size, axis=-1)[..., :length]
-    return np.log(np.maximum(smooth, _TINY)) + peak
+    likelihood = np.exp(tables - peak)
+    for width in widths:
+        if width == 0.0:
+            yield tables
+            continue
+        size = scipy.fft.next_fast_len(length + math.ceil(12 * width), real=True)
+        half = length + (size - length + 1) // 2
+        padded = np.empty((*tables.shape[:-1], size))
+        padded[..., :length] = likelihood
+        padded[..., length:half] = likelihood[..., -1:]
+        padded[..., half:] = likelihood[..., :1]
+        weight = np.exp(-2 * (math.pi * width * np.fft.rfftfreq(size)) ** 2)
+        transform = scipy.fft.rfft(padded, axis=-1)
+        transform *= weight
+        smooth = scipy.fft.irfft(transform, n=size, axis=-1)[..., :length]
+        yield np.log(np.maximum(smooth, _TINY)) + peak
 
 
 def _reach(parts: Sequence[_Part], tail: float) -> Reach:
+    """Quantiles of all parts together, each interpolated on a grid ``_FINER`` times as fine."""
     top = max(float(part.value.max()) for part in parts)
-    where, mass = (np.concatenate(values) for values in zip(*(p.density(top) for p in parts), strict=True))
+    cells: list[np.ndarray] = [np.empty(0)] * len(parts)
+    for count in {len(part.b) for part in parts}:
+        alike = [i for i, part in enumerate(parts) if len(part.b) == count]
+        marginal = np.array([np.exp(parts[i].value - top).sum(axis=0) for i in alike])
+        spline = scipy.interpolate.CubicSpline(np.arange(count), np.log(np.maximum(marginal, 1e-200)), axis=1)
+        fine = np.linspace(0, count - 1, _FINER * (count - 1) + 1)
+        for i, log_density in zip(alike, spline(fine), strict=True):
+            b = np.linspace(parts[i].b[0], parts[i].b[-1], len(fine))
+            cells[i] = np.array([b, np.exp(log_density) * parts[i].weight])
+    where, mass = np.concatenate(cells, axis=1)
     order = np.argsort(where)
     cumulative = np.cumsum(mass[order])
     cumulative = (cumulative - mass[order] / 2) / cumulative[-1]

@@ -83,11 +83,13 @@ def bandwidth_after_tuning() -> Iterator[None]:
     """The chosen length scale is not the one that is fitted with."""
     right = kernel_estimator.fit_prefixes
 
-    def wrong(kernel: Any, axes: Sequence[Axis], X: Any, y: Any, sizes: Sequence[int], budget: Any) -> Any:
+    def wrong(
+        kernel: Any, axes: Sequence[Axis], X: Any, y: Any, sizes: Sequence[int], budget: Any, **settings: Any
+    ) -> Any:
         fits = []
-        for n, fit in zip(sizes, right(kernel, axes, X, y, sizes, budget), strict=True):
+        for n, fit in zip(sizes, right(kernel, axes, X, y, sizes, budget, **settings), strict=True):
             fixed = [Axis.listed("length_scale", BANDWIDTH * fit.shape[0]), Axis.listed("ridge", fit.ridge)]
-            other = right(kernel, fixed, X[:n], y[:n], (n,), budget)[0]
+            other = right(kernel, fixed, X[:n], y[:n], (n,), budget, **settings)[0]
             fits.append(dataclasses.replace(other, report=fit.report))
         return fits
 

@@ -21,12 +21,15 @@ from hierbench.learners.testing import LearnerContract, check_rows_are_predicted
 
 SMALL = {
     **{"steps": 50, "dtype": "float64", "batch_size": 32, "width": 24, "stream": 40},
+    **{"learning_rate": (0.005, 0.02), "weight_decay": 0.03},
     **{"max_iter": 20, "n_candidates": 3, "iterations": 2, "folds": 2, "n_exact": 20, "n_centres": 10},
 }
 """For nets: as long as the fast path is held to the slow one, and of one shape, which is compiled once.
 
 For the others: a short search.
 """
+FEW = {"ridge": (1e-6, 1e-3, 1.0), "length_scale": (1.0, 3.0), "offset": (0.3, 3.0), "bias": (0.1, 1.0)}
+"""What a kernel is chosen from, but by ``krr_rbf``: that has the whole lattice, and the engine is one."""
 BRIEF = {
     **{"steps": 4, "narrow": 2, "restarts": 1, "learning_rate": 0.01, "weight_decay": 0.03},
     **{"max_iter": 5, "n_candidates": 2, "n_splits": 1, "n_features": 32, "max_degree": 3, "n_exact": 20},
@@ -73,7 +76,7 @@ def create(name, **parameters):
         params[spec.knows_depth] = 2
     learner = load(spec.path)(**params)
     allowed = learner.get_params()
-    small = {**SMALL, "random_state": 3, **parameters}
+    small = {**SMALL, **({} if name == "krr_rbf" else FEW), "random_state": 3, **parameters}
     learner.set_params(**{k: v for k, v in small.items() if k in allowed})
     return learner
 

@@ -133,10 +133,10 @@ def test_interval_of_exact_observations_is_that_of_student() -> None:
     )
 
 
-@pytest.mark.parametrize(
+SETTINGS = pytest.mark.parametrize(
     "settings",
     [
-        pytest.param({}, marks=pytest.mark.slow),  # the fourth has its noise, and censored ends besides
+        {},
         {"sigma": 0.05},
         {"sigma": 0.5, "ratio": 1.5, "dims": (8, 16, 32)},
         {"n_min": 100.0, "n_max": 3000.0},
@@ -145,17 +145,30 @@ def test_interval_of_exact_observations_is_that_of_student() -> None:
     ],
     ids=lambda s: ",".join(f"{k}={v}" for k, v in s.items()) or "plain",
 )
-def test_exponent_interval_covers_the_truth(settings: dict) -> None:
+
+
+@SETTINGS
+def test_interval_for_independent_replicates_covers_the_truth(settings: dict, independent: None) -> None:
+    """The interval that is reported contains it, and covers no less."""
     rng = np.random.default_rng(3)
-    found = [exponent(simulated(rng, **settings)) for _ in range(63)]
+    found = [exponent(simulated(rng, **settings)) for _ in range(120)]
     found = [e for e in found if e.kind == "estimate"]
-    assert len(found) >= 60
+    assert len(found) >= 114
     truth = settings.get("slope", 2.0)
-    coverage = np.mean([e.low <= truth <= e.high for e in found])
+    coverage = np.mean([e.alone[0] <= truth <= e.alone[1] for e in found])
     assert coverage >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / len(found))
-    assert min(e.high - e.low for e in found) > 0.05, "an interval of width zero is grid aliasing"
+    assert min(e.alone[1] - e.alone[0] for e in found) > 0.05, "an interval of width zero is grid aliasing"
     estimates = np.array([e.value for e in found], dtype=float)
     assert abs(np.median(estimates) - truth) < 0.2, "censored ends must not bias the exponent"
+
+
+@SETTINGS
+def test_reported_interval_contains_that_for_independent_replicates(settings: dict) -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(4):
+        found = exponent(simulated(rng, **settings))
+        low, high = found.alone
+        assert found.low <= low + 1e-12 and low < high and high - 1e-12 <= found.high < math.inf
 
 
 def test_without_staggering_the_grid_still_leaves_a_width() -> None:

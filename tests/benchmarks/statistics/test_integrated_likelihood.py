@@ -92,15 +92,14 @@ def test_interval_agrees_with_brute_force_integration():
     assert (found.low, found.slope, found.high) == pytest.approx((low, slope, high), abs=0.03 * (high - low))
 
 
-def test_intervals_cover_at_three_replicates():
+def test_intervals_cover_at_three_replicates(independent):
     found = study(Setting(2.6, 3, 0.2, 1.4), 120)
     assert 0.35 < found.censored < 0.45
     assert found.coverage > 0.89 and found.smallest_width > 0
 
 
-@pytest.mark.slow
-def test_intervals_cover_where_the_fit_that_drops_censored_points_does_not():
-    found = study(Setting(1.0, 10, 0.5, 2.0), 40)
+def test_intervals_cover_where_the_fit_that_drops_censored_points_does_not(independent):
+    found = study(Setting(1.0, 10, 0.5, 2.0), 120)
     assert found.coverage > 0.89 and found.smallest_width > 0
     assert found.naive < 0.8
 
