@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from hierbench.benchmarks.statistics.integrated_likelihood import slope_interval
 from hierbench.benchmarks.statistics.lack_of_fit import lack_of_fit
@@ -54,9 +54,8 @@ def posterior_quantile(within, freedom, between, between_freedom, counts, inform
     log_p = -freedom * log_s - within / (2 * np.exp(2 * log_s))
     log_p = log_p - between_freedom / 2 * np.log(variance) - between / (2 * variance) + np.log(weight)
     p = np.exp(log_p - log_p.max())
-    q = np.linspace(0, 2, 201)
-    tails = [float((p * stats.norm.sf(one / np.sqrt(variance / information))).sum()) for one in q]
-    return float(np.interp(-0.025, -np.array(tails) / p.sum(), q))
+    p, deviation = p / p.sum(), np.sqrt(variance / information)
+    return float(optimize.brentq(lambda q: (p * stats.norm.sf(q / deviation)).sum() - 0.025, 0, 2, xtol=1e-5))
 
 
 @pytest.mark.parametrize("seed", range(3))
