@@ -14,7 +14,7 @@ BRIEF = {"steps": 300, "batch_size": 32, "restarts": 1, "learning_rate": 0.01, "
 BRIEFER = {
     **{"steps": 20, "max_iter": 10, "n_candidates": 2, "iterations": 1, "folds": 2},
     **{"bias": 0.3, "exponent": 1.0, "power": 1.0, "n_directions": 2, "degree": 2},
-    **{"ridge": (1e-6, 1.0), "length_scale": (1.0, 2.0), "offset": (0.3, 3.0)},
+    **{"ridge": (1e-6, 1.0, 1e6), "length_scale": (1.0, 2.0), "offset": (0.3, 3.0)},
     **{"width": 24, "stream": 40, "narrow": 2},
 }
 """For the checks that ask for no score: shapes of nets do not depend on d, so that few are compiled.
