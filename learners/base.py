@@ -249,7 +249,8 @@ class Descriptor:
     dtype : str
         Arithmetic of the fit (part of a row's key).
     card : float, optional
-        Bytes that a fit may take of a GPU beyond its data; None is what ``memory`` says.
+        Bytes that a fit may take of a GPU beyond its data; None is what ``memory`` says and a
+        share for libraries.
     parameters : mapping
         What the name sets of a class that other names leave at its defaults.
     """

@@ -34,7 +34,10 @@ def cores() -> int:
 
 def of_worker() -> dict[str, str]:
     """Environment of a worker: one thread, and of a GPU what it needs; flags of yours for XLA come last."""
-    flags = f"{ONE_THREAD['XLA_FLAGS']} {os.environ.get('XLA_FLAGS', '')}".strip()
+    ours, flags = ONE_THREAD["XLA_FLAGS"], os.environ.get("XLA_FLAGS", "")
+    # processes of a worker, and the next run of one of dask's, have them already
+    if not flags.startswith(ours):
+        flags = f"{ours} {flags}".strip()
     share = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else each would take most of a GPU
     return {**ONE_THREAD, "XLA_FLAGS": flags, "XLA_PYTHON_CLIENT_PREALLOCATE": share}
 

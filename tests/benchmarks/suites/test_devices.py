@@ -185,3 +185,5 @@ def test_workers_share_a_gpu_and_give_the_same_bits_unless_told_otherwise(monkey
     environment = machine.of_worker()
     assert environment["XLA_FLAGS"].endswith(" --xla_gpu_deterministic_ops=false"), "the last one counts"
     assert environment["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"
+    monkeypatch.setenv("XLA_FLAGS", environment["XLA_FLAGS"])
+    assert machine.of_worker() == environment, "a worker's own processes have the same"
