@@ -85,8 +85,10 @@ def test_k_directions_are_a_choice_that_the_spectrum_allows_and_k_plus_1_are_not
 def test_floors_of_nets_are_those_of_floors():
     found = run(seed=2, alphas=[0.3], widths=[K], starts=[1], d=D, k=K, rho=RHO)
     expected = floors("projected", {"d": D, "width": K, "rho": RHO, "seed": 2}, (0.3,), (K,), (1,))
-    assert [(m.labels["method"], m.values["relative_mse"]) for m in found] == [
-        (r.method, r.relative_mse) for r in expected
-    ]
+    assert [m.labels["method"] for m in found] == [r.method for r in expected]
+    # the joint floor is zero here: what is left of it is rounding, which differs from call to call
+    assert [m.values["relative_mse"] for m in found] == pytest.approx(
+        [r.relative_mse for r in expected], rel=1e-9, abs=1e-20
+    )
     by_method = {m.labels["method"]: m.values["relative_mse"] for m in found}
     assert by_method["joint"] <= by_method["refitted"] <= by_method["strict"] * (1 + 1e-9)
