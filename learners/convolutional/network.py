@@ -109,16 +109,19 @@ class ConvResNet(nn.Module):
         block = self.blocks[number - 1]
         return [self.stem, block] if number == 1 else [block]
 
-    def streams(self, x: Tensor, blocks: int) -> Iterator[Tensor]:
-        """Give the outputs of the first ``blocks`` blocks on x (n, channels, ...), one after another."""
-        x = self.stem(x)
-        for block in self.blocks[:blocks]:
+    def streams(self, x: Tensor, blocks: int, below: int = 0) -> Iterator[Tensor]:
+        """Give the outputs of blocks below + 1 to ``blocks``, one after another.
+
+        x (n, channels, ...) is the output of block ``below``, or with 0 the image.
+        """
+        x = x if below else self.stem(x)
+        for block in self.blocks[below:blocks]:
             x = block(x)
             yield x
 
-    def forward(self, x: Tensor, blocks: int) -> Tensor:
-        """Compute the scores (n, classes) of the head on block ``blocks``; x : (n, ...)."""
-        for stream in self.streams(x, blocks):
+    def forward(self, x: Tensor, blocks: int, below: int = 0) -> Tensor:
+        """Compute the scores (n, classes) of the head on block ``blocks``; x (n, ...) as for ``streams``."""
+        for stream in self.streams(x, blocks, below):
             last = stream
         scores: Tensor = self.heads[blocks - 1](last)
         return scores

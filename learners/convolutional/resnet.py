@@ -33,6 +33,7 @@ from hierbench.learners.convolutional.network import (
 from hierbench.learners.convolutional.seeds import seed_of
 from hierbench.learners.convolutional.stages import (
     BUDGETS,
+    ROWS,
     TRAININGS,
     Stage,
     rows_of_minibatch,
@@ -51,9 +52,6 @@ from hierbench.learners.parameters import (
 from hierbench.learners.torch_device import torch_device
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
-ROWS = 512
-"""Rows that are predicted at once."""
-
 Pair = tuple[float, float]
 """A learning rate and a weight decay."""
 Data = tuple[Tensor, Tensor]
@@ -281,7 +279,7 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
     def _flops(self, plan: Sequence[Stage], network: ConvResNet, n: int) -> float:
         """Operations of a training on n rows."""
         flops, rows = network.flops(), rows_of_minibatch(n, self.batch_size)
-        return rows * sum(stage.steps * stage.flops(flops) for stage in plan)
+        return sum(stage.flops(flops, n, rows) for stage in plan)
 
     def _least_steps(self, sizes: Sequence[int]) -> int:
         """Steps of which every stage has one."""

@@ -19,6 +19,8 @@ from hierbench.learners.parameters import is_integer
 
 TRAININGS = ("end_to_end", "layerwise", "bfc", "grown")
 BUDGETS = ("total", "each")
+ROWS = 512
+"""Rows that are taken at once where nothing is trained."""
 WARM_UP = 0.05
 """Share of a stage's steps in which the rate rises to its peak: deep nets diverge at it from the start."""
 
@@ -38,9 +40,10 @@ class Stage:
     lowest: int
     steps: int
 
-    def flops(self, of_parts: Sequence[float]) -> float:
-        """Operations of a step on one image: a backward pass costs twice a forward one."""
-        return sum(of_parts[: self.blocks]) + 2.0 * sum(of_parts[self.lowest - 1 : self.blocks])
+    def flops(self, of_parts: Sequence[float], n: int, rows: int) -> float:
+        """Operations on n images with so many rows a minibatch: a backward pass costs twice a forward one."""
+        frozen, trained = of_parts[: self.lowest - 1], of_parts[self.lowest - 1 : self.blocks]
+        return n * sum(frozen) + 3.0 * self.steps * rows * sum(trained)
 
 
 def sizes_of_stages(training: str, growth: Any, n_blocks: int) -> tuple[int, ...]:
@@ -142,12 +145,23 @@ def _train_stage(
     labels: Tensor,
     batches: Iterator[np.ndarray],
 ) -> float:
-    parameters = network.train_only(stage.lowest, stage.blocks)
+    parameters, below = network.train_only(stage.lowest, stage.blocks), stage.lowest - 1
+    inputs = _outputs(network, images, below) if below else images
     optimizer = OPTIMIZERS[descent.optimizer](parameters, descent)
     loss = torch.zeros(())
     for step in range(stage.steps):
         rows = torch.from_numpy(next(batches)).to(images.device)
-        loss = functional.cross_entropy(network(images[rows], stage.blocks), labels[rows])
+        loss = functional.cross_entropy(network(inputs[rows], stage.blocks, below), labels[rows])
         gradients = torch.autograd.grad(loss, parameters)
         optimizer.step(gradients, descent.learning_rate * rate_at(step, stage.steps))
     return float(loss.detach())
+
+
+@torch.no_grad()
+def _outputs(network: ConvResNet, images: Tensor, block: int) -> Tensor:
+    """Outputs of a frozen block for all images: once a stage, not at every step."""
+    parts = []
+    for rows in images.split(ROWS):
+        *_, last = network.streams(rows, block)
+        parts.append(last)
+    return torch.cat(parts)

@@ -1,5 +1,6 @@
 """The classifier: the ways to train it, what they share, and what a fit promises."""
 
+import copy
 import inspect
 import math
 import pickle
@@ -14,7 +15,7 @@ from torch.nn import functional
 
 from hierbench.learners.catalogue.bounds import LARGEST
 from hierbench.learners.convolutional import resnet
-from hierbench.learners.convolutional.descent import Adam, Descent
+from hierbench.learners.convolutional.descent import SGD, Adam, Descent
 from hierbench.learners.convolutional.network import ConvResNet, ResidualBlock
 from hierbench.learners.convolutional.resnet import ConvResNetClassifier
 from hierbench.learners.convolutional.stages import Stage, minibatches, rate_at, stages
@@ -148,6 +149,28 @@ def test_stages_are_as_they_are_documented():
             (3, lowest[2], 3),
         ]
     assert small("end_to_end").fit(*data()).stages_ == (Stage(3, 1, 9),)
+
+
+@pytest.mark.parametrize(("way", "unfrozen"), [("layerwise", 0), ("bfc", 1)])
+def test_frozen_blocks_compute_once_what_every_step_would_compute(way, unfrozen):
+    """Training with the whole net at every step, from the image on, ends at the same weights."""
+    X, y = data()
+    learner = small(way, depth=14, unfrozen=unfrozen, steps=24, dtype="float64")
+    seen, fitted = states(learner, X, y)
+    network = copy.deepcopy(seen[0].network_)
+    images, labels = fitted.input_standard_(torch.from_numpy(X)[:, None]), torch.from_numpy(y)
+    batches = minibatches(60, 16, generator((3, 60), Purpose.MINIBATCHES))
+    for stage in fitted.stages_:
+        parameters = network.train_only(stage.lowest, stage.blocks)
+        optimizer = SGD(parameters, Descent("sgd", *ONE.values(), learner.momentum, 16))
+        for step in range(stage.steps):
+            rows = next(batches)
+            loss = functional.cross_entropy(network(images[rows], stage.blocks), labels[rows])
+            optimizer.step(torch.autograd.grad(loss, parameters), 0.05 * rate_at(step, stage.steps))
+    for name, values in tensors(network).items():
+        np.testing.assert_allclose(
+            tensors(fitted.network_)[name], values, rtol=1e-9, atol=1e-11, err_msg=name
+        )
 
 
 def test_blocks_start_from_the_same_weights_whatever_the_way():
@@ -310,9 +333,9 @@ def test_the_report_counts_all_steps_and_operations():
     learner.set_params(budget="each")
     fitted = learner.fit(X, y)
     a, b, c = fitted.network_.flops()
-    final = 3 * a + (a + 3 * b) + (a + b + 3 * c)
+    trained, frozen = 3 * 16 * (a + b + c), 0 + a + (a + b)
     assert fitted.fit_report_.steps == 18 + 2 * 9
-    assert fitted.fit_report_.flops == pytest.approx(16 * final * (6 + 2 * 3))
+    assert fitted.fit_report_.flops == pytest.approx((6 + 2 * 3) * trained + (50 + 2 * 40) * frozen)
     few = small(steps=6).fit(X[:5], y[:5])
     assert few.fit_report_.flops == pytest.approx(5 * 6 * 3 * (a + b + c))
     assert few.fit_report_.steps == 6
