@@ -51,8 +51,10 @@ def real_visualisation(measured: Sequence[Measured]) -> Figure:
         legend_entry(f"{name}{_accuracy(measured, net)}", color, marker)
         for net, (color, marker, name) in NETS.items()
     ]
-    handles.append(legend_entry("random pictures (95th percentile; mean; one class of all)", "0.55", "x"))
-    bottom.legend(handles=handles, loc="outside lower center", ncols=3)
+    handles.append(
+        legend_entry("random pictures: left 95th percentile, middle mean, right one class", "0.55", "x")
+    )
+    bottom.legend(handles=handles, loc="outside lower center", ncols=2)
     figure.suptitle("Does the input that activates a unit most show what it has learned? (points: runs)")
     return figure
 
@@ -97,6 +99,7 @@ def _picture(ax: Axes, m: Measured) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     ax.grid(False)
+    ax.spines[:].set_visible(False)
 
 
 def _by_regularisation(ax: Axes, records: Sequence[Measured], value: str, chance: str | None) -> None:
