@@ -93,8 +93,9 @@ def shifted(x: Tensor, by: list[int]) -> Tensor:
         return x
     most = max(map(abs, by))
     padded = functional.pad(x, [most, most] * len(by), mode=PADDING)
-    inside = [slice(most - b, most - b + size) for b, size in zip(by, x.shape[2:], strict=True)]
-    return padded[(..., *inside)]
+    for axis, b in enumerate(by, start=2):
+        padded = padded.narrow(axis, most - b, x.shape[axis])
+    return padded
 
 
 def laplacian(x: Tensor) -> Tensor:
