@@ -22,7 +22,14 @@ from hierbench.benchmarks.claims.curve_quantities import (
     share_reached,
     slope_in_dimension,
 )
-from hierbench.benchmarks.correction.quantities import exact_trace, growth, plane, real_growth, sgd_trace
+from hierbench.benchmarks.correction.quantities import (
+    exact_trace,
+    growth,
+    plane,
+    real_growth,
+    real_visualisation,
+    sgd_trace,
+)
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate
 from hierbench.benchmarks.suites.epsilon import FIELDS
@@ -231,6 +238,28 @@ QUANTITIES = {
     ),
     "alignment_gain": _measured("that less the same without regularisation", growth.alignment_gain),
     "alignment_gain_second": _measured("the same of level 2 alone", growth.alignment_gain_second),
+    "real_picture_probe": _measured(
+        "percentage of strongly regularised pictures of logits that a probe puts into their class",
+        real_visualisation.real_picture_probe,
+    ),
+    "real_picture_probe_gain": _measured(
+        "that less the same without regularisation, in points", real_visualisation.real_picture_probe_gain
+    ),
+    "real_picture_similarity": _measured(
+        "cosine of strongly regularised pictures of logits to the mean of their class",
+        real_visualisation.real_picture_similarity,
+    ),
+    "real_picture_similarity_gain": _measured(
+        "that less the same without regularisation", real_visualisation.real_picture_similarity_gain
+    ),
+    "real_picture_gain_adversarial": _measured(
+        "cosine without regularisation of an adversarially trained net, less that of a plain one",
+        real_visualisation.real_picture_gain_adversarial,
+    ),
+    "real_picture_similarity_gain_adversarial": _measured(
+        "gain of strong regularisation in cosine, of an adversarially trained net",
+        real_visualisation.real_picture_similarity_gain_adversarial,
+    ),
     "success_gain_width": _measured(
         "share of successes at width 8 k minus that at k", plane.success_gain_width
     ),

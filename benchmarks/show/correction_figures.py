@@ -9,7 +9,16 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from hierbench.benchmarks.units.measurement import Measurement
-from hierbench.plots.correction import features, floors, growth, planes, real_growth, rounds, sgd
+from hierbench.plots.correction import (
+    features,
+    floors,
+    growth,
+    planes,
+    real_growth,
+    real_visualisation,
+    rounds,
+    sgd,
+)
 from hierbench.plots.data import Measured, Provenance
 from hierbench.plots.style import FigureWriter, figure_style
 
@@ -37,6 +46,7 @@ FIGURES: Mapping[str, tuple[Draw, tuple[str, ...]]] = {
     "kernel_features": (sgd.kernels, ("kernel-features",)),
     "growth": (growth.growth, ("growth", "growth-control", "growth-squares")),
     "real_growth": (real_growth.real_growth, ("real-growth", "real-growth-digits")),
+    "real_visualisation": (real_visualisation.real_visualisation, ("real-visualisation",)),
     "features": (features.features, ("features-algorithm1",)),
     "features_densenet": (features.features, ("features-densenet",)),
     "alignments": (

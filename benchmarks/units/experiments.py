@@ -55,6 +55,14 @@ EXPERIMENTS: Mapping[str, Experiment] = dict(
             ),
         ),
         (
+            "real_visualisation",
+            Experiment(
+                "hierbench.benchmarks.correction.experiments.real_visualisation:run",
+                "inputs that activate units of a convolutional ResNet most, plain and adversarially trained",
+                ("hierbench.targets.data.digits", "hierbench.targets.data.mnist1d"),
+            ),
+        ),
+        (
             "exact_sequential",
             Experiment(
                 "hierbench.benchmarks.correction.experiments.exact_floors:sequential",
