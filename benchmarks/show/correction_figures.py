@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from hierbench.benchmarks.units.measurement import Measurement
-from hierbench.plots.correction import features, floors, growth, planes, real_growth, rounds, sgd
+from hierbench.plots.correction import features, floors, growth, planes, real_depth, real_growth, rounds, sgd
 from hierbench.plots.data import Measured, Provenance
 from hierbench.plots.style import FigureWriter, figure_style
 
@@ -37,6 +37,7 @@ FIGURES: Mapping[str, tuple[Draw, tuple[str, ...]]] = {
     "kernel_features": (sgd.kernels, ("kernel-features",)),
     "growth": (growth.growth, ("growth", "growth-control", "growth-squares")),
     "real_growth": (real_growth.real_growth, ("real-growth", "real-growth-digits")),
+    "real_depth": (real_depth.real_depth, ("real-depth",)),
     "features": (features.features, ("features-algorithm1",)),
     "features_densenet": (features.features, ("features-densenet",)),
     "alignments": (
