@@ -135,7 +135,10 @@ def test_a_run_may_have_test_sets_of_its_own(suite, tmp_path):
         return make_plan(load_suite(str(path)))
 
     units = plan("{min = 360, max = 360}").curves
-    assert [(u.target, u.test_min, u.test_max) for u in units] == [("digits", 360, 360), ("fresh", 1000, 4000)]
+    assert [(u.target, u.test_min, u.test_max) for u in units] == [
+        ("digits", 360, 360),
+        ("fresh", 1000, 4000),
+    ]
     assert [u.axes["test"] for u in units] == [{"min": 360, "max": 360}, {"min": 1000, "max": 4000}]
     assert {c["test"]["max"] for c in definitions(plan("{min = 64, max = 64}")).values()} == {64, 4000}
     with pytest.raises(UserError, match="{min = 360, max = 360} is all of it"):

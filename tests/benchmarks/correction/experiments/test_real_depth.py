@@ -33,8 +33,13 @@ def fits(monkeypatch):
 
 
 def test_ways_differ_in_nothing_but_how_blocks_are_trained(fits):
-    found = experiment.run(seed=5, data="digits", n=50) + experiment.run(seed=5, data="digits", n=50, blocks=3)
+    found = experiment.run(seed=5, data="digits", n=50) + experiment.run(
+        seed=5, data="digits", n=50, blocks=3
+    )
     parameters = [net.get_params() for net, _, _ in fits]
+    assert [p.pop("learning_rate") for p in parameters[:3]] == [
+        p.pop("learning_rate") for p in parameters[3:]
+    ]
     ways = [(p.pop("training"), p.pop("budget"), p.pop("depth")) for p in parameters]
     assert ways == [
         (training, budget, depth)
@@ -57,7 +62,10 @@ def test_steps_are_those_of_all_stages_together():
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [({"data": "cifar10"}, "allowed are mnist1d, digits"), ({"blocks": 4}, "blocks = 4: allowed are multiples")],
+    [
+        ({"data": "cifar10"}, "allowed are mnist1d, digits"),
+        ({"blocks": 4}, "blocks = 4: allowed are multiples"),
+    ],
 )
 def test_what_there_is_not_is_refused_in_a_line(options, says):
     with pytest.raises(ValueError, match=says):
@@ -101,10 +109,11 @@ def test_quantities_are_what_their_names_say(records):
 
 def test_the_figure_shows_every_run_and_the_means(records):
     figure = real_depth([Measured("real-depth", m.labels, m.values) for m in records[:-1]])
-    test, training = figure.axes
-    for ax, expected in ((test, (80, 10, 91)), (training, (90, 55, 95.5))):
+    test, error, training = figure.axes
+    for ax, expected in ((test, (80, 10, 91)), (error, (20, 90, 9)), (training, (90, 55, 95.5))):
         lines = [(tuple(line.get_xdata()), tuple(line.get_ydata())) for line in ax.get_lines()]
         assert len(lines) == 3 * 3 + 3
+        assert all(ax.get_ylim()[0] < min(ys) and max(ys) < ax.get_ylim()[1] for _, ys in lines)
         assert any(xs == (8, 14, 20) and ys == pytest.approx(expected) for xs, ys in lines)
     assert {(8, 14, 20), (8, 20)} == {tuple(line.get_xdata()) for line in test.get_lines()}
-    assert len(figure.legends[0].get_texts()) == 3
+    assert len(figure.legends[0].get_texts()) == 4
