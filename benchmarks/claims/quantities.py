@@ -26,6 +26,7 @@ from hierbench.benchmarks.correction.quantities import (
     exact_trace,
     growth,
     plane,
+    real_depth,
     real_growth,
     real_visualisation,
     sgd_trace,
@@ -228,6 +229,22 @@ QUANTITIES = {
     "real_joint_gain": _measured(
         "points of accuracy trained end to end, less layer by layer with as many steps for each block",
         real_growth.real_joint_gain,
+    ),
+    "real_deepest_joint_gain": _measured(
+        "points of accuracy at the largest depth trained end to end, less layer by layer with as many steps"
+        " for each block",
+        real_depth.deepest_joint_gain,
+    ),
+    "real_deepest_joint_gain_in_equal_steps": _measured(
+        "the same, less layer by layer with as many steps in all",
+        real_depth.deepest_joint_gain_in_equal_steps,
+    ),
+    "real_depth_gain": _measured(
+        "points of accuracy at the largest depth, less at the smallest, trained end to end",
+        real_depth.depth_gain,
+    ),
+    "real_depth_gain_layerwise": _measured(
+        "the same layer by layer, with as many steps for each block", real_depth.depth_gain_layerwise
     ),
     "alignment_regularised": _measured(
         "|cosine| between what neurons show and what they should show, norm fixed",

@@ -9,7 +9,7 @@ from typing import Any
 
 from hierbench.benchmarks.provenance.modules import constructor_parameters
 from hierbench.benchmarks.suites.epsilon import Epsilon, epsilons_of
-from hierbench.benchmarks.suites.suite import Run, SizePlan, Suite
+from hierbench.benchmarks.suites.suite import Run, SizePlan, Suite, TestPlan
 from hierbench.benchmarks.suites.suite_file import known_suites, load_suite, summaries
 from hierbench.errors import UserError, unknown
 from hierbench.learners.base import Descriptor
@@ -132,7 +132,7 @@ def _laws(family: FamilySpec) -> str:
 def _suite(suite: Suite) -> Iterator[tuple[str, str]]:
     if suite.runs:
         yield "errors", "; ".join(_errors(epsilons_of(suite)))
-        yield "test sets", f"{suite.test.min} points, doubled up to {suite.test.max} until an error is known"
+        yield "test sets", _test(suite.test)
     yield "timeout", f"{suite.timeout_seconds:g} s a unit"
     for target in suite.targets:
         yield "target", _labelled(target.label, target.family, target.params)
@@ -143,6 +143,8 @@ def _suite(suite: Suite) -> Iterator[tuple[str, str]]:
         yield "  on", ", ".join(run.targets)
         yield "  d", ", ".join(map(str, run.d))
         yield "  sizes", _sizes(run.sizes)
+        if run.test is not None:
+            yield "  test sets", _test(run.test)
         yield "  replicates", _replicates(run)
     for fixed in suite.fixed:
         sizes = [*map(str, fixed.n), *(f"{ratio:g} d^2" for ratio in fixed.n_over_d2)]
@@ -176,6 +178,12 @@ def _sizes(plan: SizePlan) -> str:
     law = f"{plan.scale:g} d^{plan.power:g}" if plan.power else f"{plan.scale:g}"
     narrowed = "" if plan.refine is None else f"; brackets of n* narrowed to a ratio of {plan.refine:g}"
     return f"{plan.count} from about {law} in steps of {plan.ratio:g}, at most {plan.max}{narrowed}"
+
+
+def _test(plan: TestPlan) -> str:
+    if plan.min == plan.max:
+        return f"{plan.min} points"
+    return f"{plan.min} points, doubled up to {plan.max} until an error is known"
 
 
 def _replicates(run: Run) -> str:

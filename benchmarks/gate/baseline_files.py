@@ -133,7 +133,6 @@ def read_exact(path: Path) -> Cells:
 def definitions(plan: Plan) -> dict[str, CurveDefinition]:
     """What the suite file says of every curve: another definition is another curve."""
     suite = plan.suite
-    test = {"min": suite.test.min, "max": suite.test.max}
     curves: dict[str, CurveDefinition] = {}
     for unit in plan.curves:
         entry = suite.learner(unit.learner)
@@ -141,7 +140,7 @@ def definitions(plan: Plan) -> dict[str, CurveDefinition]:
         curves[_name((unit.learner, unit.target))] = {
             "learner": learner,
             "target": suite.target(unit.target).spec(),
-            "test": test,
+            "test": {"min": unit.test_min, "max": unit.test_max},
         }
     return curves
 

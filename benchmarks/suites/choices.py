@@ -107,7 +107,7 @@ def _set(suite: Suite, setting: str) -> Suite:
             for run in suite.runs:
                 for d in run.d if label in run.targets else ():
                     one = check_target(target.family, d, target.params)
-                    check_points(one, suite.test, run.sizes.max, run.replicates)
+                    check_points(one, suite.test_of(run), run.sizes.max, run.replicates)
         targets.append(target)
     if not hit:
         names = {e.label for e in suite.learners} | {t.label for t in suite.targets}

@@ -104,6 +104,7 @@ def make_plan(suite: Suite) -> Plan:
 def _curves(suite: Suite) -> Iterable[CurveUnit]:
 
     for run in suite.runs:
+        test = suite.test_of(run)
         for learner, target, d in run.cells():
             entry, target_entry = suite.learner(learner), suite.target(target)
             descriptor = learner_registry.resolve(entry.learner)
@@ -120,13 +121,13 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
                     "d": d,
                     "replicates": [dataclasses.astuple(r) for r in replicates],
                     "sizes": sizes,
-                    "test": dataclasses.asdict(suite.test),
+                    "test": dataclasses.asdict(test),
                     "traces": traces,
                     "dtype": descriptor.dtype,
                     **EXECUTION,
                 }
                 key, code, versions = key_of(axes)
-                memory, card = _memory(descriptor, spec, sizes, d, suite.test.max, scores)
+                memory, card = _memory(descriptor, spec, sizes, d, test.max, scores)
                 yield CurveUnit(
                     key=key,
                     axes=axes,
@@ -143,8 +144,8 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
                     replicates=replicates,
                     sizes=sizes,
                     metric=metric_of(facts.classes),
-                    test_min=suite.test.min,
-                    test_max=suite.test.max,
+                    test_min=test.min,
+                    test_max=test.max,
                     traces=traces,
                     cost=scores * _cost(descriptor.cost, sizes, d, spec["parameters"]),
                     memory=memory,

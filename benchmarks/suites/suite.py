@@ -110,13 +110,17 @@ class LearnerEntry:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """Cells of the suite: every learner on every target at every d, with one size plan."""
+    """Cells of the suite: every learner on every target at every d, with one size plan.
+
+    ``test`` : of its cells; None is that of the suite.
+    """
 
     targets: tuple[str, ...]
     learners: tuple[str, ...]
     d: tuple[int, ...]
     sizes: SizePlan
     replicates: tuple[Replicate, ...]
+    test: TestPlan | None = None
 
     def cells(self) -> Iterator[tuple[str, str, int]]:
         """(learner, target, d), in a fixed order."""
@@ -194,6 +198,10 @@ class Suite:
     def learner(self, label: str) -> LearnerEntry:
         """The learner of that label."""
         return next(e for e in self.learners if e.label == label)
+
+    def test_of(self, run: Run) -> TestPlan:
+        """Test sets of one of the runs."""
+        return run.test or self.test
 
     def largest_sizes(self) -> dict[Cell, int]:
         """``max`` of the size plan of every cell."""

@@ -144,11 +144,7 @@ def _suite(root: Table) -> Suite:
         return _only_experiments(root, name, summary, entries)
     first = root.whole("first_replicate", MOST_REPLICATES, least=0, default=0)
     replicates = _replicates(root, first)
-    test_table = root.table("test")
-    test = TestPlan(*(test_table.whole(key, LARGEST_SIZE, least=16) for key in ("min", "max")))
-    if test.max < test.min:
-        test_table.refuse("max", test.max, f"integers from min = {test.min}")
-    test_table.done()
+    test = _test(root)
     epsilons = _epsilons(root, "epsilons")
     relative = _epsilons(root, "relative_epsilons", (0.1,))
     top, weakest = (_epsilons(root, f"{scale}_epsilons", ()) for scale in ("top", "weakest"))
@@ -174,6 +170,16 @@ def _suite(root: Table) -> Suite:
     return dataclasses.replace(
         suite, bars=bars, experiments=entries, weakest_epsilons=weakest, fixed=_fixed(fixed_tables, suite)
     )
+
+
+def _test(table: Table) -> TestPlan:
+    """Test sets of a suite or a run."""
+    inner = table.table("test")
+    test = TestPlan(*(inner.whole(key, LARGEST_SIZE, least=16) for key in ("min", "max")))
+    if test.max < test.min:
+        inner.refuse("max", test.max, f"integers from min = {test.min}")
+    inner.done()
+    return test
 
 
 def _fixed(tables: list[Table], suite: Suite) -> tuple[FixedSizes, ...]:
@@ -325,7 +331,9 @@ def _run(
         ),
         sizes=_sizes(table.table("sizes")),
         replicates=_replicates(table, first, replicates),
+        test=_test(table) if "test" in table.data else None,
     )
+    table.keys_read.add("test")
     table.done()
     return run
 
@@ -353,7 +361,7 @@ def _check_total(
 def _check_cells(suite: Suite, tables: list[Table]) -> None:
     owner: dict[tuple[str, str, int], int] = {}
     for n, d, table in (
-        (max(suite.test.max, run.sizes.max), max(run.d), table)
+        (max(suite.test_of(run).max, run.sizes.max), max(run.d), table)
         for run, table in zip(suite.runs, tables, strict=True)
     ):
         if n * d > LARGEST_SAMPLE:
@@ -366,7 +374,7 @@ def _check_cells(suite: Suite, tables: list[Table]) -> None:
                 entry = suite.target(label)
                 try:
                     one = check_target(entry.family, d, entry.params)
-                    check_points(one, suite.test, run.sizes.max, run.replicates)
+                    check_points(one, suite.test_of(run), run.sizes.max, run.replicates)
                 except ValueError as error:
                     table.fail("d", f"target {label!r} at d = {d}: {error}")
             for replicate in run.replicates:

@@ -55,6 +55,14 @@ EXPERIMENTS: Mapping[str, Experiment] = dict(
             ),
         ),
         (
+            "real_depth",
+            Experiment(
+                "hierbench.benchmarks.correction.experiments.real_depth:run",
+                "accuracy of a convolutional ResNet on real data against depth, by the way of training",
+                ("hierbench.targets.data.digits", "hierbench.targets.data.mnist1d"),
+            ),
+        ),
+        (
             "real_visualisation",
             Experiment(
                 "hierbench.benchmarks.correction.experiments.real_visualisation:run",

@@ -122,6 +122,11 @@ def test_errors_sizes_and_replicates_of_a_suite(listed):
     assert "replicates 4, each with its own target, sample and initialisation" in out
 
 
+def test_a_run_with_test_sets_of_its_own(listed):
+    out = on_one_line(listed("real"))
+    assert "test sets 4000 points timeout" in out and "test sets 360 points replicates 4" in out
+
+
 def test_a_suite_of_experiments(listed):
     out = on_one_line(listed("correction"))
     assert "experiment sgd-trace: sgd_trace, rho = 0.5; seed over 1, 2, 3" in out

@@ -1,14 +1,17 @@
 """Suites on targets made of data: no more points than there are, and rows like any others."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from machinery import run, stored
 
 from hierbench.benchmarks.cli import main
 from hierbench.benchmarks.commands.check_target import fitted, small_suite
+from hierbench.benchmarks.gate.baseline_files import definitions
 from hierbench.benchmarks.suites.choices import choose
 from hierbench.benchmarks.suites.finite import Points, check_points, points_of
+from hierbench.benchmarks.suites.plan import make_plan
 from hierbench.benchmarks.suites.suite import TestPlan, crossed_replicates, learner_spec
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.errors import UserError
@@ -121,6 +124,27 @@ def test_data_of_no_end_are_one_target_too(suite):
 
 def test_a_part_of_the_held_out_set_may_be_asked_for(suite):
     assert load_suite(suite(test=(100, 100))).test.max == 100
+
+
+def test_a_run_may_have_test_sets_of_its_own(suite, tmp_path):
+    text = Path(suite(test=(1000, 4000), learners='["logistic"]')).read_text()
+    path = tmp_path / "own.toml"
+
+    def plan(test):
+        path.write_text(text.replace("max = 1437}", f"max = 1437}}\ntest = {test}"))
+        return make_plan(load_suite(str(path)))
+
+    units = plan("{min = 360, max = 360}").curves
+    assert [(u.target, u.test_min, u.test_max) for u in units] == [
+        ("digits", 360, 360),
+        ("fresh", 1000, 4000),
+    ]
+    assert [u.axes["test"] for u in units] == [{"min": 360, "max": 360}, {"min": 1000, "max": 4000}]
+    assert {c["test"]["max"] for c in definitions(plan("{min = 64, max = 64}")).values()} == {64, 4000}
+    with pytest.raises(UserError, match=r"\{min = 360, max = 360\} is all of it"):
+        plan("{min = 361, max = 361}")
+    with pytest.raises(UserError, match="max = 16: allowed are integers from min = 32"):
+        plan("{min = 32, max = 16}")
 
 
 def test_a_parameter_set_on_the_command_line_is_held_to_it(suite):
