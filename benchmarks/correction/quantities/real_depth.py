@@ -1,4 +1,4 @@
-"""What depth is worth to a ResNet on real data, by the way of training, for the claims; in percentage points."""
+"""What depth is worth to a ResNet on real data, by the way of training; in percentage points."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_a_run_may_have_test_sets_of_its_own(suite, tmp_path):
     ]
     assert [u.axes["test"] for u in units] == [{"min": 360, "max": 360}, {"min": 1000, "max": 4000}]
     assert {c["test"]["max"] for c in definitions(plan("{min = 64, max = 64}")).values()} == {64, 4000}
-    with pytest.raises(UserError, match="{min = 360, max = 360} is all of it"):
+    with pytest.raises(UserError, match=r"\{min = 360, max = 360\} is all of it"):
         plan("{min = 361, max = 361}")
     with pytest.raises(UserError, match="max = 16: allowed are integers from min = 32"):
         plan("{min = 32, max = 16}")
