@@ -1,4 +1,4 @@
-"""Accuracy of a convolutional ResNet on real data against depth, trained together or layer by layer."""
+"""A convolutional ResNet on real data: accuracy against depth, trained together or layer by layer."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ WAYS: Mapping[str, dict[str, Any]] = {
 }
 """Parameters of the learner that make each way.
 
-A rate is the best for its way of 0.1, 0.3, 1 on a seed of its own (99; MNIST-1D, n = 1000, 250 steps, decay
-0.001).
-Test accuracies there were, in % at these rates:
+A rate is the best for its way of 0.1, 0.3, 1 on a seed apart (99; MNIST-1D, n = 1000, 250 steps, decay
+0.001). Test accuracies there were, in % at these rates:
 
 ================  =================  =================
 way               depth 8            depth 20

@@ -12,7 +12,7 @@ from hierbench.plots.data import Measured
 
 @pytest.fixture(scope="module")
 def records():
-    return run(seed=1, data="digits", n=100, width=8, steps=5)
+    return run(seed=1, data="digits", n=100, width=8, steps=5, frozen_rate=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +117,11 @@ def test_quantities_are_what_their_names_say():
     assert quantities.real_holistic_gain(rows, 0.95).value == pytest.approx(3)
     assert quantities.real_holistic_gain_in_equal_steps(rows, 0.95).value == pytest.approx(4)
     assert quantities.real_joint_gain(rows, 0.95).value == pytest.approx(14)
+
+
+def test_ways_that_freeze_blocks_have_a_rate_of_their_own(records):
+    other = run(seed=1, data="digits", n=100, width=8, steps=5, frozen_rate=0.2)
+    for before, after in zip(records, other, strict=True):
+        if before.labels["last"]:
+            same = not str(before.labels["path"]).startswith(("frozen", "bfc"))
+            assert (before.values == after.values) == same, before.labels
