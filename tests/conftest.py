@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -12,6 +13,9 @@ if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# Byte code of what a collection imports and rewrites is kept: without it every process takes 15 s to make it anew.
+sys.dont_write_bytecode = False
 
 # what jax compiles is kept for the other processes of a run, and for the next one
 os.environ.setdefault(
@@ -31,6 +35,11 @@ def pytest_collection_modifyitems(items):
         if _seconds(item) > 30:
             item.add_marker(pytest.mark.timeout(10 * _seconds(item)))
     items.sort(key=_seconds, reverse=True)
+
+
+def pytest_collection_finish():
+    """Keep none of what tests write and import: changed within a second, it would be taken for what it was."""
+    sys.dont_write_bytecode = True
 
 
 def _seconds(item):
