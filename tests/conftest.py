@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import gc
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ if threading.current_thread() is threading.main_thread():
 
 # Byte code of what a collection imports and rewrites is kept: without it every process takes 15 s to make it anew.
 sys.dont_write_bytecode = False
+gc.disable()  # until all is imported, of which little is garbage
 
 # what jax compiles is kept for the other processes of a run, and for the next one
 os.environ.setdefault(
@@ -38,8 +40,14 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """Keep none of what tests write and import: changed within a second, it would be taken for what it was."""
+    """Keep no byte code of what tests write (changed within a second, it would be taken for what it was).
+
+    Garbage is sought from here on, and not among the modules and tests that are there by now.
+    """
     sys.dont_write_bytecode = True
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def _seconds(item):
