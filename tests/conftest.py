@@ -15,7 +15,7 @@ if threading.current_thread() is threading.main_thread():
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# Byte code of what a collection imports and rewrites is kept: without it every process takes 15 s to make it anew.
+# Byte code of what a collection imports and rewrites is kept: to make it anew takes a process 10 s.
 sys.dont_write_bytecode = False
 gc.disable()  # until all is imported, of which little is garbage
 
