@@ -15,15 +15,28 @@ if threading.current_thread() is threading.main_thread():
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# Byte code of what a collection imports and rewrites is kept: to make it anew takes a process 10 s.
-sys.dont_write_bytecode = False
-gc.disable()  # until all is imported, of which little is garbage
-
 # what jax compiles is kept for the other processes of a run, and for the next one
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "compiled")
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keep byte code of what is imported and rewritten, and seek no garbage in it: 28 s a process become 12.
+
+    Of what tests write none is kept: changed within a second, it would be taken for what it was.
+    """
+    sys.dont_write_bytecode = False
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        sys.dont_write_bytecode = True
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the groups
@@ -37,17 +50,6 @@ def pytest_collection_modifyitems(items):
         if _seconds(item) > 30:
             item.add_marker(pytest.mark.timeout(10 * _seconds(item)))
     items.sort(key=_seconds, reverse=True)
-
-
-def pytest_collection_finish():
-    """Keep no byte code of what tests write (changed within a second, it would be taken for what it was).
-
-    Garbage is sought from here on, and not among the modules and tests that are there by now.
-    """
-    sys.dont_write_bytecode = True
-    gc.collect()
-    gc.freeze()
-    gc.enable()
 
 
 def _seconds(item):
