@@ -4,10 +4,6 @@ import pytest
 
 from hierbench.errors import LONGEST_SHOWN, refusal, shown, unknown
 
-DEEP: list = []
-for _ in range(100_000):
-    DEEP = [DEEP]
-
 
 @pytest.mark.parametrize(
     ("value", "says"),
@@ -26,7 +22,10 @@ def test_a_value_as_it_is_shown(value, says):
 
 
 def test_lists_in_lists_without_end():
-    assert shown(DEEP) == "a list too large"
+    deep: list = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert shown(deep) == "a list too large"
 
 
 def test_names_that_a_user_made_up():

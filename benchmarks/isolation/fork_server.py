@@ -30,7 +30,10 @@ from hierbench.benchmarks.provenance import loaded, machine
 FORKS = sys.platform == "linux"
 
 _LOADED = ("sklearn.base", "hierbench.benchmarks.isolation.service")
-_START = "import sys; from hierbench.benchmarks.isolation.fork_server import main; main(int(sys.argv[1]))"
+_START = (
+    "import sys; from hierbench.benchmarks.isolation.fork_server import main; "
+    "main(int(sys.argv[1]), *sys.argv[2:])"
+)
 _ALONE = "import sys; from hierbench.benchmarks.isolation.guest import main; main(*map(int, sys.argv[1:]))"
 _NUMBER = struct.Struct("<q")
 _ENDED = 1 << 40  # no exit status
@@ -50,10 +53,11 @@ class Child(Protocol):
         """Kill it, and what it has left behind."""
 
 
-def start(descriptors: Sequence[int], output: int) -> Child:
+def start(descriptors: Sequence[int], output: int, also: tuple[str, ...] = ()) -> Child:
     """Start a process that answers on ``descriptors`` (requests, answers) and prints to ``output``.
 
-    It has a session of its own, so that neither a terminal's signals nor its own kills reach others.
+    It has a session of its own, so that neither a terminal's signals nor its own kills reach others. Modules
+    named in ``also`` it may find loaded: those that it will import before anything of a learner's.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def start(descriptors: Sequence[int], output: int) -> Child:
     """
     # deaf to Ctrl-C as a worker is, from its first moment on
     with signals.blocked():
-        return _server().fork(descriptors, output) if FORKS else _Alone(descriptors, output)
+        return _server(also).fork(descriptors, output) if FORKS else _Alone(descriptors, output)
 
 
 class _Alone:
@@ -87,11 +91,12 @@ class _Alone:
 class _Server:
     """The server of this process, as its one client sees it."""
 
-    def __init__(self) -> None:
+    def __init__(self, also: tuple[str, ...]) -> None:
+        self.also = also
         self._here, there = socket.socketpair()
         with there:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _START, str(there.fileno())],
+                [sys.executable, "-P", "-c", _START, str(there.fileno()), *also],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 pass_fds=[there.fileno()], start_new_session=True,
                 env=os.environ | machine.of_worker(),
@@ -167,17 +172,17 @@ class _Forked:
 _servers: list[_Server] = []
 
 
-def _server() -> _Server:
-    """Return a server of this process that has no process out; one is started where there is none."""
+def _server(also: tuple[str, ...]) -> _Server:
+    """Return a server of this process that has loaded these and has no process out; if need be a new one."""
     if not _servers:
         atexit.register(_close)
     for server in list(_servers):
         if not server.lives:
             server.close()
             _servers.remove(server)
-        elif not server.busy:
+        elif not server.busy and server.also == also:
             return server
-    _servers.append(_Server())
+    _servers.append(_Server(also))
     return _servers[-1]
 
 
@@ -186,19 +191,21 @@ def _close() -> None:
         server.close()
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, *also: str) -> None:
     """Serve: fork a process when asked, say its number and how it ends, and end it when asked.
 
     Parameters
     ----------
     descriptor : int
         Socket to the client. When that is gone, all ends.
+    also : str
+        Further modules to load.
     """
     loaded.record()
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
     # scikit-learn imports pandas if it is there, which imports pyarrow, which starts a thread
     sys.modules["pandas"] = None  # type: ignore[assignment]
-    for name in _LOADED:
+    for name in (*_LOADED, *also):
         importlib.import_module(name)
     del sys.modules["pandas"]
     with socket.socket(fileno=descriptor) as client:

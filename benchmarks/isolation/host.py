@@ -39,16 +39,18 @@ class Process:
     ----------
     limit : float
         Seconds from now on, by a clock that nobody can set and that stands while the machine sleeps.
+    also : tuple of str
+        Modules that it may find loaded.
     """
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, limit: float, also: tuple[str, ...] = ()) -> None:
         self.limit = limit
         self.end = time.monotonic() + limit
         incoming, self._requests = os.pipe()
         self._answers, outgoing = os.pipe()
         output, written = os.pipe()
         try:
-            self._child = fork_server.start((incoming, outgoing), written)
+            self._child = fork_server.start((incoming, outgoing), written, also)
         finally:
             for descriptor in (incoming, outgoing, written):
                 os.close(descriptor)

@@ -39,7 +39,7 @@ def outcomes(
         began = time.perf_counter()
         question = {"ask": "check", "name": name, "parameters": dict(parameters), "check": check, "d": d}
         try:
-            with Process(seconds) as process:
+            with Process(seconds, (contract.__name__,)) as process:
                 answer, _ = process.ask({**question, "path": sys.path})
             found, reason = str(answer["outcome"]), str(answer["reason"])
         except (LearnerGoneError, LateError, DescribedError) as error:

@@ -70,7 +70,7 @@ class Service:
 
     def _check(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
         sys.path[:] = head["path"]
-        # what is forked has one thread, and this imports what starts others
+        # loaded for a check only: a learner's process starts without torch
         from hierbench.benchmarks.isolation import contract
 
         return contract.outcome(head["name"], head["parameters"], head["check"], head["d"]), []

@@ -64,7 +64,7 @@ def test_a_learner_that_breaks_the_contract_is_judged_and_fails(tmp_path):
     assert done.returncode == 1 and "fails: two fits with one random state" in done.stdout
 
 
-def test_what_is_no_learner_or_target_is_one_line(tmp_path):
-    for command, name in (("check-learner", "nowhere:X"), ("check-target", "nowhere:X")):
-        done = hierbench(command, name, cwd=tmp_path)
-        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "nowhere" in done.stderr
+@pytest.mark.parametrize("command", ["check-learner", "check-target"])
+def test_what_is_no_learner_or_target_is_one_line(command, status):
+    code, out, said = status(command, "nowhere:X")
+    assert code == 2 and len(said.splitlines()) == 1 and "nowhere" in said and out == ""

@@ -44,6 +44,13 @@ class Threads(Mean):
     def predict(self, X):
         return np.full(len(X), float(len(os.listdir(f"/proc/{os.getppid()}/task"))))
 
+class Loaded(Mean):
+    def fit(self, X, y):
+        self.mean_ = float(self.offset in sys.modules)
+        return self
+    def predict(self, X):
+        return np.full(len(X), self.mean_)
+
 class Leaves(Mean):
     def fit(self, X, y):
         left = subprocess.Popen(["sleep", "600"], start_new_session=True)
@@ -106,9 +113,17 @@ def test_it_is_where_its_asker_is(learners, forks, monkeypatch):
 
 
 @pytest.mark.skipif(not fork_server.FORKS, reason="processes are forked on Linux only")
-def test_what_is_forked_has_one_thread(learners):
-    with Process(60.0) as process:
+@pytest.mark.parametrize("also", [(), ("hierbench.benchmarks.isolation.contract",)], ids=["plain", "checks"])
+def test_what_is_forked_has_one_thread(also, learners):
+    with Process(60.0, also) as process:
         assert predicted(process, "Threads") == 1.0
+
+
+@pytest.mark.skipif(not fork_server.FORKS, reason="processes are forked on Linux only")
+def test_only_what_is_forked_for_it_has_more_loaded(learners):
+    for also, loaded in (((), 0.0), (("wave",), 1.0), ((), 0.0)):
+        with Process(60.0, also) as process:
+            assert predicted(process, "Loaded", offset="wave") == loaded
 
 
 @pytest.mark.skipif(not fork_server.FORKS, reason="elsewhere what leaves the group lives on")
