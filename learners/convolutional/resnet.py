@@ -52,6 +52,9 @@ from hierbench.learners.parameters import (
 from hierbench.learners.torch_device import torch_device
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+_OF_STAGES = ("training", "unfrozen", "growth", "budget", "steps")
+"""Parameters that settle nothing but the stages."""
+
 Pair = tuple[float, float]
 """A learning rate and a weight decay."""
 Data = tuple[Tensor, Tensor]
@@ -166,7 +169,9 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
 
     # fit ------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any, *, after_stage: AfterStage | None = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, *, after_stage: AfterStage | None = None, start: Self | None = None
+    ) -> Self:
         """Fit to X (n, d) and labels y (n,) of any number of classes, n >= 2.
 
         Parameters
@@ -177,12 +182,16 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
             For experiments: called with 0 and the learner as it starts, and then with the number of each
             stage of the final training and the learner as it is behind it. It gets a copy, which predicts and
             has ``block_features``; what it does changes nothing in the fit.
+        start : ConvResNetClassifier, optional
+            For experiments: what ``after_stage`` was given behind a stage of another fit to the same data.
+            The stages that both begin with are not trained again; what comes out is the same, and
+            ``fit_report_`` counts them.
 
         Raises
         ------
         ValueError
             Parameters out of range, data that are not finite, fewer than two rows, labels that are no
-            classes.
+            classes; a start with other parameters or stages.
         """
         pairs, sizes = self._checked()
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
@@ -197,7 +206,8 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         data = images, torch.from_numpy(labels)
         pair, spent, work = self._tuned(pairs, sizes, steps, data, seed)
         hook = functools.partial(self._hand_over, after_stage, images) if after_stage else None
-        network, loss = self._trained(pair, plan, data, seed, Purpose.MINIBATCHES, hook)
+        self._check_start(start, plan)
+        network, loss = self._trained(pair, plan, data, seed, Purpose.MINIBATCHES, hook, start)
         self._take(network, images)
         finite = math.isfinite(loss)
         self.fit_report_ = FitReport(
@@ -238,10 +248,13 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         seed: tuple[int, int],
         purpose: Purpose,
         hook: Callable[[ConvResNet, int], None] | None,
+        start: Self | None = None,
     ) -> tuple[ConvResNet, float]:
-        """Train a new net on all of the data; return it and its last loss."""
+        """Train a net on all of the data, a new one or that of ``start``; return it and its last loss."""
         rng = generator(seed, Purpose.INITIALISATION)
         network = ConvResNet(self.shape_, len(self.classes_), int(self.depth), int(self.width), rng)
+        if start is not None:
+            network.load_state_dict(start.network_.state_dict())
         images, labels = data
         network.to(self.device, DTYPES[self.dtype])
         loss = train(
@@ -250,8 +263,19 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
             Standard().add(images)(images).to(self.device, DTYPES[self.dtype]), labels.to(self.device),
             generator(seed, purpose),
             None if hook is None else functools.partial(hook, network),
+            done=0 if start is None else len(start.stages_),
         )  # fmt: skip
         return network, loss
+
+    def _check_start(self, start: Self | None, plan: Sequence[Stage]) -> None:
+        """Refuse a start that is not one of this fit."""
+        if start is None:
+            return
+        given, others = (one.get_params(deep=False) for one in (self, start))
+        differ = [name for name in given if name not in _OF_STAGES and given[name] != others[name]]
+        if differ or tuple(plan[: len(start.stages_)]) != start.stages_:
+            why = f"another {differ[0]}" if differ else "other stages"
+            raise ValueError(refusal("start", f"one with {why}", "learners that began in the same way"))
 
     def _hand_over(self, after_stage: AfterStage, images: Tensor, network: ConvResNet, number: int) -> None:
         """Hand a copy of what is fitted so far to the caller of ``fit``."""

@@ -111,6 +111,7 @@ def train(
     labels: Tensor,
     rng: np.random.Generator,
     after_stage: Callable[[int], None] | None = None,
+    done: int = 0,
 ) -> float:
     """Train through all stages, in place; return the last minibatch's loss, or what was not finite before.
 
@@ -121,12 +122,16 @@ def train(
         Of the minibatches.
     after_stage : callable, optional
         Called with 0 before the first stage, and with the number of each stage behind it.
+    done : int
+        Stages that the network has behind it; their minibatches are passed over.
     """
     batches = minibatches(len(images), descent.batch_size, rng)
     loss = math.nan
-    if after_stage is not None:
+    if after_stage is not None and not done:
         after_stage(0)
-    for number, stage in enumerate(plan, 1):
+    for _ in range(sum(stage.steps for stage in plan[:done])):
+        next(batches)
+    for number, stage in enumerate(plan[done:], done + 1):
         loss = _train_stage(network, stage, descent, images, labels, batches)
         if after_stage is not None:
             after_stage(number)

@@ -86,23 +86,39 @@ def run(
     }  # fmt: skip
     base: dict[str, Label] = {"seed": seed, "data": data, "n": n, "optimiser": "SGD"}
     measurements: list[Measurement] = []
+    behind: dict[tuple[str, int], ConvResNetClassifier] = {}
     for path, parameters in paths((depth - 2) // 2, steps):
         frozen = parameters["training"] in ("layerwise", "bfc")
         learner = ConvResNetClassifier(
             learning_rate=frozen_rate if frozen else learning_rate, **common, **parameters
         )
+        origin, begun = begins_as(path)
+        of_origin = [m for m in measurements if m.labels["path"] == origin]
+        measurements.extend(
+            Measurement({**m.labels, "path": path, "last": False}, m.values)
+            for m in of_origin
+            if int(m.labels["stage"]) <= begun
+        )
 
         def look(
             stage: int, net: ConvResNetClassifier, path: str = path, whole: ConvResNetClassifier = learner
         ) -> None:
+            behind[path, stage] = net
             accuracy = float(np.mean(net.predict(test[0]) == test[1]))
             for block, probed in enumerate(probes(net, train, test), start=1):
                 where: dict[str, Label] = {"path": path, "stage": stage, "block": block}
                 where |= {"blocks": net.blocks_, "last": stage == len(whole.stages_)}
                 measurements.append(Measurement({**base, **where}, {"accuracy": accuracy, "probe": probed}))
 
-        learner.fit(*train, after_stage=look)
+        learner.fit(*train, after_stage=look, start=behind.get((origin, begun)))
     return measurements
+
+
+def begins_as(path: str) -> tuple[str, int]:
+    """Way of training whose first stages are those of another, and how many of them."""
+    if path.startswith("waiting-"):
+        return "grown", int(path.removeprefix("waiting-"))
+    return ("frozen", 1) if path.startswith("bfc-") else ("", 0)
 
 
 def paths(blocks: int, steps: int) -> Iterator[tuple[str, dict[str, Any]]]:

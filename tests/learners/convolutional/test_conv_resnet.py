@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from hierbench.learners.catalogue.bounds import LARGEST
 from hierbench.learners.convolutional import resnet
+from hierbench.learners.convolutional import stages as stages_module
 from hierbench.learners.convolutional.descent import SGD, Adam, Descent
 from hierbench.learners.convolutional.network import ConvResNet, ResidualBlock
 from hierbench.learners.convolutional.resnet import ConvResNetClassifier
@@ -173,6 +174,40 @@ def test_frozen_blocks_compute_once_what_every_step_would_compute(way, unfrozen)
         )
 
 
+@pytest.mark.parametrize(("way", "growth"), [("grown", (1, 2, 2)), ("bfc", None)])
+def test_stages_that_another_fit_began_with_are_not_trained_again(way, growth, monkeypatch):
+    """What comes out is the same bit for bit, as is what is handed over."""
+    X, y = data()
+    parameters = {"budget": "each", "steps": 3, "unfrozen": 1}
+    seen, _ = states(small("grown", **parameters), X, y)
+    whole, expected = states(small(way, growth=growth, **parameters), X, y)
+    trained = []
+    train_stage = stages_module._train_stage
+    monkeypatch.setattr(stages_module, "_train_stage", lambda *a: trained.append(a[1]) or train_stage(*a))
+    later = {}
+    fitted = small(way, growth=growth, **parameters).fit(
+        X, y, after_stage=lambda number, one: later.update({number: one}), start=seen[2]
+    )
+    assert trained == list(expected.stages_[2:]) and list(later) == [3]
+    assert_same_net(fitted, expected)
+    assert_same_net(later[3], whole[3])
+    assert fitted.fit_report_ == expected.fit_report_
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"learning_rate": 0.01}, "another learning_rate"),
+        ({"growth": (2, 3)}, "other stages"),
+        ({"steps": 4}, "other"),
+    ],
+)
+def test_a_start_of_another_fit_is_refused(change, says):
+    seen, _ = states(small("grown", budget="each", steps=3), *data())
+    with pytest.raises(ValueError, match=f"one with {says}"):
+        small("grown", **{"budget": "each", "steps": 3, **change}).fit(*data(), start=seen[2])
+
+
 def test_blocks_start_from_the_same_weights_whatever_the_way():
     X, y = data()
     starts = [states(small(way), X, y)[0][0] for way in WAYS]
@@ -297,9 +332,9 @@ def test_tuning_sees_rows_of_the_training_set_alone_and_holds_a_fifth_out(monkey
     X, y = data(50)
     runs = []
 
-    def watched(network, plan, descent, images, labels, *others):
+    def watched(network, plan, descent, images, labels, *others, **more):
         runs.append((plan, descent, len(images), labels.tolist()))
-        return train(network, plan, descent, images, labels, *others)
+        return train(network, plan, descent, images, labels, *others, **more)
 
     train = resnet.train
     monkeypatch.setattr(resnet, "train", watched)
