@@ -28,12 +28,12 @@ def pytest_collection():
 
     Of what tests write none is kept: changed within a second, it would be taken for what it was.
     """
-    sys.dont_write_bytecode = False
+    usual, sys.dont_write_bytecode = sys.dont_write_bytecode, False
     gc.disable()
     try:
         return (yield)
     finally:
-        sys.dont_write_bytecode = True
+        sys.dont_write_bytecode = usual
         gc.collect()
         gc.freeze()
         gc.enable()

@@ -45,6 +45,7 @@ from hierbench.learners.generators import Purpose, generator
 from hierbench.learners.parameters import (
     KeepsParameters,
     integer_or_none,
+    is_integer,
     not_negative,
     positive,
     share,
@@ -52,8 +53,8 @@ from hierbench.learners.parameters import (
 from hierbench.learners.torch_device import torch_device
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
-_OF_STAGES = ("training", "unfrozen", "growth", "budget", "steps")
-"""Parameters that settle nothing but the stages."""
+_OF_STAGES = ("training", "unfrozen", "growth", "budget", "steps", "shape")
+"""Parameters that settle the stages, and one whose value is known better from data."""
 
 Pair = tuple[float, float]
 """A learning rate and a weight decay."""
@@ -91,6 +92,9 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
     ``tuning_share`` of the steps on 80 % of the training set. The one with the fewest errors on the other
     20 % is chosen, of several the one with the least cross-entropy, and a new net is trained on all of it.
     ``fit_report_.steps`` and ``.flops`` count all of this.
+
+    While blocks are trained, outputs of the frozen ones below are kept for all rows: n channels times
+    positions in ``dtype``.
 
     On one CPU with one thread two fits are equal bit for bit; another number of threads rounds otherwise.
 
@@ -202,11 +206,12 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         steps = steps_law(len(X)) if self.steps is None else int(self.steps)
         plan = self._plan(sizes, steps)
         self.stages_, self.blocks_ = tuple(plan), plan[-1].blocks
+        if start is not None:
+            self._check_start(start, plan, pairs, images)
         seed = (seed_of(self.random_state), len(X))
         data = images, torch.from_numpy(labels)
         pair, spent, work = self._tuned(pairs, sizes, steps, data, seed)
         hook = functools.partial(self._hand_over, after_stage, images) if after_stage else None
-        self._check_start(start, plan)
         network, loss = self._trained(pair, plan, data, seed, Purpose.MINIBATCHES, hook, start)
         self._take(network, images)
         finite = math.isfinite(loss)
@@ -253,10 +258,10 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         """Train a net on all of the data, a new one or that of ``start``; return it and its last loss."""
         rng = generator(seed, Purpose.INITIALISATION)
         network = ConvResNet(self.shape_, len(self.classes_), int(self.depth), int(self.width), rng)
+        network.to(self.device, DTYPES[self.dtype])
         if start is not None:
             network.load_state_dict(start.network_.state_dict())
         images, labels = data
-        network.to(self.device, DTYPES[self.dtype])
         loss = train(
             network, plan,
             Descent(self.optimizer, *pair, float(self.momentum), int(self.batch_size)),
@@ -267,15 +272,35 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
         )  # fmt: skip
         return network, loss
 
-    def _check_start(self, start: Self | None, plan: Sequence[Stage]) -> None:
-        """Refuse a start that is not one of this fit."""
-        if start is None:
-            return
-        given, others = (one.get_params(deep=False) for one in (self, start))
-        differ = [name for name in given if name not in _OF_STAGES and given[name] != others[name]]
-        if differ or tuple(plan[: len(start.stages_)]) != start.stages_:
-            why = f"another {differ[0]}" if differ else "other stages"
-            raise ValueError(refusal("start", f"one with {why}", "learners that began in the same way"))
+    def _check_start(self, start: Any, plan: Sequence[Stage], pairs: Sequence[Pair], images: Tensor) -> None:
+        """Refuse a start that this fit would not have come to."""
+        if why := self._other_start(start, plan, pairs, images):
+            allowed = (
+                "what after_stage was given before the last stage of a fit to the same data, with one rate,"
+                " one decay, an integer as random_state and all else as here"
+            )
+            raise ValueError(refusal("start", why, allowed))
+
+    def _other_start(self, start: Any, plan: Sequence[Stage], pairs: Sequence[Pair], images: Tensor) -> str:
+        """Why a learner is no start of this fit; empty where it is one."""
+        if not isinstance(start, ConvResNetClassifier) or not hasattr(start, "stages_"):
+            return "no learner that was handed over"
+        if len(pairs) > 1 or not is_integer(self.random_state):
+            return "one for a fit that chooses a rate, or draws a seed"
+        given, others = (
+            {name: np.atleast_1d(np.asarray(value, dtype=object)) for name, value in one.items()}
+            for one in (self.get_params(deep=False), start.get_params(deep=False))
+        )
+        for name in given:
+            if name not in _OF_STAGES and not np.array_equal(given[name], others[name]):
+                return f"one with another {name}"
+        begun = len(start.stages_)
+        if begun >= len(plan) or tuple(plan[:begun]) != start.stages_:
+            return "one with other stages"
+        here, there = Standard().add(images), start.input_standard_
+        same = start.shape_ == self.shape_ and np.array_equal(start.classes_, self.classes_)
+        same = same and here.count == there.count
+        return "" if same and torch.equal(here.squares, there.squares) else "one of other data"
 
     def _hand_over(self, after_stage: AfterStage, images: Tensor, network: ConvResNet, number: int) -> None:
         """Hand a copy of what is fitted so far to the caller of ``fit``."""

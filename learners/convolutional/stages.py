@@ -43,7 +43,15 @@ class Stage:
     def flops(self, of_parts: Sequence[float], n: int, rows: int) -> float:
         """Operations on n images with so many rows a minibatch: a backward pass costs twice a forward one."""
         frozen, trained = of_parts[: self.lowest - 1], of_parts[self.lowest - 1 : self.blocks]
-        return n * sum(frozen) + 3.0 * self.steps * rows * sum(trained)
+        used = self.steps * rows
+        return min(n, used) * sum(frozen) + 3.0 * used * sum(trained)
+
+    def kept(self, n: int, rows: int) -> int:
+        """Block whose outputs are computed once for all n images: the last frozen one, or 0 for none.
+
+        Where the minibatches have fewer rows in all, what is frozen is computed for these.
+        """
+        return self.lowest - 1 if self.steps * rows > n else 0
 
 
 def sizes_of_stages(training: str, growth: Any, n_blocks: int) -> tuple[int, ...]:
@@ -150,7 +158,8 @@ def _train_stage(
     labels: Tensor,
     batches: Iterator[np.ndarray],
 ) -> float:
-    parameters, below = network.train_only(stage.lowest, stage.blocks), stage.lowest - 1
+    parameters = network.train_only(stage.lowest, stage.blocks)
+    below = stage.kept(len(images), rows_of_minibatch(len(images), descent.batch_size))
     inputs = _outputs(network, images, below) if below else images
     optimizer = OPTIMIZERS[descent.optimizer](parameters, descent)
     loss = torch.zeros(())
@@ -165,8 +174,10 @@ def _train_stage(
 @torch.no_grad()
 def _outputs(network: ConvResNet, images: Tensor, block: int) -> Tensor:
     """Outputs of a frozen block for all images: once a stage, not at every step."""
-    parts = []
-    for rows in images.split(ROWS):
-        *_, last = network.streams(rows, block)
-        parts.append(last)
-    return torch.cat(parts)
+    outputs = torch.empty(0)
+    for first in range(0, len(images), ROWS):
+        *_, last = network.streams(images[first : first + ROWS], block)
+        if not first:
+            outputs = last.new_empty((len(images), *last.shape[1:]))
+        outputs[first : first + ROWS] = last
+    return outputs

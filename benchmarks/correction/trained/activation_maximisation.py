@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from hierbench.checks import integer
+from hierbench.errors import refusal
+
 PADDING = "replicate"
 """Beyond its edge an image goes on as it is there."""
 
@@ -18,12 +21,14 @@ PADDING = "replicate"
 class Regularisation:
     """What holds an ascent back; all 0 is nothing.
 
+    ValueError where decay + 4 axes blur would exceed 2 on an image of two axes, beyond which steps diverge.
+
     Attributes
     ----------
     decay : float
         Share of the picture's deviation that a step takes away.
     blur : float
-        Share of the difference to the neighbours' that a step takes away, along every axis; at most 1/4.
+        Share of the difference to the neighbours' that a step takes away, along every axis.
     shift : int
         Largest shift of the image, in positions along every axis, drawn anew for each step ("jitter").
     """
@@ -31,6 +36,13 @@ class Regularisation:
     decay: float = 0.0
     blur: float = 0.0
     shift: int = 0
+
+    def __post_init__(self) -> None:
+        sound = self.decay >= 0 and self.blur >= 0 and self.decay + 8 * self.blur <= 2
+        if not sound:
+            given = f"{self.decay:g} and {self.blur:g}"
+            raise ValueError(refusal("decay, blur", given, "numbers from 0 with decay + 8 blur at most 2"))
+        integer("shift", self.shift, 0)
 
 
 def maximise(

@@ -174,11 +174,12 @@ def test_frozen_blocks_compute_once_what_every_step_would_compute(way, unfrozen)
         )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("way", "growth"), [("grown", (1, 2, 2)), ("bfc", None)])
-def test_stages_that_another_fit_began_with_are_not_trained_again(way, growth, monkeypatch):
+def test_stages_that_another_fit_began_with_are_not_trained_again(way, growth, dtype, monkeypatch):
     """What comes out is the same bit for bit, as is what is handed over."""
     X, y = data()
-    parameters = {"budget": "each", "steps": 3, "unfrozen": 1}
+    parameters = {"budget": "each", "steps": 3, "unfrozen": 1, "dtype": dtype}
     seen, _ = states(small("grown", **parameters), X, y)
     whole, expected = states(small(way, growth=growth, **parameters), X, y)
     trained = []
@@ -197,15 +198,32 @@ def test_stages_that_another_fit_began_with_are_not_trained_again(way, growth, m
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"learning_rate": 0.01}, "another learning_rate"),
+        ({"weight_decay": 0.01}, "another weight_decay"),
+        ({"learning_rate": (0.05, 0.1)}, "chooses a rate"),
+        ({"random_state": None}, "draws a seed"),
         ({"growth": (2, 3)}, "other stages"),
-        ({"steps": 4}, "other"),
+        ({"growth": (1, 2)}, "other stages"),
+        ({"steps": 4}, "other stages"),
+        ({"n": 59}, "other data"),
+        ({"start": "it"}, "no learner that was handed over"),
+        ({"start": ConvResNetClassifier()}, "no learner that was handed over"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(value),
 )
-def test_a_start_of_another_fit_is_refused(change, says):
-    seen, _ = states(small("grown", budget="each", steps=3), *data())
-    with pytest.raises(ValueError, match=f"one with {says}"):
-        small("grown", **{"budget": "each", "steps": 3, **change}).fit(*data(), start=seen[2])
+def test_a_start_of_another_fit_is_refused_in_one_line(change, says):
+    X, y = data()
+    seen, _ = states(small("grown", budget="each", steps=3), X, y)
+    n, start = change.get("n", 60), change.get("start", seen[2])
+    others = {name: value for name, value in change.items() if name not in ("n", "start")}
+    with pytest.raises(ValueError, match=says) as refused:
+        small("grown", **{"budget": "each", "steps": 3, **others}).fit(X[:n], y[:n], start=start)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_frozen_blocks_compute_at_every_step_where_that_is_less():
+    assert Stage(2, 2, 3).kept(49, 16) == 0 and Stage(2, 2, 3).kept(47, 16) == 1
+    assert Stage(2, 2, 3).flops([1.0, 10.0], 49, 16) == 48 + 3 * 48 * 10
+    assert Stage(2, 2, 3).flops([1.0, 10.0], 20, 16) == 20 + 3 * 48 * 10
 
 
 def test_blocks_start_from_the_same_weights_whatever_the_way():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hierbench.benchmarks.correction.experiments import real_growth as module
 from hierbench.benchmarks.correction.experiments.real_growth import paths, probe, run
 from hierbench.benchmarks.correction.quantities import real_growth as quantities
 from hierbench.benchmarks.units.measurement import Measurement
@@ -125,3 +126,8 @@ def test_ways_that_freeze_blocks_have_a_rate_of_their_own(records):
         if before.labels["last"]:
             same = not str(before.labels["path"]).startswith(("frozen", "bfc"))
             assert (before.values == after.values) == same, before.labels
+
+
+def test_what_begins_like_another_way_has_the_records_of_a_training_of_its_own(records, monkeypatch):
+    monkeypatch.setattr(module, "begins_as", lambda path: ("", 0))
+    assert run(seed=1, data="digits", n=100, width=8, steps=5, frozen_rate=0.1) == records

@@ -17,7 +17,7 @@ CHEAP = {
     "attack_steps": 1,
     "starts": 2,
     "ascent_steps": 8,
-    "blur": 0.25,
+    "blur": 0.2,
 }
 
 
@@ -36,6 +36,18 @@ def test_every_unit_is_looked_at_with_every_regularisation(records):
     assert len(logits) == 2 * 6 * 10 and len(units(records)) == 2 * 6 * (10 + 3 * 3)
     assert {m.labels["regularisation"] for m in logits if "picture" in m.values} == {"none", "strong"}
     assert all(-1 <= m.values["own"] <= m.values["nearest"] + 1e-9 <= 1 for m in logits)
+
+
+def test_similarity_of_a_logit_is_that_of_its_picture_to_the_mean_of_its_class():
+    records = run(**{**CHEAP, "starts": 1})
+    means = {m.labels["unit"]: np.array(m.values["picture"]) for m in records if m.labels["kind"] == "class"}
+    shown = [m for m in units(records, layer=0) if "picture" in m.values]
+    assert len(shown) == 2 * 2 * 10
+    for m in shown:
+        cosines = {unit: float(mean @ np.array(m.values["picture"])) for unit, mean in means.items()}
+        assert m.values["own"] == pytest.approx(cosines[m.labels["unit"]], abs=0.01)  # of rounded pictures
+        assert m.values["nearest"] == pytest.approx(max(cosines.values()), abs=0.01)
+        assert m.values["agreement"] == 1.0
 
 
 def test_regularised_pictures_are_those_of_their_arm(records):

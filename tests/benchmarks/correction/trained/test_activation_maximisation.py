@@ -142,3 +142,11 @@ def test_units_are_what_the_net_computes(data):
     network.blocks[1].conv1.register_forward_hook(lambda module, given, out: inputs.append(given[0]))
     network(data[0], 3)
     assert torch.allclose(channels[0], inputs[0].mean((2, 3)), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "given", [{"decay": -0.1}, {"blur": 0.26}, {"decay": 0.1, "blur": 0.25}, {"shift": -1}]
+)
+def test_a_regularisation_by_which_steps_diverge_is_refused(given):
+    with pytest.raises(ValueError, match="allowed are"):
+        Regularisation(**given)
