@@ -29,7 +29,7 @@ def run(
     seed: int,
     data: str = "mnist1d",
     n: int = 1000,
-    depth: int = 8,
+    blocks: int = 3,
     width: int = 16,
     steps: int = 600,
     batch_size: int = 64,
@@ -62,8 +62,8 @@ def run(
     data : {"mnist1d", "digits"}
     n : int
         Training points.
-    depth, width : int
-        Of ``ConvResNetClassifier``: (depth - 2) / 2 blocks.
+    blocks, width : int
+        3 m: the depth of ``ConvResNetClassifier`` is 2 ``blocks`` + 2; and its width.
     points : int
         Test points, or as many as are held out.
 
@@ -82,13 +82,13 @@ def run(
         points if held_out is None else min(points, held_out), np.random.default_rng([seed, 42])
     )
     common: dict[str, Any] = {
-        "shape": SHAPES[data], "depth": depth, "width": width, "batch_size": batch_size, "budget": "each",
-        "weight_decay": weight_decay, "random_state": seed,
+        "shape": SHAPES[data], "depth": 2 * blocks + 2, "width": width, "batch_size": batch_size,
+        "budget": "each", "weight_decay": weight_decay, "random_state": seed,
     }  # fmt: skip
     base: dict[str, Label] = {"seed": seed, "data": data, "n": n, "optimiser": "SGD"}
     measurements: list[Measurement] = []
     behind: dict[tuple[str, int], ConvResNetClassifier] = {}
-    for path, parameters in paths((depth - 2) // 2, steps):
+    for path, parameters in paths(blocks, steps):
         frozen = parameters["training"] in ("layerwise", "bfc")
         learner = ConvResNetClassifier(
             learning_rate=frozen_rate if frozen else learning_rate, **common, **parameters

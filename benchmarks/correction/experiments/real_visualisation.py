@@ -40,7 +40,7 @@ def run(
     seed: int,
     data: str = "digits",
     n: int = 1000,
-    depth: int = 8,
+    blocks: int = 3,
     width: int = 16,
     steps: int = 200,
     batch_size: int = 64,
@@ -80,6 +80,8 @@ def run(
     seed : int
         Of the sample, the initial weights, the minibatches and the starts.
     data : {"digits", "mnist1d"}
+    blocks : int
+        3 m; the depth of the net is 2 ``blocks`` + 2.
     radius : float
         Of the perturbations in training, in standard deviations of a pixel. Test points are attacked within
         the same radius.
@@ -105,6 +107,7 @@ def run(
         - "class", with ``unit``: ``picture``, the deviation of the class's mean at norm 1.
     """
     one_of("data", data, tuple(SHAPES))
+    depth = 2 * blocks + 2
     check_sizes(depth, width)
     integer("starts", starts, 1)
     shape = SHAPES[data]
