@@ -20,6 +20,8 @@ WAYS = {
 }
 """By path: name, colour, marker and dashes."""
 
+DATA = {"mnist1d": "MNIST-1D", "digits": "handwritten digits"}
+
 
 def real_depth(measured: Sequence[Measured]) -> Figure:
     """Accuracy against the number of layers: every run, and the mean of each way.
@@ -42,7 +44,8 @@ def real_depth(measured: Sequence[Measured]) -> Figure:
     handles = [legend_entry(name, color, marker, style) for name, color, marker, style in WAYS.values()]
     handles.append(legend_entry("thin: a run, thick: mean of the runs", GREY, "", "-"))
     n = "/".join(str(size) for size in sorted({int(m.labels["n"]) for m in measured}))
-    figure.suptitle(f"Is a deeper ResNet better if its layers are not trained together? MNIST-1D, n = {n}")
+    data = ", ".join(DATA[name] for name in sorted({str(m.labels["data"]) for m in measured}))
+    figure.suptitle(f"Is a deeper ResNet better if its layers are not trained together? {data}, n = {n}")
     figure.legend(handles=handles, loc="outside lower center", ncols=1)
     return figure
 

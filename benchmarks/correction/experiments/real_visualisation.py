@@ -9,6 +9,7 @@ import torch
 from sklearn.svm import SVC
 from torch import Tensor
 
+from hierbench.benchmarks.correction.experiments.real_growth import SHAPES
 from hierbench.benchmarks.correction.trained.activation_maximisation import Regularisation, maximise
 from hierbench.benchmarks.correction.trained.conv_training import (
     perturbation,
@@ -21,8 +22,6 @@ from hierbench.learners.convolutional.descent import Descent
 from hierbench.learners.convolutional.network import ConvResNet, check_sizes
 from hierbench.targets.registry import make_target
 
-SHAPES = {"mnist1d": (1, 40), "digits": (1, 8, 8)}
-"""Images of each data set, as the net takes them."""
 NOISE = 0.1
 """Norm of a start over that of a typical picture."""
 RANDOM = 400
