@@ -73,7 +73,7 @@ def test_what_there_is_not_is_refused_in_a_line(options, says):
 
 
 def measured(path, depth, accuracy, seed):
-    labels = {"seed": seed, "n": 100, "path": path, "depth": depth}
+    labels = {"seed": seed, "data": "digits", "n": 100, "path": path, "depth": depth}
     return Measurement(labels, {"accuracy": accuracy, "training_accuracy": (1 + accuracy) / 2})
 
 
@@ -116,4 +116,4 @@ def test_the_figure_shows_every_run_and_the_means(records):
         assert all(ax.get_ylim()[0] < min(ys) and max(ys) < ax.get_ylim()[1] for _, ys in lines)
         assert any(xs == (8, 14, 20) and ys == pytest.approx(expected) for xs, ys in lines)
     assert {(8, 14, 20), (8, 20)} == {tuple(line.get_xdata()) for line in test.get_lines()}
-    assert len(figure.legends[0].get_texts()) == 4
+    assert len(figure.legends[0].get_texts()) == 4 and "handwritten digits, n = 100" in figure.get_suptitle()
