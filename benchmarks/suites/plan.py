@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hierbench.benchmarks.provenance.fingerprint import digest, fingerprint
+from hierbench.benchmarks.provenance.modules import constructor_parameters
 from hierbench.benchmarks.suites.fixed_sizes import STAGE, sizes_of_cell
 from hierbench.benchmarks.suites.suite import Suite, facts_of, learner_spec
 from hierbench.benchmarks.units import experiments
@@ -147,7 +149,7 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
                     test_min=test.min,
                     test_max=test.max,
                     traces=traces,
-                    cost=scores * _cost(descriptor.cost, sizes, d, spec["parameters"]),
+                    cost=scores * _cost(descriptor, sizes, d, spec["parameters"]),
                     memory=memory,
                     card=card,
                 )
@@ -191,7 +193,7 @@ def _at_fixed_sizes(suite: Suite, curves: Sequence[CurveUnit]) -> Iterable[Fixed
         for n in sizes_of_cell(suite.fixed, cell, largest[cell]):
             sizes = tuple((n,) for _ in unit.replicates)
             descriptor = learner_registry.resolve(unit.learner_spec["name"])
-            cost = _cost(descriptor.cost, sizes, unit.d, unit.learner_spec["parameters"])
+            cost = _cost(descriptor, sizes, unit.d, unit.learner_spec["parameters"])
             cost *= _scores(descriptor, unit.target_spec, unit.d)
             yield FixedSizeUnit(**vars(later_stage(unit, STAGE, unit.replicates, sizes)) | {"cost": cost})
 
@@ -232,6 +234,7 @@ def _experiments(suite: Suite) -> Iterable[ExperimentUnit]:
             yield ExperimentUnit(key, axes, code, versions, suite.name, entry.label, over, cost=entry.seconds)
 
 
+_SETTLED = ("width", "first_width", "learning_rate")
 _UNKNOWN_COST = Cost((Term(1e-6, n=1, d=1),), fixed=0.02)
 """Of a learner by import path: that of a linear fit."""
 
@@ -247,14 +250,38 @@ def _scores(descriptor: Descriptor, target: TargetSpec, d: int) -> int:
     return len(facts.classes) if apart and "several_outputs" not in descriptor.capabilities else 1
 
 
-def _cost(law: Cost | None, sizes: Sequence[tuple[int, ...]], d: int, parameters: Mapping[str, Any]) -> float:
+def _cost(
+    descriptor: Descriptor, sizes: Sequence[tuple[int, ...]], d: int, parameters: Mapping[str, Any]
+) -> float:
     """Estimate the core-seconds of a unit: enough to start long units first, and to say when the run ends."""
     steps = parameters.get("steps")
     valid = isinstance(steps, int) and steps > 0  # what is not is refused by the learner itself
-    law, factor = law or _UNKNOWN_COST, parameters.get("step_factor", 1.0)
+    law, factor = descriptor.cost or _UNKNOWN_COST, parameters.get("step_factor", 1.0)
     if is_real(factor) and factor > 0:
         law = dataclasses.replace(law, step_factor=law.step_factor * factor)
-    return law(sizes, d, steps if valid else None)
+    return _candidates(descriptor.path, parameters) * law(sizes, d, steps if valid else None)
+
+
+def _candidates(path: str, parameters: Mapping[str, Any]) -> float:
+    """How many times the candidates that a class tries by default the lists among its parameters make.
+
+    Of those whose default lists candidates, and of widths and rates that nets settle one of by default.
+    """
+    defaults, ratio = constructor_parameters(path) or {}, 1.0
+    for name, values in parameters.items():
+        usual = _length(defaults.get(name, "")) or (name in _SETTLED and name in defaults)
+        if usual:
+            ratio *= max(1, len(values) if isinstance(values, list | tuple) else 1) / usual
+    return ratio
+
+
+def _length(default: str) -> int:
+    """Number of values of a default that is a tuple of numbers; 0 of another."""
+    try:
+        value = ast.literal_eval(default)
+    except (ValueError, SyntaxError):
+        return 0
+    return len(value) if isinstance(value, tuple) else 0
 
 
 def _memory(

@@ -35,6 +35,34 @@ n = [100]
 """
 
 
+WIDE = """
+name = "wide"
+summary = "candidates"
+replicates = 4
+test = {min = 64, max = 64}
+timeout_seconds = 60
+epsilons = [0.1]
+
+[[target]]
+label = "squares"
+family = "squares"
+
+[[learner]]
+learner = "densenet"
+
+[[learner]]
+label = "wide"
+learner = "densenet"
+params = PARAMS
+
+[[run]]
+targets = ["squares"]
+learners = ["densenet", "wide"]
+d = [6]
+sizes = {scale = 20, power = 1, ratio = 2, count = 2, max = 400}
+"""
+
+
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
     """Units on ten classes and on two, by learner and stage."""
@@ -61,3 +89,19 @@ def test_memory_is_that_of_one_fit_and_of_a_copy_of_the_data_for_each_score(pair
         copies = 9 if learner in ("krr_dot_product", "boosted_trees") else 0
         samples = sum(max(sizes) for sizes in ten.sizes)
         assert ten.memory - two.memory == 8 * 65 * samples * copies
+
+
+@pytest.mark.parametrize(
+    ("params", "times"),
+    [
+        ("{}", 1),
+        ("{learning_rate = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06], width = [24, 48]}", 4),
+        ("{learning_rate = 0.01, weight_decay = [0.1]}", 1 / 9),
+        ("{width = 24}", 1),
+    ],
+)
+def test_cost_grows_with_the_candidates_that_a_suite_lists(params, times, tmp_path):
+    path = tmp_path / "wide.toml"
+    path.write_text(WIDE.replace("PARAMS", params))
+    usual, wide = make_plan(load_suite(str(path))).curves
+    assert wide.cost == pytest.approx(times * usual.cost)
