@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy
@@ -83,6 +83,14 @@ def mean_estimate(label: str, values: Sequence[float], confidence: float, n_rows
     centre = float(np.mean(values))
     half = float(scipy.stats.t.ppf((1 + confidence) / 2, len(values) - 1) * scipy.stats.sem(values))
     return IntervalEstimate(label, centre, centre - half, centre + half, n_rows)
+
+
+def paired_estimate(
+    label: str, ours: Mapping[object, float], theirs: Mapping[object, float], confidence: float
+) -> IntervalEstimate:
+    """Mean of ours less theirs over the replicates that both have, by name."""
+    differences = [ours[name] - theirs[name] for name in ours if name in theirs]
+    return mean_estimate(label, differences, confidence, len(differences))
 
 
 def share_estimate(label: str, outcomes: Sequence[bool], confidence: float) -> IntervalEstimate:

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from hierbench.benchmarks.correction.experiments.real_growth import SHAPES
+from hierbench.benchmarks.correction.trained.real_data import SHAPES, samples
 from hierbench.benchmarks.units.measurement import Measurement
-from hierbench.checks import one_of
 from hierbench.errors import refusal
 from hierbench.learners.convolutional.resnet import ConvResNetClassifier
-from hierbench.targets.registry import make_target
 
 WAYS: Mapping[str, dict[str, Any]] = {
     "end-to-end": {"training": "end_to_end", "learning_rate": 0.3},
@@ -80,15 +78,9 @@ def run(
     ValueError
         Unknown data, or a number of blocks that is no multiple of 3.
     """
-    one_of("data", data, tuple(SHAPES))
     if blocks < 3 or blocks % 3:
         raise ValueError(refusal("blocks", blocks, "multiples of 3: a third at each resolution"))
-    target: Any = make_target(data, int(np.prod(SHAPES[data])), 0)
-    train = target.sample(n, np.random.default_rng([seed, 43]))
-    held_out = target.n_test
-    test = target.sample_test(
-        points if held_out is None else min(points, held_out), np.random.default_rng([seed, 44])
-    )
+    train, test = samples(data, n, points, seed, 43)
     measurements = []
     for path, parameters in WAYS.items():
         net = ConvResNetClassifier(

@@ -10,18 +10,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from hierbench.benchmarks.correction.trained.real_data import SHAPES, Data, samples
 from hierbench.benchmarks.units.measurement import Label, Measurement
-from hierbench.checks import one_of
 from hierbench.learners.convolutional.resnet import ConvResNetClassifier
-from hierbench.targets.registry import make_target
 
-SHAPES = {"mnist1d": (1, 40), "digits": (1, 8, 8)}
-"""Images of each data set, as the net takes them."""
 PENALTY = 1.0
 """Inverse weight of the l2 penalty of the probes, on features of unit variance."""
 _ITERATIONS = 2000
-
-Data = tuple[np.ndarray, np.ndarray]
 
 
 def run(
@@ -74,13 +69,7 @@ def run(
         the net at that stage), ``last``. Values: ``accuracy`` of the net, ``probe``: test accuracy of
         logistic regression on what a head would read of the block, fitted to the training points.
     """
-    one_of("data", data, tuple(SHAPES))
-    target: Any = make_target(data, int(np.prod(SHAPES[data])), 0)
-    train = target.sample(n, np.random.default_rng([seed, 41]))
-    held_out = target.n_test
-    test = target.sample_test(
-        points if held_out is None else min(points, held_out), np.random.default_rng([seed, 42])
-    )
+    train, test = samples(data, n, points, seed, 41)
     common: dict[str, Any] = {
         "shape": SHAPES[data], "depth": 2 * blocks + 2, "width": width, "batch_size": batch_size,
         "budget": "each", "weight_decay": weight_decay, "random_state": seed,

@@ -9,18 +9,17 @@ import torch
 from sklearn.svm import SVC
 from torch import Tensor
 
-from hierbench.benchmarks.correction.experiments.real_growth import SHAPES
 from hierbench.benchmarks.correction.trained.activation_maximisation import Regularisation, maximise
 from hierbench.benchmarks.correction.trained.conv_training import (
     perturbation,
     train_adversarially,
     unit_activations,
 )
+from hierbench.benchmarks.correction.trained.real_data import SHAPES, samples
 from hierbench.benchmarks.units.measurement import Label, Measurement, Value
-from hierbench.checks import integer, one_of
+from hierbench.checks import integer
 from hierbench.learners.convolutional.descent import Descent
 from hierbench.learners.convolutional.network import ConvResNet, check_sizes
-from hierbench.targets.registry import make_target
 
 NOISE = 0.1
 """Norm of a start over that of a typical picture."""
@@ -105,17 +104,11 @@ def run(
           into its class), and for "none" and "strong" ``picture``, the first start's deviation at norm 1;
         - "class", with ``unit``: ``picture``, the deviation of the class's mean at norm 1.
     """
-    one_of("data", data, tuple(SHAPES))
     depth = 2 * blocks + 2
     check_sizes(depth, width)
     integer("starts", starts, 1)
+    (X, y), (test_X, test_y) = samples(data, n, points, seed, 51)
     shape = SHAPES[data]
-    target: Any = make_target(data, int(np.prod(shape)), 0)
-    X, y = target.sample(n, np.random.default_rng([seed, 51]))
-    held_out = target.n_test
-    test_X, test_y = target.sample_test(
-        points if held_out is None else min(points, held_out), np.random.default_rng([seed, 52])
-    )
     classes, labels = np.unique(y, return_inverse=True)
     test_labels = np.searchsorted(classes, test_y)
     mean = X.mean(0)

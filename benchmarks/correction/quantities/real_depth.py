@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate, mean_estimate
+from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate, paired_estimate
 from hierbench.benchmarks.units.measurement import Measurement
 
 Cell = tuple[str, int]
@@ -33,9 +33,7 @@ def _difference(
 ) -> IntervalEstimate:
     """Mean over the seeds that both cells have."""
     found = _accuracies(measurements)
-    minuend, subtrahend = found.get(ours, {}), found.get(theirs, {})
-    pairs = [minuend[seed] - subtrahend[seed] for seed in minuend if seed in subtrahend]
-    return mean_estimate(name, pairs, confidence, len(pairs))
+    return paired_estimate(name, found.get(ours, {}), found.get(theirs, {}), confidence)
 
 
 def _over_layerwise(measurements: Sequence[Measurement], rival: str, confidence: float) -> IntervalEstimate:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate, mean_estimate
+from hierbench.benchmarks.statistics.interval_estimate import IntervalEstimate, mean_estimate, paired_estimate
 from hierbench.benchmarks.units.measurement import Measurement
 
 Key = tuple[object, str, int, int]
@@ -21,11 +21,6 @@ def _values(measurements: Sequence[Measurement], value: str) -> dict[Key, float]
             key = m.labels["seed"], str(m.labels["path"]), int(m.labels["stage"]), int(m.labels["block"])
             found[key] = 100 * number
     return found
-
-
-def _estimate(name: str, by_seed: dict[object, list[float]], confidence: float) -> IntervalEstimate:
-    means = [float(np.mean(values)) for values in by_seed.values() if values]
-    return mean_estimate(name, means, confidence, len(means))
 
 
 def _lower(
@@ -43,7 +38,8 @@ def _lower(
     for seed, way, stage, block in found:
         if way == "grown" and block <= stage - above and (other := (seed, *rival(stage, block))) in found:
             by_seed.setdefault(seed, []).append(found[seed, way, stage, block] - found[other])
-    return _estimate("mean over lower blocks", by_seed, confidence)
+    means = [float(np.mean(values)) for values in by_seed.values()]
+    return mean_estimate("mean over lower blocks", means, confidence, len(means))
 
 
 def real_feature_gain(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
@@ -83,9 +79,7 @@ def _ends(measurements: Sequence[Measurement], path: str) -> dict[object, float]
 def _difference(
     measurements: Sequence[Measurement], path: str, rival: str, confidence: float
 ) -> IntervalEstimate:
-    ours, theirs = _ends(measurements, path), _ends(measurements, rival)
-    by_seed = {seed: [ours[seed] - theirs[seed]] for seed in ours if seed in theirs}
-    return _estimate("all blocks", by_seed, confidence)
+    return paired_estimate("all blocks", _ends(measurements, path), _ends(measurements, rival), confidence)
 
 
 def real_holistic_gain(measurements: Sequence[Measurement], confidence: float) -> IntervalEstimate:
