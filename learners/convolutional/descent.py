@@ -38,15 +38,16 @@ class SGD:
     """v <- momentum v + gradient + decay p, p <- p - rate v."""
 
     def __init__(self, parameters: Sequence[Tensor], descent: Descent) -> None:
-        self.parameters, self.descent = parameters, descent
+        self.parameters, self.descent = list(parameters), descent
         self.velocities = [torch.zeros_like(p) for p in parameters]
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], rate: float) -> None:
         """Change all parameters in place."""
-        for p, v, gradient in zip(self.parameters, self.velocities, gradients, strict=True):
-            v.mul_(self.descent.momentum).add_(gradient).add_(p, alpha=self.descent.weight_decay)
-            p.sub_(v, alpha=rate)
+        torch._foreach_mul_(self.velocities, self.descent.momentum)
+        torch._foreach_add_(self.velocities, list(gradients))
+        torch._foreach_add_(self.velocities, self.parameters, alpha=self.descent.weight_decay)
+        torch._foreach_sub_(self.parameters, self.velocities, alpha=rate)
 
 
 class Adam:

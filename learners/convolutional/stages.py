@@ -165,7 +165,8 @@ def _train_stage(
     loss = torch.zeros(())
     for step in range(stage.steps):
         rows = torch.from_numpy(next(batches)).to(images.device)
-        loss = functional.cross_entropy(network(inputs[rows], stage.blocks, below), labels[rows])
+        scores = network(inputs.index_select(0, rows), stage.blocks, below)
+        loss = functional.cross_entropy(scores, labels[rows])
         gradients = torch.autograd.grad(loss, parameters)
         optimizer.step(gradients, descent.learning_rate * rate_at(step, stage.steps))
     return float(loss.detach())

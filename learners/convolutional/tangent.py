@@ -181,14 +181,12 @@ def _of_parameters(module: Any, taken: Tensor, slope: Tensor) -> list[Tensor]:
     """Gradients of a module's parameters from those of its outputs, a row for each input."""
     if isinstance(module, nn.Linear):
         return [slope.unsqueeze(2) * taken.unsqueeze(1), slope]
-    if isinstance(module, (nn.Conv1d, nn.Conv2d)):
-        axes = taken.ndim - 2
-        windows = functional.pad(taken, [1, 1] * axes)
-        for axis in range(2, 2 + axes):
-            windows = windows.unfold(axis, 3, module.stride[0])
-        windows = windows.flatten(2 + axes).flatten(2, 1 + axes)
-        return [torch.einsum("nop,nipk->noik", slope.flatten(2), windows)]
-    row = (1, -1, *[1] * (taken.ndim - 2))
+    if isinstance(module, nn.Conv2d):
+        height, width = module.kernel_size
+        around = (height // 2, width // 2)
+        windows = functional.unfold(taken, module.kernel_size, padding=around, stride=module.stride)
+        return [torch.einsum("nop,nkp->nok", slope.flatten(2), windows)]
+    row = (1, -1, 1, 1)
     scale = (module.running_var + module.eps).sqrt().reshape(row)
     normed = (taken - module.running_mean.reshape(row)) / scale
     return [(slope * normed).flatten(2).sum(2), slope.flatten(2).sum(2)]
@@ -197,7 +195,7 @@ def _of_parameters(module: Any, taken: Tensor, slope: Tensor) -> list[Tensor]:
 @torch.no_grad()
 def _take_statistics(network: ConvResNet, inputs: Tensor) -> None:
     """Let batch norm have the statistics of all inputs."""
-    norms = [m for m in network.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = 1.0
     network.train()(inputs, len(network.blocks))

@@ -18,7 +18,7 @@ def make(shape, depth=14, width=3, classes=4, seed=0):
     rng = np.random.default_rng(seed)
     network = ConvResNet(shape, classes, depth, width, rng).double().eval()
     for module in network.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        if isinstance(module, nn.BatchNorm2d):
             for tensor in (module.weight, module.bias, module.running_mean):
                 tensor.data.copy_(torch.from_numpy(rng.normal(0.5, 1.0, len(tensor))))
             module.running_var.copy_(torch.from_numpy(rng.uniform(0.5, 2.0, len(module.running_var))))
@@ -26,8 +26,9 @@ def make(shape, depth=14, width=3, classes=4, seed=0):
 
 
 def convolved(x, weight, stride):
-    """Cross-correlation with zeros around, by its definition."""
+    """Cross-correlation with zeros around, by its definition; a kernel of height 1 is that of signals."""
     axes = x.ndim - 2
+    weight = weight.reshape(*weight.shape[:2], *[3] * axes)
     padded = np.pad(x, [(0, 0), (0, 0)] + [(1, 1)] * axes)
     out = 0.0
     for offset in np.ndindex(*[3] * axes):
@@ -103,8 +104,8 @@ def test_operations_are_counted_where_outputs_are():
 def test_initial_weights_have_the_variance_of_the_papers():
     network = ConvResNet((1, 40), 500, 20, 32, np.random.default_rng(0))
     for module in network.modules():
-        if isinstance(module, (nn.Conv1d, nn.Linear)) and module is not network.stem:
-            gain = 2.0 if isinstance(module, nn.Conv1d) else 1.0
+        if isinstance(module, (nn.Conv2d, nn.Linear)) and module is not network.stem:
+            gain = 2.0 if isinstance(module, nn.Conv2d) else 1.0
             expected = math.sqrt(gain / math.prod(module.weight.shape[1:]))
             assert module.weight.detach().std().item() == pytest.approx(expected, rel=0.06)
             assert module.bias is None or not module.bias.any()

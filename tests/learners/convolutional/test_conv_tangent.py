@@ -98,7 +98,7 @@ def test_it_is_the_net_that_sgd_starts_from_with_the_statistics_of_the_training_
     for p, q in zip(network.parameters(), starts[0].network_.parameters(), strict=True):
         assert torch.equal(p, q)
     inputs = torch.from_numpy((X - X.mean()) / X.std()).unsqueeze(1)
-    first, norm = network.stem(inputs).detach(), network.blocks[0].norm1
+    first, norm = network.stem(inputs.unsqueeze(2)).detach().squeeze(2), network.blocks[0].norm1
     np.testing.assert_allclose(norm.running_mean.numpy(), first.mean((0, 2)).numpy(), rtol=0, atol=1e-12)
     np.testing.assert_allclose(norm.running_var.numpy(), first.var((0, 2)).numpy(), rtol=0, atol=1e-12)
 
