@@ -24,6 +24,9 @@ ROWS = 512
 WARM_UP = 0.05
 """Share of a stage's steps in which the rate rises to its peak: deep nets diverge at it from the start."""
 
+Moved = Callable[[Tensor, Tensor], Tensor]
+"""Of inputs (rows, ...) and labels (rows,) to inputs; may set the network's modes."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
@@ -120,6 +123,7 @@ def train(
     rng: np.random.Generator,
     after_stage: Callable[[int], None] | None = None,
     done: int = 0,
+    moved: Moved | None = None,
 ) -> float:
     """Train through all stages, in place; return the last minibatch's loss, or what was not finite before.
 
@@ -132,6 +136,8 @@ def train(
         Called with 0 before the first stage, and with the number of each stage behind it.
     done : int
         Stages that the network has behind it; their minibatches are passed over.
+    moved : callable, optional
+        Gives the inputs of a minibatch that are trained on, from its inputs and labels.
     """
     batches = minibatches(len(images), descent.batch_size, rng)
     loss = math.nan
@@ -140,7 +146,7 @@ def train(
     for _ in range(sum(stage.steps for stage in plan[:done])):
         next(batches)
     for number, stage in enumerate(plan[done:], done + 1):
-        loss = _train_stage(network, stage, descent, images, labels, batches)
+        loss = _train_stage(network, stage, descent, images, labels, batches, moved)
         if after_stage is not None:
             after_stage(number)
         if not math.isfinite(loss):
@@ -157,6 +163,7 @@ def _train_stage(
     images: Tensor,
     labels: Tensor,
     batches: Iterator[np.ndarray],
+    moved: Moved | None,
 ) -> float:
     parameters = network.train_only(stage.lowest, stage.blocks)
     below = stage.kept(len(images), rows_of_minibatch(len(images), descent.batch_size))
@@ -165,8 +172,11 @@ def _train_stage(
     loss = torch.zeros(())
     for step in range(stage.steps):
         rows = torch.from_numpy(next(batches)).to(images.device)
-        scores = network(inputs.index_select(0, rows), stage.blocks, below)
-        loss = functional.cross_entropy(scores, labels[rows])
+        batch, truth = inputs.index_select(0, rows), labels[rows]
+        if moved is not None:
+            batch = moved(batch, truth)
+            network.train_only(stage.lowest, stage.blocks)
+        loss = functional.cross_entropy(network(batch, stage.blocks, below), truth)
         gradients = torch.autograd.grad(loss, parameters)
         optimizer.step(gradients, descent.learning_rate * rate_at(step, stage.steps))
     return float(loss.detach())

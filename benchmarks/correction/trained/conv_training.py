@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from hierbench.benchmarks.correction.trained.ascent import attack
-from hierbench.learners.convolutional.descent import OPTIMIZERS, Descent
+from hierbench.learners.convolutional.descent import Descent
 from hierbench.learners.convolutional.network import ConvResNet, Head, ResidualBlock, pooled
-from hierbench.learners.convolutional.stages import minibatches, rate_at
+from hierbench.learners.convolutional.stages import Stage, train
 
 Rows = Callable[[Tensor], Tensor]
 """Of shapes (n, d) -> (n,), row by row."""
@@ -44,19 +44,13 @@ def train_adversarially(
     radius : float
         In the units of the images.
     """
-    blocks = len(network.blocks)
-    optimizer = OPTIMIZERS[descent.optimizer](network.train_only(1, blocks), descent)
-    batches = minibatches(len(images), descent.batch_size, rng)
-    for step in range(steps):
-        rows = torch.from_numpy(next(batches))
-        batch = images[rows]
-        if radius > 0:
-            network.eval()
-            batch = batch + perturbation(network, batch, labels[rows], radius, attack_steps, noise)
-        parameters = network.train_only(1, blocks)
-        loss = functional.cross_entropy(network(batch, blocks), labels[rows])
-        optimizer.step(torch.autograd.grad(loss, parameters), descent.learning_rate * rate_at(step, steps))
-    network.eval().requires_grad_(False)
+
+    def moved(batch: Tensor, truth: Tensor) -> Tensor:
+        network.eval()
+        return batch + perturbation(network, batch, truth, radius, attack_steps, noise)
+
+    whole = Stage(len(network.blocks), 1, steps)
+    train(network, [whole], descent, images, labels, rng, moved=moved if radius > 0 else None)
 
 
 def perturbation(
