@@ -101,11 +101,15 @@ class TargetEntry:
 
 @dataclasses.dataclass(frozen=True)
 class LearnerEntry:
-    """A learner (registered name or import path) with its parameters, under a unique label."""
+    """A learner (registered name or import path) with its parameters, under a unique label.
+
+    ``seconds``: what a fit of one without a cost law takes, to an order of magnitude; None is unknown.
+    """
 
     label: str
     learner: str
     params: Parameters
+    seconds: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -284,9 +284,13 @@ def _learner(table: Table) -> LearnerEntry:
     name = table.text("learner")
     learner = plugins.located(plugins.LEARNERS, name, learner_registry.LEARNERS)
     entry = LearnerEntry(table.text("label", name), learner, table.plain("params"))
+    if "seconds" in table.data:
+        entry = dataclasses.replace(entry, seconds=table.number("seconds", LONGEST))
     table.done()
 
     table.checked("learner", lambda: learner_registry.resolve(learner))
+    if entry.seconds is not None and learner_registry.resolve(learner).cost is not None:
+        table.fail("seconds", f"{learner} has a cost law: leave seconds out")
     table.checked("learner", lambda: check_learner(learner, {}))
     table.checked("params", lambda: check_learner(learner, entry.params))
     return entry

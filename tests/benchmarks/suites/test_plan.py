@@ -105,3 +105,14 @@ def test_cost_grows_with_the_candidates_that_a_suite_lists(params, times, tmp_pa
     path.write_text(WIDE.replace("PARAMS", params))
     usual, wide = make_plan(load_suite(str(path))).curves
     assert wide.cost == pytest.approx(times * usual.cost)
+
+
+def test_seconds_of_a_fit_without_a_law_are_a_cost_and_of_no_key(tmp_path):
+    path = tmp_path / "scores.toml"
+    path.write_text(SUITE)
+    plain = {u.key: u for u in make_plan(load_suite(str(path))).curves if u.learner == FOREIGN}
+    path.write_text(SUITE.replace(f'{{learner = "{FOREIGN}"}}', f'{{learner = "{FOREIGN}", seconds = 2.5}}'))
+    said = {u.key: u for u in make_plan(load_suite(str(path))).curves if u.learner == FOREIGN}
+    assert said.keys() == plain.keys() and len(said) == 4
+    for unit in said.values():
+        assert unit.cost == 2.5 * sum(map(len, unit.sizes)) > plain[unit.key].cost

@@ -131,6 +131,13 @@ def test_crossed_cell(tmp_path):
         ('"krr_polynomial"\n\n', '"krr_polynomal"\n\n', 19, "did you mean 'krr_polynomial'"),
         ("stub_learners:Mean", "stub_learners:Meen", 15, "cannot import"),
         ("stub_learners:Mean", "stub_learners:NOT_A_LEARNER", 15, "allowed is a class with fit and predict"),
+        ('label = "mean"', 'label = "mean"\nseconds = 0', 15, "seconds = 0: allowed is a number > 0"),
+        (
+            '"krr_polynomial"\n\n',
+            '"krr_polynomial"\nseconds = 1\n\n',
+            20,
+            "has a cost law: leave seconds out",
+        ),
         ('label = "mean"', 'label = "krr_polynomial"', 18, "used twice"),
         ('targets = ["sq"]', 'targets = ["sw"]', 22, "did you mean 'sq'"),
         ('["mean", "krr', '["meen", "krr', 23, "did you mean 'mean'"),
