@@ -10,7 +10,7 @@ from typing import Any
 from hierbench.benchmarks.provenance.fingerprint import digest, fingerprint
 from hierbench.benchmarks.provenance.modules import constructor_parameters
 from hierbench.benchmarks.suites.fixed_sizes import STAGE, sizes_of_cell
-from hierbench.benchmarks.suites.suite import LearnerEntry, Suite, facts_of, learner_spec
+from hierbench.benchmarks.suites.suite import Suite, facts_of, learner_spec
 from hierbench.benchmarks.units import experiments
 from hierbench.benchmarks.units.experiment_unit import ExperimentUnit
 from hierbench.benchmarks.units.rows import Replicate, metric_of
@@ -149,7 +149,7 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
                     test_min=test.min,
                     test_max=test.max,
                     traces=traces,
-                    cost=scores * _cost(descriptor, entry, sizes, d, spec["parameters"]),
+                    cost=scores * _cost(descriptor, entry.seconds, sizes, d, spec["parameters"]),
                     memory=memory,
                     card=card,
                 )
@@ -193,8 +193,8 @@ def _at_fixed_sizes(suite: Suite, curves: Sequence[CurveUnit]) -> Iterable[Fixed
         for n in sizes_of_cell(suite.fixed, cell, largest[cell]):
             sizes = tuple((n,) for _ in unit.replicates)
             descriptor = learner_registry.resolve(unit.learner_spec["name"])
-            entry, parameters = suite.learner(unit.learner), unit.learner_spec["parameters"]
-            cost = _cost(descriptor, entry, sizes, unit.d, parameters)
+            seconds, parameters = suite.learner(unit.learner).seconds, unit.learner_spec["parameters"]
+            cost = _cost(descriptor, seconds, sizes, unit.d, parameters)
             cost *= _scores(descriptor, unit.target_spec, unit.d)
             yield FixedSizeUnit(**vars(later_stage(unit, STAGE, unit.replicates, sizes)) | {"cost": cost})
 
@@ -253,14 +253,14 @@ def _scores(descriptor: Descriptor, target: TargetSpec, d: int) -> int:
 
 def _cost(
     descriptor: Descriptor,
-    entry: LearnerEntry,
+    seconds: float | None,
     sizes: Sequence[tuple[int, ...]],
     d: int,
     parameters: Mapping[str, Any],
 ) -> float:
     """Estimate the core-seconds of a unit: enough to start long units first, and to say when the run ends."""
-    if entry.seconds is not None:
-        return entry.seconds * sum(map(len, sizes))
+    if seconds is not None:
+        return seconds * sum(map(len, sizes))
     steps = parameters.get("steps")
     valid = isinstance(steps, int) and steps > 0  # what is not is refused by the learner itself
     law, factor = descriptor.cost or _UNKNOWN_COST, parameters.get("step_factor", 1.0)

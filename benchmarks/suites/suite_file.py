@@ -283,14 +283,16 @@ def _target(table: Table) -> TargetEntry:
 def _learner(table: Table) -> LearnerEntry:
     name = table.text("learner")
     learner = plugins.located(plugins.LEARNERS, name, learner_registry.LEARNERS)
-    entry = LearnerEntry(table.text("label", name), learner, table.plain("params"))
-    if "seconds" in table.data:
-        entry = dataclasses.replace(entry, seconds=table.number("seconds", LONGEST))
+    seconds = table.number("seconds", LONGEST) if "seconds" in table.data else None
+    entry = LearnerEntry(table.text("label", name), learner, table.plain("params"), seconds)
+    table.keys_read.add("seconds")
     table.done()
 
     table.checked("learner", lambda: learner_registry.resolve(learner))
     if entry.seconds is not None and learner_registry.resolve(learner).cost is not None:
-        table.fail("seconds", f"{learner} has a cost law: leave seconds out")
+        table.refuse(
+            "seconds", entry.seconds, "learners without a cost law", f"leave it out: {learner} has one"
+        )
     table.checked("learner", lambda: check_learner(learner, {}))
     table.checked("params", lambda: check_learner(learner, entry.params))
     return entry

@@ -20,13 +20,15 @@ RESOLUTIONS = 3
 """Each has a third of the blocks; from one to the next positions halve along every axis, channels double."""
 DEEPEST = 110
 LAYOUT = torch.channels_last
-"""Channels of a position lie side by side: a step of a net takes 0.65 to 0.87 of the time on a CPU."""
+"""Channels of a position lie side by side: faster on a CPU (docs/performance.md), not measured on a GPU.
+
+Batch norm adds float32 numbers up in another order than without it."""
 
 
 class ResidualBlock(nn.Module):
     """x + conv(relu(norm(conv(relu(norm(x)))))), two convolutions of three positions along every axis.
 
-    A signal is an image of height 1, and ``kernel`` is (1, 3) on it.
+    A signal is an image of height 1, and ``kernel`` is (1, 3) on images of height 1.
 
     Where channels double, the skip takes every other position and new channels are zero there: it has no
     parameters. The block behind the stem activates x before skip and branch part.
@@ -46,7 +48,8 @@ class ResidualBlock(nn.Module):
         branch = self.conv2(functional.relu(self.norm2(self.conv1(active))))
         skip = active if self.first else x
         if self.halves:
-            skip = functional.pad(skip[..., ::2, ::2], [0, 0, 0, 0, 0, self.new])
+            skip = skip[..., ::2, ::2].contiguous(memory_format=LAYOUT)
+            skip = functional.pad(skip, [0, 0, 0, 0, 0, self.new])
         return skip + branch
 
 
@@ -90,7 +93,7 @@ class ConvResNet(nn.Module):
     ) -> None:
         super().__init__()
         self.shape, each = shape, (depth - 2) // (2 * RESOLUTIONS)
-        kernel = (1 if len(shape) == 2 else 3, 3)
+        kernel = (3 if (1, *shape[1:])[-2] > 1 else 1, 3)
         channels = [width * 2**r for r in range(RESOLUTIONS) for _ in range(each)]
         with torch.random.fork_rng(devices=[]):  # torch draws initial parameters, which are not used
             self.stem = _convolution(kernel, shape[0], width)
@@ -112,10 +115,11 @@ class ConvResNet(nn.Module):
     def streams(self, x: Tensor, blocks: int, below: int = 0) -> Iterator[Tensor]:
         """Give the outputs (n, channels, height, width) of blocks below + 1 to ``blocks``, one after another.
 
-        x is the output of block ``below``, or with 0 images (n, channels, ...).
+        x are outputs of block ``below``, or images (n, channels, ...) where that is 0.
         """
-        x = (x.unsqueeze(2) if x.ndim == 3 else x).contiguous(memory_format=LAYOUT)
-        x = x if below else self.stem(x)
+        if not below:
+            images = x.unsqueeze(2) if len(self.shape) == 2 else x
+            x = self.stem(images.contiguous(memory_format=LAYOUT))
         for block in self.blocks[below:blocks]:
             x = block(x)
             yield x

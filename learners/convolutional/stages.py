@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from hierbench.errors import refusal
 from hierbench.learners.convolutional.descent import OPTIMIZERS, Descent
-from hierbench.learners.convolutional.network import ConvResNet, exact_convolutions
+from hierbench.learners.convolutional.network import LAYOUT, ConvResNet, exact_convolutions
 from hierbench.learners.parameters import is_integer
 
 TRAININGS = ("end_to_end", "layerwise", "bfc", "grown")
@@ -24,8 +24,8 @@ ROWS = 512
 WARM_UP = 0.05
 """Share of a stage's steps in which the rate rises to its peak: deep nets diverge at it from the start."""
 
-Moved = Callable[[Tensor, Tensor], Tensor]
-"""Of inputs (rows, ...) and labels (rows,) to inputs; may set the network's modes."""
+Perturb = Callable[[Tensor, Tensor], Tensor]
+"""Of images (rows, ...) and labels (rows,) to images; may set the network's modes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +123,7 @@ def train(
     rng: np.random.Generator,
     after_stage: Callable[[int], None] | None = None,
     done: int = 0,
-    moved: Moved | None = None,
+    perturb: Perturb | None = None,
 ) -> float:
     """Train through all stages, in place; return the last minibatch's loss, or what was not finite before.
 
@@ -136,8 +136,8 @@ def train(
         Called with 0 before the first stage, and with the number of each stage behind it.
     done : int
         Stages that the network has behind it; their minibatches are passed over.
-    moved : callable, optional
-        Gives the inputs of a minibatch that are trained on, from its inputs and labels.
+    perturb : callable, optional
+        Gives the images that are trained on, from those of a minibatch and their labels.
     """
     batches = minibatches(len(images), descent.batch_size, rng)
     loss = math.nan
@@ -146,7 +146,7 @@ def train(
     for _ in range(sum(stage.steps for stage in plan[:done])):
         next(batches)
     for number, stage in enumerate(plan[done:], done + 1):
-        loss = _train_stage(network, stage, descent, images, labels, batches, moved)
+        loss = _train_stage(network, stage, descent, images, labels, batches, perturb)
         if after_stage is not None:
             after_stage(number)
         if not math.isfinite(loss):
@@ -163,18 +163,19 @@ def _train_stage(
     images: Tensor,
     labels: Tensor,
     batches: Iterator[np.ndarray],
-    moved: Moved | None,
+    perturb: Perturb | None,
 ) -> float:
     parameters = network.train_only(stage.lowest, stage.blocks)
-    below = stage.kept(len(images), rows_of_minibatch(len(images), descent.batch_size))
+    kept = stage.kept(len(images), rows_of_minibatch(len(images), descent.batch_size))
+    below = 0 if perturb is not None else kept
     inputs = _outputs(network, images, below) if below else images
     optimizer = OPTIMIZERS[descent.optimizer](parameters, descent)
     loss = torch.zeros(())
     for step in range(stage.steps):
         rows = torch.from_numpy(next(batches)).to(images.device)
-        batch, truth = inputs.index_select(0, rows), labels[rows]
-        if moved is not None:
-            batch = moved(batch, truth)
+        batch, truth = inputs[rows], labels[rows]
+        if perturb is not None:
+            batch = perturb(batch, truth)
             network.train_only(stage.lowest, stage.blocks)
         loss = functional.cross_entropy(network(batch, stage.blocks, below), truth)
         gradients = torch.autograd.grad(loss, parameters)
@@ -189,6 +190,6 @@ def _outputs(network: ConvResNet, images: Tensor, block: int) -> Tensor:
     for first in range(0, len(images), ROWS):
         *_, last = network.streams(images[first : first + ROWS], block)
         if not first:
-            outputs = last.new_empty((len(images), *last.shape[1:]))
+            outputs = last.new_empty((len(images), *last.shape[1:])).contiguous(memory_format=LAYOUT)
         outputs[first : first + ROWS] = last
     return outputs

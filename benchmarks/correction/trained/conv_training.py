@@ -45,12 +45,12 @@ def train_adversarially(
         In the units of the images.
     """
 
-    def moved(batch: Tensor, truth: Tensor) -> Tensor:
+    def perturb(batch: Tensor, truth: Tensor) -> Tensor:
         network.eval()
         return batch + perturbation(network, batch, truth, radius, attack_steps, noise)
 
     whole = Stage(len(network.blocks), 1, steps)
-    train(network, [whole], descent, images, labels, rng, moved=moved if radius > 0 else None)
+    train(network, [whole], descent, images, labels, rng, perturb=perturb if radius > 0 else None)
 
 
 def perturbation(

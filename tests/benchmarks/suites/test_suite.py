@@ -136,7 +136,7 @@ def test_crossed_cell(tmp_path):
             '"krr_polynomial"\n\n',
             '"krr_polynomial"\nseconds = 1\n\n',
             20,
-            "has a cost law: leave seconds out",
+            "leave it out: krr_polynomial has one",
         ),
         ('label = "mean"', 'label = "krr_polynomial"', 18, "used twice"),
         ('targets = ["sq"]', 'targets = ["sw"]', 22, "did you mean 'sq'"),

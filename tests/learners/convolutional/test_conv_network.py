@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hierbench.learners.convolutional.images import Standard
-from hierbench.learners.convolutional.network import ConvResNet
+from hierbench.learners.convolutional.network import LAYOUT, ConvResNet
 
 SHAPES = {"1-D": (1, 7), "2-D": (3, 6, 5)}
 
@@ -72,6 +72,20 @@ def test_scores_are_those_of_plain_numpy(shape, blocks):
     np.testing.assert_allclose(scores, plain_scores(network, x, blocks), rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("shape", [*SHAPES.values(), (2, 1, 9)])
+def test_channels_of_a_position_lie_side_by_side_in_every_block(shape):
+    network = make(shape)
+    x = torch.zeros(4, *shape, dtype=torch.float64)
+    for stream in network.streams(x, 6):
+        assert stream.is_contiguous(memory_format=LAYOUT)
+
+
+def test_an_image_of_height_1_is_a_signal():
+    signal, image = make((2, 9)), make((2, 1, 9))
+    x = torch.from_numpy(np.random.default_rng(1).standard_normal((5, 2, 9)))
+    assert torch.equal(signal(x, 6), image(x.unsqueeze(2), 6))
+
+
 @pytest.mark.parametrize(("depth", "millions"), [(20, 0.27), (56, 0.85), (110, 1.7)])
 def test_sizes_are_those_of_the_literature(depth, millions):
     """Table 6 of arXiv 1512.03385."""
@@ -85,9 +99,10 @@ def test_sizes_are_those_of_the_literature(depth, millions):
     assert len(weighted) == depth
 
 
-def test_operations_are_counted_where_outputs_are():
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_operations_are_counted_where_outputs_are(shape):
     """Multiplications and additions from the shapes that convolutions see."""
-    network = make((3, 6, 5))
+    network = make(shape)
     seen = []
 
     def count(module, _, out):
@@ -96,7 +111,7 @@ def test_operations_are_counted_where_outputs_are():
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(count)
-    network(torch.zeros(1, 3, 6, 5, dtype=torch.float64), 6)
+    network(torch.zeros(1, *shape, dtype=torch.float64), 6)
     parts = [seen[0] + sum(seen[1:3]), *[sum(seen[i : i + 2]) for i in range(3, 13, 2)]]
     assert network.flops() == parts
 

@@ -457,11 +457,14 @@ def test_a_gpu_predicts_in_float32_as_the_cpu_does():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_gives_the_same_bits_again_and_those_of_the_cpu_up_to_rounding():
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_gpu_gives_the_same_bits_again_and_in_float64_those_of_the_cpu_up_to_rounding(dtype):
     X, y = data()
-    learner = small("bfc", dtype="float64", device="cuda", learning_rate=(0.02, 0.1))
+    learner = small("bfc", dtype=dtype, device="cuda", learning_rate=(0.02, 0.1))
     (seen, first), again = states(clone(learner), X, y), clone(learner).fit(X, y)
     assert_same_net(first, again)
+    if dtype == "float32":
+        return
     on_cpu = clone(learner).set_params(device="cpu").fit(X, y)
     np.testing.assert_allclose(first.predict_proba(X), on_cpu.predict_proba(X), rtol=0, atol=1e-8)
     for of_gpu, of_cpu in zip(first.block_features(X), on_cpu.block_features(X), strict=True):
