@@ -283,9 +283,8 @@ def _target(table: Table) -> TargetEntry:
 def _learner(table: Table) -> LearnerEntry:
     name = table.text("learner")
     learner = plugins.located(plugins.LEARNERS, name, learner_registry.LEARNERS)
-    seconds = table.number("seconds", LONGEST) if "seconds" in table.data else None
+    seconds = table.number_or_none("seconds", LONGEST)
     entry = LearnerEntry(table.text("label", name), learner, table.plain("params"), seconds)
-    table.keys_read.add("seconds")
     table.done()
 
     table.checked("learner", lambda: learner_registry.resolve(learner))
@@ -314,9 +313,8 @@ def _sizes(table: Table) -> SizePlan:
         ratio=table.number("ratio", LARGEST_SIZE),
         count=table.whole("count", MOST_SIZES),
         max=table.whole("max", LARGEST_SIZE, least=2),
-        refine=table.number("refine", LARGEST_SIZE) if "refine" in table.data else None,
+        refine=table.number_or_none("refine", LARGEST_SIZE),
     )
-    table.keys_read.add("refine")
     table.done()
     if plan.refine is not None and not MINIMUM_REFINE <= plan.refine < plan.ratio:
         allowed = f"a number >= {MINIMUM_REFINE:g} and below ratio = {plan.ratio:g}"

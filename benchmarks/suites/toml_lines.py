@@ -122,6 +122,11 @@ class Table:
         """A finite number above 0, from ``least``, or 0 too where ``zero``, up to ``most``."""
         return self.bounded(key, self.get(key, "a number"), most, least, zero)
 
+    def number_or_none(self, key: str, most: float) -> float | None:
+        """The same, or None where the key is not given."""
+        self.keys_read.add(key)
+        return self.number(key, most) if key in self.data else None
+
     def bounded(self, key: str, value: Any, most: float, least: float = 0.0, zero: bool = False) -> float:
         """``value``, which stands at a key, under the rule of ``number``."""
         positive = is_real(value) and value > 0 and value >= least
