@@ -200,6 +200,6 @@ def test_the_suite_has_a_cell_for_each_alpha_and_width() -> None:
     shown = SuiteResults(made, known)
     data = figure_data(shown.rows, known, epsilons_of(suite), provenance_of(made, "s", "0"))
     (diagram,) = data.phases
-    assert len(diagram.cells) == 30 and diagram.d == 8 and diagram.epsilon == "eps_top = 0.3"
-    assert {c.width for c in diagram.cells} == {3, 6, 12, 36, 144}
+    assert len(diagram.cells) == 36 and diagram.d == 8 and diagram.epsilon == "eps_top = 0.3"
+    assert {c.width for c in diagram.cells} == {3, 6, 12, 36, 72, 144}
     assert all(c.log2_ratio == pytest.approx(0.0) for c in diagram.cells)
