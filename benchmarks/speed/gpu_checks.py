@@ -1,7 +1,8 @@
 """What needs a GPU to be checked, in five minutes and one table: ``python benchmarks/speed/gpu_checks.py``.
 
 Right numbers first: jax's sums, products in full float32, nets and kernels as on the CPU, the same bits
-twice. Then the times that docs/performance.md names, each after a first run that compiles.
+twice. Then the times that docs/performance.md names, each after a first run that compiles. All in the
+environment of a worker: jax takes memory as it needs it, XLA is in its deterministic mode.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import functools
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,11 +22,18 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
+from hierbench.benchmarks.provenance import machine
 from hierbench.learners import make_learner
 from hierbench.learners.base import Curve
+from hierbench.learners.convolutional import network, stages
+from hierbench.learners.convolutional.descent import Descent
+from hierbench.learners.convolutional.resnet import ConvResNetClassifier
 from hierbench.learners.engines import canary
 from hierbench.learners.engines.linear_algebra import cholesky
+from hierbench.learners.engines.network import DenseNetwork
+from hierbench.learners.engines.outputs import jax_device, outputs_on
 from hierbench.learners.kernels.classical import PolynomialKernel
+from hierbench.learners.registry import LEARNERS
 from hierbench.targets import make_target
 
 NETS = ("densenet", "resnet", "relu_mlp", "two_layer", "layerwise", "bfc1", "algorithm1")
@@ -34,6 +43,8 @@ KERNELS = (
 )  # fmt: skip
 STEPS = 1024
 """Of the trainings that are timed."""
+IMAGES = {"signals": ((1, 40), 64), "digits": ((1, 8, 8), 64), "colour images": ((3, 32, 32), 128)}
+"""Shape of an image, and rows of a minibatch."""
 
 
 class Line(NamedTuple):
@@ -68,16 +79,25 @@ def relative(found: np.ndarray, right: np.ndarray) -> float:
 
 
 def seconds(run: Callable[[], Any]) -> float:
-    """Wall time of a run."""
+    """Wall time of a run, to the end of what it has started on any GPU."""
     begin = time.perf_counter()
     run()
-    torch.cuda.synchronize()
+    for card in range(torch.cuda.device_count()):
+        torch.cuda.synchronize(card)
     return time.perf_counter() - begin
+
+
+def tried(what: str, line: Callable[[], Line]) -> Line:
+    """Give a line, or what was raised instead of it: it does not hide those that follow."""
+    try:
+        return line()
+    except Exception as error:
+        return Line(what, f"{type(error).__name__}: {str(error)[:300]}", "none")
 
 
 def sums(device: str) -> Iterator[Line]:
     """Sums that some releases of jax get wrong, and products in full float32."""
-    with jax.default_device(jax.devices("cuda")[0]):
+    with jax.default_device(jax_device(device)):
         yield Line("jax's sums (canary)", canary.wrong_sums() or "right", "right")
         A = np.random.default_rng(0).standard_normal((1024, 1024))
         for precision, bar in (("highest", 1e-6), ("default", "")):
@@ -87,21 +107,39 @@ def sums(device: str) -> Iterator[Line]:
             yield Line(f"float32 product, precision {precision}: relative error", error, bar)
 
 
+def predictions(device: str) -> Iterator[Line]:
+    """Outputs of a net: what another number of rows takes to compile, and memory for the widest level."""
+    rng = np.random.default_rng(0)
+    net = DenseNetwork(64, 2, 96)
+    flat, X = net.initial(rng), rng.standard_normal((2300, 64))
+    rows = (2000, 2100, 2200, 2300, 2300)
+    times = [seconds(functools.partial(outputs_on, device, net, flat, X[:n])) for n in rows]
+    yield Line("outputs of a net at another number of rows, s", float(np.mean(times[1:4])))
+    yield Line("  at one that was there before, s", times[4])
+    wide = DenseNetwork(64, 2, 96, first_width=4096)
+    outputs_on(device, wide, wide.initial(rng), rng.standard_normal((1 << 15, 64)))
+    peak = (jax_device(device).memory_stats() or {}).get("peak_bytes_in_use", math.nan)
+    law = LEARNERS["layerwise"].card or math.nan
+    yield Line("  32768 rows, level 1 of 4096: largest memory, GiB, of the law", peak / 2**30, law / 2**30)
+
+
 def as_on_a_cpu(device: str) -> Iterator[Line]:
     """Predictions of every kind of net after 50 steps in float64, and of every kernel, tuned."""
-    X, y = squares(6, 600)
-    short = {"steps": 50, "learning_rate": 0.01, "weight_decay": 1e-4, "dtype": "float64", "random_state": 0}
+    data = squares(6, 600)
     for name in (*NETS, *KERNELS):
-        net = name in NETS
-        learner = make_learner(name, **(short if net else {}))
-        here, there = (
-            clone(learner).set_params(device=where).fit(X[:500], y[:500]) for where in ("cpu", device)
-        )
-        what = f"{name}, float64, 50 steps" if net else f"{name}, tuned"
-        if not net and here.hyperparameters_ != there.hyperparameters_:
-            what += ", another choice"
-        error = relative(there.predict(X), here.predict(X))
-        yield Line(f"{what}: GPU against CPU", error, 1e-8 if net else 1e-6)
+        yield tried(name, functools.partial(_against_a_cpu, name, device, *data))
+
+
+def _against_a_cpu(name: str, device: str, X: np.ndarray, y: np.ndarray) -> Line:
+    net = name in NETS
+    short = {"steps": 50, "learning_rate": 0.01, "weight_decay": 1e-4, "dtype": "float64", "random_state": 0}
+    learner = make_learner(name, **(short if net else {}))
+    here, there = (clone(learner).set_params(device=where).fit(X[:500], y[:500]) for where in ("cpu", device))
+    what = f"{name}, float64, 50 steps" if net else f"{name}, tuned"
+    if not net and here.hyperparameters_ != there.hyperparameters_:
+        what += ", another choice"
+    error = relative(there.predict(X), here.predict(X))
+    return Line(f"{what}: GPU against CPU", error, 1e-8 if net else 1e-6)
 
 
 def same_bits(device: str) -> Iterator[Line]:
@@ -112,6 +150,66 @@ def same_bits(device: str) -> Iterator[Line]:
         learner = make_learner(name, device=device, **parameters)
         first, second = (clone(learner).fit(X, y).predict(X) for _ in range(2))
         yield Line(f"{name} twice: the same bits", "yes" if np.array_equal(first, second) else "no", "yes")
+
+
+def convolutions(device: str) -> Iterator[Line]:
+    """The convolutional ResNet: float32 as it is, as on the CPU, the same bits twice, and times by layout."""
+    yield tried("ResNet, float32", functools.partial(_float32, device))
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((600, 64)), rng.integers(3, size=600)
+    for training in ("end_to_end", "layerwise"):
+        one = {"training": training, "shape": (1, 8, 8), "weight_decay": 1e-3, "random_state": 0}
+        yield tried(f"ResNet, {training}", functools.partial(_resnet_against_a_cpu, one, device, *data))
+        yield tried(f"ResNet, {training}, twice", functools.partial(_resnet_twice, one, device, *data))
+    for kind in IMAGES:
+        for layout in ("channels_last", "contiguous_format"):
+            what = f"ResNet, {kind}, {layout}: ms a step"
+            yield tried(what, functools.partial(_resnet_steps, what, kind, layout, device))
+
+
+def _float32(device: str) -> Line:
+    rng = np.random.default_rng(0)
+    net = network.ConvResNet((3, 32, 32), 10, 8, 16, rng).double().eval()
+    images = torch.from_numpy(rng.standard_normal((64, 3, 32, 32)))
+    with network.exact_convolutions(), torch.no_grad():
+        right = net(images, 3).numpy()
+        scores = net.to(device, torch.float32)(images.to(device, torch.float32), 3)
+        error = relative(scores.to("cpu", torch.float64).numpy(), right)
+    return Line("ResNet, scores in float32: relative error (TF32 would have 3e-4)", error, 1e-5)
+
+
+def _resnet_against_a_cpu(one: dict[str, Any], device: str, X: np.ndarray, y: np.ndarray) -> Line:
+    learner = ConvResNetClassifier(**one, steps=30, learning_rate=0.03, dtype="float64")
+    here, there = (clone(learner).set_params(device=where).fit(X, y) for where in ("cpu", device))
+    error = relative(there.predict_proba(X), here.predict_proba(X))
+    return Line(f"ResNet, {one['training']}, float64, 30 steps: GPU against CPU", error, 1e-8)
+
+
+def _resnet_twice(one: dict[str, Any], device: str, X: np.ndarray, y: np.ndarray) -> Line:
+    learner = ConvResNetClassifier(**one, steps=100, learning_rate=0.1, device=device)
+    first, second = (clone(learner).fit(X, y).predict_proba(X) for _ in range(2))
+    same = "yes" if np.array_equal(first, second) else "no"
+    return Line(f"ResNet, {one['training']}, float32, twice: the same bits", same, "yes")
+
+
+def _resnet_steps(what: str, kind: str, layout: str, device: str) -> Line:
+    shape, rows = IMAGES[kind]
+    rng = np.random.default_rng(0)
+    images = torch.from_numpy(rng.standard_normal((1000, *shape))).to(device, torch.float32)
+    labels = torch.from_numpy(rng.integers(10, size=1000)).to(device)
+    descent, before = Descent("sgd", 0.01, 0.001, 0.9, rows), network.LAYOUT
+    try:
+        network.LAYOUT = stages.LAYOUT = getattr(torch, layout)
+        net = network.ConvResNet(shape, 10, 8, 16, rng).to(device)
+        times = [_conv_training(net, count, descent, images, labels) for count in (20, 20, 120)]
+    finally:
+        network.LAYOUT = stages.LAYOUT = before
+    return Line(what, (times[2] - times[1]) * 1e3 / 100)
+
+
+def _conv_training(net: Any, count: int, *others: Any) -> float:
+    plan = [stages.Stage(3, 1, count)]
+    return seconds(functools.partial(stages.train, net, plan, *others, np.random.default_rng(1)))
 
 
 def steps(device: str) -> Iterator[Line]:
@@ -131,7 +229,7 @@ def _training(learner: Any, curves: Sequence[Curve], count: int) -> float:
 
 
 def _bar(d: int, nets: int) -> float | str:
-    return 1.0 if (d, nets) == (16, 256) else ""
+    return 1.2 if (d, nets) == (16, 256) else ""
 
 
 def densenet(device: str) -> Iterator[Line]:
@@ -175,6 +273,7 @@ def kernel(device: str) -> Iterator[Line]:
     yield Line("Cholesky, s", seconds(functools.partial(cholesky, K, factor)))
     del K, factor, gram
     torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
     learner = make_learner("krr_polynomial", degree=4, device=device)
     took = seconds(functools.partial(learner.fit, X[:n], y[:n]))
     error = np.square(learner.predict(X[n:]) - y[n:]).mean() / np.var(y[n:])
@@ -187,8 +286,8 @@ def kernel(device: str) -> Iterator[Line]:
 
 
 CHECKS: dict[str, Callable[[str], Iterator[Line]]] = {
-    "sums": sums, "cpu": as_on_a_cpu, "bits": same_bits, "steps": steps, "densenet": densenet,
-    "kernel": kernel,
+    "sums": sums, "predictions": predictions, "cpu": as_on_a_cpu, "bits": same_bits,
+    "convolutions": convolutions, "steps": steps, "densenet": densenet, "kernel": kernel,
 }  # fmt: skip
 
 
@@ -200,6 +299,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if unknown := set(chosen.checks) - set(CHECKS):
         parser.error(f"no such check: {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}")
+    os.environ.update(machine.of_worker())  # before jax looks for a GPU
     name, failed = torch.cuda.get_device_name(chosen.device), 0
     print(f"{name}, torch {torch.__version__}, jax {jax.__version__}")
     print(f"| {'what':<78} | measured  | bar    |        |")
