@@ -16,8 +16,7 @@ SHAPES = {"signals": ((1, 40), 64), "digits": ((1, 8, 8), 64), "small colour ima
 @pytest.mark.parametrize("kind", SHAPES)
 def test_steps(benchmark, monkeypatch, kind, layout):
     shape, batch_size = SHAPES[kind]
-    for module in (network, stages):
-        monkeypatch.setattr(module, "LAYOUT", getattr(torch, layout))
+    monkeypatch.setitem(network.LAYOUTS, "cpu", getattr(torch, layout))
     rng = np.random.default_rng(0)
     images = torch.from_numpy(rng.standard_normal((ROWS, *shape))).float()
     labels = torch.from_numpy(rng.integers(CLASSES, size=ROWS))

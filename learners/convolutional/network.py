@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -19,10 +19,15 @@ from hierbench.learners.parameters import is_integer
 RESOLUTIONS = 3
 """Each has a third of the blocks; from one to the next positions halve along every axis, channels double."""
 DEEPEST = 110
-LAYOUT = torch.channels_last
-"""Channels of a position lie side by side: faster on a CPU (docs/performance.md), not measured on a GPU.
+LAYOUTS = {"cpu": torch.channels_last, "cuda": torch.contiguous_format}
+"""Channels of a position lie side by side on a CPU: faster there (docs/performance.md), unmeasured on a GPU.
 
 Batch norm adds float32 numbers up in another order than without it."""
+
+
+def layout(x: Tensor) -> torch.memory_format:
+    """Return how images, weights and outputs lie in memory where x is."""
+    return LAYOUTS[x.device.type]
 
 
 class ResidualBlock(nn.Module):
@@ -48,7 +53,7 @@ class ResidualBlock(nn.Module):
         branch = self.conv2(functional.relu(self.norm2(self.conv1(active))))
         skip = active if self.first else x
         if self.halves:
-            skip = skip[..., ::2, ::2].contiguous(memory_format=LAYOUT)
+            skip = skip[..., ::2, ::2].contiguous(memory_format=layout(skip))
             skip = functional.pad(skip, [0, 0, 0, 0, 0, self.new])
         return skip + branch
 
@@ -105,7 +110,13 @@ class ConvResNet(nn.Module):
         for part in range(1, len(channels) + 1):
             for module in [*self.part(part), self.heads[part - 1]]:
                 _draw(module, rng)
-        nn.utils.convert_conv2d_weight_memory_format(self, LAYOUT)
+        self.to("cpu")
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move it, in place, as PyTorch's modules are, and lay its weights out as is faster there."""
+        super().to(*args, **kwargs)
+        nn.utils.convert_conv2d_weight_memory_format(self, layout(self.stem.weight))
+        return self
 
     def part(self, number: int) -> list[nn.Module]:
         """List the modules of a part."""
@@ -119,7 +130,7 @@ class ConvResNet(nn.Module):
         """
         if not below:
             images = x.unsqueeze(2) if len(self.shape) == 2 else x
-            x = self.stem(images.contiguous(memory_format=LAYOUT))
+            x = self.stem(images.contiguous(memory_format=layout(images)))
         for block in self.blocks[below:blocks]:
             x = block(x)
             yield x

@@ -405,7 +405,8 @@ class ConvResNetClassifier(KeepsParameters, ClassifierMixin, BaseEstimator):
 
     def _placed(self) -> ConvResNet:
         """Return the net on the device, where that is not the CPU a copy."""
-        return self.network_ if self.device == "cpu" else copy.deepcopy(self.network_).to(self.device)
+        device = torch_device("device", self.device)
+        return self.network_ if device == "cpu" else copy.deepcopy(self.network_).to(device)
 
 
 def _error(scores: Tensor, labels: Tensor) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from hierbench.errors import refusal
 from hierbench.learners.convolutional.descent import OPTIMIZERS, Descent
-from hierbench.learners.convolutional.network import LAYOUT, ConvResNet, exact_convolutions
+from hierbench.learners.convolutional.network import ConvResNet, exact_convolutions, layout
 from hierbench.learners.parameters import is_integer
 
 TRAININGS = ("end_to_end", "layerwise", "bfc", "grown")
@@ -172,7 +172,7 @@ def _train_stage(
     optimizer = OPTIMIZERS[descent.optimizer](parameters, descent)
     loss = torch.zeros(())
     for step in range(stage.steps):
-        rows = torch.from_numpy(next(batches)).to(images.device)
+        rows = torch.from_numpy(next(batches)).to(images.device, non_blocking=True)
         batch, truth = inputs[rows], labels[rows]
         if perturb is not None:
             batch = perturb(batch, truth)
@@ -190,6 +190,7 @@ def _outputs(network: ConvResNet, images: Tensor, block: int) -> Tensor:
     for first in range(0, len(images), ROWS):
         *_, last = network.streams(images[first : first + ROWS], block)
         if not first:
-            outputs = last.new_empty((len(images), *last.shape[1:])).contiguous(memory_format=LAYOUT)
+            shape = (len(images), *last.shape[1:])
+            outputs = torch.empty(shape, dtype=last.dtype, device=last.device, memory_format=layout(last))
         outputs[first : first + ROWS] = last
     return outputs

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from hierbench.errors import refusal
+from hierbench.learners.engines import compiling
 from hierbench.learners.engines.network import DenseNetwork, outputs_of
 
 _ROWS = 1 << 15
-"""Rows whose outputs are computed together on a GPU."""
+"""Rows whose outputs are computed together on a GPU, at most."""
+_ENTRIES = 1 << 25
+"""Entries of a level's outputs that are computed together: 256 MiB."""
 
 
 def outputs_on(device: str, network: DenseNetwork, parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
@@ -26,15 +31,33 @@ def outputs_on(device: str, network: DenseNetwork, parameters: np.ndarray, X: np
     # jax starts slowly
     import jax
 
-    X = X.astype(np.float64, copy=False)
     with jax.enable_x64(True):
         place = jax_device(device)
         parts = jax.device_put(network.parts(parameters), place)
-        chunks = [
-            np.asarray(network.forward(parts, jax.device_put(X[i : i + _ROWS], place)).output[:, 0])
-            for i in range(0, len(X), _ROWS)
-        ]
-    return np.concatenate(chunks)
+        most = min(_ROWS, max(1, _ENTRIES // max(network.sizes())))
+        return np.concatenate(
+            [_outputs(network, parts, X[i : i + most], most, place) for i in range(0, len(X), most)]
+        )
+
+
+def _outputs(network: DenseNetwork, parts: Any, X: np.ndarray, most: int, place: Any) -> np.ndarray:
+    """Outputs of some rows, filled up with zeros to a power of two: few numbers of rows are compiled."""
+    # as above
+    import jax
+
+    filled = np.zeros((min(most, 1 << (len(X) - 1).bit_length()), X.shape[1]))
+    filled[: len(X)] = X
+    return np.asarray(_compiled(network)(parts, jax.device_put(filled, place)))[: len(X)]
+
+
+@functools.cache
+def _compiled(network: DenseNetwork) -> Callable[..., Any]:
+    """Compile the pass of a net: one program, where each operation by itself would be one."""
+    # as above
+    import jax
+
+    compiling.count()
+    return jax.jit(lambda parts, X: network.forward(parts, X).output[:, 0])
 
 
 def jax_device(name: str) -> Any:

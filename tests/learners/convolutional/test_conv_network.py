@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hierbench.learners.convolutional.images import Standard
-from hierbench.learners.convolutional.network import LAYOUT, ConvResNet
+from hierbench.learners.convolutional.network import LAYOUTS, ConvResNet
 
 SHAPES = {"1-D": (1, 7), "2-D": (3, 6, 5)}
 
@@ -77,7 +77,7 @@ def test_channels_of_a_position_lie_side_by_side_in_every_block(shape):
     network = make(shape)
     x = torch.zeros(4, *shape, dtype=torch.float64)
     for stream in network.streams(x, 6):
-        assert stream.is_contiguous(memory_format=LAYOUT)
+        assert stream.is_contiguous(memory_format=LAYOUTS["cpu"])
 
 
 def test_an_image_of_height_1_is_a_signal():

@@ -168,3 +168,8 @@ def test_outputs_on_a_gpu_are_those_of_numpy(monkeypatch):
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     np.testing.assert_array_equal(outputs_on("cpu", NETWORK, parameters, X), expected)
+    monkeypatch.setattr(outputs, "_ENTRIES", 16 * max(NETWORK.sizes()))
+    outputs._compiled.cache_clear()
+    for n in (1, 9, 14, 16, 250):
+        np.testing.assert_allclose(outputs_on("cuda:0", NETWORK, parameters, X[:n]), expected[:n], rtol=1e-12)
+    assert outputs._compiled(NETWORK)._cache_size() == 2, "programs for 1 row and 16, filled up"
