@@ -22,6 +22,23 @@ os.environ.setdefault(
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 
+@pytest.fixture
+def independent(monkeypatch):
+    """Leave out of a fit what scatter in common adds to the interval, and the test of the line.
+
+    That is nine tenths of the time. Fits that were made without this are not taken, nor the other way round.
+    """
+    # what most tests do without
+    from hierbench.benchmarks.show import slopes
+    from hierbench.benchmarks.statistics import line_fits
+
+    memory = line_fits.Memory()
+    for module in (line_fits, slopes):
+        monkeypatch.setattr(module, "MEMORY", memory)
+    monkeypatch.setattr(line_fits, "widened", lambda *data: (data[4].low, data[4].high))
+    monkeypatch.setattr(line_fits, "lack_of_fit", lambda *_: None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
     """Keep byte code of what is imported and rewritten, and seek no garbage in it: 28 s a process become 12.

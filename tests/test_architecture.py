@@ -144,7 +144,7 @@ def test_no_folder_has_more_than_twenty_files():
 
 
 def test_no_file_has_more_than_350_lines_of_code():
-    lengths = {name: code_lines(text) for name, text in SOURCES.items()}
+    lengths = {name: code_lines(text) for name, text in SOURCES.items() if text.count("\n") > 350}
     assert {name: n for name, n in lengths.items() if n > 350} == {}
 
 

@@ -11,11 +11,13 @@ import types
 
 import pytest
 import typer
-from machinery import ROOT
+from machinery import ROOT, here, one_by_one
 from texts import anchors, blocks, commands, dead, links
 
+from hierbench import plots
 from hierbench.benchmarks.claims.claims_file import load_claims
 from hierbench.benchmarks.cli import app, main
+from hierbench.benchmarks.run import local_pool
 from hierbench.benchmarks.suites.choices import choose, parse_value
 from hierbench.benchmarks.suites.suite_file import check_target, known_suites, load_suite
 from hierbench.errors import UserError
@@ -199,7 +201,8 @@ def smoke(tmp_path_factory):
     """Results of a part of the suite smoke."""
     folder = tmp_path_factory.mktemp("docs")
     part = "run smoke --learner krr_polynomial --d 4 --workers 1 --no-figures"
-    with pytest.raises(SystemExit) as end:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+        patch.setattr(local_pool, "opened", here)
         main([*part.split(), "--results", str(folder / "results")])
     assert end.value.code == 0
     return folder
@@ -215,6 +218,8 @@ ON_SMOKE = [
 @pytest.mark.parametrize("call", ON_SMOKE)
 def test_commands_on_rows_of_smoke_run(smoke, capsys, monkeypatch, call):
     monkeypatch.chdir(smoke)
+    monkeypatch.setattr(plots, "spread", one_by_one)
+    monkeypatch.setattr(plots, "KINDS", ("error_against_n",))  # tests/plots draws the others
     code, out = called(capsys, *CALLS[call])
     assert code == 0 and out
 

@@ -7,7 +7,7 @@ import functools
 import importlib.util
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hierbench import learners, targets
@@ -132,11 +132,18 @@ def imported_by(module: str) -> tuple[str, ...]:
 
 @functools.cache
 def _imported_by(module: str, source: Path, text: bytes) -> tuple[str, ...]:
-    return tuple(_imports(module, _shared_tree(source, text)))
+    return tuple(_imports(module, _that_import(source, text)))
 
 
-def _imports(module: str, tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+@functools.cache
+def _that_import(source: Path, text: bytes) -> tuple[ast.Import | ast.ImportFrom | ast.Call, ...]:
+    """Nodes that may import something; of the text alone, and so kept when it is read anew."""
+    nodes = ast.walk(_shared_tree(source, text))
+    return tuple(node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom | ast.Call))
+
+
+def _imports(module: str, nodes: Iterable[ast.Import | ast.ImportFrom | ast.Call]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -147,7 +154,7 @@ def _imports(module: str, tree: ast.Module) -> Iterator[str]:
                     yield f"{base}.{alias.name}"
                 elif (package := _PUBLIC.get(base)) and (place := package.place_of(alias.name)):
                     yield place.partition(":")[0]  # the package has its public names from its modules
-        elif isinstance(node, ast.Call) and node.args:
+        elif node.args:
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             first = node.args[0]
             if called == "import_module" and isinstance(first, ast.Constant) and isinstance(first.value, str):

@@ -1,8 +1,9 @@
-"""Units are computed in the process of the test, unless it is about workers."""
+"""Units are computed, and figures drawn, in the process of the test, unless it is about workers."""
 
 import machinery
 import pytest
 
+from hierbench import plots
 from hierbench.benchmarks import cli
 from hierbench.benchmarks.run import local_pool
 
@@ -13,6 +14,7 @@ def units_are_computed_here(request):
     with pytest.MonkeyPatch.context() as patch:
         if not getattr(request.module, "WORKERS", False):
             patch.setattr(local_pool, "opened", machinery.here)
+            patch.setattr(plots, "spread", machinery.one_by_one)
         yield
 
 

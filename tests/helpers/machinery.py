@@ -144,6 +144,11 @@ def here(workers, compiled=None):
     yield Here()
 
 
+def one_by_one(function, tasks, processes):
+    """``processes.spread`` without other processes, each of which would import what is here already."""
+    return [function(*task) for task in tasks]
+
+
 def run(path, results, **options):
     with Store.writable(results) as store:
         return runner.run(plan_of(path), store, Silent(), **{"workers": 1, **options})

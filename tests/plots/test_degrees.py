@@ -196,7 +196,9 @@ def test_the_caption_has_the_slopes_and_the_errors_that_count() -> None:
     assert found.endswith(" code fingerprints.\n")
 
 
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_bytes() -> None:
+    """As those of the phase diagram, whose test is in make test."""
     data = demo()
     with figure_style():
         one, two = (

@@ -31,6 +31,8 @@ from hierbench.plots.n_star import epsilon_title, n_star_against_d
 from hierbench.plots.names import apart
 from hierbench.plots.style import FigureWriter, figure_style, looks
 
+pytestmark = pytest.mark.usefixtures("independent")  # intervals are shown, however wide
+
 EPSILONS = (Epsilon(0.1), Epsilon(0.1, Scale.UPPER_HALF))
 SOURCE = "hierbench 0.1.0; suite demo; store demo.sqlite; "
 
@@ -61,10 +63,11 @@ def test_same_rows_give_the_same_bytes_with_their_source_and_no_date(tmp_path: P
     assert imread(first[1]).shape[1] > 1000
 
 
-def test_drawing_leaves_matplotlib_as_it_was(tmp_path: Path) -> None:
+def test_drawing_leaves_matplotlib_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = dict(mpl.rcParams)
+    monkeypatch.setattr(plots, "KINDS", ("error_against_n",))  # one context is around all of them
     rows = [row(n, 1 / n, learner="l") for n in (10, 20, 40)]
-    write_curve_figures(rows, {}, EPSILONS[:1], tmp_path)
+    assert write_curve_figures(rows, {}, EPSILONS[:1], tmp_path)
     assert dict(mpl.rcParams) == before
     code = (
         "import sys, hierbench.plots.n_star, hierbench.plots.error_curves\n"

@@ -123,8 +123,15 @@ def test_one_target_or_none_has_no_small_multiples():
     assert drawn(dataclasses.replace(shown, n_stars=one)) is None
 
 
-@pytest.mark.parametrize(("column", "width"), [(True, COLUMN_WIDTH), (False, PAGE_WIDTH)])
-@pytest.mark.parametrize("shown", [data, crowded], ids=["learners", "families"])
+@pytest.mark.parametrize(
+    ("shown", "column", "width"),
+    [
+        pytest.param(data, True, COLUMN_WIDTH, id="learners in a column"),
+        pytest.param(crowded, False, PAGE_WIDTH, id="families on a page"),
+        pytest.param(data, False, PAGE_WIDTH, id="learners on a page", marks=pytest.mark.slow),
+        pytest.param(crowded, True, COLUMN_WIDTH, id="families in a column", marks=pytest.mark.slow),
+    ],
+)
 def test_it_is_as_wide_as_a_page_or_a_column_and_nothing_is_clipped_or_too_small(shown, column, width):
     figure = drawn(shown(), column=column)
     assert figure.get_figwidth() == width

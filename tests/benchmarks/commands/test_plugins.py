@@ -16,7 +16,8 @@ def test_what_is_written_keeps_its_contract(write, kind, tmp_path, capsys):
     assert f"hierbench check-{kind} pairs_of_http:PairsOfHTTP" in capsys.readouterr().out
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_pairs_of_http.py"],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=environment() | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout
     with pytest.raises(UserError, match=r"pairs_of_http\.py is there"):

@@ -72,6 +72,7 @@ def test_groups_are_those_of_the_statistics(shown):
         assert letters == {names[s["learner"]]: s["groups"] for s in entry["learners"] if s["groups"]}
 
 
+@pytest.mark.usefixtures("independent")
 def test_exponents_are_those_of_the_statistics():
     """Three dimensions, one target and two learners: as many fits as a test can wait for."""
     rows = [r for r in evidence((8, 12, 16)).rows if r.target == "squares-L2"]

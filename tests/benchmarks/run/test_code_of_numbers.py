@@ -8,11 +8,11 @@ import subprocess
 import sys
 
 import pytest
-from machinery import Silent, plan_of, stored, suite_file
+from machinery import Silent, here, plan_of, stored, suite_file
 
 from hierbench.benchmarks.isolation.host import Process, There
 from hierbench.benchmarks.provenance import fingerprint, loaded
-from hierbench.benchmarks.run import runner
+from hierbench.benchmarks.run import local_pool, runner
 from hierbench.benchmarks.store.store import Store
 
 WORKERS = True
@@ -64,7 +64,8 @@ def test_an_edit_in_the_middle_of_a_run_is_refused_and_said(lab, tmp_path):
     assert {row.status for row in rows} <= {"ok", "unreliable"}
 
 
-def test_a_weights_file_that_changes_is_computed_with_again(lab, tmp_path):
+def test_a_weights_file_that_changes_is_computed_with_again(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(local_pool, "opened", here)  # the learner has a process of its own all the same
     path = suite_file(tmp_path, {"Constant": ""}, count=1, module="learner_of_mine")
     plan = plan_of(path)
     with Store.writable(tmp_path / "r") as store:

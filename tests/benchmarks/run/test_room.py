@@ -16,8 +16,6 @@ from hierbench.benchmarks.units.unit import UnitStatus
 from hierbench.errors import UserError
 from hierbench.learners.registry import LEARNERS
 
-WORKERS = True
-
 
 @pytest.fixture
 def units(tmp_path):

@@ -99,7 +99,10 @@ def test_no_legend_covers_a_panel(count, drawn):
         assert panel.height > 60 and panel.width > 60
 
 
-@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense"])
+@pytest.mark.parametrize(
+    "backend",
+    ["nonsense", pytest.param("module://matplotlib_inline.backend_inline", marks=pytest.mark.slow)],
+)
 def test_no_backend_is_read(tmp_path, backend):
     program = """if 1:
         import sys

@@ -26,6 +26,8 @@ from hierbench.benchmarks.statistics.sample_complexity import Summary
 from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
 from hierbench.benchmarks.units.rows import Row
 
+pytestmark = pytest.mark.usefixtures("independent")  # intervals are shown, however wide
+
 EPSILONS = (Epsilon(0.1), Epsilon(0.1, Scale.UPPER_HALF))
 
 

@@ -14,6 +14,8 @@ from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
 from hierbench.learners.catalogue.families import FAMILIES, OTHER, family_of
 from hierbench.learners.registry import LEARNERS
 
+pytestmark = pytest.mark.usefixtures("independent")  # intervals are shown, however wide
+
 EPSILONS = [
     *(Epsilon(e) for e in (0.3, 0.1)),
     *(Epsilon(e, Scale.UPPER_HALF) for e in (0.5, 0.1)),

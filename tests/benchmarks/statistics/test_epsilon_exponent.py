@@ -51,18 +51,22 @@ def simulated(
 
 SETTINGS = [  # exponent, replicates, scatter of exponents, ratio of sizes, bend, largest size
     (0.5, 3, 0.2, 1.4, 0.0, math.inf),
+    (0.0, 4, 0.0, 2.0, 0.0, math.inf),
+    (0.5, 4, 0.1, 1.4, -0.05, math.inf),
+    (0.5, 4, 0.1, 1.4, 0.0, 1000.0),
+]
+MORE_SETTINGS = [
     (0.5, 4, 0.2, 1.4, 0.0, math.inf),
     (1.0, 4, 0.2, 2.0, 0.0, math.inf),
     (1.0, 10, 0.2, 1.4, 0.0, math.inf),
     (0.5, 10, 0.05, 2.0, 0.0, math.inf),
     (0.25, 4, 0.0, 1.4, 0.0, math.inf),
-    (0.0, 4, 0.0, 2.0, 0.0, math.inf),
-    (0.5, 4, 0.1, 1.4, -0.05, math.inf),
-    (0.5, 4, 0.1, 1.4, 0.0, 1000.0),
 ]
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(
+    "setting", [*SETTINGS, *(pytest.param(s, marks=pytest.mark.slow) for s in MORE_SETTINGS)]
+)
 def test_interval_covers_the_truth_and_is_never_empty(setting: tuple[float, ...]) -> None:
     exponent, replicates, tau, ratio, bend, n_max = setting
     rng = np.random.default_rng(7)

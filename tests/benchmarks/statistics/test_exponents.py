@@ -137,11 +137,11 @@ SETTINGS = pytest.mark.parametrize(
     "settings",
     [
         {},
-        {"sigma": 0.05},
-        {"sigma": 0.5, "ratio": 1.5, "dims": (8, 16, 32)},
         {"n_min": 100.0, "n_max": 3000.0},
         {"dims": (8, 16, 32), "replicates": 2},
-        {"slope": 4.0, "dims": (6, 8, 10, 12, 14, 16)},
+        pytest.param({"sigma": 0.05}, marks=pytest.mark.slow),
+        pytest.param({"sigma": 0.5, "ratio": 1.5, "dims": (8, 16, 32)}, marks=pytest.mark.slow),
+        pytest.param({"slope": 4.0, "dims": (6, 8, 10, 12, 14, 16)}, marks=pytest.mark.slow),
     ],
     ids=lambda s: ",".join(f"{k}={v}" for k, v in s.items()) or "plain",
 )

@@ -58,7 +58,10 @@ def posterior_quantile(within, freedom, between, between_freedom, counts, inform
     return float(optimize.brentq(lambda q: (p * stats.norm.sf(q / deviation)).sum() - 0.025, 0, 2, xtol=1e-5))
 
 
-@pytest.mark.parametrize("seed", range(3))
+SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2))])
+
+
+@SEEDS
 @pytest.mark.parametrize("shock", [0.0, 0.3])
 def test_shared_levels_are_integrated_as_a_grid_in_sums_of_squares_does(seed, shock):
     xs, lower, upper, _ = drawn(seed, shock=shock)
@@ -73,7 +76,7 @@ def test_shared_levels_are_integrated_as_a_grid_in_sums_of_squares_does(seed, sh
     assert fit.slope - reach.low == pytest.approx(twin, rel=0.04)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@SEEDS
 @pytest.mark.parametrize("own", [0.0, 0.6])
 def test_shared_slopes_are_integrated_as_a_grid_in_sums_of_squares_does(seed, own):
     xs, lower, upper, which = drawn(seed, own=own, replicates=6)

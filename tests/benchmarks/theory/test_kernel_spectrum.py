@@ -143,7 +143,11 @@ def test_polynomial_kernels_have_the_eigenvalues_of_the_second_moments_of_their_
 
 
 @pytest.mark.parametrize("law", ["sphere", "gaussian"])
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case",
+    [c if c.name != "rbf, l = 3" else pytest.param(c, marks=pytest.mark.slow) for c in CASES],
+    ids=[case.name for case in CASES],
+)
 def test_eigenvalues_sum_to_the_trace_and_are_those_of_a_sampled_kernel_matrix(case, law: str) -> None:
     d, n = 5, 1200
     found = spectrum(case.kernel(d), law, d)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import sklearn.kernel_ridge
 from fair_grid import best_on_the_test_set
+from repeats import checks_of_fits
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hierbench.learners.base import Curve
 from hierbench.learners.kernels.kernel_ridge import (
@@ -17,7 +17,8 @@ from hierbench.learners.kernels.polynomial_ridge import KernelRidgePolynomial
 from hierbench.targets.registry import make_target
 
 
-@parametrize_with_checks([KernelRidge()])
+# with its kernel as a parameter; those of one kernel are checked in tests/learners/test_estimators.py
+@pytest.mark.parametrize(("estimator", "check"), checks_of_fits(KernelRidge()))
 def test_sklearn_contract(estimator, check):
     check(estimator)
 

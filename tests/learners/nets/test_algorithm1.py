@@ -1,6 +1,7 @@
 """Algorithm 1: the network against its formula, the training against what it promises."""
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -129,8 +130,17 @@ def jobs(n_nets=2, decay=0.3):
 RULE = Switching(patience=0.1, distillation=0.2)
 
 
-def watch(network, dtype="float64", optimizer="adam", steps=200):
-    """Train two nets: initial parameters, when levels went on, the result, and parameters along training."""
+def watch(network, dtype="float64", optimizer="adam"):
+    """Train two nets: initial parameters, when levels went on, the result, and parameters along training.
+
+    Each training is done once: what comes of it is to be read only.
+    """
+    return watched(network, dtype, optimizer)
+
+
+@functools.cache
+def watched(network, dtype, optimizer):
+    steps = 200
     rng = np.random.default_rng(0)
     initial = np.stack([network.initial(rng) for _ in range(2)])
     controls, along = [], {}

@@ -78,7 +78,13 @@ def test_a_pass_is_the_definition_in_numpy_torch_and_jax(name):
     np.testing.assert_allclose(network.slope(z), slope)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",  # what the others add is in the pass, which is held to its definition above
+    [
+        pytest.param(name, marks=() if name in ("resnet", "perceptron", "skips") else pytest.mark.slow)
+        for name in NETWORKS
+    ],
+)
 def test_the_batched_engine_is_a_plain_loop_over_single_nets(name):
     network = NETWORKS[name]
     rng = np.random.default_rng(0)
@@ -120,8 +126,8 @@ def test_the_fast_path_is_the_slow_one_and_a_file_keeps_the_fit(name, tmp_path):
     "learner",
     [
         ResNetRegressor(depth=1, width=16, learning_rate=0.02),
-        ReLUMLPRegressor(levels=1, width=64, learning_rate=0.01),
-        ReLUDenseNetRegressor(levels=1, width=64, learning_rate=0.01),
+        pytest.param(ReLUMLPRegressor(levels=1, width=64, learning_rate=0.01), marks=pytest.mark.slow),
+        pytest.param(ReLUDenseNetRegressor(levels=1, width=64, learning_rate=0.01), marks=pytest.mark.slow),
         LayerwiseDenseNetRegressor(depth=2, width=16, rounds=1, learning_rate=0.02),
     ],
 )
@@ -204,7 +210,10 @@ def weights_of_levels(network, flat):
     return levels
 
 
-@pytest.mark.parametrize(("correction", "rounds"), [(0, 0), (1, 0), (2, 0), (0, 2)])
+@pytest.mark.parametrize(
+    ("correction", "rounds"),
+    [(1, 0), (0, 2), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((0, 0), (2, 0)))],
+)
 def test_only_the_levels_of_a_phase_move(correction, rounds):
     learner = LayerwiseDenseNetRegressor(correction=correction, rounds=rounds)
     _, phases, _, _ = phases_of(learner)

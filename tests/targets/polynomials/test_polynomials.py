@@ -178,7 +178,7 @@ def test_powers_of_sums_agree_with_the_algebra(law, power, weights):
         assert variances[k] == pytest.approx(expected, rel=1e-9, abs=1e-9 * variances.sum())
 
 
-@pytest.mark.parametrize("law", ["cube", "hypercube"])
+@pytest.mark.parametrize("law", ["cube", pytest.param("hypercube", marks=pytest.mark.slow)])
 def test_dense_directions_have_exact_shares_past_the_algebra(law):
     target = make_target("sparse-direction", 60, 0, power=6, sparsity=None, inputs=law)
     assert super(type(target), target)._raw is None

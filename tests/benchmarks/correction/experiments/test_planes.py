@@ -106,7 +106,15 @@ def test_the_grid_is_what_single_fits_give():
     assert found[3].labels["optimiser"] == "Adam"
 
 
-@pytest.mark.parametrize("learner", sorted(LEARNERS))
+@pytest.mark.parametrize(
+    "learner",  # the contract of learners has fits of each, and the test above has one of the grid
+    [
+        pytest.param(
+            n, marks=() if n in ("strictly frozen", "sequential kernels, fits") else pytest.mark.slow
+        )
+        for n in sorted(LEARNERS)
+    ],
+)
 def test_every_learner_of_the_grid_runs(learner):
     found = sample_grid(learner=learner, seeds=[0], alphas=[0.5], sizes=[40, 80], width=4, steps=20, d=4)
     assert all(0 < m.values["relative_mse"] < 100 for m in found)
