@@ -32,6 +32,8 @@ _REACH = 7.0
 _LARGEST_OF_LEVELS, _LARGEST_OF_SLOPES = 40.0, 8.0
 _RATIOS, _FEW_RATIOS, _SIGMAS, _FIRST_SIGMAS = 14, 3, 7, 9
 _FINER = 4
+_LONGER = 1.2
+"""Times what a transform needs that it is long, so that the next widths have it too."""
 _DROP = 12.0
 """Log-likelihood below the top beyond which a sigma is left out."""
 
@@ -87,11 +89,18 @@ class Observations:
         rest = y - off * along
         return off * math.sqrt(information), float(rest @ rest + (widths @ widths) / 12), len(x) - 1
 
-    def log_likelihood(self, centre: np.ndarray, slope: np.ndarray | float, sigma: float) -> np.ndarray:
-        """Sum over the observations at lines of this height at x = 0 and this slope."""
-        total = np.zeros(np.broadcast_shapes(np.shape(centre), np.shape(slope)))
-        for x, lower, upper in zip(self.x, self.lower, self.upper, strict=True):
-            total += log_probability_of(lower, upper, centre + slope * x, 1.0 / sigma)
+    def log_likelihoods(self, centre: np.ndarray, slope: np.ndarray | float, sigma: float) -> np.ndarray:
+        """Sum over the observations of each group at lines of this height at x = 0 and this slope.
+
+        Equal observations, of whichever groups, are computed once: replicates share the sizes of a plan.
+        """
+        cells, which = np.unique([self.x, self.lower, self.upper], axis=1, return_inverse=True)
+        names, group = np.unique(self.group, return_inverse=True)
+        total = np.zeros((len(names), *np.broadcast_shapes(np.shape(centre), np.shape(slope))))
+        for cell, (x, lower, upper) in enumerate(cells.T):
+            one = log_probability_of(lower, upper, centre + slope * x, 1.0 / sigma)
+            for g in group[which.ravel() == cell]:
+                total[g] += one
         return total
 
 
@@ -172,7 +181,7 @@ def with_shared_levels(data: Observations, fit: SlopeInterval, tail: float) -> R
         step = spread / math.sqrt(counts.max()) / 2.5
         far = (largest * 2 + _REACH) * alone
         grid = np.arange(level.min() - far, level.max() + far, step)
-        tables = np.stack([one.log_likelihood(grid, 0.0, sigma) for one in groups])
+        tables = data.log_likelihoods(grid, 0.0, sigma)
         smoothed = _smoothed(tables, [ratio * alone / step for ratio, _ in ratios])
         for (ratio, weight), averaged in zip(ratios, smoothed, strict=True):
             tau = ratio * alone
@@ -205,7 +214,7 @@ def with_shared_slopes(data: Observations, fit: SlopeInterval, tail: float) -> R
         half = math.ceil((largest * 2 + _REACH) * alone / step)
         b = step * np.arange(-half, half + 1)
         a = np.linspace(-_REACH, _REACH, 21)[:, None] * spread / math.sqrt(data.bounded.sum())
-        tables = np.stack([one.log_likelihood(fit.intercept + a, fit.slope + b, sigma) for one in groups])
+        tables = data.log_likelihoods(fit.intercept + a, fit.slope + b, sigma)
         smoothed = _smoothed(tables, [ratio * alone / step for ratio, _ in ratios])
         for (_, weight), averaged in zip(ratios, smoothed, strict=True):
             yield _Part(fit.slope + b, averaged.sum(axis=0), weight * float(a[1, 0] - a[0, 0]) * step)
@@ -287,21 +296,26 @@ def _smoothed(tables: np.ndarray, widths: Iterable[float]) -> Iterator[np.ndarra
     length = tables.shape[-1]
     peak = tables.max(axis=-1, keepdims=True)
     likelihood = np.exp(tables - peak)
+    size, transform = 0, np.empty(0)
     for width in widths:
         if width == 0.0:
             yield tables
             continue
-        size = scipy.fft.next_fast_len(length + math.ceil(12 * width), real=True)
-        half = length + (size - length + 1) // 2
-        padded = np.empty((*tables.shape[:-1], size))
-        padded[..., :length] = likelihood
-        padded[..., length:half] = likelihood[..., -1:]
-        padded[..., half:] = likelihood[..., :1]
+        needed = length + math.ceil(12 * width)
+        if not needed <= size <= _LONGER * needed:
+            size = scipy.fft.next_fast_len(math.ceil(_LONGER * needed), real=True)
+            half = length + (size - length + 1) // 2
+            padded = np.empty((*tables.shape[:-1], size))
+            padded[..., :length] = likelihood
+            padded[..., length:half] = likelihood[..., -1:]
+            padded[..., half:] = likelihood[..., :1]
+            transform = scipy.fft.rfft(padded, axis=-1)
         weight = np.exp(-2 * (math.pi * width * np.fft.rfftfreq(size)) ** 2)
-        transform = scipy.fft.rfft(padded, axis=-1)
-        transform *= weight
-        smooth = scipy.fft.irfft(transform, n=size, axis=-1)[..., :length]
-        yield np.log(np.maximum(smooth, _TINY)) + peak
+        smooth = scipy.fft.irfft(transform * weight, n=size, axis=-1)[..., :length]
+        np.maximum(smooth, _TINY, out=smooth)
+        np.log(smooth, out=smooth)
+        smooth += peak
+        yield smooth
 
 
 def _reach(parts: Sequence[_Part], tail: float) -> Reach:
