@@ -28,6 +28,7 @@ reference-figures: .venv/.ready
 	$(BIN)/hierbench figures default --results reference
 	$(BIN)/hierbench figures paper-cpu --results reference
 	$(BIN)/hierbench figures paper --results reference
+	$(BIN)/hierbench figures phase --results reference
 	$(BIN)/hierbench figures real --results reference
 
 acceptance: .venv/.ready
