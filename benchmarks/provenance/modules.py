@@ -132,11 +132,11 @@ def imported_by(module: str) -> tuple[str, ...]:
 
 @functools.cache
 def _imported_by(module: str, source: Path, text: bytes) -> tuple[str, ...]:
-    return tuple(_imports(module, _that_import(source, text)))
+    return tuple(_imports(module, _import_nodes(source, text)))
 
 
 @functools.cache
-def _that_import(source: Path, text: bytes) -> tuple[ast.Import | ast.ImportFrom | ast.Call, ...]:
+def _import_nodes(source: Path, text: bytes) -> tuple[ast.Import | ast.ImportFrom | ast.Call, ...]:
     """Nodes that may import something; of the text alone, and so kept when it is read anew."""
     nodes = ast.walk(_shared_tree(source, text))
     return tuple(node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom | ast.Call))

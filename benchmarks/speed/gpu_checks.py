@@ -1,9 +1,8 @@
-"""What needs a GPU to be checked, in five minutes and one table: ``python benchmarks/speed/gpu_checks.py``.
+"""What needs a GPU to be checked, in minutes: ``python benchmarks/speed/gpu_checks.py``.
 
 Right numbers first: jax's sums, products in full float32, nets and kernels as on the CPU, the same bits
-twice. Then the times that docs/performance.md names, each after a first run that compiles. All in the
-environment of a worker: jax takes memory as it needs it, XLA is in its deterministic mode; steps once more
-without it.
+twice. Then the times that docs/performance.md names, each after a first run that compiles. jax takes memory
+as it needs it and XLA is in its deterministic mode, as in a worker; steps once more without it.
 """
 
 from __future__ import annotations
@@ -82,11 +81,10 @@ def relative(found: np.ndarray, right: np.ndarray) -> float:
 
 
 def seconds(run: Callable[[], Any]) -> float:
-    """Wall time of a run, to the end of what it has started on any GPU."""
+    """Wall time of a run, to the end of what it has started on the GPU."""
     begin = time.perf_counter()
     run()
-    for card in range(torch.cuda.device_count()):
-        torch.cuda.synchronize(card)
+    torch.cuda.synchronize()
     return time.perf_counter() - begin
 
 
@@ -114,8 +112,8 @@ def predictions(device: str) -> Iterator[Line]:
     """Outputs of a net: what another number of rows takes to compile, and memory for the widest level."""
     rng = np.random.default_rng(0)
     net = DenseNetwork(64, 2, 96)
-    flat, X = net.initial(rng), rng.standard_normal((2300, 64))
-    rows = (2000, 2100, 2200, 2300, 2300)
+    flat, X = net.initial(rng), rng.standard_normal((16400, 64))
+    rows = (2000, 4100, 8200, 16400, 16400)  # filled up to powers of two
     times = [seconds(functools.partial(outputs_on, device, net, flat, X[:n])) for n in rows]
     yield Line("outputs of a net at another number of rows, s", float(np.mean(times[1:4])))
     yield Line("  at one that was there before, s", times[4])
@@ -123,7 +121,9 @@ def predictions(device: str) -> Iterator[Line]:
     outputs_on(device, wide, wide.initial(rng), rng.standard_normal((1 << 15, 64)))
     peak = (jax_device(device).memory_stats() or {}).get("peak_bytes_in_use", math.nan)
     law = LEARNERS["layerwise"].card or math.nan
-    yield Line("  32768 rows, level 1 of 4096: largest memory, GiB, of the law", peak / 2**30, law / 2**30)
+    yield Line(
+        "  32768 rows, level 1 of 4096: largest memory so far, GiB, of the law", peak / 2**30, law / 2**30
+    )
 
 
 def as_on_a_cpu(device: str) -> Iterator[Line]:
@@ -308,6 +308,7 @@ def main() -> int:
     os.environ.update(machine.of_worker())  # before jax looks for a GPU
     if chosen.plain:
         os.environ["XLA_FLAGS"] = flags
+    torch.cuda.set_device(chosen.device)
     name, failed = torch.cuda.get_device_name(chosen.device), 0
     print(f"{name}, torch {torch.__version__}, jax {jax.__version__}")
     print(f"| {'what':<78} | measured  | bar    |        |")

@@ -33,7 +33,7 @@ _LARGEST_OF_LEVELS, _LARGEST_OF_SLOPES = 40.0, 8.0
 _RATIOS, _FEW_RATIOS, _SIGMAS, _FIRST_SIGMAS = 14, 3, 7, 9
 _FINER = 4
 _LONGER = 1.2
-"""Times what a transform needs that it is long, so that the next widths have it too."""
+"""Length of a transform over what its width asks for: the next widths use it as well."""
 _DROP = 12.0
 """Log-likelihood below the top beyond which a sigma is left out."""
 

@@ -32,6 +32,7 @@ def test_a_check_that_fails_does_not_hide_the_others(checks, monkeypatch, capsys
 
     monkeypatch.setattr(checks, "CHECKS", {"bad": bad, "good": good})
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a card")
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
     monkeypatch.setattr(checks.machine, "of_worker", lambda: {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"})
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
     monkeypatch.setattr(sys, "argv", ["gpu_checks.py"])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from hierbench.learners.convolutional import stages
 from hierbench.learners.convolutional.images import Standard
 from hierbench.learners.convolutional.network import LAYOUTS, ConvResNet
 
@@ -78,6 +79,15 @@ def test_channels_of_a_position_lie_side_by_side_in_every_block(shape):
     x = torch.zeros(4, *shape, dtype=torch.float64)
     for stream in network.streams(x, 6):
         assert stream.is_contiguous(memory_format=LAYOUTS["cpu"])
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_weights_and_outputs_lie_as_is_said_for_the_device(layout, monkeypatch):
+    monkeypatch.setitem(LAYOUTS, "cpu", layout)
+    network = make((3, 8, 8))
+    x = torch.zeros(4, 3, 8, 8, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    every = [network.stem.weight, *network.streams(x, 6), stages._outputs(network, x, 2)]
+    assert all(one.is_contiguous(memory_format=layout) for one in every)
 
 
 def test_an_image_of_height_1_is_a_signal():

@@ -445,6 +445,13 @@ def test_every_forward_pass_is_without_tf32_and_deterministic(monkeypatch):
         assert (cudnn.allow_tf32, cudnn.deterministic) == (True, False)
 
 
+def test_a_device_that_is_not_there_is_refused_where_a_fit_predicts():
+    X, y = data()
+    fitted = small(shape=(1, 10)).fit(X, y).set_params(device="cuda:99")
+    with pytest.raises(ValueError, match="device = 'cuda:99'"):
+        fitted.predict(X)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_predicts_in_float32_as_the_cpu_does():
     """Up to the rounding of float32, 6e-8, added up; that of TF32 is 5e-4."""
