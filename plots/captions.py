@@ -103,8 +103,9 @@ def degrees_text(panels: Sequence[DegreePanel]) -> str:
     width = " k is the target's width." if any(p.setting for p in panels) else ""
     return (
         "First panel: exponent of n* in d with its 95 % interval, against the degree of the target, over the "
-        "d that each learner was run at. A family is shown by the learner that needs the fewest samples, the "
-        "others are faint. Hollow marks with an arrow are lower bounds, which no line joins. Dotted: 2, the "
+        "d that each learner was run at. A family is shown by the learner that needs the fewest samples (of "
+        "those within 5 %, by the one whose exponent is known best), the others are faint. Hollow marks with "
+        "an arrow are lower bounds, which no line joins. Dotted: 2, the "
         "exponent of the d (d - 1) / 2 parameters of a rotation; dashed: slope of log N_p in log d over the "
         "d at which kernels were run, N_p the number of polynomials of the degree p that the error asks for. "
         "Second panel: n* at the largest d that most learners have in common at each degree, lines from the "

@@ -59,7 +59,10 @@ def degrees_figure(data: FigureData, target: str, column: bool = False) -> Figur
 
 
 def best_growth(panel: DegreePanel, members: Sequence[Growth]) -> Growth:
-    """The member of a family that needs the fewest samples at the panel's d, one with an exponent first."""
+    """The member of a family that needs the fewest samples at the panel's d, one with an exponent first.
+
+    Of those that need up to 5 % more, the one whose exponent is known best.
+    """
     needed = {s.learner: s for s in panel.n_stars}
 
     def place(growth: Growth) -> tuple[bool, bool, float]:
@@ -67,7 +70,9 @@ def best_growth(panel: DegreePanel, members: Sequence[Growth]) -> Growth:
         unknown = star is None or star.censoring == "right"
         return growth.value is None, unknown, math.inf if star is None else star.value
 
-    return min(members, key=place)
+    best = place(min(members, key=place))
+    near = [m for m in members if place(m)[:2] == best[:2] and place(m)[2] <= 1.05 * best[2]]
+    return min(near, key=lambda m: m.high - m.low)
 
 
 def _draw_exponents(

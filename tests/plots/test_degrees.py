@@ -161,6 +161,16 @@ def test_a_family_is_drawn_by_the_member_that_needs_fewest_samples() -> None:
         for s in panel.n_stars
     )
     assert best_growth(dataclasses.replace(panel, n_stars=stars), kernels).learner == "krr_polynomial"
+    least = min(s.value for s in panel.n_stars if s.learner.startswith("krr"))
+    for more, shown in ((1.04, "krr_polynomial"), (1.06, "krr_rbf")):
+        values = {"krr_rbf": least, "krr_polynomial": more * least}
+        near = tuple(
+            dataclasses.replace(s, value=values[s.learner]) if s.learner in values else s
+            for s in panel.n_stars
+        )
+        wide = dataclasses.replace(kernels[0], learner="krr_rbf", low=0.0, high=9.0)
+        both = [wide, next(g for g in kernels if g.learner == "krr_polynomial")]
+        assert best_growth(dataclasses.replace(panel, n_stars=near), both).learner == shown
 
 
 @pytest.mark.parametrize("column", [False, True])
