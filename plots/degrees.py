@@ -70,8 +70,8 @@ def best_growth(panel: DegreePanel, members: Sequence[Growth]) -> Growth:
         unknown = star is None or star.censoring == "right"
         return growth.value is None, unknown, math.inf if star is None else star.value
 
-    best = place(min(members, key=place))
-    near = [m for m in members if place(m)[:2] == best[:2] and place(m)[2] <= 1.05 * best[2]]
+    *kind, fewest = min(map(place, members))
+    near = [m for m in members if place(m) <= (*kind, 1.05 * fewest)]
     return min(near, key=lambda m: m.high - m.low)
 
 

@@ -93,7 +93,12 @@ def tried(what: str, line: Callable[[], Line]) -> Line:
     try:
         return line()
     except Exception as error:
-        return Line(what, f"{type(error).__name__}: {str(error)[:300]}", "none")
+        return raised(what, error)
+
+
+def raised(what: str, error: Exception) -> Line:
+    """Make a line of an error, which misses any bar."""
+    return Line(what, f"{type(error).__name__}: {str(error)[:300]}", "none")
 
 
 def sums(device: str) -> Iterator[Line]:
@@ -320,7 +325,7 @@ def main() -> int:
                 failed |= not line.met
         except Exception as error:  # one that fails does not hide the others
             failed = 1
-            print(f"| {check:<78} | {type(error).__name__}: {str(error)[:300]} |", flush=True)
+            print(raised(check, error), flush=True)
     if "steps" in (chosen.checks or CHECKS) and not chosen.plain:
         print("The same without XLA's deterministic mode, as in a process that is no worker:", flush=True)
         again = [sys.executable, __file__, "steps", "--plain", "--device", chosen.device]

@@ -4,14 +4,13 @@ import functools
 
 import numpy as np
 import pytest
+from polynomial_variants import EVERY, VARIANTS
 
 from hierbench.targets import testing
 from hierbench.targets.base import Target
 from hierbench.targets.registry import FAMILIES, make_target
 from hierbench.targets.testing import CHECKS, assert_refused
 
-EVERY = ("gaussian", "gaussian:condition=10", "mixture:weight=0.2", "cube", "sphere", "hypercube")
-INVARIANT = ("gaussian", "gaussian:condition=10", "sphere")
 HIERARCHIES = [
     ("projected", 6, {"depth": 1}),
     ("projected", 8, {}),
@@ -44,19 +43,6 @@ DISCRETE = [
     ("random-hierarchy", 16, {"task": "classification", "n_classes": 2}),
     ("random-hierarchy", 24, {"vocabulary": 3, "synonyms": 2, "n_classes": 3}),
 ]
-VARIANTS = (
-    ("sparse-direction", {}, EVERY),
-    ("sparse-direction", {"power": 5, "sparsity": None}, EVERY),
-    ("sparse-direction", {"power": 7, "hermite": True}, INVARIANT),
-    ("single-index", {"degree": 6, "information_exponent": 3}, INVARIANT),
-    ("multi-index", {"n_directions": 3}, INVARIANT),
-    ("hierarchical-polynomial", {}, INVARIANT),
-    ("hierarchical-polynomial", {"feature_degree": 3, "rank": 2, "link_degree": 3}, INVARIANT),
-    ("quadratic-features", {"n_features": 3}, EVERY),
-    ("sight", {"information_exponent": 2}, INVARIANT),
-    ("might", {}, INVARIANT),
-    ("might", {"epsilons": (0.6, 0.25), "feature_degree": 2, "n_features": 1, "link_degree": 1}, INVARIANT),
-)
 POLYNOMIALS = [
     ((name, 6, {**params, "inputs": law}), k == 0 or (variant + k) % 2 == 1)
     for variant, (name, params, laws) in enumerate(VARIANTS)
