@@ -11,11 +11,18 @@ from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hierbench.learners.base import Curve
 from hierbench.learners.features.hermite import HermiteFeatures, HermiteKernel, count
 from hierbench.learners.features.polynomial_regression import CONSTANT, PolynomialRegressor
 from hierbench.targets.registry import make_target
+
+
+@pytest.mark.slow
+@parametrize_with_checks([PolynomialRegressor(degree=2)])
+def test_sklearn_contract(estimator, check):
+    check(estimator)
 
 
 def sample(n, d=4, seed=0, noise=0.1):

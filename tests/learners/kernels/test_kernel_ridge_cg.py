@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hierbench.learners.base import Curve
 from hierbench.learners.engines.kernel_engine import PrefixSolver
@@ -15,6 +16,12 @@ from hierbench.targets.registry import make_target
 
 EXACT_POLYNOMIAL = KernelRidgePolynomial()
 SMALL = {"n_exact": 400, "n_centres": 300}
+
+
+@pytest.mark.slow
+@parametrize_with_checks([KernelRidgeCG(n_exact=12, n_centres=6, length_scale=[0.5, 2.0])])
+def test_sklearn_contract(estimator, check):
+    check(estimator)
 
 
 def data(n, d=6, seed=0, noise=0.0):
