@@ -16,7 +16,7 @@ from hierbench.benchmarks.units.vocabulary import Parameters
 from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners.base import Curve
 from hierbench.learners.nets.algorithm1 import Algorithm1Regressor
-from hierbench.learners.nets.densenet import DenseNetRegressor
+from hierbench.learners.nets.densenet import DenseNetRegressor, checked_width
 from hierbench.learners.nets.layerwise import LayerwiseDenseNetRegressor
 from hierbench.learners.nets.sgd_estimator import SGDRegressorBase
 from hierbench.targets.registry import make_target
@@ -119,18 +119,23 @@ def run(
     }  # fmt: skip
     measurements = []
     for name in names:
-        made = make_learner(name, depth, steps, batch_size, optimizer, learning_rate)
+        made = make_learner(name, d, depth, steps, batch_size, optimizer, learning_rate)
         if isinstance(made, Algorithm1Regressor):
             made.set_params(narrow=narrow or None, r_rows=r_rows, distillation=distillation)
-        made.set_params(width=neurons or None)
+        if neurons:
+            made.set_params(width=neurons)
         measurements += _trace(made, curves, judge, labels | {"learner": name}, steps, points)
     return measurements
 
 
 def make_learner(
-    name: str, depth: int, steps: int, batch_size: int, optimizer: str, learning_rate: float
+    name: str, d: int, depth: int, steps: int, batch_size: int, optimizer: str, learning_rate: float
 ) -> SGDRegressorBase:
-    """One of ``LEARNERS`` with ``steps`` in all, one initialisation and nothing tuned."""
+    """One of ``LEARNERS`` with ``steps`` in all, one initialisation and nothing tuned.
+
+    Level by level the net is the plain one, its first level no wider: a wider one, which these learners try
+    by themselves, expresses level 2 without having learned anything, and no read-out judges it.
+    """
     common: Parameters = {
         "batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate, "restarts": 1,
     }  # fmt: skip
@@ -141,8 +146,8 @@ def make_learner(
     if name == "densenet":
         return DenseNetRegressor(depth, steps=steps, weight_decay=0.0, **common)
     return LayerwiseDenseNetRegressor(
-        depth, steps=steps // depth, weight_decay=0.0, correction=int(name == "bfc1"),
-        refit_readouts=name != "layerwise", **common,
+        depth, checked_width(d, None), steps=steps // depth, weight_decay=0.0,
+        correction=int(name == "bfc1"), refit_readouts=name != "layerwise", **common,
     )  # fmt: skip
 
 

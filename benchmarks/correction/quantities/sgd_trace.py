@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -134,27 +134,24 @@ def share_after(records: Sequence[Measurement], name: str) -> float | None:
     """Of one net: 1 - log(e(0) / e(t)) / log(e(0) / e(T)), e of the lowest judged level.
 
     t is the first look at which the value ``name`` of the level above is at most half of its own at the
-    first look; 0 is the share where that never happens. None where e did not fall.
+    first look; 0 is the share where that never happens. None where e did not fall, and where a value is
+    not told: no read-out judges a level above so many features that they express it untrained.
     """
     low = min(int(m.labels["level"]) for m in records)
     lowest = "angle" if low == 1 else "feature_error"
-    e = _series(records, low, lambda m: _number(m, lowest))
-    upper = _series(records, low + 1, lambda m: _number(m, name))
-    first, last = e[min(e)], e[max(e)]
-    if not 0.0 < last < first:
+    e, upper = _series(records, low, lowest), _series(records, low + 1, name)
+    if not e or upper is None or not 0.0 < (last := e[max(e)]) < (first := e[min(e)]):
         return None
     halved = [step for step in sorted(upper) if upper[step] <= upper[min(upper)] / 2.0]
     return math.log(e[halved[0]] / last) / math.log(first / last) if halved else 0.0
 
 
-def _series(
-    records: Sequence[Measurement], level: int, value: Callable[[Measurement], float]
-) -> dict[int, float]:
-    return {
-        int(m.labels["step"]): value(m)
-        for m in records
-        if m.labels["level"] == level and m.values["on"] == 1.0
-    }
+def _series(records: Sequence[Measurement], level: int, name: str) -> dict[int, float] | None:
+    """A value of a level by step, from where the level is on; None unless it is told at each of them."""
+    looks = [m for m in records if m.labels["level"] == level and m.values["on"] == 1.0]
+    values = {int(m.labels["step"]): m.values.get(name) for m in looks}
+    numbers = {step: value for step, value in values.items() if isinstance(value, float)}
+    return numbers if len(numbers) == len(values) else None
 
 
 def _common(records: Sequence[Measurement], learner: str) -> list[Measurement]:

@@ -10,7 +10,7 @@ import pytest
 from scipy import linalg
 
 from hierbench.benchmarks.correction.experiments import kernel_features
-from hierbench.benchmarks.correction.experiments.sgd_trace import run, spread
+from hierbench.benchmarks.correction.experiments.sgd_trace import LEARNERS, make_learner, run, spread
 from hierbench.benchmarks.correction.quantities import sgd_trace as quantities
 from hierbench.benchmarks.correction.trained.feature_error import form_of, subspace_angle
 from hierbench.benchmarks.correction.trained.judge import Judge
@@ -230,6 +230,19 @@ def test_a_run_is_deterministic() -> None:
     assert first != run(seed=901, learner="bfc1", **small)
 
 
+def test_level_by_level_the_net_is_the_plain_one_and_level_2_is_judged() -> None:
+    """Layer-wise training by itself tries a first level that expresses level 2 untrained."""
+    for neurons, expected in ((0, [10, 24, 24]), (7, [10, 7, 7])):
+        made = {name: make_learner(name, 10, 2, 40, 32, "sgd", 0.05) for name in LEARNERS}
+        for name in ("densenet", "layerwise", "refitted", "bfc1"):
+            learner = made[name].set_params(width=neurons) if neurons else made[name]
+            assert [network.sizes() for network in learner._networks(10)] == [expected], name
+    small: dict[str, Any] = {"d": 8, "n": 300, "nets": 2, "steps": 16, "batch_size": 32, "points": 2}
+    found = run(seed=900, learner="layerwise", **small)
+    last = [m.values for m in found if m.labels["kind"] == "trace" and m.labels["level"] == 2][-1]
+    assert last["on"] == 1.0 and "feature_error" in last
+
+
 def test_bad_requests_are_told_in_a_line() -> None:
     with pytest.raises(UserError, match="algorithm1"):
         run(seed=0, learner="algoritm1")
@@ -312,6 +325,12 @@ def test_share_of_the_fall_that_comes_after_the_next_level_is_half_right() -> No
     third = net_trace(3, [1.0, 0.1, 0.01, 0.001], [0.8, 0.7, 0.4, 0.1])
     figure = quantities.fall_after_next_level(trace_of + never + third, 0.95)
     assert figure.value == pytest.approx((2 / 3 + 0.0 + 1 / 3) / 3) and figure.n_rows == 3
+    wide = net_trace(4, [1.0, 0.1], [0.8, 0.1])
+    for m in wide:
+        m.values.pop("feature_error", None)  # so many neurons that no read-out judges the level
+    assert quantities.share_after(wide, "feature_error") is None
+    assert quantities.fall_after_next_level(trace_of + never + third + wide, 0.95).value == figure.value
+    assert quantities.share_after(wide, "angle") is not None
     stricter = quantities.fall_after_next_level_learned(trace_of + never + third, 0.95)
     assert stricter.value == pytest.approx((1 / 3 + 0.0 + 0.0) / 3) and stricter.n_rows == 3
 
