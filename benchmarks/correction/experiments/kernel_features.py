@@ -84,7 +84,7 @@ def run(
     measurements = []
     for name in learners:
         for n in sizes:
-            learner = _make(name, d, depth, steps, derive("kernel features, init", seed=seed, n=n) % 2**31)
+            learner = _make(name, depth, steps, derive("kernel features, init", seed=seed, n=n) % 2**31)
             learner.fit(X[:n], y[:n])
             form = _FORMS.get(name, first_level_form)(learner)
             full_rank = np.linalg.matrix_rank(form) >= len(rows)
@@ -102,12 +102,12 @@ def run(
     return measurements
 
 
-def _make(name: str, d: int, depth: int, steps: int, random_state: int) -> Any:
+def _make(name: str, depth: int, steps: int, random_state: int) -> Any:
     if name == "rfm":
         return RFMRegressor(exponent=2.0, power=1.0)
     if name == "sequential_kernels":
         return SequentialKernelsRegressor(depth)
-    net = make_learner(name, d, depth, steps, 512, "sgd", 0.05)
+    net = make_learner(name, depth, steps, 512, "sgd", 0.05)
     if isinstance(net, Algorithm1Regressor):
         net.set_params(narrow=4, r_rows=4.0, distillation=1.0)
     return net.set_params(random_state=random_state)

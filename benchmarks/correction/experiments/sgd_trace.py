@@ -119,23 +119,19 @@ def run(
     }  # fmt: skip
     measurements = []
     for name in names:
-        made = make_learner(name, d, depth, steps, batch_size, optimizer, learning_rate)
+        made = make_learner(name, depth, steps, batch_size, optimizer, learning_rate)
         if isinstance(made, Algorithm1Regressor):
             made.set_params(narrow=narrow or None, r_rows=r_rows, distillation=distillation)
-        if neurons:
-            made.set_params(width=neurons)
+        # level by level too: the wide first level that is tried there by itself expresses level 2 untrained
+        made.set_params(width=neurons or checked_width(d, None))
         measurements += _trace(made, curves, judge, labels | {"learner": name}, steps, points)
     return measurements
 
 
 def make_learner(
-    name: str, d: int, depth: int, steps: int, batch_size: int, optimizer: str, learning_rate: float
+    name: str, depth: int, steps: int, batch_size: int, optimizer: str, learning_rate: float
 ) -> SGDRegressorBase:
-    """One of ``LEARNERS`` with ``steps`` in all, one initialisation and nothing tuned.
-
-    Level by level the net is the plain one, its first level no wider: a wider one, which these learners try
-    by themselves, expresses level 2 without having learned anything, and no read-out judges it.
-    """
+    """One of ``LEARNERS`` with ``steps`` in all, one initialisation and nothing tuned."""
     common: Parameters = {
         "batch_size": batch_size, "optimizer": optimizer, "learning_rate": learning_rate, "restarts": 1,
     }  # fmt: skip
@@ -146,8 +142,8 @@ def make_learner(
     if name == "densenet":
         return DenseNetRegressor(depth, steps=steps, weight_decay=0.0, **common)
     return LayerwiseDenseNetRegressor(
-        depth, checked_width(d, None), steps=steps // depth, weight_decay=0.0,
-        correction=int(name == "bfc1"), refit_readouts=name != "layerwise", **common,
+        depth, steps=steps // depth, weight_decay=0.0, correction=int(name == "bfc1"),
+        refit_readouts=name != "layerwise", **common,
     )  # fmt: skip
 
 

@@ -140,7 +140,10 @@ def share_after(records: Sequence[Measurement], name: str) -> float | None:
     low = min(int(m.labels["level"]) for m in records)
     lowest = "angle" if low == 1 else "feature_error"
     e, upper = _series(records, low, lowest), _series(records, low + 1, name)
-    if not e or upper is None or not 0.0 < (last := e[max(e)]) < (first := e[min(e)]):
+    if not e or upper is None:
+        return None
+    first, last = e[min(e)], e[max(e)]
+    if not 0.0 < last < first:
         return None
     halved = [step for step in sorted(upper) if upper[step] <= upper[min(upper)] / 2.0]
     return math.log(e[halved[0]] / last) / math.log(first / last) if halved else 0.0

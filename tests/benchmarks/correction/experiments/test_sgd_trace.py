@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from hierbench.benchmarks.correction.experiments import kernel_features
-from hierbench.benchmarks.correction.experiments.sgd_trace import LEARNERS, make_learner, run, spread
+from hierbench.benchmarks.correction.experiments import kernel_features, sgd_trace
+from hierbench.benchmarks.correction.experiments.sgd_trace import run, spread
 from hierbench.benchmarks.correction.quantities import sgd_trace as quantities
 from hierbench.benchmarks.correction.trained.feature_error import form_of, subspace_angle
 from hierbench.benchmarks.correction.trained.judge import Judge
@@ -230,15 +230,19 @@ def test_a_run_is_deterministic() -> None:
     assert first != run(seed=901, learner="bfc1", **small)
 
 
-def test_level_by_level_the_net_is_the_plain_one_and_level_2_is_judged() -> None:
+def test_level_by_level_the_net_is_the_plain_one_and_level_2_is_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Layer-wise training by itself tries a first level that expresses level 2 untrained."""
-    for neurons, expected in ((0, [10, 24, 24]), (7, [10, 7, 7])):
-        made = {name: make_learner(name, 10, 2, 40, 32, "sgd", 0.05) for name in LEARNERS}
-        for name in ("densenet", "layerwise", "refitted", "bfc1"):
-            learner = made[name].set_params(width=neurons) if neurons else made[name]
-            assert [network.sizes() for network in learner._networks(10)] == [expected], name
-    small: dict[str, Any] = {"d": 8, "n": 300, "nets": 2, "steps": 16, "batch_size": 32, "points": 2}
-    found = run(seed=900, learner="layerwise", **small)
+    small: dict[str, Any] = {"n": 300, "nets": 2, "steps": 16, "batch_size": 32, "points": 2}
+    made: list[Any] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(sgd_trace, "_trace", lambda learner, *_: made.append(learner) or [])
+        for neurons, expected in ((0, [10, 24, 24]), (7, [10, 7, 7])):
+            for name in ("densenet", "layerwise", "refitted", "bfc1"):
+                run(seed=900, learner=name, d=10, neurons=neurons, **small)
+                assert [network.sizes() for network in made[-1]._networks(10)] == [expected], name
+    found = run(seed=900, learner="layerwise", d=8, **small)
     last = [m.values for m in found if m.labels["kind"] == "trace" and m.labels["level"] == 2][-1]
     assert last["on"] == 1.0 and "feature_error" in last
 
