@@ -96,7 +96,7 @@ class Stages:
         chain = [whole]
         if where and plan.refine:
             sizes = tuple(starting_sizes(where, min(s), max(s), plan.refine) for s in whole.sizes)
-            chain = [later_stage(whole, 0, whole.replicates, sizes)]
+            chain = [later_stage(self.plan.suite, whole, 0, whole.replicates, sizes)]
         certified = all((whole.target, whole.d, r.target) in self.certificates for r in whole.replicates)
         while certified and chain[-1].key in done:
             keys = tuple(u.key for u in chain)
@@ -145,7 +145,8 @@ class Stages:
                 wanted[replicate] = tuple(sorted(sizes))
         if not wanted:
             return None
-        return later_stage(whole, len(chain), tuple(wanted), tuple(wanted.values()))
+        suite = self.plan.suite
+        return later_stage(suite, whole, len(chain), tuple(wanted), tuple(wanted.values()))
 
 
 def _cell(unit: CurveUnit) -> tuple[str, str, int]:

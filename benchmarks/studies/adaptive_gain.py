@@ -71,7 +71,7 @@ def full_grid(plan: Plan) -> Plan:
         ratio = fine[unit.learner, unit.target, unit.d]
         if ratio is not None:
             sizes = tuple(fine_grid(min(s), max(s), ratio) for s in unit.sizes)
-            unit = later_stage(unit, 0, unit.replicates, sizes)
+            unit = later_stage(plan.suite, unit, 0, unit.replicates, sizes)
         curves.append(unit)
     return dataclasses.replace(plan, curves=tuple(curves))
 

@@ -156,7 +156,11 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
 
 
 def later_stage(
-    unit: CurveUnit, stage: int, replicates: tuple[Replicate, ...], sizes: tuple[tuple[int, ...], ...]
+    suite: Suite,
+    unit: CurveUnit,
+    stage: int,
+    replicates: tuple[Replicate, ...],
+    sizes: tuple[tuple[int, ...], ...],
 ) -> CurveUnit:
     """The unit's cell and block at other sizes, for those of its replicates that have any."""
     axes: CurveAxes = {
@@ -168,8 +172,8 @@ def later_stage(
     descriptor = learner_registry.resolve(unit.learner_spec["name"])
     scores = _scores(descriptor, unit.target_spec, unit.d)
     memory, card = _memory(descriptor, unit.learner_spec, sizes, unit.d, unit.test_max, scores)
-    largest = [max(max(s) for s in u) for u in (sizes, unit.sizes)]
-    cost = unit.cost * largest[0] / largest[1] * len(sizes) / len(unit.sizes)
+    seconds = suite.learner(unit.learner).seconds
+    cost = scores * _cost(descriptor, seconds, sizes, unit.d, unit.learner_spec["parameters"])
     return dataclasses.replace(
         unit, key=key, axes=axes, code=code, versions=versions, stage=stage, replicates=replicates,
         sizes=sizes, cost=cost, memory=memory, card=card,
@@ -192,11 +196,7 @@ def _at_fixed_sizes(suite: Suite, curves: Sequence[CurveUnit]) -> Iterable[Fixed
         cell = unit.learner, unit.target, unit.d
         for n in sizes_of_cell(suite.fixed, cell, largest[cell]):
             sizes = tuple((n,) for _ in unit.replicates)
-            descriptor = learner_registry.resolve(unit.learner_spec["name"])
-            seconds, parameters = suite.learner(unit.learner).seconds, unit.learner_spec["parameters"]
-            cost = _cost(descriptor, seconds, sizes, unit.d, parameters)
-            cost *= _scores(descriptor, unit.target_spec, unit.d)
-            yield FixedSizeUnit(**vars(later_stage(unit, STAGE, unit.replicates, sizes)) | {"cost": cost})
+            yield FixedSizeUnit(**vars(later_stage(suite, unit, STAGE, unit.replicates, sizes)))
 
 
 def _certificates(suite: Suite) -> Iterable[CertificateUnit]:

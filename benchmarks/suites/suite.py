@@ -103,7 +103,8 @@ class TargetEntry:
 class LearnerEntry:
     """A learner (registered name or import path) with its parameters, under a unique label.
 
-    ``seconds``: what a fit of one without a cost law takes, to an order of magnitude; None is unknown.
+    ``seconds``: what a fit with these parameters takes, to an order of magnitude; None is what the learner's
+    cost law says, which is of its default parameters.
     """
 
     label: str

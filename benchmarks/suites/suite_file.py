@@ -288,10 +288,6 @@ def _learner(table: Table) -> LearnerEntry:
     table.done()
 
     table.checked("learner", lambda: learner_registry.resolve(learner))
-    if entry.seconds is not None and learner_registry.resolve(learner).cost is not None:
-        table.refuse(
-            "seconds", entry.seconds, "learners without a cost law", f"leave it out: {learner} has one"
-        )
     table.checked("learner", lambda: check_learner(learner, {}))
     table.checked("params", lambda: check_learner(learner, entry.params))
     return entry

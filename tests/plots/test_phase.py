@@ -183,12 +183,12 @@ def test_the_caption_and_the_metadata_say_what_it_is_of() -> None:
 
 
 def test_the_suite_has_a_cell_for_each_alpha_and_width() -> None:
-    """Rows under the labels and parameters of the suite's plan make one diagram without gaps."""
+    """Rows under the labels and parameters of the suite's plan make a diagram without gaps a d."""
     suite = load_suite("phase")
     units = make_plan(suite).curves
     made = [
         row(
-            n, 0.06 * 100 / n, unit.d, replicate.target, learner=unit.learner, target=unit.target,
+            n, 0.06 * 30 * unit.d / n, unit.d, replicate.target, learner=unit.learner, target=unit.target,
             learner_spec=unit.learner_spec, target_spec=unit.target_spec,
         )
         for unit in units
@@ -199,7 +199,8 @@ def test_the_suite_has_a_cell_for_each_alpha_and_width() -> None:
     known = {(x.target, x.d, x.target_index): certificate(x.d, {2: 0.8, 4: 0.2}) for x in made}
     shown = SuiteResults(made, known)
     data = figure_data(shown.rows, known, epsilons_of(suite), provenance_of(made, "s", "0"))
-    (diagram,) = data.phases
-    assert len(diagram.cells) == 36 and diagram.d == 8 and diagram.epsilon == "eps_top = 0.3"
-    assert {c.width for c in diagram.cells} == {3, 6, 12, 36, 72, 144}
-    assert all(c.log2_ratio == pytest.approx(0.0) for c in diagram.cells)
+    assert [diagram.d for diagram in data.phases] == [8, 16]
+    for diagram, widest in zip(data.phases, ({72, 144}, {136, 544}), strict=True):
+        assert len(diagram.cells) == 36 and diagram.epsilon == "eps_top = 0.3"
+        assert {c.width for c in diagram.cells} == {3, 6, 12, 36, *widest}
+        assert all(c.log2_ratio == pytest.approx(0.0) for c in diagram.cells)

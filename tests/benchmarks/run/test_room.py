@@ -74,7 +74,7 @@ def test_memory_is_what_the_law_says_of_the_largest_fit_and_the_data():
     largest = [max(sizes) for sizes in unit.sizes]
     data = 2 * 8 * (unit.d + 1) * (sum(largest) + unit.test_max)
     assert unit.memory == data + LEARNERS["krr_rbf"].memory(max(largest), unit.d)
-    later = later_stage(unit, 1, unit.replicates[:1], ((40_000,),))
+    later = later_stage(suite, unit, 1, unit.replicates[:1], ((40_000,),))
     assert later.memory > 24 * 40_000**2
 
 

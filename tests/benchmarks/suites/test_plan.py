@@ -64,23 +64,28 @@ sizes = {scale = 20, power = 1, ratio = 2, count = 2, max = 400}
 
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory):
-    """Units on ten classes and on two, by learner and stage."""
+def suite(tmp_path_factory):
     path = tmp_path_factory.mktemp("suite") / "scores.toml"
     path.write_text(SUITE)
-    units = {(u.learner, u.stage, u.target): u for u in make_plan(load_suite(str(path))).curves}
+    return load_suite(str(path))
+
+
+@pytest.fixture(scope="module")
+def pairs(suite):
+    """Units on ten classes and on two, by learner and stage."""
+    units = {(u.learner, u.stage, u.target): u for u in make_plan(suite).curves}
     return {k[:2]: (units[*k[:2], "ten"], units[*k[:2], "two"]) for k in units}
 
 
 @pytest.mark.parametrize(
     ("learner", "fits"), [("krr_rbf", 1), ("krr_dot_product", 10), ("boosted_trees", 10), (FOREIGN, 1)]
 )
-def test_cost_is_that_of_a_fit_to_each_class_unless_one_fit_takes_all(pairs, learner, fits):
+def test_cost_is_that_of_a_fit_to_each_class_unless_one_fit_takes_all(suite, pairs, learner, fits):
     stages = [pair for (name, _), pair in pairs.items() if name == learner]
     assert len(stages) == 2
     for ten, two in stages:
         assert ten.cost == pytest.approx(fits * two.cost)
-        later = (later_stage(u, 1, u.replicates[:1], ((150,),)) for u in (ten, two))
+        later = (later_stage(suite, u, 1, u.replicates[:1], ((150,),)) for u in (ten, two))
         assert next(later).cost == pytest.approx(fits * next(later).cost)
 
 
@@ -107,12 +112,15 @@ def test_cost_grows_with_the_candidates_that_a_suite_lists(params, times, tmp_pa
     assert wide.cost == pytest.approx(times * usual.cost)
 
 
-def test_seconds_of_a_fit_without_a_law_are_a_cost_and_of_no_key(tmp_path):
+@pytest.mark.parametrize("learner", [FOREIGN, "krr_rbf"])
+def test_seconds_of_a_fit_are_a_cost_and_of_no_key(suite, learner, tmp_path):
+    """Of a learner with a cost law, which is of its default parameters, too."""
     path = tmp_path / "scores.toml"
-    path.write_text(SUITE)
-    plain = {u.key: u for u in make_plan(load_suite(str(path))).curves if u.learner == FOREIGN}
-    path.write_text(SUITE.replace(f'{{learner = "{FOREIGN}"}}', f'{{learner = "{FOREIGN}", seconds = 2.5}}'))
-    said = {u.key: u for u in make_plan(load_suite(str(path))).curves if u.learner == FOREIGN}
-    assert said.keys() == plain.keys() and len(said) == 4
+    plain = {u.key: u for u in make_plan(suite).curves if u.learner == learner}
+    path.write_text(SUITE.replace(f'{{learner = "{learner}"}}', f'{{learner = "{learner}", seconds = 2.5}}'))
+    with_seconds = load_suite(str(path))
+    said = {u.key: u for u in make_plan(with_seconds).curves if u.learner == learner}
+    assert said.keys() == plain.keys() and said
     for unit in said.values():
         assert unit.cost == 2.5 * sum(map(len, unit.sizes)) > plain[unit.key].cost
+        assert later_stage(with_seconds, unit, 1, unit.replicates[:1], ((150, 170),)).cost == 5.0

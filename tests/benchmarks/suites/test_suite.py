@@ -133,12 +133,6 @@ def test_crossed_cell(tmp_path):
         ("stub_learners:Mean", "stub_learners:NOT_A_LEARNER", 15, "allowed is a class with fit and predict"),
         ('label = "mean"', 'label = "mean"\nseconds = 0', 15, "seconds = 0: allowed is a number > 0"),
         ('label = "mean"', 'label = "mean"\nsecond = 1', 15, "did you mean 'seconds'"),
-        (
-            '"krr_polynomial"\n\n',
-            '"krr_polynomial"\nseconds = 1\n\n',
-            20,
-            "leave it out: krr_polynomial has one",
-        ),
         ('label = "mean"', 'label = "krr_polynomial"', 18, "used twice"),
         ('targets = ["sq"]', 'targets = ["sw"]', 22, "did you mean 'sq'"),
         ('["mean", "krr', '["meen", "krr', 23, "did you mean 'mean'"),
