@@ -19,7 +19,7 @@ from hierbench.benchmarks.statistics.integrated_likelihood import (
 NO_SHOCK, NO_SHARED_SLOPE = 0.4, 0.7
 """Prior probability that groups do not scatter, of shocks where four groups of four observations could show
 them, of slopes where replicates have four x; it falls with more: settled by simulation, docs/coverage.md."""
-_FALLS = 0.6, 0.15
+_FALLS = 0.6, 0.1
 """Powers with which it falls in the x, and of shocks in the observations at each."""
 _CUT = 30.0
 _SMALLEST = 0.1
@@ -34,6 +34,12 @@ _RATIOS, _FEW_RATIOS, _SIGMAS, _FIRST_SIGMAS = 14, 3, 7, 9
 _FINER = 4
 _LONGER = 1.2
 """Length of a transform over what its width asks for: the next widths use it as well."""
+_COARSER = 2.0
+"""Steps of the grids on which it is looked which sigmas matter, over the others'."""
+_FACTORS = 16
+"""Likelihoods of groups, none below ``_TINY``, of which a product is a number."""
+_BRACKETS = 4
+"""Times that a quantile is narrowed to 1 / 64."""
 _DROP = 12.0
 """Log-likelihood below the top beyond which a sigma is left out."""
 
@@ -176,9 +182,11 @@ def with_shared_levels(data: Observations, fit: SlopeInterval, tail: float) -> R
     level = fit.intercept + fit.slope * places
     within, largest = _scales([one.deviation(fit) for one in groups], _LARGEST_OF_LEVELS)
 
-    def parts(sigma: float, spread: float, ratios: Sequence[tuple[float, float]]) -> Iterator[_Part]:
+    def parts(
+        sigma: float, spread: float, ratios: Sequence[tuple[float, float]], coarser: float
+    ) -> Iterator[_Part]:
         alone = spread / math.sqrt(counts[inside].mean())
-        step = spread / math.sqrt(counts.max()) / 2.5
+        step = coarser * spread / math.sqrt(counts.max()) / 2.5
         far = (largest * 2 + _REACH) * alone
         grid = np.arange(level.min() - far, level.max() + far, step)
         tables = data.log_likelihoods(grid, 0.0, sigma)
@@ -187,11 +195,11 @@ def with_shared_levels(data: Observations, fit: SlopeInterval, tail: float) -> R
             tau = ratio * alone
             weights = 1.0 / (tau**2 + spread**2 / counts[inside])
             middle = float(np.average(places[inside], weights=weights))
-            a = np.linspace(-_REACH, _REACH, 21)[:, None] / math.sqrt(weights.sum())
+            a = _levels(coarser) / math.sqrt(weights.sum())
             reach = _REACH / math.sqrt(float(weights @ (places[inside] - middle) ** 2))
             b = np.linspace(-reach, reach, 57)
             value = np.zeros((len(a), len(b)))
-            for place, height, table in zip(places, level, averaged, strict=True):
+            for place, height, table in zip(places, level, averaged.of_each(), strict=True):
                 value += np.interp(height + a + b * (place - middle), grid, table)
             yield _Part(fit.slope + b, value, weight * float(a[1, 0] - a[0, 0]) * float(b[1] - b[0]))
 
@@ -208,16 +216,18 @@ def with_shared_slopes(data: Observations, fit: SlopeInterval, tail: float) -> R
     moments = [float(one.x[one.bounded] @ one.x[one.bounded]) for one in groups]
     within, largest = _scales([one.deviation(fit, slope=True) for one in groups], _LARGEST_OF_SLOPES)
 
-    def parts(sigma: float, spread: float, ratios: Sequence[tuple[float, float]]) -> Iterator[_Part]:
+    def parts(
+        sigma: float, spread: float, ratios: Sequence[tuple[float, float]], coarser: float
+    ) -> Iterator[_Part]:
         alone = spread / math.sqrt(float(np.mean(moments)))
-        step = spread / math.sqrt(sum(moments)) / 1.5
+        step = coarser * spread / math.sqrt(sum(moments)) / 1.5
         half = math.ceil((largest * 2 + _REACH) * alone / step)
         b = step * np.arange(-half, half + 1)
-        a = np.linspace(-_REACH, _REACH, 21)[:, None] * spread / math.sqrt(data.bounded.sum())
+        a = _levels(coarser) * spread / math.sqrt(data.bounded.sum())
         tables = data.log_likelihoods(fit.intercept + a, fit.slope + b, sigma)
         smoothed = _smoothed(tables, [ratio * alone / step for ratio, _ in ratios])
         for (_, weight), averaged in zip(ratios, smoothed, strict=True):
-            yield _Part(fit.slope + b, averaged.sum(axis=0), weight * float(a[1, 0] - a[0, 0]) * step)
+            yield _Part(fit.slope + b, averaged.of_all(), weight * float(a[1, 0] - a[0, 0]) * step)
 
     places = float(np.mean([len(np.unique(one.x[one.bounded])) for one in groups]))
     return _reach(_all_parts(data, fit, parts, no_shared_slope(places), within, largest), tail)
@@ -237,26 +247,26 @@ class _Part:
         return top + math.log(self.weight * float(np.exp(self.value - top).sum()))
 
 
-_Parts = Callable[[float, float, Sequence[tuple[float, float]]], Iterator[_Part]]
+_Parts = Callable[[float, float, Sequence[tuple[float, float]], float], Iterator[_Part]]
 
 
 def _all_parts(
     data: Observations, fit: SlopeInterval, parts: _Parts, nothing: float, within: float, largest: float
 ) -> list[_Part]:
-    """Parts at the sigmas that matter: few ratios on a coarse grid say which."""
+    """Parts at the sigmas that matter: few ratios on coarse grids say which."""
     widths = (data.upper - data.lower)[data.bounded]
     blur = 1.0 / float(np.mean(1.0 / widths**2)) / 12  # one wide interval among narrow ones changes little
     least = math.log(FLOOR * float(widths.min()))
     top = max(math.log(3 * fit.sigma), least + 1.0)
 
-    def at(log_sigma: float, ratios: Sequence[tuple[float, float]]) -> list[_Part]:
+    def at(log_sigma: float, ratios: Sequence[tuple[float, float]], coarser: float = 1.0) -> list[_Part]:
         spread = math.sqrt(math.exp(2 * log_sigma) + blur)
-        return list(parts(math.exp(log_sigma), spread, ratios))
+        return list(parts(math.exp(log_sigma), spread, ratios, coarser))
 
     low = max(least, min(math.log(within / 8) if within else top - 4.0, top - 2.0))
     grid = np.linspace(low, top, max(_FIRST_SIGMAS, math.ceil(2 * (top - low)) + 1))
     few = _ratios(nothing, largest, _FEW_RATIOS)
-    masses = np.array([max(part.log_mass() for part in at(log_sigma, few)) for log_sigma in grid])
+    masses = np.array([max(part.log_mass() for part in at(log_sigma, few, _COARSER)) for log_sigma in grid])
     near = np.flatnonzero(masses > masses.max() - _DROP / 2)
     low, high = grid[max(near[0] - 1, 0)], grid[min(near[-1] + 1, len(grid) - 1)]
     grid = np.linspace(low, high, _SIGMAS)
@@ -291,15 +301,40 @@ def _scales(deviations: Sequence[tuple[float, float, int]], usual: float) -> tup
     return within, min(max(12.0 * seen, usual), 100 * usual)
 
 
-def _smoothed(tables: np.ndarray, widths: Iterable[float]) -> Iterator[np.ndarray]:
-    """Log of the likelihoods on a grid (last axis), averaged with normal weights of so many grid steps."""
+def _levels(coarser: float) -> np.ndarray:
+    """Heights of lines, in standard deviations: the trapezoidal rule needs one in each of a normal density."""
+    return np.linspace(-_REACH, _REACH, round(2 * _REACH / coarser) + 1)[:, None]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Averaged:
+    """Likelihoods of groups (first axis) over ``exp(log_peak)``, averaged over what a group may be off."""
+
+    likelihood: np.ndarray
+    log_peak: np.ndarray
+
+    def of_each(self) -> np.ndarray:
+        """Log-likelihood of each group."""
+        return np.asarray(np.log(self.likelihood) + self.log_peak)
+
+    def of_all(self) -> np.ndarray:
+        """Log-likelihood of all groups together."""
+        starts = range(0, len(self.likelihood), _FACTORS)
+        return np.asarray(
+            sum(np.log(self.likelihood[i : i + _FACTORS].prod(axis=0)) for i in starts)
+            + self.log_peak.sum(axis=0)
+        )
+
+
+def _smoothed(tables: np.ndarray, widths: Iterable[float]) -> Iterator[_Averaged]:
+    """Likelihoods of log-likelihoods on a grid (last axis), averaged with normal weights of so many steps."""
     length = tables.shape[-1]
     peak = tables.max(axis=-1, keepdims=True)
-    likelihood = np.exp(tables - peak)
+    likelihood = np.maximum(np.exp(tables - peak), _TINY)
     size, transform = 0, np.empty(0)
     for width in widths:
         if width == 0.0:
-            yield tables
+            yield _Averaged(likelihood, peak)
             continue
         needed = length + math.ceil(12 * width)
         if not needed <= size <= _LONGER * needed:
@@ -312,26 +347,33 @@ def _smoothed(tables: np.ndarray, widths: Iterable[float]) -> Iterator[np.ndarra
             transform = scipy.fft.rfft(padded, axis=-1)
         weight = np.exp(-2 * (math.pi * width * np.fft.rfftfreq(size)) ** 2)
         smooth = scipy.fft.irfft(transform * weight, n=size, axis=-1)[..., :length]
-        np.maximum(smooth, _TINY, out=smooth)
-        np.log(smooth, out=smooth)
-        smooth += peak
-        yield smooth
+        yield _Averaged(np.maximum(smooth, _TINY, out=smooth), peak)
 
 
 def _reach(parts: Sequence[_Part], tail: float) -> Reach:
     """Quantiles of all parts together, each interpolated on a grid ``_FINER`` times as fine."""
     top = max(float(part.value.max()) for part in parts)
-    cells: list[np.ndarray] = [np.empty(0)] * len(parts)
+    masses: list[tuple[np.ndarray, np.ndarray]] = []
     for count in {len(part.b) for part in parts}:
-        alike = [i for i, part in enumerate(parts) if len(part.b) == count]
-        marginal = np.array([np.exp(parts[i].value - top).sum(axis=0) for i in alike])
+        alike = [part for part in parts if len(part.b) == count]
+        marginal = np.array([np.exp(part.value - top).sum(axis=0) for part in alike])
         spline = scipy.interpolate.CubicSpline(np.arange(count), np.log(np.maximum(marginal, 1e-200)), axis=1)
         fine = np.linspace(0, count - 1, _FINER * (count - 1) + 1)
-        for i, log_density in zip(alike, spline(fine), strict=True):
-            b = np.linspace(parts[i].b[0], parts[i].b[-1], len(fine))
-            cells[i] = np.array([b, np.exp(log_density) * parts[i].weight])
-    where, mass = np.concatenate(cells, axis=1)
-    order = np.argsort(where)
-    cumulative = np.cumsum(mass[order])
-    cumulative = (cumulative - mass[order] / 2) / cumulative[-1]
-    return Reach(*(float(v) for v in np.interp([tail, 1 - tail], cumulative, where[order])))
+        below = scipy.integrate.cumulative_trapezoid(np.exp(spline(fine)), axis=1, initial=0.0)
+        for part, mass in zip(alike, below, strict=True):
+            masses.append((np.linspace(part.b[0], part.b[-1], len(fine)), mass * part.weight))
+    total = sum(float(mass[-1]) for _, mass in masses)
+    ends = min(float(b[0]) for b, _ in masses), max(float(b[-1]) for b, _ in masses)
+    return Reach(*(_quantile(masses, share * total, *ends) for share in (tail, 1 - tail)))
+
+
+def _quantile(
+    masses: Sequence[tuple[np.ndarray, np.ndarray]], wanted: float, low: float, high: float
+) -> float:
+    """Where the masses, of each what lies below its places, sum to what is wanted."""
+    for _ in range(_BRACKETS):
+        where = np.linspace(low, high, 65)
+        below = sum(np.interp(where, b, mass) for b, mass in masses)
+        above = int(np.clip(np.searchsorted(below, wanted), 1, len(where) - 1))
+        low, high = float(where[above - 1]), float(where[above])
+    return (low + high) / 2

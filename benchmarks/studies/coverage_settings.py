@@ -80,10 +80,18 @@ HARDER = tuple(Setting(*v, 0.7) for v in itertools.product((1.37, 2.6), (3, 5), 
 KINDS = ((0.0, 0.0), (0.15, 0.0), (0.3, 0.0), (0.0, 0.3))
 """Shocks of a d, and slopes of a replicate."""
 FOUR, EIGHT = (8, 12, 16, 24), (6, 8, 10, 12, 16, 20, 24, 32)
+BOTH = (0.15, 0.3)
 TOGETHER = tuple(
     Setting(2.6, replicates, 0.2, 1.4, 0.1, dimensions=d, shock=shock, own_slope=own)
-    for d, replicates in ((FOUR, 4), (FOUR, 16), (DIMENSIONS, 8), (EIGHT, 4), (EIGHT, 8))
-    for shock, own in KINDS
+    for d, replicates, kinds in (
+        (FOUR, 4, (*KINDS, BOTH)),
+        (FOUR, 16, KINDS),
+        (DIMENSIONS, 8, (*KINDS, BOTH)),
+        (EIGHT, 4, KINDS),
+        (EIGHT, 8, KINDS),
+        (EIGHT, 16, KINDS),
+    )
+    for shock, own in kinds
 )
 BENDS = tuple(
     Setting(2.0, replicates, 0.2, 1.4, 0.1, dimensions=d, bend=0.3)
