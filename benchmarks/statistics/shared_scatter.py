@@ -302,7 +302,7 @@ def _scales(deviations: Sequence[tuple[float, float, int]], usual: float) -> tup
 
 
 def _levels(coarser: float) -> np.ndarray:
-    """Heights of lines, in standard deviations: the trapezoidal rule needs one in each of a normal density."""
+    """Heights of lines in standard deviations: the trapezoidal rule needs one in each of a normal density."""
     return np.linspace(-_REACH, _REACH, round(2 * _REACH / coarser) + 1)[:, None]
 
 
@@ -350,10 +350,14 @@ def _smoothed(tables: np.ndarray, widths: Iterable[float]) -> Iterator[_Averaged
         yield _Averaged(np.maximum(smooth, _TINY, out=smooth), peak)
 
 
+_Mass = tuple[np.ndarray, np.ndarray]
+"""Places, and the mass below each."""
+
+
 def _reach(parts: Sequence[_Part], tail: float) -> Reach:
     """Quantiles of all parts together, each interpolated on a grid ``_FINER`` times as fine."""
     top = max(float(part.value.max()) for part in parts)
-    masses: list[tuple[np.ndarray, np.ndarray]] = []
+    masses: list[_Mass] = []
     for count in {len(part.b) for part in parts}:
         alike = [part for part in parts if len(part.b) == count]
         marginal = np.array([np.exp(part.value - top).sum(axis=0) for part in alike])
@@ -367,10 +371,8 @@ def _reach(parts: Sequence[_Part], tail: float) -> Reach:
     return Reach(*(_quantile(masses, share * total, *ends) for share in (tail, 1 - tail)))
 
 
-def _quantile(
-    masses: Sequence[tuple[np.ndarray, np.ndarray]], wanted: float, low: float, high: float
-) -> float:
-    """Where the masses, of each what lies below its places, sum to what is wanted."""
+def _quantile(masses: Sequence[_Mass], wanted: float, low: float, high: float) -> float:
+    """Where the masses below sum to what is wanted."""
     for _ in range(_BRACKETS):
         where = np.linspace(low, high, 65)
         below = sum(np.interp(where, b, mass) for b, mass in masses)
