@@ -182,25 +182,24 @@ def test_the_caption_and_the_metadata_say_what_it_is_of() -> None:
     assert one == two and b"store demo.sqlite" in one["pdf"] and b"CreationDate" not in one["pdf"]
 
 
-def test_the_suite_has_a_cell_for_each_alpha_and_width() -> None:
-    """Rows under the labels and parameters of the suite's plan make a diagram without gaps a d."""
-    suite = load_suite("phase")
-    units = make_plan(suite).curves
+@pytest.mark.parametrize(("suite", "d", "widest"), [("phase", 8, {72, 144}), ("phase-d16", 16, {136, 544})])
+def test_a_suite_has_a_cell_for_each_alpha_and_width(suite: str, d: int, widest: set[int]) -> None:
+    """Rows under the labels and parameters of the suite's plan make one diagram without gaps."""
+    loaded = load_suite(suite)
     made = [
         row(
-            n, 0.06 * 30 * unit.d / n, unit.d, replicate.target, learner=unit.learner, target=unit.target,
+            n, 0.06 * 30 * d / n, unit.d, replicate.target, learner=unit.learner, target=unit.target,
             learner_spec=unit.learner_spec, target_spec=unit.target_spec,
         )
-        for unit in units
+        for unit in make_plan(loaded).curves
         for replicate, sizes in zip(unit.replicates, unit.sizes, strict=True)
         for n in sizes
     ]  # fmt: skip
     assert {r.target_index for r in made} == set(range(96, 100))
     known = {(x.target, x.d, x.target_index): certificate(x.d, {2: 0.8, 4: 0.2}) for x in made}
     shown = SuiteResults(made, known)
-    data = figure_data(shown.rows, known, epsilons_of(suite), provenance_of(made, "s", "0"))
-    assert [diagram.d for diagram in data.phases] == [8, 16]
-    for diagram, widest in zip(data.phases, ({72, 144}, {136, 544}), strict=True):
-        assert len(diagram.cells) == 36 and diagram.epsilon == "eps_top = 0.3"
-        assert {c.width for c in diagram.cells} == {3, 6, 12, 36, *widest}
-        assert all(c.log2_ratio == pytest.approx(0.0) for c in diagram.cells)
+    data = figure_data(shown.rows, known, epsilons_of(loaded), provenance_of(made, "s", "0"))
+    (diagram,) = data.phases
+    assert len(diagram.cells) == 36 and diagram.d == d and diagram.epsilon == "eps_top = 0.3"
+    assert {c.width for c in diagram.cells} == {3, 6, 12, 36, *widest}
+    assert all(c.log2_ratio == pytest.approx(0.0) for c in diagram.cells)
