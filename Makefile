@@ -29,6 +29,7 @@ reference-figures: .venv/.ready
 	$(BIN)/hierbench figures paper-cpu --results reference
 	$(BIN)/hierbench figures paper --results reference
 	$(BIN)/hierbench figures phase --results reference
+	$(BIN)/hierbench figures phase-d16 --results reference
 	$(BIN)/hierbench figures correction --results reference
 	$(BIN)/hierbench figures real --results reference
 

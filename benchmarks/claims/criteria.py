@@ -58,7 +58,7 @@ class Criterion:
     d : tuple of int
         The dimensions whose rows count; empty: all.
     looks : int
-        How often it has been decided: 2 where its cells were extended because they decided nothing.
+        How often it has been judged: 2 where it decided nothing and its cells or its interval changed.
     """
 
     claim: str

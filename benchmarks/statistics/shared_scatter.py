@@ -31,16 +31,16 @@ _REACH = 7.0
 
 _LARGEST_OF_LEVELS, _LARGEST_OF_SLOPES = 40.0, 8.0
 _RATIOS, _FEW_RATIOS, _SIGMAS, _FIRST_SIGMAS = 14, 3, 7, 9
-_FINER = 4
+_FINER = 12
 _LONGER = 1.2
 """Length of a transform over what its width asks for: the next widths use it as well."""
 _COARSER = 2.0
-"""Steps of the grids on which it is looked which sigmas matter, over the others'."""
+"""Steps of the first grids, which tell the sigmas that matter, over those of the others."""
 _FACTORS = 16
-"""Likelihoods of groups, none below ``_TINY``, of which a product is a number."""
+"""Likelihoods, none below ``_TINY``, whose product does not underflow."""
 _BRACKETS = 4
 """Times that a quantile is narrowed to 1 / 64."""
-_DROP = 12.0
+_DROP = 6.0
 """Log-likelihood below the top beyond which a sigma is left out."""
 
 
@@ -267,7 +267,7 @@ def _all_parts(
     grid = np.linspace(low, top, max(_FIRST_SIGMAS, math.ceil(2 * (top - low)) + 1))
     few = _ratios(nothing, largest, _FEW_RATIOS)
     masses = np.array([max(part.log_mass() for part in at(log_sigma, few, _COARSER)) for log_sigma in grid])
-    near = np.flatnonzero(masses > masses.max() - _DROP / 2)
+    near = np.flatnonzero(masses > masses.max() - _DROP)
     low, high = grid[max(near[0] - 1, 0)], grid[min(near[-1] + 1, len(grid) - 1)]
     grid = np.linspace(low, high, _SIGMAS)
     every = _ratios(nothing, largest, _RATIOS)
@@ -302,7 +302,10 @@ def _scales(deviations: Sequence[tuple[float, float, int]], usual: float) -> tup
 
 
 def _levels(coarser: float) -> np.ndarray:
-    """Heights of lines in standard deviations: the trapezoidal rule needs one in each of a normal density."""
+    """Heights of lines in standard deviations, one a deviation: enough for the trapezoidal rule.
+
+    That errs by 5e-9 on a normal density, and by 0.4 % where sigma is a twentieth of the intervals' width.
+    """
     return np.linspace(-_REACH, _REACH, round(2 * _REACH / coarser) + 1)[:, None]
 
 

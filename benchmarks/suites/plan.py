@@ -260,7 +260,8 @@ def _cost(
 ) -> float:
     """Estimate the core-seconds of a unit: enough to start long units first, and to say when the run ends."""
     if seconds is not None:
-        return seconds * sum(map(len, sizes))
+        shared = descriptor.cost is not None and descriptor.cost.shared
+        return Cost((), fixed=seconds, shared=shared)(sizes, d)
     steps = parameters.get("steps")
     valid = isinstance(steps, int) and steps > 0  # what is not is refused by the learner itself
     law, factor = descriptor.cost or _UNKNOWN_COST, parameters.get("step_factor", 1.0)

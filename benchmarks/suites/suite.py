@@ -104,7 +104,7 @@ class LearnerEntry:
     """A learner (registered name or import path) with its parameters, under a unique label.
 
     ``seconds``: what a fit with these parameters takes, to an order of magnitude; None is what the learner's
-    cost law says, which is of its default parameters.
+    cost law says, which is of its default parameters, or unknown where it has none.
     """
 
     label: str

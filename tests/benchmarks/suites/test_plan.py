@@ -89,6 +89,18 @@ def test_cost_is_that_of_a_fit_to_each_class_unless_one_fit_takes_all(suite, pai
         assert next(later).cost == pytest.approx(fits * next(later).cost)
 
 
+@pytest.mark.parametrize(
+    ("learner", "shared"), [(FOREIGN, False), ("boosted_trees", False), ("krr_rbf", True)]
+)
+def test_stages_of_one_size_cost_together_what_all_sizes_do(suite, pairs, learner, shared):
+    """Of a learner of which the sizes of a curve share a fit, the largest costs that alone."""
+    for unit in pairs[learner, 0]:
+        columns = [tuple((n,) for n in column) for column in zip(*unit.sizes, strict=True)]
+        costs = [later_stage(suite, unit, 1, unit.replicates, column).cost for column in columns]
+        assert len(costs) > 1
+        assert (costs[-1] if shared else sum(costs)) == pytest.approx(unit.cost)
+
+
 def test_memory_is_that_of_one_fit_and_of_a_copy_of_the_data_for_each_score(pairs):
     for (learner, _), (ten, two) in pairs.items():
         copies = 9 if learner in ("krr_dot_product", "boosted_trees") else 0
@@ -112,9 +124,9 @@ def test_cost_grows_with_the_candidates_that_a_suite_lists(params, times, tmp_pa
     assert wide.cost == pytest.approx(times * usual.cost)
 
 
-@pytest.mark.parametrize("learner", [FOREIGN, "krr_rbf"])
-def test_seconds_of_a_fit_are_a_cost_and_of_no_key(suite, learner, tmp_path):
-    """Of a learner with a cost law, which is of its default parameters, too."""
+@pytest.mark.parametrize(("learner", "shared"), [(FOREIGN, False), ("krr_rbf", True)])
+def test_seconds_of_a_fit_are_a_cost_and_of_no_key(suite, learner, shared, tmp_path):
+    """Of a learner with a cost law, of which the sizes of a curve may share a fit, too."""
     path = tmp_path / "scores.toml"
     plain = {u.key: u for u in make_plan(suite).curves if u.learner == learner}
     path.write_text(SUITE.replace(f'{{learner = "{learner}"}}', f'{{learner = "{learner}", seconds = 2.5}}'))
@@ -122,5 +134,6 @@ def test_seconds_of_a_fit_are_a_cost_and_of_no_key(suite, learner, tmp_path):
     said = {u.key: u for u in make_plan(with_seconds).curves if u.learner == learner}
     assert said.keys() == plain.keys() and said
     for unit in said.values():
-        assert unit.cost == 2.5 * sum(map(len, unit.sizes)) > plain[unit.key].cost
-        assert later_stage(with_seconds, unit, 1, unit.replicates[:1], ((150, 170),)).cost == 5.0
+        assert unit.cost == 2.5 * sum(1 if shared else len(s) for s in unit.sizes) > plain[unit.key].cost
+        later = later_stage(with_seconds, unit, 1, unit.replicates[:1], ((150, 170),))
+        assert later.cost == (2.5 if shared else 5.0)
