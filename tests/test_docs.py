@@ -12,6 +12,7 @@ import types
 import pytest
 import typer
 from machinery import ROOT, here, one_by_one
+from PIL import Image
 from texts import anchors, blocks, commands, dead, links
 
 from hierbench import plots
@@ -68,6 +69,16 @@ def test_every_page_is_in_the_contents():
     contents = re.findall(r"^```\{toctree\}\n(.*?)^```$", text_of("docs/index.md"), flags=re.M | re.S)
     listed = {line for block in contents for line in block.splitlines()}
     assert {path.stem for path in PAGES[1:]} - {"index"} <= listed
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "figures").glob("*.png")), ids=lambda path: path.stem)
+def test_a_figure_is_of_the_suite_that_the_page_says(path):
+    """Suites share names of figures: which it is of stands in the file."""
+    rows = [line for line in text_of("docs/reproduce.md").splitlines() if f"`{path.stem}`" in line]
+    made_by = {suite for row in rows for suite in re.findall(r"`hierbench run ([\w-]+)", row)}
+    with Image.open(path) as image:
+        (suite,) = re.findall(r"; suite ([\w-]+);", image.text["Source"])
+    assert made_by == {suite}
 
 
 # commands ----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 from hierbench.benchmarks.provenance.fingerprint import digest, fingerprint
 from hierbench.benchmarks.provenance.modules import constructor_parameters
 from hierbench.benchmarks.suites.fixed_sizes import STAGE, sizes_of_cell
-from hierbench.benchmarks.suites.suite import Suite, facts_of, learner_spec
+from hierbench.benchmarks.suites.suite import LearnerEntry, Suite, facts_of, learner_spec
 from hierbench.benchmarks.units import experiments
 from hierbench.benchmarks.units.experiment_unit import ExperimentUnit
 from hierbench.benchmarks.units.rows import Replicate, metric_of
@@ -112,7 +112,6 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
             descriptor = learner_registry.resolve(entry.learner)
             spec = learner_spec(entry, target_entry, d)
             facts = facts_of(target_entry.family, d, target_entry.params)
-            scores = _scores(descriptor, target_entry.spec(), d)
             traces = suite.traces and "traces" in descriptor.capabilities
             for block, replicates in enumerate(run.blocks()):
                 sizes = tuple(run.sizes.sizes(d, r.sample) for r in replicates)
@@ -129,7 +128,7 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
                     **EXECUTION,
                 }
                 key, code, versions = key_of(axes)
-                memory, card = _memory(descriptor, spec, sizes, d, test.max, scores)
+                cost, memory, card = _estimates(entry, spec, target_entry.spec(), sizes, d, test.max)
                 yield CurveUnit(
                     key=key,
                     axes=axes,
@@ -149,7 +148,7 @@ def _curves(suite: Suite) -> Iterable[CurveUnit]:
                     test_min=test.min,
                     test_max=test.max,
                     traces=traces,
-                    cost=scores * _cost(descriptor, entry.seconds, sizes, d, spec["parameters"]),
+                    cost=cost,
                     memory=memory,
                     card=card,
                 )
@@ -169,11 +168,9 @@ def later_stage(
         "sizes": sizes,
     }
     key, code, versions = key_of(axes)
-    descriptor = learner_registry.resolve(unit.learner_spec["name"])
-    scores = _scores(descriptor, unit.target_spec, unit.d)
-    memory, card = _memory(descriptor, unit.learner_spec, sizes, unit.d, unit.test_max, scores)
-    seconds = suite.learner(unit.learner).seconds
-    cost = scores * _cost(descriptor, seconds, sizes, unit.d, unit.learner_spec["parameters"])
+    cost, memory, card = _estimates(
+        suite.learner(unit.learner), unit.learner_spec, unit.target_spec, sizes, unit.d, unit.test_max
+    )
     return dataclasses.replace(
         unit, key=key, axes=axes, code=code, versions=versions, stage=stage, replicates=replicates,
         sizes=sizes, cost=cost, memory=memory, card=card,
@@ -249,6 +246,21 @@ def _scores(descriptor: Descriptor, target: TargetSpec, d: int) -> int:
     facts = facts_of(target["family"], d, target["parameters"])
     apart = facts.nominal and descriptor.cost is not None
     return len(facts.classes) if apart and "several_outputs" not in descriptor.capabilities else 1
+
+
+def _estimates(
+    entry: LearnerEntry,
+    spec: LearnerSpec,
+    target: TargetSpec,
+    sizes: Sequence[tuple[int, ...]],
+    d: int,
+    test: int,
+) -> tuple[float, float, float]:
+    """Core-seconds of a unit, and its bytes of the machine and of a GPU."""
+    descriptor = learner_registry.resolve(spec["name"])
+    scores = _scores(descriptor, target, d)
+    cost = scores * _cost(descriptor, entry.seconds, sizes, d, spec["parameters"])
+    return cost, *_memory(descriptor, spec, sizes, d, test, scores)
 
 
 def _cost(
