@@ -78,7 +78,11 @@ def run(
     ] = None,
     d: Annotated[
         list[int] | None,
-        typer.Option("--d", help="Run only at this dimension: a d of the suite.", metavar="D"),
+        typer.Option(
+            "--d",
+            help="Run only at this dimension, a d of the suite, and at those that its sizes start from.",
+            metavar="D",
+        ),
     ] = None,
     experiment: Annotated[
         list[str] | None,
@@ -138,10 +142,13 @@ def run(
     """Compute what a suite still lacks, say who learns what from how many samples, draw the figures."""
     # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.run import execute, placed
-    from hierbench.benchmarks.suites.choices import choose
+    from hierbench.benchmarks.show.output import say
+    from hierbench.benchmarks.suites.choices import choose, smaller
     from hierbench.benchmarks.suites.suite_file import load_suite
 
     chosen = choose(load_suite(suite), learner or [], target or [], d or [], settings or [], experiment or [])
+    if d and (before := smaller(chosen[0], d)) and not quiet:
+        say(f"at d = {', '.join(map(str, before))} too: sizes at a larger d start from n* there")
     if device is not None:
         chosen = placed(chosen, device, look=not (dry_run or scheduler), quiet=quiet)
     if dry_run:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any
 
 from hierbench import plugins
@@ -139,6 +140,9 @@ def narrowed(
 ) -> Suite:
     """The part of a suite on these learners, targets and d (all of them where none is given).
 
+    Adaptive sizes at a d start from n* at the smaller ones: these stay, so that every row is one of the whole
+    suite's.
+
     Experiments have none of these: they stay where nothing is chosen, or where ``chosen`` names them; and
     where nothing else is named, experiments are all that stays.
 
@@ -158,19 +162,50 @@ def narrowed(
             run,
             learners=tuple(x for x in run.learners if not learners or x in learners),
             targets=tuple(x for x in run.targets if not targets or x in targets),
-            d=tuple(x for x in run.d if not d or x in d),
         )
 
-    runs = tuple(r for r in map(keep, suite.runs) if r.learners and r.targets and r.d)
     available = {x for run in suite.runs for x in run.d}
     if absent := sorted(d - available):
         allowed = f"those of suite {suite.name}: {', '.join(map(str, sorted(available)))}"
         raise UserError(refusal("d", absent[0], allowed))
+    runs, fixed = tuple(r for r in map(keep, suite.runs) if r.learners and r.targets), suite.fixed
+    if d:
+        runs = tuple(_at(d, runs))
+        at = [dataclasses.replace(f, d=tuple(sorted(d.intersection(f.d or d)))) for f in fixed]
+        fixed = tuple(f for f in at if f.d)
     if not runs and (some or not experiments):
         raise UserError(f"suite {suite.name} has no cell with these learners, targets and d together")
     cells = {cell for run in runs for cell in run.cells()}
     bars = tuple(b for b in suite.bars if (b.learner, b.target, b.d) in cells)
-    return dataclasses.replace(suite, runs=runs, bars=bars, experiments=experiments)
+    return dataclasses.replace(suite, runs=runs, bars=bars, experiments=experiments, fixed=fixed)
+
+
+def smaller(suite: Suite, d: Iterable[int]) -> tuple[int, ...]:
+    """The d of a suite narrowed to ``d`` that are there since sizes start from them."""
+    return tuple(sorted({x for run in suite.runs for x in run.d} - set(d)))
+
+
+def _at(d: Set[int], runs: Sequence[Run]) -> Iterator[Run]:
+    """The runs at these d, and at the smaller ones that adaptive sizes there start from."""
+    largest: dict[tuple[str, str], int] = {}
+    for run in runs:
+        if run.sizes.refine:
+            here = max(d & set(run.d), default=0)
+            for pair in itertools.product(run.learners, run.targets):
+                largest[pair] = max(here, largest.get(pair, 0))
+    for run in runs:
+        kept = {
+            pair: tuple(x for x in run.d if x in d or (run.sizes.refine and x < largest[pair]))
+            for pair in itertools.product(run.learners, run.targets)
+        }
+        alike = len(set(kept.values())) == 1
+        for (learner, target), dims in kept.items():
+            one = dataclasses.replace(run, d=dims)
+            if dims and alike:
+                yield one
+                break
+            if dims:
+                yield dataclasses.replace(one, learners=(learner,), targets=(target,))
 
 
 def with_learner(suite: Suite, entry: LearnerEntry) -> Suite:

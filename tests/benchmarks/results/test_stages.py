@@ -1,6 +1,7 @@
 """Adaptive runs: sizes go where n* is, the same ones whenever the run is looked at."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from machinery import plan_of
@@ -11,7 +12,10 @@ from hierbench.benchmarks.results.stages import MOST_STAGES, Stages, resolved
 from hierbench.benchmarks.run import progress, runner
 from hierbench.benchmarks.statistics.sample_complexity import decides, n_stars
 from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.suites.choices import choose, smaller
 from hierbench.benchmarks.suites.epsilon import epsilons_of
+from hierbench.benchmarks.suites.fixed_sizes import STAGE
+from hierbench.benchmarks.suites.plan import make_plan
 from hierbench.benchmarks.suites.suite import SizePlan
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.errors import UserError
@@ -206,3 +210,44 @@ def test_a_larger_d_starts_where_the_smaller_ones_say(tmp_path):
         )
         assert star.upper == min(coarse) or star.lower == max(coarse)
     assert sum(s.censoring == "bracketed" for s in stars) >= 16
+    part = make_plan(choose(load_suite(path), d=[6])[0])
+    with Store.readable(tmp_path) as store:
+        assert [u.key for u in resolved(part, store).units] == [u.key for u in whole.units]
+
+
+TWO_RUNS = """
+[[learner]]
+learner = "rfm"
+
+[[run]]
+targets = ["sq"]
+learners = ["rfm", "it"]
+d = [6, 7]
+sizes = {scale = 1, power = 1, ratio = 6, count = 4, max = 900}
+
+[[fixed_sizes]]
+targets = ["sq"]
+n = [50]
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kept"),
+    [
+        ([4], {("it", 4)}),
+        ([5], {("it", 4), ("it", 5)}),
+        ([6], {("it", 6), ("rfm", 6)}),  # sizes of their own, not adaptive ones
+        ([5, 7], {("it", 4), ("it", 5), ("it", 7), ("rfm", 7)}),
+        ([8], {("it", 4), ("it", 5), ("it", 8)}),
+    ],
+)
+def test_a_chosen_d_keeps_those_that_its_sizes_start_from(tmp_path, chosen, kept):
+    path = Path(adaptive(tmp_path, dimensions="[4, 5, 8]"))
+    path.write_text(path.read_text() + TWO_RUNS)
+    suite = load_suite(str(path))
+    part = choose(suite, d=chosen)[0]
+    assert {(u.learner, u.d) for u in make_plan(part).curves} == kept
+    assert smaller(part, chosen) == tuple(sorted({d for _, d in kept} - set(chosen)))
+    assert {u.d for u in make_plan(part).curves if u.stage == STAGE} == set(chosen)
+    keys = {u.key for u in make_plan(suite).units}
+    assert {u.key for u in make_plan(part).units} <= keys
