@@ -16,7 +16,7 @@ L. Rosasco, *FALKON*, arXiv 1705.10958) has the error of m features however many
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ TILE = 1024
 _JITTER = 1e-12
 """Share of the mean of the diagonal of K_mm that is added to it; more where rounding asks for it."""
 _TINY = 1e-290
+NONE = slice(0, 0)
+"""No row."""
 _NOT_FINITE = "the kernel matrix is not finite: scale the features to unit variance"
 
 
@@ -109,12 +111,17 @@ class KernelSystem:
         smallest = max(ridge, np.finfo(float).eps * self._trace, _TINY)
         return (self._trace + len(self.X) * ridge) / smallest
 
-    def factor(self, ridge: float) -> tuple[float, Tensor]:
-        """Return the level of the preconditioner at a ridge, and the factor of level I + B^T B."""
+    def factor(self, ridge: float, without: slice = NONE) -> tuple[float, Tensor]:
+        """Return the level of the preconditioner at a ridge, and the factor of level I + B^T B.
+
+        without : rows of B that do not count.
+        """
         level = self._unexplained + ridge
-        plain = self._gram.diagonal()
+        left_out = self._B[without]
+        gram = self._gram - product(left_out.T, left_out) if len(left_out) else self._gram
+        plain = gram.diagonal()
         while True:
-            shifted = self._gram.clone()
+            shifted = gram.clone()
             shifted.diagonal().copy_(plain + level)
             factor, info = cholesky(shifted, shifted)
             if info == 0:
@@ -138,25 +145,45 @@ class Iteration:
     y : (n,)
     ridges : sequence of float
         k of them.
+    left_out : sequence of slice, optional
+        For each ridge the rows that are not fitted: alpha is 0 there. By default all are fitted.
 
     Attributes
     ----------
     system : KernelSystem
     alphas : (n, k), a column for each ridge.
+    predictions : (n, k)
+        K alpha.
     done : int, iterations so far.
     """
 
-    def __init__(self, system: KernelSystem, y: np.ndarray, ridges: Sequence[float]) -> None:
+    def __init__(
+        self, system: KernelSystem, y: np.ndarray, ridges: Sequence[float], left_out: Sequence[slice] = ()
+    ) -> None:
         self.system = system
         self._ridges = torch.tensor(list(ridges), dtype=torch.float64)
-        self._factors = [system.factor(float(r)) for r in ridges]
+        self._left_out = list(left_out) or [NONE] * len(ridges)
+        self._factors = [
+            system.factor(float(r), without) for r, without in zip(ridges, self._left_out, strict=True)
+        ]
         self._target = float64_tensor(y)
         self._scale = float(self._target.norm()) or 1.0
-        self._R = self._target[:, None].expand(len(y), len(self._ridges)).clone()
-        self._P = system.preconditioned(self._R, self._factors)
+        every = range(len(ridges))
+        self._R = self._fitted(self._target[:, None].repeat(1, len(ridges)), every)
+        self._P = self._preconditioned(self._R, every)
         self._rho = (self._R * self._P).sum(0)
-        self.alphas = torch.zeros_like(self._R)
+        self.alphas, self.predictions = torch.zeros_like(self._R), torch.zeros_like(self._R)
         self.done = 0
+
+    def _fitted(self, T: Tensor, columns: Iterable[int]) -> Tensor:
+        """Set to zero, in place, the rows of T that its columns leave out."""
+        for i, column in enumerate(columns):
+            T[self._left_out[column], i] = 0.0
+        return T
+
+    def _preconditioned(self, R: Tensor, columns: Iterable[int]) -> Tensor:
+        factors = [self._factors[i] for i in columns]
+        return self._fitted(self.system.preconditioned(R, factors), columns)
 
     @property
     def residuals(self) -> np.ndarray:
@@ -167,6 +194,7 @@ class Iteration:
     def true_residuals(self) -> np.ndarray:
         """Return the residuals, computed from alpha: rounding parts the recurrence from them."""
         left = self._target[:, None] - self.system.times(self.alphas) - self._ridges * self.alphas
+        self._fitted(left, range(len(self._ridges)))
         norms: np.ndarray = left.norm(dim=0).numpy()
         return norms / self._scale
 
@@ -181,18 +209,20 @@ class Iteration:
             active = np.flatnonzero((self.residuals > tolerance) & (self._rho.numpy() > 0))
             if not len(active):
                 return False
-            self._step(torch.from_numpy(active))
+            self._step(active.tolist())
             self.done += 1
         return True
 
-    def _step(self, active: Tensor) -> None:
+    def _step(self, active: list[int]) -> None:
         P, rho = self._P[:, active], self._rho[active]
-        Q = self.system.times(P).add_(self._ridges[active] * P)
+        KP = self.system.times(P)
+        Q = self._fitted(KP + self._ridges[active] * P, active)
         curvature = (P * Q).sum(0)
         step = torch.where(curvature > 0, rho / curvature, 0.0)
         self.alphas[:, active] += step * P
+        self.predictions[:, active] += step * KP
         self._R[:, active] -= step * Q
-        Z = self.system.preconditioned(self._R[:, active], [self._factors[i] for i in active.tolist()])
+        Z = self._preconditioned(self._R[:, active], active)
         # after a step of zero the next one is zero too
         self._rho[active] = torch.where(curvature > 0, (self._R[:, active] * Z).sum(0), 0.0)
         self._P[:, active] = Z + (self._rho[active] / rho) * P

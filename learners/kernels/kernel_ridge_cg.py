@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 
 import numpy as np
@@ -40,6 +40,11 @@ With noise, most of a held-out error is noise: to tell less apart costs more tha
 """
 _HOPELESS = 10.0
 """A ridge with this many times the least error may not."""
+_CLOSE, _FINALISTS, _PARTS = 2.0, 3, 8
+"""Kernels whose error is at most this many times the least compete once more, so many at most: the held-out
+rows are then left out in so many parts, one at a time, so that nearly all samples are fitted."""
+_ROUNDING = 1e-15
+"""Mean square of errors, relative to that of the labels, below which there is nothing to choose."""
 _TOLERANCE = 1e-10
 """Of the residual, relative to the labels: nothing is left to gain."""
 
@@ -50,10 +55,11 @@ class KernelRidgeCG(KernelRidge):
     Up to ``n_exact`` samples it is ``KernelRidge``. Beyond, the kernels that compete at n are chosen as
     there, on prefixes of ``n_exact`` samples at most. They are fitted to all but the last rows (a quarter, at
     most 2048), each at the smallest ridge of the scan and those within a decade of its best one, and so are
-    kernels that follow a winner which has moved; the kernel and the ridge that predict the last rows best are
-    fitted to all. Iterations end where these predictions no longer change. Beyond 3 ``n_exact`` samples
-    kernels compete on so many, or on a third of the samples. The offsets that ``KernelRidgePolynomial`` tries
-    at every n compete here too. Memory grows with n, time with n^2: see
+    kernels that follow a winner which has moved. Up to three that predict the last rows nearly equally well
+    compete once more: each eighth of these rows is predicted from all others. The kernel and the ridge that
+    predict best are fitted to all. Iterations end where predictions no longer change. Beyond 3 ``n_exact``
+    samples kernels compete on so many, or on a third of the samples, and only once. The offsets that
+    ``KernelRidgePolynomial`` tries at every n compete here too. Memory grows with n, time with n^2: see
     ``hierbench.learners.engines.conjugate_gradients``.
 
     Parameters
@@ -134,12 +140,16 @@ class KernelRidgeCG(KernelRidge):
         length = min(n, max(3 * exact, math.ceil(n / 3)))
         trials = self._contest(solver, listed, X[:length], y[:length])
         best = _best(trials)
-        if length < n:
+        if length == n:
+            again = self._final(solver, trials, best, X, y)
+            trials += again
+            best = _best(again or [best])
+        else:
             trials.append(best := self._try(solver, best.point, listed.smallest, X, y))
         if not math.isfinite(best.error):
             raise ValueError(not_positive_definite(n, "scale the features to unit variance"))
         shape, ridge = solver.shape(best.point), solver.ridge(best.point)
-        final = self._iteration(solver, best.point, [ridge], X, y)
+        final = Iteration(self._system(solver, best.point, X), y, [ridge])
         # as many for each sample as without the held-out ones; all that there may be if those took none
         final.run(math.ceil(best.done * n / best.n) or int(self.max_iter), _TOLERANCE)
         alpha = final.alphas[:, 0].numpy()
@@ -183,29 +193,58 @@ class KernelRidgeCG(KernelRidge):
         """Fit all but the last rows with a kernel, and choose the ridge by those."""
         near = {smallest, *range(point[-1] - 2, point[-1] + 3)}  # a decade, or neighbours that are named
         points = [point[:-1] + (i,) for i in sorted(near) if 0 <= i < len(solver.axes[-1].values)]
-        n = len(y) - min(HELD_OUT, max(1, len(y) // 4))
+        n = len(y) - _held_out(len(y))
         shape = solver.shape(point)
-        iteration = self._iteration(solver, point, [solver.ridge(p) for p in points], X[:n], y[:n])
+        iteration = Iteration(self._system(solver, point, X[:n]), y[:n], [solver.ridge(p) for p in points])
+
+        def errors() -> np.ndarray:
+            fits = [(shape, column) for column in iteration.alphas.numpy().T]
+            predicted = kernel_engine.predict(solver.kernel, X[:n], fits, X[n:])
+            return _mean_squares(predicted - y[n:])
+
+        last, settled = self._settle(iteration, errors)
+        best = int(np.flatnonzero(last <= (1 + _TIED) * last.min())[-1])
+        flops = self._flops(solver, point, n, len(points), iteration.done)
+        return _Trial(points[best], float(last[best]), n, iteration.done, settled, flops)
+
+    def _final(
+        self, solver: PrefixSolver, trials: Sequence[_Trial], best: _Trial, X: np.ndarray, y: np.ndarray
+    ) -> list[_Trial]:
+        """Try once more, each at its ridge, kernels that the held-out rows nearly tie; none if one leads."""
+        near = sorted((t for t in trials if t.error <= _CLOSE * best.error), key=lambda t: t.error)
+        rounding = _ROUNDING * float(np.square(y).mean())
+        if len(near) == 1 or not rounding < best.error < math.inf:
+            return []
+        return [self._try_in_parts(solver, trial.point, X, y) for trial in near[:_FINALISTS]]
+
+    def _try_in_parts(self, solver: PrefixSolver, point: Point, X: np.ndarray, y: np.ndarray) -> _Trial:
+        """Predict each part of the held-out rows from all other rows."""
+        n = len(y)
+        held = _held_out(n)
+        rows = np.array_split(np.arange(n - held, n), min(_PARTS, held))
+        parts = [slice(part[0], part[-1] + 1) for part in rows]
+        ridge = solver.ridge(point)
+        iteration = Iteration(self._system(solver, point, X), y, [ridge] * len(parts), parts)
+
+        def errors() -> np.ndarray:
+            predicted = [iteration.predictions[part, i].numpy() for i, part in enumerate(parts)]
+            return _mean_squares(np.concatenate(predicted) - y[n - held :])[None]
+
+        last, settled = self._settle(iteration, errors)
+        flops = self._flops(solver, point, n, len(parts), iteration.done)
+        return _Trial(point, float(last[0]), n - held // len(parts), iteration.done, settled, flops)
+
+    def _settle(self, iteration: Iteration, errors: Callable[[], np.ndarray]) -> tuple[np.ndarray, bool]:
+        """Iterate until the errors stand still: the last of them, and whether they do."""
         looks: list[np.ndarray] = []
         more = True
         while more and iteration.done < self.max_iter and not _still(looks):
             more = iteration.run(min(_CHECK, int(self.max_iter) - iteration.done), _TOLERANCE)
-            fits = [(shape, column) for column in iteration.alphas.numpy().T]
-            predicted = kernel_engine.predict(solver.kernel, X[:n], fits, X[n:])
-            with np.errstate(over="ignore", invalid="ignore"):
-                errors = np.square(predicted - y[n:]).mean(axis=1)
-            looks.append(np.where(np.isfinite(errors), errors, math.inf))
-        errors = looks[-1]
-        best = int(np.flatnonzero(errors <= (1 + _TIED) * errors.min())[-1])
-        settled = not more or _still(looks)
-        flops = self._flops(solver, point, n, len(points), iteration.done)
-        return _Trial(points[best], float(errors[best]), n, iteration.done, settled, flops)
+            looks.append(errors())
+        return looks[-1], not more or _still(looks)
 
-    def _iteration(
-        self, solver: PrefixSolver, point: Point, ridges: Sequence[float], X: np.ndarray, y: np.ndarray
-    ) -> Iteration:
-        system = KernelSystem(solver.kernel, solver.shape(point), X, int(self.n_centres))
-        return Iteration(system, y, ridges)
+    def _system(self, solver: PrefixSolver, point: Point, X: np.ndarray) -> KernelSystem:
+        return KernelSystem(solver.kernel, solver.shape(point), X, int(self.n_centres))
 
     def _flops(self, solver: PrefixSolver, point: Point, n: int, ridges: int, iterations: int) -> float:
         """Count the operations of a system and its iterations."""
@@ -229,6 +268,18 @@ class _Trial:
     done: int
     settled: bool
     flops: float
+
+
+def _held_out(n: int) -> int:
+    """How many of n rows, the last ones, choose."""
+    return min(HELD_OUT, max(1, n // 4))
+
+
+def _mean_squares(errors: np.ndarray) -> np.ndarray:
+    """Mean squares over the last axis; what is not finite is infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        means: np.ndarray = np.square(errors).mean(axis=-1)
+    return np.where(np.isfinite(means), means, math.inf)
 
 
 def _nearest(wanted: tuple[Axis, Axis], axes: Sequence[Axis]) -> list[Point]:

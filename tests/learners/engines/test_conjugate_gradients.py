@@ -114,6 +114,34 @@ def test_residuals_are_those_of_the_solution():
     np.testing.assert_allclose(iteration.residuals, expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("centres", [1, 100, N])
+def test_rows_that_a_column_leaves_out_are_predicted_from_the_others(centres):
+    kernel, shape = KERNELS[0]
+    X, y, K = problem(kernel, shape)
+    parts = [slice(0, 40), slice(250, N), slice(0, 0)]
+    iteration = Iteration(KernelSystem(kernel, shape, X, centres), y, [0.01, 0.1, 0.1], parts)
+    assert not iteration.run(5000, 1e-10)
+    for i, (part, ridge) in enumerate(zip(parts, (0.01, 0.1, 0.1), strict=True)):
+        kept = np.delete(np.arange(N), np.arange(N)[part])
+        alpha = np.zeros(N)
+        alpha[kept] = np.linalg.solve(K[np.ix_(kept, kept)] + ridge * np.eye(len(kept)), y[kept])
+        np.testing.assert_allclose(iteration.alphas[:, i], alpha, atol=1e-6)
+        np.testing.assert_allclose(iteration.predictions[:, i], K @ alpha, atol=1e-7)
+    assert (iteration.true_residuals() < 1e-9).all()
+
+
+def test_rows_that_are_left_out_take_no_more_iterations():
+    """The preconditioner is that of the rows that are fitted."""
+    kernel, shape = KERNELS[0]
+    X, y, _ = problem(kernel, shape)
+    done = []
+    for parts in ((), [slice(200, N)]):
+        iteration = Iteration(KernelSystem(kernel, shape, X, 200), y, [1e-3], parts)
+        iteration.run(5000, 1e-8)
+        done.append(iteration.done)
+    assert done[1] <= 1.2 * done[0]
+
+
 @pytest.mark.parametrize("factor", [3.0, 30.0, 300.0])
 def test_rows_that_are_larger_than_the_centres_are_solved(factor):
     """Their share of the diagonal is not what the centres have; B^T B rounds beyond the level."""

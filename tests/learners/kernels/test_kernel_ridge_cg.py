@@ -127,6 +127,47 @@ def test_the_search_follows_a_winner_that_moves(monkeypatch):
     assert tried == [9, 10, 11, 12, 13, 14, 15]
 
 
+def test_kernels_that_the_held_out_rows_nearly_tie_compete_on_nearly_all_samples(monkeypatch):
+    """Which of them is the best where a quarter is left out need not be the best at n."""
+    first, again = {9: 1.0, 10: 1.4, 11: 1.8, 12: 1.9, 13: 2.1}, []
+
+    def trial(self, solver, point, smallest, X, y):
+        return kernel_ridge_cg._Trial((point[0], 0), first.get(point[0], 99.0), len(y), 1, True, 0.0)
+
+    def in_parts(self, solver, point, X, y):
+        again.append((point[0], len(y)))
+        return kernel_ridge_cg._Trial(point, 1.0 / point[0], len(y), 1, True, 0.0)
+
+    monkeypatch.setattr(KernelRidgeCG, "_try", trial)
+    monkeypatch.setattr(KernelRidgeCG, "_try_in_parts", in_parts)
+    listed = Shortlist([(i, 1) for i in first], 0)
+    monkeypatch.setattr(kernel_ridge_cg, "shortlist", lambda *_: listed)
+    X, y, _, _ = data(900)
+    ours = KernelRidgeCG("rbf", **SMALL).fit(X, y)
+    lattice = ours._axes()[0].values
+    assert again == [(9, 900), (10, 900), (11, 900)] and ours.hyperparameters_["length_scale"] == lattice[11]
+    for errors in ((1.0, 2.1), (1e-20, 1e-20)):  # one leads; only rounding is left
+        again.clear()
+        first = dict(zip((9, 10), errors, strict=True))
+        KernelRidgeCG("rbf", **SMALL).fit(X, y)
+        assert again == []
+
+
+@pytest.mark.parametrize("n", [500, 43])
+def test_each_part_of_the_held_out_rows_is_predicted_from_all_others(n):
+    X, y, _, _ = data(n, noise=0.1)
+    learner = KernelRidgeCG("rbf", length_scale=[1.0, 2.0], ridge=[1e-2, 1.0], n_exact=40, n_centres=n)
+    solver = PrefixSolver(learner._kernel(), learner._axes(), X, y, [40])
+    trial = learner._try_in_parts(solver, (1, 0), X, y)
+    squares = []
+    for part in np.array_split(np.arange(n - n // 4, n), 8):
+        rest = np.delete(np.arange(n), part)
+        dense = KernelRidge("rbf", length_scale=2.0, ridge=1e-2).fit(X[rest], y[rest])
+        squares.append(np.square(dense.predict(X[part]) - y[part]))
+    assert trial.error == pytest.approx(np.concatenate(squares).mean(), rel=1e-3)
+    assert trial.settled and trial.point == (1, 0) and n - n // 4 < trial.n < n
+
+
 def test_offsets_near_one_compete_beyond_the_exact_sizes_too(monkeypatch):
     tried = set()
 
@@ -147,11 +188,9 @@ def test_offsets_near_one_compete_beyond_the_exact_sizes_too(monkeypatch):
 
 def test_kernels_compete_on_a_part_and_the_best_is_tuned_at_n(monkeypatch):
     lengths, ridges = [], []
-    plain, iteration = KernelRidgeCG._try, KernelRidgeCG._iteration
+    plain, iteration = KernelRidgeCG._try, kernel_ridge_cg.Iteration
     monkeypatch.setattr(KernelRidgeCG, "_try", lambda self, *a: lengths.append(len(a[-1])) or plain(self, *a))
-    monkeypatch.setattr(
-        KernelRidgeCG, "_iteration", lambda self, *a: ridges.append(a[2]) or iteration(self, *a)
-    )
+    monkeypatch.setattr(kernel_ridge_cg, "Iteration", lambda *a: ridges.append(a[2]) or iteration(*a))
     X, y, _, _ = data(1300, noise=0.3)
     KernelRidgeCG("rbf", n_exact=100, n_centres=100).fit(X, y)
     assert set(lengths[:-1]) == {434} and lengths[-1] == 1300
