@@ -23,7 +23,7 @@ def measured(n, d, names):
     command = [sys.executable, str(PROGRAM), str(n), str(d), *names]
     folder = PROGRAM.parents[2]
     steady = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}  # else glibc learns to keep what is freed
-    # peaks of code that is compiled without optimisation differ by a few MB, and it takes two thirds of the time
+    # code that is compiled without optimisation has the same peaks to a few MB, in two thirds of the time
     quickly = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
     single = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": quickly}
     ran = subprocess.run(
