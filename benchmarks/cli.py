@@ -103,7 +103,8 @@ def run(
     fresh: Annotated[
         list[str] | None,
         typer.Option(
-            help="Compute this learner again, though it is present: a label of the suite, or of --learner.",
+            help="Compute this learner again at every d of the run, though it is present: a label of the "
+            "suite, or of --learner.",
             metavar="LEARNER",
             autocompletion=completion.suite_learners,
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any
 
@@ -171,7 +172,7 @@ def narrowed(
     runs, fixed = tuple(r for r in map(keep, suite.runs) if r.learners and r.targets), suite.fixed
     if d:
         runs = tuple(_at(d, runs))
-        at = [dataclasses.replace(f, d=tuple(sorted(d.intersection(f.d or d)))) for f in fixed]
+        at = [dataclasses.replace(f, d=tuple(sorted(d & set(f.d or d)))) for f in fixed]
         fixed = tuple(f for f in at if f.d)
     if not runs and (some or not experiments):
         raise UserError(f"suite {suite.name} has no cell with these learners, targets and d together")
@@ -181,31 +182,37 @@ def narrowed(
 
 
 def smaller(suite: Suite, d: Iterable[int]) -> tuple[int, ...]:
-    """The d of a suite narrowed to ``d`` that are there since sizes start from them."""
+    """The d of a suite narrowed to ``d`` that are there because sizes start from them."""
     return tuple(sorted({x for run in suite.runs for x in run.d} - set(d)))
 
 
 def _at(d: Set[int], runs: Sequence[Run]) -> Iterator[Run]:
-    """The runs at these d, and at the smaller ones that adaptive sizes there start from."""
-    largest: dict[tuple[str, str], int] = {}
+    """The runs at these d, and at the smaller ones that adaptive sizes there start from, block by block."""
+    ahead: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     for run in runs:
         if run.sizes.refine:
-            here = max(d & set(run.d), default=0)
             for pair in itertools.product(run.learners, run.targets):
-                largest[pair] = max(here, largest.get(pair, 0))
+                ahead[pair] += [(x, len(run.replicates)) for x in d & set(run.d)]
+
+    def count(run: Run, pair: tuple[str, str], x: int) -> int:
+        if x in d:
+            return len(run.replicates)
+        asked = [number for at, number in ahead[pair] if at > x] if run.sizes.refine else []
+        return min(max(asked, default=0), len(run.replicates))
+
     for run in runs:
-        kept = {
-            pair: tuple(x for x in run.d if x in d or (run.sizes.refine and x < largest[pair]))
-            for pair in itertools.product(run.learners, run.targets)
-        }
-        alike = len(set(kept.values())) == 1
-        for (learner, target), dims in kept.items():
-            one = dataclasses.replace(run, d=dims)
-            if dims and alike:
-                yield one
-                break
-            if dims:
-                yield dataclasses.replace(one, learners=(learner,), targets=(target,))
+        pairs = list(itertools.product(run.learners, run.targets))
+        kept = {pair: [count(run, pair, x) for x in run.d] for pair in pairs}
+        alike = all(counts == kept[pairs[0]] for counts in kept.values())
+        cells = [(run.learners, run.targets)] if alike else [((x,), (y,)) for x, y in pairs]
+        for learners, targets in cells:
+            counts = zip(run.d, kept[learners[0], targets[0]], strict=True)
+            for number, some in itertools.groupby(counts, lambda one: one[1]):
+                if number:
+                    dims = tuple(x for x, _ in some)
+                    yield dataclasses.replace(
+                        run, learners=learners, targets=targets, d=dims, replicates=run.replicates[:number]
+                    )
 
 
 def with_learner(suite: Suite, entry: LearnerEntry) -> Suite:

@@ -5,12 +5,13 @@ tile once for all ridges and, as K is symmetric, for both of its places. The pre
 
     P = B B^T + level I,    B = K_nm L^-T,    K_mm = L L^T,
 
-with the first m rows as centres: B B^T is the Nystrom approximation of K (C. Williams, M. Seeger, NIPS 2000),
-``level`` the mean of the diagonal that it leaves, plus the ridge. What the approximation has of the spectrum
-is mapped to about 1, so that the number of iterations depends on the rest.
+with the first m rows as centres: B B^T is the Nystrom approximation of K (C. Williams, M. Seeger, NIPS
+2000), ``level`` the mean of the diagonal that it leaves, plus the ridge. What the approximation has of the
+spectrum is mapped to about 1, so that the number of iterations depends on the rest. Rows that a solution
+leaves out are left out of both systems: B^T B loses theirs, K does by zeros in alpha and in the residual.
 P^-1 is applied through the m x m matrix level I + B^T B. The centres only set the number of iterations: what
-these tend to is the exact solution, where a regression on m Nystrom features (A. Rudi, L. Carratino,
-L. Rosasco, *FALKON*, arXiv 1705.10958) has the error of m features however many samples there are.
+these tend to is the exact solution, where a regression on m Nystrom features (A. Rudi, L. Carratino, L.
+Rosasco, *FALKON*, arXiv 1705.10958) has the error of m features however many samples there are.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ class Iteration:
 
     @property
     def residuals(self) -> np.ndarray:
-        """Return |y - (K + ridge I) alpha| / |y| of every ridge, (k,), as the recurrence has it."""
+        """Return |y - (K + ridge I) alpha| over fitted rows / |y|, (k,), as the recurrence has it."""
         norms: np.ndarray = self._R.norm(dim=0).numpy()
         return norms / self._scale
 

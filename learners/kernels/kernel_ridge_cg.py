@@ -40,11 +40,15 @@ With noise, most of a held-out error is noise: to tell less apart costs more tha
 """
 _HOPELESS = 10.0
 """A ridge with this many times the least error may not."""
-_CLOSE, _FINALISTS, _PARTS = 2.0, 3, 8
-"""Kernels whose error is at most this many times the least compete once more, so many at most: the held-out
-rows are then left out in so many parts, one at a time, so that nearly all samples are fitted."""
-_ROUNDING = 1e-15
-"""Mean square of errors, relative to that of the labels, below which there is nothing to choose."""
+_FINALISTS = 3
+"""Most kernels that compete once more."""
+_PARTS = 8
+"""In which the held-out rows are left out then, one at a time: nearly all samples are fitted."""
+_DRIFT = 1.05, 2.0
+"""How far apart errors of two kernels may drift with the samples that the first contest holds out: below the
+former, there is no second one; more than the latter is not followed."""
+_SOLVED = 1e-15
+"""Error, relative to the variance of the labels, below which there is nothing to choose."""
 _TOLERANCE = 1e-10
 """Of the residual, relative to the labels: nothing is left to gain."""
 
@@ -53,13 +57,14 @@ class KernelRidgeCG(KernelRidge):
     """``KernelRidge`` by preconditioned conjugate gradients where there are more than ``n_exact`` samples.
 
     Up to ``n_exact`` samples it is ``KernelRidge``. Beyond, the kernels that compete at n are chosen as
-    there, on prefixes of ``n_exact`` samples at most. They are fitted to all but the last rows (a quarter, at
-    most 2048), each at the smallest ridge of the scan and those within a decade of its best one, and so are
-    kernels that follow a winner which has moved. Up to three that predict the last rows nearly equally well
-    compete once more: each eighth of these rows is predicted from all others. The kernel and the ridge that
-    predict best are fitted to all. Iterations end where predictions no longer change. Beyond 3 ``n_exact``
-    samples kernels compete on so many, or on a third of the samples, and only once. The offsets that
-    ``KernelRidgePolynomial`` tries at every n compete here too. Memory grows with n, time with n^2: see
+    there, on prefixes of ``n_exact`` samples at most. They are fitted to all but the last rows (a quarter,
+    at most 2048), each at the smallest ridge of the scan and those within a decade of its best one, and so
+    are kernels that follow a winner which has moved. Where the error falls steeply with n, up to three
+    whose errors are no further apart than it falls with the held-out samples compete once more: each eighth
+    of these rows is predicted from all others. The kernel and the ridge that predict best are fitted to
+    all. Iterations end where predictions no longer change. Beyond 3 ``n_exact`` samples kernels compete on
+    so many, or on a third of the samples, and only once. The offsets that ``KernelRidgePolynomial`` tries
+    at every n compete here too. Memory grows with n, time with n^2: see
     ``hierbench.learners.engines.conjugate_gradients``.
 
     Parameters
@@ -68,7 +73,7 @@ class KernelRidgeCG(KernelRidge):
     n_exact : int
         Samples up to which the kernel matrix is kept and factored.
     n_centres : int
-        Rows of the preconditioner, which takes ``8 n n_centres`` bytes.
+        Rows of the preconditioner, which takes ``8 n n_centres`` bytes, and ten matrices of so many rows.
     max_iter : int
         Most iterations of a solution.
 
@@ -135,15 +140,17 @@ class KernelRidgeCG(KernelRidge):
         n, cost = len(y), Cost(solver)
         scan, walk, _ = (min(length, exact) for length in self._budget().lengths(n))
         listed = shortlist(cost, n, (scan, walk), self._budget())
+        shorter = cost.solve([listed.best], walk).get(listed.best)
         solver.forget_matrices()
         # up to 3 n_exact samples the walk was as long as that of an exact fit
         length = min(n, max(3 * exact, math.ceil(n / 3)))
         trials = self._contest(solver, listed, X[:length], y[:length])
         best = _best(trials)
         if length == n:
-            again = self._final(solver, trials, best, X, y)
+            before = (walk, shorter.loo_mse) if shorter else (walk, math.inf)
+            again = self._second_contest(solver, trials, _drift(before, best, n), X, y)
             trials += again
-            best = _best(again or [best])
+            best = _best([t for t in again if math.isfinite(t.error)] or [best])
         else:
             trials.append(best := self._try(solver, best.point, listed.smallest, X, y))
         if not math.isfinite(best.error):
@@ -207,15 +214,17 @@ class KernelRidgeCG(KernelRidge):
         flops = self._flops(solver, point, n, len(points), iteration.done)
         return _Trial(points[best], float(last[best]), n, iteration.done, settled, flops)
 
-    def _final(
-        self, solver: PrefixSolver, trials: Sequence[_Trial], best: _Trial, X: np.ndarray, y: np.ndarray
+    def _second_contest(
+        self, solver: PrefixSolver, trials: Sequence[_Trial], drift: float, X: np.ndarray, y: np.ndarray
     ) -> list[_Trial]:
-        """Try once more, each at its ridge, kernels that the held-out rows nearly tie; none if one leads."""
-        near = sorted((t for t in trials if t.error <= _CLOSE * best.error), key=lambda t: t.error)
-        rounding = _ROUNDING * float(np.square(y).mean())
-        if len(near) == 1 or not rounding < best.error < math.inf:
+        """Try once more, each at its ridge, the best and those within a factor ``drift`` of it; or none."""
+        best = _best(trials)
+        near = [t for t in trials if t is not best and t.error <= drift * best.error]
+        solved = _SOLVED * float(np.var(y))
+        if not near or drift < _DRIFT[0] or not solved < best.error < math.inf:
             return []
-        return [self._try_in_parts(solver, trial.point, X, y) for trial in near[:_FINALISTS]]
+        finalists = [best, *sorted(near, key=lambda t: t.error)[: _FINALISTS - 1]]
+        return [self._try_in_parts(solver, trial.point, X, y) for trial in finalists]
 
     def _try_in_parts(self, solver: PrefixSolver, point: Point, X: np.ndarray, y: np.ndarray) -> _Trial:
         """Predict each part of the held-out rows from all other rows."""
@@ -231,7 +240,8 @@ class KernelRidgeCG(KernelRidge):
             return _mean_squares(np.concatenate(predicted) - y[n - held :])[None]
 
         last, settled = self._settle(iteration, errors)
-        flops = self._flops(solver, point, n, len(parts), iteration.done)
+        m = min(n, int(self.n_centres))
+        flops = self._flops(solver, point, n, len(parts), iteration.done) + 2.0 * held * m**2
         return _Trial(point, float(last[0]), n - held // len(parts), iteration.done, settled, flops)
 
     def _settle(self, iteration: Iteration, errors: Callable[[], np.ndarray]) -> tuple[np.ndarray, bool]:
@@ -251,7 +261,8 @@ class KernelRidgeCG(KernelRidge):
         m = min(n, int(self.n_centres))
         entry = solver.kernel.flops(solver.X.shape[1], solver.shape(point))
         system = n * m * (entry + 3.0 * m) + (1 + ridges) * m**3 / 3
-        return system + iterations * (n**2 * (entry / 2 + 2 * ridges) + 4.0 * n * m * ridges)
+        products = n**2 * (entry / 2 + 2 * ridges) + (4.0 * n * m + 2.0 * m**2) * ridges
+        return system + iterations * products
 
 
 @dataclasses.dataclass(frozen=True)
@@ -273,6 +284,15 @@ class _Trial:
 def _held_out(n: int) -> int:
     """How many of n rows, the last ones, choose."""
     return min(HELD_OUT, max(1, n // 4))
+
+
+def _drift(before: tuple[int, float], best: _Trial, n: int) -> float:
+    """Factor by which the error falls with the held-out rows, as from ``before`` (samples, error) on."""
+    fewer, error = before
+    if not fewer < best.n or not 0 < best.error < error:
+        return 1.0 if error <= best.error else _DRIFT[1]
+    power = math.log(error / best.error) / math.log(best.n / fewer)
+    return min(math.exp(power * math.log(n / best.n)), _DRIFT[1])
 
 
 def _mean_squares(errors: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Adaptive runs: sizes go where n* is, the same ones whenever the run is looked at."""
 
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -210,9 +211,10 @@ def test_a_larger_d_starts_where_the_smaller_ones_say(tmp_path):
         )
         assert star.upper == min(coarse) or star.lower == max(coarse)
     assert sum(s.censoring == "bracketed" for s in stars) >= 16
-    part = make_plan(choose(load_suite(path), d=[6])[0])
+    part = make_plan(choose(load_suite(path), d=[5])[0])
     with Store.readable(tmp_path) as store:
-        assert [u.key for u in resolved(part, store).units] == [u.key for u in whole.units]
+        assert [u.key for u in resolved(part, store).units] == [u.key for u in whole.units if u.d < 6]
+    assert any(u.d == 5 and u.stage for u in whole.curves)
 
 
 TWO_RUNS = """
@@ -225,6 +227,20 @@ learners = ["rfm", "it"]
 d = [6, 7]
 sizes = {scale = 1, power = 1, ratio = 6, count = 4, max = 900}
 
+[[run]]
+targets = ["sq"]
+learners = ["it"]
+d = [9]
+replicates = 8
+sizes = {scale = 1, power = 1, ratio = 6, count = 4, max = 900, refine = 2}
+
+[[run]]
+targets = ["sq"]
+learners = ["it"]
+d = [3]
+replicates = 12
+sizes = {scale = 1, power = 1, ratio = 6, count = 4, max = 900, refine = 2}
+
 [[fixed_sizes]]
 targets = ["sq"]
 n = [50]
@@ -234,11 +250,12 @@ n = [50]
 @pytest.mark.parametrize(
     ("chosen", "kept"),
     [
-        ([4], {("it", 4)}),
-        ([5], {("it", 4), ("it", 5)}),
-        ([6], {("it", 6), ("rfm", 6)}),  # sizes of their own, not adaptive ones
-        ([5, 7], {("it", 4), ("it", 5), ("it", 7), ("rfm", 7)}),
-        ([8], {("it", 4), ("it", 5), ("it", 8)}),
+        ([4], {("it", 3, 1), ("it", 4, 1)}),
+        ([5], {("it", 3, 1), ("it", 4, 1), ("it", 5, 1)}),
+        ([6], {("it", 6, 1), ("rfm", 6, 1)}),  # sizes of their own, not adaptive ones
+        ([5, 7], {("it", 3, 1), ("it", 4, 1), ("it", 5, 1), ("it", 7, 1), ("rfm", 7, 1)}),
+        ([3], {("it", 3, 3)}),
+        ([9], {("it", 3, 2), ("it", 4, 1), ("it", 5, 1), ("it", 8, 1), ("it", 9, 2)}),  # block by block
     ],
 )
 def test_a_chosen_d_keeps_those_that_its_sizes_start_from(tmp_path, chosen, kept):
@@ -246,8 +263,9 @@ def test_a_chosen_d_keeps_those_that_its_sizes_start_from(tmp_path, chosen, kept
     path.write_text(path.read_text() + TWO_RUNS)
     suite = load_suite(str(path))
     part = choose(suite, d=chosen)[0]
-    assert {(u.learner, u.d) for u in make_plan(part).curves} == kept
-    assert smaller(part, chosen) == tuple(sorted({d for _, d in kept} - set(chosen)))
+    blocks = Counter((u.learner, u.d) for u in make_plan(part).curves if u.stage != STAGE)
+    assert {(*cell, number) for cell, number in blocks.items()} == kept
+    assert smaller(part, chosen) == tuple(sorted({d for _, d, _ in kept} - set(chosen)))
     assert {u.d for u in make_plan(part).curves if u.stage == STAGE} == set(chosen)
     keys = {u.key for u in make_plan(suite).units}
     assert {u.key for u in make_plan(part).units} <= keys

@@ -142,15 +142,34 @@ def test_kernels_that_the_held_out_rows_nearly_tie_compete_on_nearly_all_samples
     monkeypatch.setattr(KernelRidgeCG, "_try_in_parts", in_parts)
     listed = Shortlist([(i, 1) for i in first], 0)
     monkeypatch.setattr(kernel_ridge_cg, "shortlist", lambda *_: listed)
+    monkeypatch.setattr(kernel_ridge_cg, "_drift", lambda *_: drift)
     X, y, _, _ = data(900)
+    drift = 2.0
     ours = KernelRidgeCG("rbf", **SMALL).fit(X, y)
     lattice = ours._axes()[0].values
     assert again == [(9, 900), (10, 900), (11, 900)] and ours.hyperparameters_["length_scale"] == lattice[11]
-    for errors in ((1.0, 2.1), (1e-20, 1e-20)):  # one leads; only rounding is left
+    again.clear()
+    first = {9: 1.0004, 10: 1.0003, 11: 1.0002, 12: 1.0001, 13: 1.0}  # tied: the best is the first of them
+    KernelRidgeCG("rbf", **SMALL).fit(X, y)
+    assert [i for i, _ in again] == [9, 13, 12]
+    for errors, far in (((1.0, 2.1), 2.0), ((1e-20, 1e-20), 2.0), ((1.0, 1.0), 1.04)):  # nothing to choose
         again.clear()
+        drift = far
         first = dict(zip((9, 10), errors, strict=True))
         KernelRidgeCG("rbf", **SMALL).fit(X, y)
         assert again == []
+
+
+def test_errors_drift_apart_as_far_as_they_fall():
+    def trial(error, n=800):
+        return kernel_ridge_cg._Trial((0, 0), error, n, 1, True, 0.0)
+
+    for power in (0.5, 2.0, 5.0):
+        before, at = (400, 400.0**-power), trial(800.0**-power)
+        assert kernel_ridge_cg._drift(before, at, 900) == pytest.approx(min((900 / 800) ** power, 2.0))
+    assert kernel_ridge_cg._drift((400, 1.0), trial(1.1), 900) == 1.0  # it does not fall
+    for nothing_known in ((800, 1.0), (400, np.inf)):
+        assert kernel_ridge_cg._drift(nothing_known, trial(0.1), 900) == 2.0
 
 
 @pytest.mark.parametrize("n", [500, 43])
