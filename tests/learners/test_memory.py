@@ -16,7 +16,7 @@ CELLS = ((800, 6), (400, 24))
 PARTS = 4
 """Processes to a cell: they can run side by side."""
 QUICKLY = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-"""Compiled so, code has the same peaks to a few MB, in two thirds of the time: all parts but the first are."""
+"""Compiled so, code has the same peaks to a few MB, in two thirds of the time; the first part is not."""
 NOISE = 8e6
 """Bytes that allocator and interpreter come and go by: below them a law cannot be held from below."""
 
