@@ -140,14 +140,14 @@ class KernelRidgeCG(KernelRidge):
         n, cost = len(y), Cost(solver)
         scan, walk, _ = (min(length, exact) for length in self._budget().lengths(n))
         listed = shortlist(cost, n, (scan, walk), self._budget())
-        shorter = cost.solve([listed.best], walk).get(listed.best)
+        walked = cost.solve([listed.best], walk).get(listed.best)  # solved before, as a rule
+        before = walk, walked.loo_mse if walked else math.inf
         solver.forget_matrices()
         # up to 3 n_exact samples the walk was as long as that of an exact fit
         length = min(n, max(3 * exact, math.ceil(n / 3)))
         trials = self._contest(solver, listed, X[:length], y[:length])
         best = _best(trials)
         if length == n:
-            before = (walk, shorter.loo_mse) if shorter else (walk, math.inf)
             again = self._second_contest(solver, trials, _drift(before, best, n), X, y)
             trials += again
             best = _best([t for t in again if math.isfinite(t.error)] or [best])
