@@ -8,6 +8,7 @@ method it uses, where that is from, and how it behaves on small samples.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -110,10 +111,7 @@ def crossing(
     """
     if not len(sizes):
         return 0.0, math.inf, "missing"
-    log_errors = np.log(np.maximum(np.asarray(errors, dtype=float), _SMALLEST_ERROR))
-    grid, where, counts = np.unique(np.asarray(sizes, dtype=float), return_inverse=True, return_counts=True)
-    means = np.bincount(where, weights=log_errors) / counts
-    monotone = scipy.optimize.isotonic_regression(means, weights=counts, increasing=False).x
+    grid, monotone = _falling(tuple(sizes), tuple(errors))
     # Pooling rounds: a curve that sits exactly on the threshold has reached it.
     above = monotone > math.log(threshold) + 1e-9
     if above.all():
@@ -122,6 +120,15 @@ def crossing(
         return 0.0, float(grid[0]), "left"
     first_below = int(np.argmin(above))
     return float(grid[first_below - 1]), float(grid[first_below]), "bracketed"
+
+
+@functools.lru_cache(maxsize=4096)
+def _falling(sizes: tuple[float, ...], errors: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Sizes, increasing, and the non-increasing log errors there; kept, as many thresholds ask."""
+    log_errors = np.log(np.maximum(np.asarray(errors, dtype=float), _SMALLEST_ERROR))
+    grid, where, counts = np.unique(np.asarray(sizes, dtype=float), return_inverse=True, return_counts=True)
+    means = np.bincount(where, weights=log_errors) / counts
+    return grid, scipy.optimize.isotonic_regression(means, weights=counts, increasing=False).x
 
 
 def decides(row: Row, threshold: float) -> bool:
