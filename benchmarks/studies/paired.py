@@ -2,7 +2,8 @@
 
 ``python -m hierbench.benchmarks.studies.paired SUITE [RESULTS]`` prints, for each learner that has a twin of
 larger budget (its label and ``_4x`` or ``_10x``), target, d and epsilon, the geometric mean of n* of the
-learner over that of the twin, paired by replicate. docs/results.md has the figures.
+learner over that of the twin, paired by replicate. RESULTS is a folder, or "reference" for the rows that ship.
+docs/tuning.md has the figures.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import itertools
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import scipy.stats
@@ -116,7 +116,7 @@ def main() -> None:
     """Print the table of a suite."""
     parser = argparse.ArgumentParser(description="n* of learners over that of twins with larger budgets.")
     parser.add_argument("suite")
-    parser.add_argument("results", type=Path, nargs="?", default=Path("results"))
+    parser.add_argument("results", nargs="?", default="results")
     given = parser.parse_args()
     try:
         rows = read_rows(given.results, suite=given.suite)
