@@ -2,7 +2,7 @@
 
 ``python -m hierbench.benchmarks.studies.paired SUITE [RESULTS]`` prints, for each learner that has a twin of
 larger budget (its label and ``_4x`` or ``_10x``), target, d and epsilon, the geometric mean of n* of the
-learner over that of the twin, paired by replicate. RESULTS is a folder, or "reference" for the rows that ship.
+learner over that of the twin, paired by replicate. RESULTS is a folder, or "reference": the rows that ship.
 docs/tuning.md has the figures.
 """
 
@@ -62,7 +62,7 @@ def interpolated(star: NStar, errors: dict[int, float]) -> float:
 
 
 def shifts(rows: Iterable[Row], epsilons: Sequence[Epsilon]) -> Iterator[Shift]:
-    """Pairs of a learner and its twin, for each target, d and epsilon."""
+    """Pairs of each learner and its twin, for each target, d and epsilon."""
     rows = list(rows)
     stars = {(s.target, s.d, s.epsilon, s.replicate, s.learner): s for s in n_stars(rows, {}, epsilons)}
     errors = {(r.target, r.d, r.replicate, r.learner, r.n): r.error for r in rows if r.error}
@@ -73,8 +73,9 @@ def shifts(rows: Iterable[Row], epsilons: Sequence[Epsilon]) -> Iterator[Shift]:
 
     labels = dict.fromkeys(key[4] for key in stars)
     twins = [(own, own + end) for own in labels for end in TWINS if own + end in labels]
-    cells = dict.fromkeys(key[:3] for key in stars)
-    for (target, d, epsilon), (learner, twin) in itertools.product(cells, twins):
+    targets = list(dict.fromkeys(key[0] for key in stars))
+    cells = sorted({key[:3] for key in stars}, key=lambda c: (targets.index(c[0]), c[1], -c[2].value))
+    for (learner, twin), (target, d, epsilon) in itertools.product(twins, cells):
         replicates = [key[:4] for key in stars if key[:3] == (target, d, epsilon) and key[4] == learner]
         pairs = [(stars[*at, learner], stars[*at, twin]) for at in replicates if (*at, twin) in stars]
         if not pairs:

@@ -6,11 +6,15 @@ import sys
 
 import pytest
 from curve_rows import row
+from machinery import ROOT
 
+from hierbench.benchmarks.results.read_results import read_rows
 from hierbench.benchmarks.studies.paired import shifts, table
 from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.benchmarks.suites.suite_file import load_suite
 
 LAW, LONGER = "net", "net_4x"
+RELU = ("ntk", "two_layer_relu")
 SIZES = (100, 160, 250, 400, 640, 1000)
 
 
@@ -43,3 +47,13 @@ def test_a_folder_without_its_rows_is_one_line(tmp_path):
     command = [sys.executable, "-m", "hierbench.benchmarks.studies.paired", "steps", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "no results in" in done.stderr
+
+
+def test_the_page_says_what_the_rows_that_ship_say():
+    """Of ReLU nets and their kernel, which come to no error of 0.1, at an error of 0.5."""
+    epsilons = [Epsilon(e) for e in load_suite("search").epsilons]
+    found = list(shifts(read_rows("reference", suite="search"), epsilons))
+    said = [s for s in found if s.pairs and s.epsilon.value == (0.5 if s.learner in RELU else 0.1)]
+    page = (ROOT / "docs" / "tuning.md").read_text(encoding="utf-8").partition("## A search ten")[2]
+    shown = page.partition("## ")[0]
+    assert [line for line in shown.splitlines() if line.startswith("|")] == table(said)
