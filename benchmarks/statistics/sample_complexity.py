@@ -111,7 +111,7 @@ def crossing(
     """
     if not len(sizes):
         return 0.0, math.inf, "missing"
-    grid, monotone = _falling(tuple(sizes), tuple(errors))
+    grid, monotone = _falling(tuple(map(float, sizes)), tuple(map(float, errors)))
     # Pooling rounds: a curve that sits exactly on the threshold has reached it.
     above = monotone > math.log(threshold) + 1e-9
     if above.all():

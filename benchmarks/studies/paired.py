@@ -73,8 +73,7 @@ def shifts(rows: Iterable[Row], epsilons: Sequence[Epsilon]) -> Iterator[Shift]:
 
     labels = dict.fromkeys(key[4] for key in stars)
     twins = [(own, own + end) for own in labels for end in TWINS if own + end in labels]
-    targets = list(dict.fromkeys(key[0] for key in stars))
-    cells = sorted({key[:3] for key in stars}, key=lambda c: (targets.index(c[0]), c[1], -c[2].value))
+    cells = sorted(dict.fromkeys(key[:3] for key in stars), key=lambda c: (c[0], c[1], -c[2].value))
     for (learner, twin), (target, d, epsilon) in itertools.product(twins, cells):
         replicates = [key[:4] for key in stars if key[:3] == (target, d, epsilon) and key[4] == learner]
         pairs = [(stars[*at, learner], stars[*at, twin]) for at in replicates if (*at, twin) in stars]

@@ -53,7 +53,8 @@ def test_the_page_says_what_the_rows_that_ship_say():
     """Of ReLU nets and their kernel, which come to no error of 0.1, at an error of 0.5."""
     epsilons = [Epsilon(e) for e in load_suite("search").epsilons]
     found = list(shifts(read_rows("reference", suite="search"), epsilons))
-    said = [s for s in found if s.pairs and s.epsilon.value == (0.5 if s.learner in RELU else 0.1)]
+    said = [s for s in found if s.epsilon.value == (0.5 if s.learner in RELU else 0.1)]
+    assert all(s.ratio <= 1.25 for s in said if s.ratio)
     page = (ROOT / "docs" / "tuning.md").read_text(encoding="utf-8").partition("## A search ten")[2]
     shown = page.partition("## ")[0]
     assert [line for line in shown.splitlines() if line.startswith("|")] == table(said)
