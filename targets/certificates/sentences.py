@@ -12,8 +12,12 @@ import scipy.sparse.linalg
 MAX_ENTRIES = 2**19
 """Entries of the largest design matrix that the least squares may form (a few seconds)."""
 
-TOLERANCE = 1e-10
-"""Of the least squares, relative. An error of this size in the fit is of its square in a share."""
+TOLERANCE = 1e-12
+"""Of the least squares, relative. An exact fit that ended at 1e-10 could miss ``GRADIENT``."""
+
+GRADIENT = 1e-8
+"""Of the squares that are left, relative, where they have converged. An error of this size in the fit is of
+its square in a share."""
 
 MAX_ITERATIONS = 4000
 
@@ -87,7 +91,7 @@ def _by_least_squares(leaves: np.ndarray, labels: np.ndarray, v: int) -> list[fl
         )
         part = design @ solution[0]
         rest = rest - part
-        if np.linalg.norm(design.T @ rest) > 1e-8 * math.sqrt(total):
+        if np.linalg.norm(design.T @ rest) > GRADIENT * math.sqrt(total):
             return None  # not converged: no number rather than a wrong one
         shares[degree] = float(part @ part) / total
     return shares
