@@ -13,6 +13,7 @@ import dataclasses
 import itertools
 import math
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -23,7 +24,7 @@ from hierbench.benchmarks.show.output import markdown_row
 from hierbench.benchmarks.statistics.sample_complexity import NStar, n_stars
 from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.suites.suite_file import load_suite
-from hierbench.benchmarks.units.rows import Row
+from hierbench.benchmarks.units.rows import Replicate, Row
 from hierbench.errors import UserError
 
 TWINS = ("_4x", "_10x")
@@ -65,11 +66,13 @@ def shifts(rows: Iterable[Row], epsilons: Sequence[Epsilon]) -> Iterator[Shift]:
     """Pairs of each learner and its twin, for each target, d and epsilon."""
     rows = list(rows)
     stars = {(s.target, s.d, s.epsilon, s.replicate, s.learner): s for s in n_stars(rows, {}, epsilons)}
-    errors = {(r.target, r.d, r.replicate, r.learner, r.n): r.error for r in rows if r.error}
+    errors: dict[tuple[str, int, Replicate, str], dict[int, float]] = defaultdict(dict)
+    for r in rows:
+        if r.error:
+            errors[r.target, r.d, r.replicate, r.learner][r.n] = r.error
 
     def at(star: NStar) -> float:
-        curve = (star.target, star.d, star.replicate, star.learner)
-        return interpolated(star, {k[4]: e for k, e in errors.items() if k[:4] == curve})
+        return interpolated(star, errors[star.target, star.d, star.replicate, star.learner])
 
     labels = dict.fromkeys(key[4] for key in stars)
     twins = [(own, own + end) for own in labels for end in TWINS if own + end in labels]
