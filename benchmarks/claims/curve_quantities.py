@@ -139,7 +139,11 @@ def _short(criterion: Criterion) -> str:
 
 
 def n_star_ratios(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
-    """n* over that of the reference, or at the second of two (target, epsilon) over the first, at each d."""
+    """n* over that of the reference, or at the second of two (target, epsilon) over the first, at each d.
+
+    A learner and its reference are compared on the replicates that both have: on one target n* scatters by
+    more than most learners differ.
+    """
     ratios = []
     for learner in criterion.learners:
         pairs: list[tuple[str, tuple[str, str, Epsilon], tuple[str, str, Epsilon]]] = []
@@ -155,11 +159,19 @@ def n_star_ratios(evidence: SuiteResults, criterion: Criterion, confidence: floa
             (above, m), (below, n) = _stars(evidence, *upper), _stars(evidence, *lower)
             for d in sorted({s.d for s in above} & {s.d for s in below}):
                 above_at_d, below_at_d = [s for s in above if s.d == d], [s for s in below if s.d == d]
+                if criterion.reference is not None:
+                    above_at_d, below_at_d = _in_common(above_at_d, below_at_d)
                 ratio = n_star_ratio(f"{label}, d = {d}", above_at_d, below_at_d, confidence, m + n)
                 ratios.append(dataclasses.replace(ratio, cells=cells, dims=(d,), epsilons=epsilons))
             if not any(estimate.label.startswith(label) for estimate in ratios):
                 ratios.append(IntervalEstimate(label, note="no d in common", cells=cells))
     return ratios
+
+
+def _in_common(*sides: Sequence[NStar]) -> Iterator[list[NStar]]:
+    """Of each side, those whose replicate every side knows n* of, or a bound."""
+    common = set.intersection(*({s.replicate for s in side if s.censoring in KNOWN} for side in sides))
+    return ([s for s in side if s.replicate in common] for side in sides)
 
 
 def n_star_ratio(

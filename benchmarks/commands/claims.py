@@ -54,9 +54,6 @@ def show_findings(suite: Suite, results: Path, console: Console) -> None:
     # rich starts slowly
     from rich.table import Table
 
-    from hierbench.benchmarks.claims.claims_file import CLAIMS, load_claims
-    from hierbench.benchmarks.claims.verdicts import verdicts_of
-
     table = Table(title=f"What the experiments of {suite.name} say about the claims", title_justify="left")
     for column in ("claim", "figure", "bounds", "finding", "measured"):
         table.add_column(column)
@@ -76,11 +73,13 @@ def _own(criterion: Criterion, suite: Suite) -> bool:
     return criterion.suite == suite.name and bool(criterion.experiments)
 
 
+def _word(verdict: Verdict) -> str:
+    return ASSUMED.get(verdict.word, verdict.word) if verdict.claim.kind == "assumption" else verdict.word
+
+
 def verdict_text(verdict: Verdict) -> str:
     """The verdict in a few words: what kind of undecided it is, and which optimiser it was reached with."""
-    word: str = verdict.word
-    if verdict.claim.kind == "assumption":
-        word = ASSUMED.get(word, word)
+    word = _word(verdict)
     if word == "undecided":
         unmeasured = [f for f in verdict.estimates if f.state == "unmeasured"]
         word += " by data" if not unmeasured else " (not measured yet)"
@@ -150,8 +149,10 @@ def _wrapped(line: str, indent: str, later: str | None = None) -> list[str]:
 
 
 def _count(verdicts: Sequence[Verdict]) -> str:
-    words = [verdict.word for verdict in verdicts]
-    counted = ", ".join(f"{words.count(w)} {w}" for w in ("supported", "contradicted", "undecided"))
+    words = [_word(verdict) for verdict in verdicts]
+    usual = ("supported", "contradicted", "undecided")
+    shown = [*usual, *(w for w in ASSUMED.values() if w in words)]
+    counted = ", ".join(f"{words.count(w)} {w}" for w in shown)
     return f"{len(verdicts)} claims: {counted}"
 
 
@@ -174,30 +175,27 @@ def _part(verdict: Verdict, results: Path) -> list[str]:
     lines = [
         f"## {claim.id}",
         "",
-        f"**{verdict_text(verdict)}** ({claim.kind}). {plain(claim.statement)}",
+        f"**{verdict_text(verdict)}** ({claim.kind}). {escaped(claim.statement)}",
         "",
     ]
-    lines += [f"Source: {plain(claim.source)}. Bounds fixed {claim.fixed}. {verdict.n_rows} rows.", ""]
+    lines += [f"Source: {escaped(claim.source)}. Bounds fixed {claim.fixed}. {verdict.n_rows} rows.", ""]
     if claim.scope:
-        lines += [f"Scope: {plain(claim.scope)}.", ""]
+        lines += [f"Scope: {escaped(claim.scope)}.", ""]
     for finding in verdict.findings:
         criterion = finding.criterion
         state = "beside" if criterion.beside else finding.state
-        lines.append(f"- *{state}*: {plain(criterion.what)}, {criterion.bounds.text()}")
-        said = [f"{plain(f.label)}: {plain(f.text())}" for f in finding.estimates] or [plain(finding.reason)]
+        lines.append(f"- *{state}*: {escaped(criterion.what)}, {criterion.bounds.text()}")
+        said = [f"{escaped(f.label)}: {escaped(f.text())}" for f in finding.estimates] or [
+            escaped(finding.reason)
+        ]
         lines += [f"  - {line}" for line in said]
         if finding.ahead and _said_here(finding, verdict):
-            lines.append(f"  - open: {plain(finding.ahead.text)}")
+            lines.append(f"  - open: {escaped(finding.ahead.text)}")
     if verdict.ahead:
         command = _command(verdict.ahead, results, mark="`")
-        lines.append(f"- next experiment: {plain(verdict.ahead.text)}{command}")
+        lines.append(f"- next experiment: {escaped(verdict.ahead.text)}{command}")
     lines += [f"- missing rows: `{command}`" for command in commands(verdict, results)]
     return [*lines, ""]
-
-
-def plain(text: str) -> str:
-    """Escape what Markdown gives a meaning to."""
-    return escaped(text)
 
 
 def latex(verdicts: Sequence[Verdict], results: Path) -> str:

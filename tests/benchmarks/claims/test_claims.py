@@ -175,6 +175,24 @@ def test_ratio_of_n_star():
     assert state("n_star_ratio", Bounds(high=99), censored, reference="reference") == "undecided"
 
 
+def test_a_ratio_to_the_reference_is_that_of_the_replicates_in_common():
+    """The reference has twelve more, of targets that are ten times as hard."""
+    own = rows_of(lambda d: 12 * d**2, dims=(8,))
+    same = rows_of(lambda d: 6 * d**2, dims=(8,), learner="reference", seed=1)
+    more = rows_of(lambda d: 60 * d**2, dims=(8,), learner="reference", replicates=16, seed=2)
+    both = evidence_of(own, same, [r for r in more if r.target_index >= 4])
+    whole = criterion("n_star_ratio", Bounds(), reference="reference")
+    (found,), (twin,) = (
+        QUANTITIES["n_star_ratio"].estimates(evidence, whole, 0.95)
+        for evidence in (both, evidence_of(own, same))
+    )
+    assert (found.value, found.low, found.high) == (twin.value, twin.low, twin.high)
+    assert found.low < 2 < found.high < 4
+    apart = evidence_of(own, [r for r in more if r.target_index >= 4])
+    (none,) = QUANTITIES["n_star_ratio"].estimates(apart, whole, 0.95)
+    assert none.value is None and none.note == "no n* known on one side"
+
+
 def test_share_of_curves_that_reach_an_error_is_never_contradicted():
     there = evidence_of(rows_of(lambda d: 6 * d**2))
     assert state("reached", Bounds(low=0.75), there) == "supported"
@@ -629,18 +647,18 @@ def test_markdown_is_a_table_with_every_claim_and_a_part_for_each(verdicts, tmp_
     assert f"- missing rows: `hierbench run correction --results {tmp_path}`" in lines
 
 
-def test_what_a_theorem_assumes_is_needed_or_not(verdicts):
-    texts = [
-        claims_report.verdict_text(
-            dataclasses.replace(v, claim=dataclasses.replace(v.claim, kind="assumption"))
-        )
-        for v in verdicts
+def test_what_a_theorem_assumes_is_needed_or_not(verdicts, tmp_path):
+    assumed = [
+        dataclasses.replace(v, claim=dataclasses.replace(v.claim, kind="assumption")) for v in verdicts
     ]
+    texts = [claims_report.verdict_text(v) for v in assumed]
     assert [t.partition(",")[0] for t in texts] == [
         "needed here",
         "not needed here",
         "undecided (not measured yet)",
     ]
+    mixed = claims_report.markdown([*verdicts, *assumed], tmp_path).splitlines()
+    assert "6 claims: 1 supported, 1 contradicted, 2 undecided, 1 needed here, 1 not needed here" in mixed
 
 
 @pytest.mark.parametrize(
