@@ -259,10 +259,6 @@ def _report(learner: Any) -> Any:
     return getattr(learner, "fit_report_", None)
 
 
-def _chosen(learner: Any) -> Any:
-    return getattr(_report(learner), "hyperparameters", None)
-
-
 def _with_seed(learner: Any, seed: int) -> Any:
     one = clone(learner)
     return one.set_params(random_state=seed) if "random_state" in one.get_params() else one

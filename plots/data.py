@@ -200,8 +200,8 @@ class Provenance:
 
     Attributes
     ----------
-    store : str
-        Name of the store.
+    source : str
+        The store, or what else the rows are read from.
     code : tuple of str
         Fingerprints of the code that computed the rows.
     version : str
@@ -211,7 +211,7 @@ class Provenance:
     """
 
     suite: str
-    store: str
+    source: str
     n_rows: int
     code: tuple[str, ...]
     version: str
@@ -220,7 +220,7 @@ class Provenance:
     def sentence(self) -> str:
         """All but the fingerprints in one line."""
         return (
-            f"hierbench {self.version}; suite {self.suite}; store {self.store}; {self.n_rows} rows; "
+            f"hierbench {self.version}; suite {self.suite}; {self.source}; {self.n_rows} rows; "
             f"{len(self.code)} code fingerprints"
             + (f"; beside them reference results, {self.reference}" if self.reference else "")
         )

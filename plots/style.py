@@ -146,10 +146,9 @@ class FigureWriter:
     provenance: Provenance
     paths: list[Path] = dataclasses.field(default_factory=list)
 
-    def write(self, figure: Figure | None, kind: str, target: str) -> None:
-        """Write one figure; ``None`` (nothing to show) writes nothing."""
-        if figure is not None:
-            self.keep(rendered(figure, kind, f"target {target}", self.provenance), kind, target)
+    def write(self, figure: Figure, kind: str, target: str) -> None:
+        """Write one figure."""
+        self.keep(rendered(figure, kind, f"target {target}", self.provenance), kind, target)
 
     def keep(self, contents: Mapping[str, bytes], kind: str, target: str) -> None:
         """Write what ``rendered`` made."""

@@ -28,8 +28,6 @@ from hierbench.benchmarks.units.rows import FITTED, Replicate, Row
 
 LAST = 10.0
 """The end of a learning curve: its sizes above n_max / LAST."""
-KNOWN = ("bracketed", "left", "right")
-"""What is known of n*: where it lies, or a bound on it."""
 LEAST_DIMENSIONS = 3
 """Two d show no law."""
 
@@ -76,7 +74,7 @@ def _slope_difference(
 
     A line that bends has another slope at larger d: each over its own d they would not be of one law.
     """
-    known = [{s.d for s in _stars(evidence, *name)[0] if s.censoring in KNOWN} for name in (above, below)]
+    known = [{s.d for s in _stars(evidence, *name)[0] if s.informative} for name in (above, below)]
     dims = sorted(set.intersection(*known))
     if len(dims) < LEAST_DIMENSIONS:
         note = f"{len(dims)} of the {LEAST_DIMENSIONS} d in common that a comparison of exponents needs"
@@ -170,7 +168,7 @@ def n_star_ratios(evidence: SuiteResults, criterion: Criterion, confidence: floa
 
 def _in_common(*sides: Sequence[NStar]) -> Iterator[list[NStar]]:
     """Of each side, those whose replicate every side knows n* of, or a bound."""
-    common = set.intersection(*({s.replicate for s in side if s.censoring in KNOWN} for side in sides))
+    common = set.intersection(*({s.replicate for s in side if s.informative} for side in sides))
     return ([s for s in side if s.replicate in common] for side in sides)
 
 
@@ -185,7 +183,7 @@ def n_star_ratio(
     Where one side has none and is out of reach for all its replicates, and the other side gets there with
     all of its own, there is a bound, from the extreme ends and without a confidence level.
     """
-    sides = [[s for s in side if s.censoring in KNOWN] for side in (above, below)]
+    sides = [[s for s in side if s.informative] for side in (above, below)]
     bracketed = [sum(s.censoring == "bracketed" for s in side) for side in sides]
     if min(bracketed) >= 2:
         usable_stars = sides[0] + sides[1]
@@ -212,7 +210,7 @@ def share_reached(evidence: SuiteResults, criterion: Criterion, confidence: floa
     shares = []
     for learner, target, epsilon in _names(criterion):
         stars, count = _stars(evidence, learner, target, epsilon)
-        usable_stars = [s for s in stars if s.censoring in KNOWN]
+        usable_stars = [s for s in stars if s.informative]
         label = _label(learner, target, epsilon)
         if not usable_stars:
             shares.append(IntervalEstimate(label, n_rows=count, note="undefined, or no usable row"))
@@ -238,7 +236,7 @@ def share_beyond_dimension(
     shares = []
     for learner, target, epsilon in _names(criterion):
         stars, _ = _stars(evidence, learner, target, epsilon)
-        usable = [s for s in stars if s.censoring in KNOWN and s.degree_needed]
+        usable = [s for s in stars if s.informative and s.degree_needed]
         for d in sorted({s.d for s in usable}):
             cell = [s for s in usable if s.d == d]
             counts = [polynomials(d, s.degree_needed or 0, s.inputs) for s in cell]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hierbench.benchmarks.claims.claims_file import CLAIMS, choose, load_claims, moved
 from hierbench.benchmarks.claims.verdicts import Finding, Verdict, verdicts_of
-from hierbench.benchmarks.results.beside import are_shipped
+from hierbench.benchmarks.results.beside import option_of
 from hierbench.benchmarks.show.output import LATEX, deliver, escaped, markdown_row
 from hierbench.benchmarks.statistics.line_fits import kept_fits
 from hierbench.benchmarks.suites.suite import Suite
@@ -97,17 +96,12 @@ def estimate_texts(findings: Sequence[Finding]) -> list[str]:
 
 def commands(verdict: Verdict, results: Path) -> list[str]:
     """The commands that make the missing rows."""
-    return [f"hierbench run {suite}{_where(results)}" for suite in verdict.missing]
-
-
-def _where(results: Path) -> str:
-    usual = results == Path("results") or are_shipped(results)
-    return "" if usual else f" --results {shlex.quote(str(results))}"
+    return [f"hierbench run {suite}{option_of(results)}" for suite in verdict.missing]
 
 
 def _command(experiment: Experiment, results: Path, mark: str = "") -> str:
     """The command that runs it, after a colon and between marks; empty where there is none."""
-    return f": {mark}{experiment.command}{_where(results)}{mark}" if experiment.command else ""
+    return f": {mark}{experiment.command}{option_of(results)}{mark}" if experiment.command else ""
 
 
 def text(verdicts: Sequence[Verdict], results: Path) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import shlex
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hierbench.benchmarks.results.beside import evidence_of
+from hierbench.benchmarks.results.beside import evidence_of, option_of
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.output import deliver, escaped, markdown_row
 from hierbench.benchmarks.show.ratios import ratio_cells
@@ -67,8 +68,9 @@ def show_comparison(
         From the suite file or the store; no row of the suite; a file that cannot be written.
     """
     suite, evidence = measured(name, results, learners, against)
-    where = "" if results == Path("results") else f" --results {results}"
-    blocks = comparison(suite.name, evidence, epsilons_of(suite), f"hierbench run {name}{where}")
+    blocks = comparison(
+        suite.name, evidence, epsilons_of(suite), f"hierbench run {shlex.quote(name)}{option_of(results)}"
+    )
     deliver(FORMATS[form](blocks), output)
 
 
@@ -140,7 +142,7 @@ def _rank_rows(stars: Sequence[NStar]) -> Iterator[tuple[str, ...]]:
         return
     first = reference(ranked, stars)
     ratios = {c.second: ratio_cells(c) for c in compare_with(first, stars)}
-    dims = {s.d for s in stars if s.learner == first and s.censoring in ("bracketed", "left", "right")}
+    dims = {s.d for s in stars if s.learner == first and s.informative}
     ratios[first] = "1", ", ".join(str(d) for d in sorted(dims))
     for standing in ranked:
         everyone = len(standing.uncompared) == len(ranked) - 1

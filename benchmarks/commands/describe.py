@@ -52,6 +52,8 @@ def print_certificate(family: str, d: int | None, settings: Sequence[str], index
     try:
         with _cost_said(family, d, target.size):
             certificate = target.certificate()
+    except UserError:  # too large
+        raise
     except ValueError as error:  # what shows only once constants are computed
         raise UserError(f"target {family}: {error}") from error
     except Exception as error:  # anything may happen in a researcher's own class

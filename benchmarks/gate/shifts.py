@@ -30,9 +30,6 @@ ShiftVerdict = Literal["worse", "better", "same", "open"]
 """worse, better: shifted by more than what matters, among all curves at the stated false discovery rate;
 same: equivalent within the margin; open: the data allow neither conclusion."""
 
-"""Statuses of rows that carry an error. An unreliable one is paired all the same: both sides share their
-test points, and what makes each error uncertain, a few large labels, is in both."""
-
 SMALLEST_ERROR = 1e-10
 """Errors below count as this: an exact fit prints rounding, whose ratio means nothing."""
 

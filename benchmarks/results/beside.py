@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,6 +50,12 @@ def are_shipped(results: Path) -> bool:
     return results == Path(NAME) and not (results / NAME_OF_STORE).exists()
 
 
+def option_of(results: Path) -> str:
+    """Return what makes a command compute into a folder; nothing for the usual one, nor for what ships."""
+    usual = results == Path("results") or are_shipped(results)
+    return "" if usual else f" --results {shlex.quote(str(results))}"
+
+
 def shipped(suite: Suite) -> SuiteResults:
     """The results of a suite that ship with hierbench, as those of a store.
 
@@ -75,6 +82,7 @@ def shipped(suite: Suite) -> SuiteResults:
         measurements=reference.measurements,
         missing_experiments=reference.missing_experiments,
         optimizers=optimizers_of(plan),
+        shipped=f"results that ship, {reference.sentence()}",
         plan=plan,
     )
 

@@ -16,6 +16,7 @@ from hierbench.benchmarks.results.suite_results import Missing, SuiteResults
 from hierbench.benchmarks.statistics.sample_complexity import Certificates
 from hierbench.benchmarks.store.encoding import MAPPINGS, ROW_FIELDS, as_json
 from hierbench.benchmarks.units.measurement import Measurement
+from hierbench.benchmarks.units.plain import one_line_of
 from hierbench.benchmarks.units.rows import Row
 from hierbench.errors import UserError
 from hierbench.targets.base import Certificate
@@ -118,6 +119,8 @@ def unpacked(data: bytes) -> Reference:
     try:
         content = json.loads(gzip.decompress(data))
         header, columns, mappings = content["header"], content["columns"], content["mappings"]
+        if not isinstance(header["suite"], str):
+            raise ValueError(f"its suite is {header['suite']!r}")
         if header["format"] not in (1, FORMAT):
             raise UserError(
                 f"reference results of format {header['format']}; this hierbench reads 1 and {FORMAT}"
@@ -148,8 +151,8 @@ def unpacked(data: bytes) -> Reference:
             label: [Measurement(labels, values) for labels, values in found]
             for label, found in content.get("measurements", {}).items()
         }
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, IndexError) as error:
-        raise UserError(f"no reference results of hierbench: {error}") from error
+    except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(f"no reference results of hierbench: {one_line_of(error)}") from error
     experiments = header.get("missing_experiments", {})
     return Reference(rows, certificates, header, missing, measurements, experiments, certificate_keys)
 

@@ -7,7 +7,7 @@ import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from hierbench.benchmarks.provenance.modules import find_class
+from hierbench.benchmarks.provenance.modules import constructor_parameters
 from hierbench.benchmarks.results.prices import prices_of
 from hierbench.benchmarks.results.readings import apart, suite_certificates, suite_measurements, suite_rows
 from hierbench.benchmarks.results.stages import resolved
@@ -57,6 +57,8 @@ class SuiteResults:
         Core-seconds of what is missing, as a dry run estimates them.
     experiment_prices : mapping of str to float
         Core-seconds of the experiment's units that are missing, by its cost alone.
+    shipped : str
+        Where they come from, if not from a store.
     plan : Plan or None
         The units, later stages included; None where results do not come from a store.
     """
@@ -72,6 +74,7 @@ class SuiteResults:
     fixed: Sequence[Row] = ()
     prices: Mapping[tuple[str, str, int | None], float] = dataclasses.field(default_factory=dict)
     experiment_prices: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    shipped: str = ""
     plan: Plan | None = None
 
     def __bool__(self) -> bool:
@@ -155,24 +158,10 @@ def optimizers_of(plan: Plan) -> dict[str, str]:
 
 def _optimizer(spec: LearnerSpec) -> str | None:
     """The optimiser that a learner is trained by, given or by default; from the source, unimported."""
-    parameters = spec["parameters"]
-    chosen = parameters.get("optimizer", _default(resolve(spec["name"]).path, "optimizer"))
+    declared = constructor_parameters(resolve(spec["name"]).path) or {}
+    try:
+        chosen = ast.literal_eval(declared.get("optimizer") or "None")
+    except ValueError:  # no constant
+        chosen = None
+    chosen = spec["parameters"].get("optimizer", chosen)
     return None if chosen is None else OPTIMIZERS.get(str(chosen), str(chosen))
-
-
-def _default(path: str, parameter: str) -> object:
-    """Default of a keyword of the constructor of ``module:Class``, inherited or not; None without one."""
-    module, _, name = path.partition(":")
-    located_class = find_class(module, name)
-    for _ in range(8):  # a class may have a base of its own name, which its source does not tell apart
-        if located_class is None:
-            return None
-        module, definition = located_class
-        for node in definition.body:
-            if isinstance(node, ast.FunctionDef) and node.name == "__init__":
-                defaults = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-                constants = {a.arg: value.value for a, value in defaults if isinstance(value, ast.Constant)}
-                return constants.get(parameter)
-        bases = (find_class(module, b.id) for b in definition.bases if isinstance(b, ast.Name))
-        located_class = next((base for base in bases if base is not None), None)
-    return None

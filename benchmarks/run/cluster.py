@@ -159,7 +159,12 @@ class ClusterPool:
 
     def fly(self, unit: Unit, limit: float, land: Callable[[ClusterFlight], None]) -> ClusterFlight:
         """Submit a unit, and call ``land`` with it when it has a result."""
-        flight = ClusterFlight(unit, limit, self._client, self.limits, self._topic, land)
+
+        def landed(flight: ClusterFlight) -> None:
+            self._flights.pop(unit.key, None)  # with it goes its result, which the scheduler keeps till then
+            land(flight)
+
+        flight = ClusterFlight(unit, limit, self._client, self.limits, self._topic, landed)
         self._flights[unit.key] = flight
         flight.submit()
         return flight

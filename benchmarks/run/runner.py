@@ -231,9 +231,10 @@ def _results(
 def _next(arrived: queue.SimpleQueue[Flight | int], flying: Iterable[Flight]) -> Flight | int | None:
     """What arrives next; None after some seconds, for there may be more workers by then."""
     for _ in range(20):
+        # before one that has arrived is taken: where many short units do, a late one is late all the same
+        for flight in flying:
+            flight.check()
         # With a time limit, so that signals are noticed wherever they do not wake a lock.
         with contextlib.suppress(queue.Empty):
             return arrived.get(timeout=0.1)
-        for flight in flying:
-            flight.check()
     return None

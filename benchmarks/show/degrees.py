@@ -18,7 +18,6 @@ from hierbench.plots.data import DegreePanel, Growth, NStarPoint
 
 KERNELS = ("fixed kernel", "kernel of a net", "compositional kernel")
 """Families of rotation-invariant kernels: n* grows like the dimension of the polynomials."""
-KNOWN = ("bracketed", "left", "right")
 SIZED = ("depth", "width")
 """Parameters in which targets of one class may differ."""
 
@@ -77,7 +76,7 @@ def _panel(
     stars: Sequence[NStar],
     slopes: Mapping[tuple[str, str, str], Exponent],
 ) -> DegreePanel | None:
-    dims = Counter(d for _, d in {(s.learner, s.d) for s in stars if s.censoring in KNOWN})
+    dims = Counter(d for _, d in {(s.learner, s.d) for s in stars if s.informative})
     asked = Counter(s.degree_needed for s in stars if s.degree_needed)
     if not dims or not asked:
         return None

@@ -24,14 +24,19 @@ from hierbench.errors import UserError
 from hierbench.plots.data import Provenance
 
 
-def provenance_of(rows: Sequence[Row], store: str, version: str, reference: str = "") -> Provenance:
-    """Provenance of ``rows`` from the store of that name, read by that version of hierbench.
+def provenance_of(rows: Sequence[Row], source: str, version: str, reference: str = "") -> Provenance:
+    """Provenance of ``rows`` from there, read by that version of hierbench.
 
     With a ``reference`` some rows come from there, and not from the store.
     """
     suites = ", ".join(sorted({row.suite for row in rows}))
     own = sum(row.suite != REFERENCE for row in rows) if reference else len(rows)
-    return Provenance(suites, store, own, tuple(sorted({row.code for row in rows})), version, reference)
+    return Provenance(suites, source, own, tuple(sorted({row.code for row in rows})), version, reference)
+
+
+def source_of(shown: SuiteResults) -> str:
+    """Where these results are read from."""
+    return shown.shipped or f"store {NAME}"
 
 
 def write_curve_figures(
@@ -47,7 +52,7 @@ def write_curve_figures(
 ) -> list[Path]:
     """Write all figures of rows, those at ``fixed`` sizes among them, below ``out_dir``; their paths."""
     if provenance is None:
-        provenance = provenance_of([*rows, *fixed], store="unnamed", version="unknown")
+        provenance = provenance_of([*rows, *fixed], "an unnamed store", "unknown")
     data = figure_data(rows, certificates, epsilons, provenance, reference, fixed, declared)
     return plots.write_figures(data, out_dir, processes)
 
@@ -81,8 +86,10 @@ def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path
     folder = results / "figures" / suite.name
     version = importlib.metadata.version("hierbench")
     drawn: list[Path] = []
+    source = source_of(shown)
     state = state_of(
         suite,
+        source,
         [*shown.rows, *shown.fixed],
         sorted(shown.certificates.items()),
         shown.measurements,
@@ -94,7 +101,7 @@ def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if shown.rows:
-            provenance = provenance_of([*shown.rows, *shown.fixed], NAME, version, shown.reference_source)
+            provenance = provenance_of([*shown.rows, *shown.fixed], source, version, shown.reference_source)
             drawn += write_curve_figures(
                 shown.rows,
                 shown.certificates,
@@ -110,8 +117,10 @@ def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path
             # matplotlib starts slowly
             from hierbench.benchmarks.show.correction_figures import write
 
-            codes = sorted({u.code for u in shown.plan.experiments})
-            drawn += write(shown.measurements, folder, Provenance(suite.name, NAME, 0, tuple(codes), version))
+            # of what ships the code of now is not the code that measured it
+            codes = {u.code for u in shown.plan.experiments} if not shown.shipped else ()
+            found = Provenance(suite.name, source, 0, tuple(sorted(codes)), version)
+            drawn += write(shown.measurements, folder, found)
         keep(folder, state, drawn)
         return drawn
     except OSError as error:

@@ -53,7 +53,8 @@ def _before(folder: Path) -> set[Path]:
     """Figures that were drawn here and that nobody has changed since."""
     try:
         kept = json.loads((folder / NAME).read_text())["files"]
-        return {folder / name for name, digest in kept.items() if _hash(folder / name) == digest}
+        there = {folder / name: digest for name, digest in kept.items() if (folder / name).is_file()}
+        return {path for path, digest in there.items() if _hash(path) == digest}
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return set()
 

@@ -38,7 +38,6 @@ MOST_TARGETS = 5
 """Targets in the table; those beyond are counted."""
 SENTENCES = 3
 NOT_REACHED = "not reached"
-_KNOWN = ("bracketed", "left", "right")
 _NAME, _N_STAR, _RATIO, _EXPONENT = 18, 18, 6, 16
 HEAD = ("learner", "n*", "ratio", "exponent", "samples")
 
@@ -191,7 +190,7 @@ def _middle(c: Comparison) -> float:
 
 def _verdict(learner: str, ranked: Sequence[Ranked], stars: Sequence[NStar]) -> str:
     """In two words how a learner stands among the others."""
-    known = [s for s in stars if s.censoring in _KNOWN]
+    known = [s for s in stars if s.informative]
     if known and all(s.censoring == "right" for s in known):
         return NOT_REACHED
     own = next((r for r in ranked if r.learner == learner), None)

@@ -94,7 +94,7 @@ def epsilon_exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Epsilo
     units: dict[int, dict[float, list[NStar]]] = defaultdict(lambda: defaultdict(list))
     by_epsilon: dict[float, list[NStar]] = defaultdict(list)
     for star in stars:
-        if star.censoring in ("bracketed", "left", "right"):
+        if star.informative:
             units[star.replicate.target][star.epsilon.value].append(star)
             by_epsilon[star.epsilon.value].append(star)
     if not units:

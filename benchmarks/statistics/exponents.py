@@ -95,7 +95,7 @@ def exponent(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
     stars : sequence of NStar
         Of one learner, one target and one epsilon; all d.
     """
-    informative = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
+    informative = [s for s in stars if s.informative]
     bracketed = [s for s in informative if s.censoring == "bracketed"]
     dimensions = tuple(sorted({s.d for s in bracketed}))
     if len(dimensions) < 3:
@@ -126,7 +126,7 @@ def _estimate(informative: Sequence[NStar], x: np.ndarray, confidence: float) ->
 
 def intervals_of(stars: Sequence[NStar], confidence: float = 0.95) -> Intervals | None:
     """What ``exponent`` fits a line to; None where it fits none."""
-    informative = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
+    informative = [s for s in stars if s.informative]
     if len({s.d for s in informative if s.censoring == "bracketed"}) < 3 or _share_targets(informative):
         return None
     return _intervals(informative, np.log([s.d for s in informative]), confidence)
@@ -167,7 +167,7 @@ def dimension_slope(stars: Sequence[NStar], confidence: float = 0.95) -> Exponen
     Method: that of ``exponent``, with each replicate at the dimension that its own target asks for.
     Where the degree is unknown, or fewer than three d have a bracketed replicate, there is no slope.
     """
-    informative = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
+    informative = [s for s in stars if s.informative]
     bracketed = [s for s in informative if s.censoring == "bracketed"]
     dimensions = tuple(sorted({s.d for s in bracketed}))
     if any(not s.degree_needed for s in informative):

@@ -68,7 +68,7 @@ def growth(stars: Sequence[NStar]) -> Growth:
     out; the fewer, the wider the prediction and the more often nothing is decided. Where d
     spans less than a factor of about three the laws hardly differ.
     """
-    informative = [s for s in stars if s.censoring in ("bracketed", "left", "right")]
+    informative = [s for s in stars if s.informative]
     bounded = sorted({s.d for s in informative if s.censoring == "bracketed"})
     if not informative or len(bounded) < 3:
         return Growth(None, {}, None, f"n* is bracketed at {len(bounded)} dimensions, 4 are needed")

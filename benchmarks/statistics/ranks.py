@@ -209,7 +209,7 @@ def _by_learner(stars: Iterable[NStar]) -> dict[str, list[NStar]]:
     """Those of which something is known."""
     cells: dict[str, list[NStar]] = defaultdict(list)
     for star in stars:
-        if star.censoring in ("bracketed", "left", "right"):
+        if star.informative:
             cells[star.learner].append(star)
     return cells
 

@@ -62,6 +62,11 @@ class NStar:
     degree_needed: int | None
     inputs: str = "gaussian"
 
+    @property
+    def informative(self) -> bool:
+        """Whether anything is known of it: where it lies, or a bound."""
+        return self.censoring in ("bracketed", "left", "right")
+
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
@@ -198,7 +203,7 @@ def summarise(stars: Iterable[NStar]) -> list[Summary]:
 
     summaries = []
     for (target, learner, d, epsilon), cell in cells.items():
-        informative = [s for s in cell if s.censoring in ("bracketed", "left", "right")]
+        informative = [s for s in cell if s.informative]
         kinds = {s.censoring for s in informative}
         value: float | None = None
         low, high = 0.0, math.inf

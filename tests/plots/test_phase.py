@@ -64,7 +64,7 @@ def rows() -> tuple[Row, ...]:
 
 def data_of(chosen: tuple[Row, ...]) -> FigureData:
     known = {(x.target, x.d, x.target_index): certificate(x.d, {2: 0.8, 4: 0.2}) for x in chosen}
-    return figure_data(chosen, known, (EPSILON,), provenance_of(chosen, "demo.sqlite", "1"))
+    return figure_data(chosen, known, (EPSILON,), provenance_of(chosen, "store demo.sqlite", "1"))
 
 
 @functools.cache

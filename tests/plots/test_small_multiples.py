@@ -28,7 +28,7 @@ EPSILON = "eps_rel = 0.1"
 def data(learners=("densenet", "krr_rbf", "two_layer")):
     rows, certificates = suite()
     chosen = [r for r in rows if r.learner in learners and r.d < 13]
-    return figure_data(chosen, certificates, EPSILONS, provenance_of(chosen, "a.sqlite", "1"))
+    return figure_data(chosen, certificates, EPSILONS, provenance_of(chosen, "store a.sqlite", "1"))
 
 
 @functools.cache

@@ -28,6 +28,13 @@ def test_a_certificate_past_its_memory_is_refused_before_anything_is_drawn(famil
         describe.print_certificate(family, d, [], 0)
 
 
+def test_one_of_a_class_of_ones_own_is_refused_in_the_same_words(monkeypatch):
+    monkeypatch.setattr(Parity, "size", Size(1.0, 2.0**30, 1.0))
+    monkeypatch.setattr(describe, "FAMILIES", {})
+    with pytest.raises(UserError, match=r"^MiB of the certificate of parity at d = 8 = 8192"):
+        describe.print_certificate("parity", 8, [], 0)
+
+
 def test_a_long_certificate_says_what_it_may_take(monkeypatch, capsys):
     whole = Parity.certificate
 

@@ -64,9 +64,20 @@ def test_a_file_that_knows_no_d_of_missing_units_is_read():
         b"no gzip",
         gzip.compress(b"no json"),
         gzip.compress(b"{}"),
-        gzip.compress(json.dumps({"header": {"format": 99}, "columns": {}, "mappings": []}).encode()),
+        *(
+            gzip.compress(json.dumps({"columns": {}, "mappings": [], "certificates": []} | content).encode())
+            for content in (
+                {"header": {"format": 99, "suite": "s"}},
+                {"header": {"format": 1}},
+                {"header": {"format": 1, "suite": 3}},
+                {"header": {"format": 1, "suite": "s"}, "columns": []},
+            )
+        ),
     ],
-    ids=["empty", "damaged", "no gzip", "no json", "no header", "a later format"],
+    ids=[
+        *("empty", "damaged", "no gzip", "no json", "no header"),
+        *("a later format", "no suite", "a suite that is no name", "columns that are none"),
+    ],
 )
 def test_what_is_no_reference_is_one_line(data):
     with pytest.raises(UserError, match="reference results") as error:

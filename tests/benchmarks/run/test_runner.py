@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import queue
 
 import numpy as np
 import pytest
@@ -150,6 +151,22 @@ def test_timeout_is_a_status(tmp_path):
         outcome = runner.run(slow, store, Silent(), 1, timeout=1.0)
         assert {(r.status, r.reason) for r in store.rows()} == {("timeout", "not finished within 1 s")}
     assert len(outcome.failed) == 1
+
+
+def test_time_limits_are_looked_at_while_results_keep_arriving():
+    """Where many short units end, a late one is stopped all the same."""
+
+    class Flight:
+        checks = 0
+
+        def check(self):
+            self.checks += 1
+
+    arrived, late = queue.SimpleQueue(), Flight()
+    for k in range(3):
+        arrived.put(k)
+        assert runner._next(arrived, [late]) == k
+    assert late.checks == 3
 
 
 def test_environment_is_put_back(tmp_path, monkeypatch):

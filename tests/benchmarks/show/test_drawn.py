@@ -1,8 +1,11 @@
 """Figures that would come out the same are not drawn again, all others are."""
 
+import dataclasses
+
 import pytest
 from synthetic_rows import suite
 
+from hierbench.benchmarks.results.beside import shipped
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show import draw, drawn, table
 from hierbench.benchmarks.show.console import make_console
@@ -27,6 +30,21 @@ def test_figures_stand_as_long_as_their_state_and_their_bytes_do(folder):
     assert drawn.unchanged(folder, "s") == []
     paths[0].unlink()
     assert drawn.unchanged(folder, "s") == []
+
+
+def test_a_figure_that_somebody_deleted_keeps_no_other_that_is_no_more(folder):
+    paths = [folder / "a.png", folder / "n_star" / "b.pdf"]
+    drawn.keep(folder, "s", paths)
+    paths[0].unlink()
+    drawn.keep(folder, "later", [])
+    assert not paths[1].exists()
+
+
+def test_figures_of_results_that_ship_name_no_store():
+    suite_of_them = load_suite("default")
+    found = shipped(suite_of_them)
+    assert draw.source_of(found).startswith("results that ship, suite default by hierbench")
+    assert draw.source_of(dataclasses.replace(found, shipped="")) == "store hierbench.sqlite"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"state": "s"}', '{"state": "s", "files": 3}', "\xff"])
