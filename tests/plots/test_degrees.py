@@ -62,7 +62,7 @@ def demo() -> FigureData:
                 if n <= most:
                     fields = {"learner": learner, "target": target, "target_spec": spec}
                     rows.append(row(n, error_asked * needed / n, d, r, **fields))
-    return figure_data(rows, certificates, EPSILONS, provenance_of(rows, "demo.sqlite", "1"))
+    return figure_data(rows, certificates, EPSILONS, provenance_of(rows, "store demo.sqlite", "1"))
 
 
 def test_targets_that_differ_in_depth_make_a_class_under_the_lowest_degree() -> None:

@@ -24,7 +24,9 @@ def data(reference=()):
         for r in rows
         if r.target == TARGET and r.learner in ("densenet", "krr_rbf", "krr_polynomial") and r.d < 13
     ]
-    return figure_data(chosen, certificates, EPSILONS, provenance_of(chosen, "store a.sqlite", "1"), reference)
+    return figure_data(
+        chosen, certificates, EPSILONS, provenance_of(chosen, "store a.sqlite", "1"), reference
+    )
 
 
 def colours(figure):

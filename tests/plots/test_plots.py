@@ -40,14 +40,14 @@ SOURCE = "hierbench 0.1.0; suite demo; store demo.sqlite; "
 def demo(learners: tuple[str, ...] = ("densenet", "two_layer", "krr_rbf")) -> FigureData:
     rows, certificates = suite()
     chosen = [r for r in rows if r.target == "squares-L3" and r.learner in learners]
-    return figure_data(chosen, certificates, EPSILONS, provenance_of(chosen, "demo.sqlite", "0.1.0"))
+    return figure_data(chosen, certificates, EPSILONS, provenance_of(chosen, "store demo.sqlite", "0.1.0"))
 
 
 @pytest.mark.slow
 def test_same_rows_give_the_same_bytes_with_their_source_and_no_date(tmp_path: Path) -> None:
     rows, certificates = suite()
     chosen = [r for r in rows if r.target == "squares-L2" and r.learner in ("densenet", "ntk") and r.d < 13]
-    source = provenance_of(chosen, "demo.sqlite", "0.1.0")
+    source = provenance_of(chosen, "store demo.sqlite", "0.1.0")
     first = write_curve_figures(chosen, certificates, EPSILONS[1:], tmp_path / "a", source)
     again = list(chosen), dict(certificates), EPSILONS[1:]
     second = write_curve_figures(*again, tmp_path / "b", source, processes=2)
