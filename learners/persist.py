@@ -20,6 +20,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from hierbench.files import replace_file
 from hierbench.learners import registry
 
 FORMAT = 2
@@ -59,7 +60,7 @@ PARTS: Mapping[str, str] = {
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted learner of this package to ``path``.
 
-    The file is complete or not there: it is written beside and renamed.
+    The file is complete or as it was: it is written beside and renamed.
 
     Raises
     ------
@@ -85,14 +86,14 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         "state": _plain(state, arrays, type(estimator).__name__),
     }
     path = Path(path)
-    beside = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("header.json", json.dumps(header))
         for name, array in arrays.items():
             buffer = io.BytesIO()
             np.save(buffer, array, allow_pickle=False)
             archive.writestr(f"{name}.npy", buffer.getvalue())
-    beside.replace(path)
+    replace_file(Path(path), written.getvalue())
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -111,14 +112,14 @@ def load(path: str | os.PathLike[str]) -> Any:
                 n.removesuffix(".npy"): np.load(io.BytesIO(archive.read(n)), allow_pickle=False)
                 for n in names
             }
-        version, kind = header["format"], header["class"]
-    except (zipfile.BadZipFile, KeyError, TypeError, json.JSONDecodeError) as error:
+        version = header["format"]
+        if version in (1, FORMAT):
+            estimator = _class(header["class"])(**_restored(header["parameters"], arrays))
+            estimator.__dict__.update(_restored(header["state"], arrays))
+            return estimator
+    except (zipfile.BadZipFile, LookupError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is no saved learner: save one with hierbench.learners.save") from error
-    if version not in (1, FORMAT):
-        raise ValueError(f"{path} has format {version}, this version reads 1 and {FORMAT}: save it anew")
-    estimator = _class(kind)(**_restored(header["parameters"], arrays))
-    estimator.__dict__.update(_restored(header["state"], arrays))
-    return estimator
+    raise ValueError(f"{path} has format {version}, this version reads 1 and {FORMAT}: save it anew")
 
 
 def _class_path(value: Any) -> str:

@@ -124,7 +124,8 @@ class Certificate:
 
     def top_share(self) -> float | None:
         """Share of variance of the top degree: what eps_top divides the MSE by; None as for eps_rel."""
-        return self._share_above(self.degree - 1)
+        share = self.degree_share.get(self.degree)
+        return share.value if share and share.value >= SMALLEST_SHARE else None
 
     def weakest_direction_share(self) -> float | None:
         """Share of variance of the weakest direction: what eps_weak divides the MSE by.
@@ -158,18 +159,16 @@ class Certificate:
         Returns
         -------
         steps : tuple of (n, floor)
-            From as many samples on as polynomials of degree k have dimensions (C(d + k, k), on
-            the sphere less), k = 0, 1, ..., the error is at least the share of variance above
-            degree k, up to the next step. Empty where the shares are unknown; up to the largest n
-            that float64 holds.
+            From as many samples on as polynomials of degree k have dimensions
+            (``polynomial_dimension``), k = 0, 1, ..., the error is at least the share of variance
+            above degree k, up to the next step. Empty where the shares are unknown; up to the largest
+            n that float64 holds.
         """
         if not self.degree_share:
             return ()
         steps = []
-        # On the sphere |x|^2 is constant: polynomials of degree k are harmonics of degree k and k - 1, ...
-        taken = math.comb if self.inputs != "sphere" else _sphere_dimension
         for k in range(max(self.degree_share) + 1):
-            n = taken(d + k, k)
+            n = polynomial_dimension(d, k, self.inputs)
             if n.bit_length() > sys.float_info.max_exp:
                 break
             steps.append((float(n), self.share_above(k)))
@@ -199,9 +198,18 @@ class Certificate:
         return cls(**plain)
 
 
-def _sphere_dimension(d_plus_k: int, k: int) -> int:
-    """Dimension of the polynomials of degree k on the sphere in R^d."""
-    return math.comb(d_plus_k - 1, k) + (math.comb(d_plus_k - 2, k - 1) if k else 0)
+def polynomial_dimension(d: int, degree: int, inputs: str = "gaussian") -> int:
+    """Dimension of the polynomials of degree p = ``degree`` or less in d variables, on a law of inputs.
+
+    C(d + p, p). On the sphere, where the squares of the coordinates have a constant sum, C(d + p - 1, p)
+    + C(d + p - 2, p - 1): the harmonics of degree p, p - 1, ... On the hypercube, where each square is
+    1, the sum of C(d, j) over j = 0, ..., p: the products of j coordinates.
+    """
+    if inputs == "sphere":
+        return math.comb(d + degree - 1, degree) + (math.comb(d + degree - 2, degree - 1) if degree else 0)
+    if inputs == "hypercube":
+        return sum(math.comb(d, j) for j in range(degree + 1))
+    return math.comb(d + degree, degree)
 
 
 @dataclasses.dataclass(frozen=True)

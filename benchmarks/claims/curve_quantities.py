@@ -14,7 +14,7 @@ import scipy
 
 from hierbench.benchmarks.claims.criteria import Criterion
 from hierbench.benchmarks.results.suite_results import SuiteResults
-from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope, exponent, polynomials
+from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope, exponent
 from hierbench.benchmarks.statistics.interval_estimate import (
     IntervalEstimate,
     difference,
@@ -25,6 +25,7 @@ from hierbench.benchmarks.statistics.interval_regression import fit_interval_reg
 from hierbench.benchmarks.statistics.sample_complexity import NStar, n_stars
 from hierbench.benchmarks.suites.epsilon import Epsilon
 from hierbench.benchmarks.units.rows import FITTED, Replicate, Row
+from hierbench.targets.base import polynomial_dimension
 
 LAST = 10.0
 """The end of a learning curve: its sizes above n_max / LAST."""
@@ -239,7 +240,7 @@ def share_beyond_dimension(
         usable = [s for s in stars if s.informative and s.degree_needed]
         for d in sorted({s.d for s in usable}):
             cell = [s for s in usable if s.d == d]
-            counts = [polynomials(d, s.degree_needed or 0, s.inputs) for s in cell]
+            counts = [polynomial_dimension(d, s.degree_needed or 0, s.inputs) for s in cell]
             beyond = [s.lower >= count for s, count in zip(cell, counts, strict=True)]
             within = [s.upper <= count for s, count in zip(cell, counts, strict=True)]
             label = _label(learner, target, epsilon, d)

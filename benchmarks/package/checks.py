@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hierbench.errors import refusal
@@ -33,6 +33,15 @@ def real(name: str, value: Any, allowed: str, ok: bool) -> float:
     if not is_real(value) or not ok:
         raise ValueError(refusal(name, value, allowed))
     return float(value)
+
+
+def reals(name: str, value: Any, allowed: str, ok: Callable[[float], bool]) -> list[float]:
+    """One number or several, as floats; ValueError naming what is ``allowed`` unless all are ``ok``."""
+    given = value.tolist() if hasattr(value, "tolist") else value
+    listed = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    if not listed or not all(is_real(one) and ok(one) for one in listed):
+        raise ValueError(refusal(name, value, allowed))
+    return [float(one) for one in listed]
 
 
 def scale(name: str, value: Any, *, zero: bool) -> float:

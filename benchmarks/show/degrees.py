@@ -11,10 +11,11 @@ import numpy as np
 from hierbench.benchmarks.provenance.fingerprint import digest
 from hierbench.benchmarks.show.families import families_of
 from hierbench.benchmarks.show.table import format_exponent
-from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope, polynomials
+from hierbench.benchmarks.statistics.exponents import Exponent, dimension_slope
 from hierbench.benchmarks.statistics.sample_complexity import Certificates, NStar, summarise
 from hierbench.benchmarks.units.rows import Row
 from hierbench.plots.data import DegreePanel, Growth, NStarPoint
+from hierbench.targets.base import polynomial_dimension
 
 KERNELS = ("fixed kernel", "kernel of a net", "compositional kernel")
 """Families of rotation-invariant kernels: n* grows like the dimension of the polynomials."""
@@ -108,7 +109,7 @@ def _panel(
             for s in summarise(s for s in stars if s.d == d)
             if s.value is not None
         ),
-        polynomials=float(polynomials(d, p, inputs)),
+        polynomials=float(polynomial_dimension(d, p, inputs)),
         rotations=d * (d - 1) / 2,
         polynomial_exponent=polynomial_exponent(sorted(of_kernels), p, inputs),
     )
@@ -118,5 +119,5 @@ def polynomial_exponent(dims: Sequence[int], degree: int, inputs: str) -> float 
     """Slope of log N_p in log d over these d, p = ``degree``, by least squares; None for a single d."""
     if len(dims) < 2:
         return None
-    sizes = [float(polynomials(d, degree, inputs)) for d in dims]
+    sizes = [float(polynomial_dimension(d, degree, inputs)) for d in dims]
     return float(np.polyfit(np.log(dims), np.log(sizes), 1)[0])

@@ -13,6 +13,7 @@ import numpy as np
 from hierbench.benchmarks.statistics.line_fits import Intervals, fitted
 from hierbench.benchmarks.statistics.sample_complexity import NStar
 from hierbench.benchmarks.suites.epsilon import Epsilon
+from hierbench.targets.base import polynomial_dimension
 
 FLAGGED = 0.05
 """P-value of the fit below which tables say that the line does not fit."""
@@ -146,23 +147,13 @@ def _intervals(informative: Sequence[NStar], x: np.ndarray, confidence: float) -
     return Intervals.of(x, lower, upper, groups, levels, confidence)
 
 
-def polynomials(d: int, degree: int, inputs: str = "gaussian") -> int:
-    """Dimension of the polynomials of degree p = ``degree`` or less in d variables, on a law of inputs.
-
-    C(d + p, p); on the sphere, where the squares of the coordinates have a constant sum, C(d + p - 1, p)
-    + C(d + p - 2, p - 1): the harmonics of all degrees up to p.
-    """
-    if inputs != "sphere":
-        return math.comb(d + degree, degree)
-    return math.comb(d + degree - 1, degree) + (math.comb(d + degree - 2, degree - 1) if degree else 0)
-
-
 def dimension_slope(stars: Sequence[NStar], confidence: float = 0.95) -> Exponent:
     """Slope of log n* against log N_p, p the degree that epsilon asks for.
 
-    N_p is the dimension of the polynomials of degree p in d variables (``polynomials``): C(d + p, p), less on
-    the sphere. Theory says 1 for rotation-invariant kernels (Ghorbani, Mei, Misiakiewicz & Montanari, Ann.
-    Statist. 49, 2021), where the exponent in d only tends to p: it is 3.2 for p = 4 at d = 10.
+    N_p is the dimension of the polynomials of degree p in d variables (``polynomial_dimension`` of
+    ``hierbench.targets.base``): C(d + p, p), less on the sphere and on the hypercube. Theory says 1 for
+    rotation-invariant kernels (Ghorbani, Mei, Misiakiewicz & Montanari, Ann. Statist. 49, 2021), where the
+    exponent in d only tends to p: it is 3.2 for p = 4 at d = 10.
 
     Method: that of ``exponent``, with each replicate at the dimension that its own target asks for.
     Where the degree is unknown, or fewer than three d have a bracketed replicate, there is no slope.
@@ -175,8 +166,8 @@ def dimension_slope(stars: Sequence[NStar], confidence: float = 0.95) -> Exponen
     if len(dimensions) < 3:
         reason = f"bracketed at {len(dimensions)} of the 3 dimensions that an estimate needs"
         return Exponent("unidentified", dimensions=dimensions, n_replicates=len(informative), reason=reason)
-    sizes = np.array([math.log(polynomials(s.d, s.degree_needed or 0, s.inputs)) for s in informative])
-    return _estimate(informative, sizes, confidence)
+    sizes = [math.log(polynomial_dimension(s.d, s.degree_needed or 0, s.inputs)) for s in informative]
+    return _estimate(informative, np.array(sizes), confidence)
 
 
 def exponents(

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from hierbench.errors import refusal
 from hierbench.learners.base import FitReport
 from hierbench.learners.convolutional.descent import Adam, Descent
-from hierbench.learners.convolutional.seeds import seed_of
+from hierbench.learners.seeds import seed_of
 
 PUBLISHED = {"linear": 0.315, "mlp": 0.651, "conv": 0.923}
 """Test accuracies in the authors' notebook after 6000 steps."""

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hierbench.checks import integer
@@ -30,6 +29,7 @@ from hierbench.learners.engines.kernel_engine import Axis, float64_tensor
 from hierbench.learners.engines.kernel_tuning import coefficients
 from hierbench.learners.generators import Purpose, generator
 from hierbench.learners.parameters import integer_between, integers
+from hierbench.learners.seeds import seed_of
 from hierbench.learners.training_set import training_set
 
 KERNELS = ("gaussian", "polynomial")
@@ -175,11 +175,8 @@ class HyperKernelRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
         """Choose by held-out folds, then descend on all rows. X : (n, d), n >= 2; y : (n,)."""
         kernels = self._check()
         X, y = training_set(self, X, y)
-        seed = self.random_state
-        if not isinstance(seed, (int, np.integer)):
-            seed = int(check_random_state(seed).randint(2**31 - 1))
         unit, n = math.sqrt(X.var(axis=0).mean()) or 1.0, len(y)
-        sample = Sample(X / unit, y, int(seed), Work())
+        sample = Sample(X / unit, y, seed_of(self.random_state), Work())
         scouts = min(n, max(SCOUT[1], math.ceil(SCOUT[0] * n)))
         first, sizes = sample.rows(slice(scouts)), self._numbers_of_directions(X.shape[1])
         tried = [self._held_out(kernel, r, first) for kernel in kernels for r in sizes]

@@ -12,6 +12,7 @@ import torch
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from hierbench.checks import reals
 from hierbench.errors import refusal
 from hierbench.learners.adaptive.metric_kernel import (
     LENGTH_SCALES,
@@ -239,20 +240,16 @@ class RFMRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimator):
 
     def _check(self) -> tuple[list[float], list[float], tuple[Axis, Axis]]:
         check_bounds(self.get_params(deep=False))
-        lists = []
-        for name, most in (("exponent", 2.0), ("power", math.inf)):
-            value = getattr(self, name)
-            values = np.atleast_1d(np.asarray(value, dtype=float)).tolist()
-            if not values or not all(0 < v <= most and math.isfinite(v) for v in values):
-                limit = "in (0, 2]" if most == 2 else "> 0"
-                raise ValueError(refusal(name, value, f"numbers {limit}, one or several"))
-            lists.append(values)
+        exponents = reals(
+            "exponent", self.exponent, "numbers in (0, 2], one or several", lambda v: 0 < v <= 2
+        )
+        powers = reals("power", self.power, "numbers > 0, one or several", lambda v: v > 0)
         integer_between("iterations", self.iterations, 0, 999)
         if not is_integer(self.folds) or self.folds not in (0, *range(2, 1000)):
             raise ValueError(refusal("folds", self.folds, "0 and integers from 2 to 999"))
         not_negative("intercept", self.intercept)
         scale = LENGTH_SCALES.narrowed(self.length_scale, zero=False)
-        return lists[0], lists[1], (scale, RIDGES.narrowed(self.ridge))
+        return exponents, powers, (scale, RIDGES.narrowed(self.ridge))
 
 
 def _solve(kernel: ExponentKernel, like: Fit, Z: np.ndarray, y: np.ndarray, work: Work) -> list[np.ndarray]:

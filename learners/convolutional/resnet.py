@@ -30,7 +30,6 @@ from hierbench.learners.convolutional.network import (
     exact_convolutions,
     pooled,
 )
-from hierbench.learners.convolutional.seeds import seed_of
 from hierbench.learners.convolutional.stages import (
     BUDGETS,
     ROWS,
@@ -50,6 +49,7 @@ from hierbench.learners.parameters import (
     positive,
     share,
 )
+from hierbench.learners.seeds import seed_of
 from hierbench.learners.torch_device import torch_device
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}

@@ -18,9 +18,9 @@ from hierbench.learners.base import FitReport
 from hierbench.learners.catalogue.bounds import check_bounds
 from hierbench.learners.convolutional.images import Standard, as_images
 from hierbench.learners.convolutional.network import ConvResNet, check_sizes
-from hierbench.learners.convolutional.seeds import seed_of
 from hierbench.learners.generators import Purpose, generator
 from hierbench.learners.parameters import KeepsParameters, positive
+from hierbench.learners.seeds import seed_of
 
 RIDGES = tuple(10.0**k for k in range(-8, 3))
 """As shares of the kernel's mean diagonal."""

@@ -28,7 +28,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from hierbench.errors import refusal
+from hierbench.checks import reals
 from hierbench.learners.engines.linear_algebra import cholesky, inverse_lower, on_cpu, product, solve_lower
 
 Point = tuple[int, ...]
@@ -73,16 +73,9 @@ class Axis:
         ValueError
             There are none, or one is not finite, negative, or 0 where ``zero`` is False.
         """
-        listed = np.unique(np.atleast_1d(np.asarray(values, dtype=float)))
-        if (
-            listed.size == 0
-            or not np.isfinite(listed).all()
-            or listed[0] < 0
-            or (listed[0] == 0 and not zero)
-        ):
-            allowed = f"finite numbers {'>= 0' if zero else '> 0'}, one or several"
-            raise ValueError(refusal(name, values, allowed))
-        return cls(name, tuple(listed.tolist()), tuple(range(listed.size)))
+        allowed = f"finite numbers {'>= 0' if zero else '> 0'}, one or several"
+        listed = sorted(set(reals(name, values, allowed, lambda one: one > 0 or (zero and one == 0))))
+        return cls(name, tuple(listed), tuple(range(len(listed))))
 
     def narrowed(self, values: float | Iterable[float] | None, *, zero: bool = True) -> Axis:
         """Return the axis of a parameter: this one where it is None, and tuned; otherwise its values."""

@@ -10,6 +10,7 @@ at depends on n and the data alone: a fit at n and the prefix n of a curve take 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -140,7 +141,8 @@ def shortlist(
     """
     scan, walk = lengths
     solver = cost.solver
-    coarse = _product([axis.coarse for axis in solver.axes]) if near is None else _star(near, solver.axes)
+    everywhere = itertools.product(*(axis.coarse for axis in solver.axes))
+    coarse = list(everywhere) if near is None else _star(near, solver.axes)
     scanned = cost.solve(coarse, scan)
     highest = max(p[-1] for p in coarse)
     while not scanned and highest + 1 < len(solver.axes[-1].values):
@@ -300,10 +302,3 @@ def _star(centre: Point, axes: Sequence[Axis]) -> list[Point]:
     for i, axis in enumerate(axes):
         points |= {centre[:i] + (value,) + centre[i + 1 :]: None for value in axis.coarse}
     return sorted(points)
-
-
-def _product(ranges: Sequence[Sequence[int]]) -> list[Point]:
-    points: list[Point] = [()]
-    for values in ranges:
-        points = [p + (v,) for p in points for v in values]
-    return points

@@ -34,7 +34,7 @@ def outputs_on(device: str, network: DenseNetwork, parameters: np.ndarray, X: np
     with jax.enable_x64(True):
         place = jax_device(device)
         parts = jax.device_put(network.parts(parameters), place)
-        most = min(_ROWS, max(1, _ENTRIES // max(network.sizes())))
+        most = min(_ROWS, max(1, _ENTRIES // network.floats_per_sample()))
         return np.concatenate(
             [_outputs(network, parts, X[i : i + most], most, place) for i in range(0, len(X), most)]
         )

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
@@ -21,6 +20,7 @@ from hierbench.learners.engines import feature_ridge, kernel_engine, kernel_tuni
 from hierbench.learners.engines.kernel_engine import Axis, float64_tensor
 from hierbench.learners.engines.linear_algebra import product
 from hierbench.learners.parameters import not_negative
+from hierbench.learners.seeds import seed_of
 from hierbench.learners.training_set import training_set
 
 RIDGES = Axis.geometric("ridge", 1e-10, 1e8, per_decade=2, scan=(1e-9, 1e3), every=4)
@@ -144,10 +144,7 @@ class RandomFeaturesRegressor(RegressorMixin, BaseEstimator):
         """
         axes = self._axes()
         X, y = self._validated(X, y)
-        seed = self.random_state
-        if not isinstance(seed, (int, np.integer)):
-            seed = int(check_random_state(seed).randint(2**31 - 1))
-        kernel = self._draw(X.shape[1], int(seed))
+        kernel = self._draw(X.shape[1], seed_of(self.random_state))
         return self._store(kernel, self._fits(kernel, X, y, [len(y)], axes)[len(y)])
 
     def fit_curves(self, curves: Sequence[Curve], callback: None = None) -> list[FittedCurve]:

@@ -145,7 +145,6 @@ class FiniteNTKRegressor(FitsCurvesOneByOne, KernelEstimator):
         """Fit and tune. X : (n, d), n >= 2; y : (n,), finite numbers."""
         [ridges] = self._axes()
         X, y = self._validated(X, y)
-        y = y.astype(np.float64, copy=False)
         trained = DenseNetRegressor(self.depth, self.width, random_state=self.random_state)
         network = trained._network(X.shape[1])
         parameters = network.initial(generator((trained._seed(), len(X)), Purpose.INITIALISATION))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hierbench.checks import is_real, real
 from hierbench.errors import refusal
 from hierbench.learners.base import steps_law
 from hierbench.learners.engines.network import DenseNetwork
@@ -146,8 +147,9 @@ class Algorithm1Regressor(SGDRegressorBase):
         not_negative("r_rows", self.r_rows)
         not_negative("distillation", self.distillation)
         share("patience", self.patience)
-        if not 0.0 <= self.momentum < 1.0:
-            raise ValueError(refusal("momentum", self.momentum, "numbers in [0, 1)"))
+        real(
+            "momentum", self.momentum, "numbers in [0, 1)", is_real(self.momentum) and 0 <= self.momentum < 1
+        )
 
     def _schedule(self, steps: int) -> Schedule:
         return dataclasses.replace(super()._schedule(steps), momentum=self.momentum)

@@ -10,10 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hierbench.checks import integer, is_real, one_of, real
+from hierbench.checks import integer, is_real, one_of, real, reals
 from hierbench.errors import refusal
 from hierbench.learners.base import Curve, FitReport, FittedCurve, TraceCallback, steps_law
 from hierbench.learners.catalogue.bounds import check_bounds
@@ -27,6 +26,7 @@ from hierbench.learners.nets.scaling import ClassScaling, Scaling
 from hierbench.learners.nets.sgd_block import Block, NetworkHook
 from hierbench.learners.nets.tuning import choose
 from hierbench.learners.parameters import KeepsParameters, integer_or_none, not_negative, positive, share
+from hierbench.learners.seeds import seed_of
 from hierbench.learners.training_set import training_set
 
 DTYPES = ("float32", "float64")
@@ -168,9 +168,7 @@ class SGDRegressorBase(KeepsParameters, RegressorMixin, BaseEstimator, abc.ABC):
         return self
 
     def _seed(self) -> int:
-        if isinstance(self.random_state, (int, np.integer)):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+        return seed_of(self.random_state)
 
     def fit_curves(self, curves: Sequence[Curve], callback: TraceCallback | None = None) -> list[FittedCurve]:
         """Train every size of every curve, as one batched model (see hierbench.learners.base)."""
@@ -317,7 +315,5 @@ def _finite_mean(values: np.ndarray) -> float:
 
 def _check_numbers(name: str, value: Any, *, zero: bool) -> None:
     """Refuse what is neither a number above 0 (or, where ``zero``, from 0) nor a sequence of them."""
-    numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    allowed = numbers >= 0 if zero else numbers > 0
-    if not (numbers.size and np.isfinite(numbers).all() and allowed.all()):
-        raise ValueError(refusal(name, value, f"numbers {'>= 0' if zero else '> 0'}, one or several"))
+    allowed = f"numbers {'>= 0' if zero else '> 0'}, one or several"
+    reals(name, value, allowed, lambda one: one > 0 or (zero and one == 0))

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hierbench.checks import integer, one_of
-from hierbench.errors import refusal
+from hierbench.checks import integer, is_real, one_of, real
 from hierbench.learners.engines.network import ACTIVATIONS, DenseNetwork
 from hierbench.learners.nets.sgd_estimator import SGDRegressorBase
 from hierbench.learners.parameters import integer_between
@@ -73,13 +72,12 @@ class TwoLayerRegressor(SGDRegressorBase):
         return (0.1, 0.3) if self.activation == "relu" else (0.01, 0.03)
 
     def _network(self, d: int) -> DenseNetwork:
-        if not self.truncation > 0:
-            raise ValueError(refusal("truncation", self.truncation, "numbers > 0"))
+        far = self.truncation
         return DenseNetwork(
             d=d,
             depth=1,
             width=integer("width", self.width, 1),
             activation=one_of("activation", self.activation, ACTIVATIONS),
             power=integer_between("degree", self.degree, 2, 16),
-            truncation=self.truncation,
+            truncation=real("truncation", far, "numbers > 0", is_real(far) and far > 0),
         )

@@ -155,6 +155,7 @@ class SpectralLayerwiseRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
         for number in range(1, self.depth + 1):
             level = self._level(z, y, number, work)
             best, last = math.inf, number == self.depth
+            chosen = 0  # of none yet: the first stands where no error is a number
             for r in self._candidates(number, X.shape, level.directions.shape[1]):
                 own = _truncated(level, r)
                 given = [own.project(z), own.project(z_held)]
@@ -162,8 +163,9 @@ class SpectralLayerwiseRegressor(FitsCurvesOneByOne, RegressorMixin, BaseEstimat
                     given = [_lifted(X, given[0], number), _lifted(X_held, given[1], number)]
                 readout = self._readout(given[0], y, self.degree if last else 2, work, scout=True)
                 error = float(np.mean(np.square(readout.predict(given[1]) - y_held)))
-                if error < best:
-                    best, chosen, following = error, own.directions.shape[1], given
+                if not chosen or error < best:
+                    best = error if math.isfinite(error) else math.inf
+                    chosen, following = own.directions.shape[1], given
             ranks.append(chosen)
             z, z_held = following
         return ranks, best

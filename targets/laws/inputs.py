@@ -13,6 +13,7 @@ import numpy as np
 from hierbench.errors import refusal, unknown
 from hierbench.targets.algebra.orthogonal import HERMITE, LEGENDRE, TWO_POINT, two_gaussians, two_points
 from hierbench.targets.laws.measures import Measure, Product, Sphere
+from hierbench.targets.laws.padded_rows import CHUNK, padded
 from hierbench.targets.laws.weights import haar, identity_rows, stream
 
 LAWS = ("gaussian", "mixture", "cube", "sphere", "hypercube")
@@ -362,17 +363,9 @@ def input_law(text: str, d: int, seed: int, refused: Mapping[str, str] | None = 
     return UniformSphere(d) if name == "sphere" else Hypercube(d)
 
 
-_ROWS = 2048
-
-
 def _chunks(n: int) -> list[slice]:
-    return [slice(start, min(start + _ROWS, n)) for start in range(0, n, _ROWS)]
+    return [slice(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]
 
 
 def _padded_product(X: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """X @ matrix through a block of fixed size: BLAS then treats a row alike in samples of every length."""
-    if len(X) == _ROWS:
-        return np.asarray(X @ matrix)
-    block = np.zeros((_ROWS, X.shape[1]))
-    block[: len(X)] = X
-    return np.asarray((block @ matrix)[: len(X)])
+    return np.asarray((padded(X) @ matrix)[: len(X)])

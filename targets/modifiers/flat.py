@@ -11,13 +11,12 @@ import numpy as np
 from hierbench.errors import refusal
 from hierbench.targets.base import Certificate, Estimate, Size, rows_of
 from hierbench.targets.laws.inputs import Gaussian, UniformSphere
+from hierbench.targets.laws.padded_rows import CHUNK, padded_chunks
 from hierbench.targets.laws.weights import stream
 from hierbench.targets.modifiers.ridge import ridge, ridge_gram
 from hierbench.targets.modifiers.wrapper import (
-    CHUNK,
     NUMBERS,
     Wrapper,
-    padded_chunks,
     require_real,
     sampled_kurtosis,
 )

@@ -13,9 +13,10 @@ from hierbench.errors import refusal
 from hierbench.targets.algebra.orthogonal import HERMITE, LEGENDRE, MAX_DEGREE
 from hierbench.targets.base import Certificate, Estimate
 from hierbench.targets.laws.inputs import Cube, Gaussian, Hypercube, Mixture
+from hierbench.targets.laws.padded_rows import padded_chunks
 from hierbench.targets.laws.weights import haar, identity_rows, stream
 from hierbench.targets.modifiers.ridge import ridge
-from hierbench.targets.modifiers.wrapper import Wrapper, padded_chunks, require_real, sampled_kurtosis
+from hierbench.targets.modifiers.wrapper import Wrapper, require_real, sampled_kurtosis
 
 _STREAM, _KURTOSIS = 2000, 212
 

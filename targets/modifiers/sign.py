@@ -13,8 +13,9 @@ from hierbench.checks import scale
 from hierbench.errors import refusal
 from hierbench.targets.base import Certificate, Estimate, rows_of
 from hierbench.targets.laws.inputs import Gaussian
+from hierbench.targets.laws.padded_rows import CHUNK
 from hierbench.targets.laws.sampling import generator
-from hierbench.targets.modifiers.wrapper import CHUNK, Wrapper, require_real, sampled
+from hierbench.targets.modifiers.wrapper import Wrapper, require_real, sampled
 
 LEAST_ACCEPTED = 0.1
 """Smallest share of inputs that a margin may leave."""

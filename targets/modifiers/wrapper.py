@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,10 +13,8 @@ from hierbench.errors import refusal
 from hierbench.targets.base import Certificate, Estimate, Size, Target
 from hierbench.targets.certificates.kurtosis import label_moments
 from hierbench.targets.laws.inputs import InputLaw
+from hierbench.targets.laws.padded_rows import CHUNK
 from hierbench.targets.laws.sampling import BATCH, generator, jackknife
-
-CHUNK = 2048
-"""Rows evaluated at a time; the last chunk is padded, so that nested samples agree to the bit."""
 
 SAMPLES = 2**20
 NUMBERS = 2**26
@@ -96,16 +94,6 @@ def require_real(target: Target, name: str, value: object) -> None:
     if target.classes:
         remedy = "those of this family are classes already"
         raise ValueError(refusal(name, value, "targets with real labels", remedy))
-
-
-def padded_chunks(X: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Slices of the rows, and the rows of each padded with zeros to ``CHUNK``."""
-    for start in range(0, len(X), CHUNK):
-        rows = slice(start, min(start + CHUNK, len(X)))
-        block = X[rows]
-        if len(block) < CHUNK:
-            block = np.concatenate([block, np.zeros((CHUNK - len(block), X.shape[1]))])
-        yield rows, np.ascontiguousarray(block)
 
 
 def sampled(

@@ -16,11 +16,8 @@ from hierbench.targets.base import Certificate, Estimate, Size, Target, rows_of
 from hierbench.targets.certificates.certify import SCALE_SAMPLES, Model, certify, sampled_scale
 from hierbench.targets.certificates.spectrum import Spectrum, spectrum_of
 from hierbench.targets.laws.inputs import InputLaw, Reduction, input_law
+from hierbench.targets.laws.padded_rows import CHUNK, padded_chunks
 from hierbench.targets.laws.sampling import BATCH
-
-CHUNK = 2048
-"""Rows evaluated at a time. The last chunk is padded to this size, so that BLAS treats a row
-the same way in samples of every length, and nested samples have equal labels to the bit."""
 
 SAMPLED_BATCHES = 4
 """Batches of a law that are held at a time while moments are sampled."""
@@ -135,23 +132,19 @@ class PolynomialTarget(InputTarget):
         X = self._rows(X)
         intercept, scale = self._affine
         y = np.empty(len(X))
-        for start in range(0, len(X), CHUNK):
-            part = self._forms(X[start : start + CHUNK])
-            stop = min(start + CHUNK, len(X))
-            total = np.sum(self.terms(part), axis=0)
-            y[start:stop] = intercept + scale * total[: stop - start]
+        for rows, block in padded_chunks(X):
+            total = np.sum(self.terms(self._forms(block)), axis=0)
+            y[rows] = intercept + scale * total[: rows.stop - rows.start]
         return y
 
     def hidden_features(self, X: np.ndarray) -> list[np.ndarray]:
         """Features level by level, each of shape (n, k_l)."""
         X = self._rows(X)
-        parts = [self.features(self._forms(X[i : i + CHUNK])) for i in range(0, max(len(X), 1), CHUNK)]
+        parts = [self.features(self._forms(block)) for _, block in padded_chunks(X)]
         return [np.concatenate(level)[: len(X)] for level in zip(*parts, strict=True)]
 
     def _forms(self, X: np.ndarray) -> np.ndarray:
-        """Forms t at up to CHUNK rows, padded with zeros to CHUNK of them."""
-        if len(X) < CHUNK:
-            X = np.concatenate([X, np.zeros((CHUNK - len(X), self.d))])
+        """Forms t at a block of ``CHUNK`` rows."""
         return np.asarray(X @ self.directions.T)
 
     def certificate(self) -> Certificate:

@@ -23,7 +23,7 @@ from hierbench.targets.polynomials.links import (
     decay_of_shares,
     random_link,
 )
-from hierbench.targets.polynomials.polynomial import CHUNK, PolynomialTarget
+from hierbench.targets.polynomials.polynomial import PolynomialTarget
 
 MAX_FORM_TERMS = 50_000
 """Monomials of a quadratic form in the algebra; its square is out of reach long before."""
@@ -150,7 +150,7 @@ class QuadraticFeatures(PolynomialTarget):
         if not self.law.isotropic:
             return super()._forms(X)
         # t = x: a product with the identity would cost as much as a feature.
-        return np.concatenate([X, np.zeros((CHUNK - len(X), self.d))])
+        return X
 
     def _features(self, T: np.ndarray) -> np.ndarray:
         return np.stack([np.einsum("ni,ni->n", T @ form, T) for form in self.forms], axis=1)

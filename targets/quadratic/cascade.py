@@ -8,10 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from hierbench.targets.algebra.terms import Polynomial, mapped, merged, trimmed
-
-CHUNK = 2048
-"""Rows evaluated at a time. The last chunk is padded to this size, so that BLAS treats a row
-the same way in samples of every length, and nested samples have equal labels to the bit."""
+from hierbench.targets.laws.padded_rows import CHUNK, padded_chunks
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,7 +65,7 @@ class Cascade:
     def evaluate(self, X: np.ndarray) -> np.ndarray:
         """Label y at the rows of X, shapes (n, d) -> (n,), in memory bounded by the chunk."""
         y = np.empty(len(X))
-        for rows, chunk in _chunks(X):
+        for rows, chunk in padded_chunks(X):
             s = self.pre_activations(self.reduced(chunk))
             total = np.full(CHUNK, self.intercept)
             for level, a in self.outputs.items():
@@ -80,7 +77,7 @@ class Cascade:
         """s_1, ..., s_L at the rows of X, each of shape (n, k_l)."""
         parts = [
             [s[: rows.stop - rows.start] for s in self.pre_activations(self.reduced(chunk))]
-            for rows, chunk in _chunks(X)
+            for rows, chunk in padded_chunks(X)
         ]
         return [np.concatenate(level) for level in zip(*parts, strict=True)]
 
@@ -109,16 +106,3 @@ class Cascade:
         if level in self.offsets:
             terms.append(Polynomial.of_constant(self.offsets[level], below[0].n_variables))
         return trimmed(merged(terms))
-
-
-def _chunks(X: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Slices of rows and the rows themselves, padded with zeros to ``CHUNK``. At least one."""
-    X = np.asarray(X, dtype=np.float64)
-    for start in range(0, max(len(X), 1), CHUNK):
-        chunk = X[start : start + CHUNK]
-        rows = slice(start, start + len(chunk))
-        if len(chunk) < CHUNK:
-            padded = np.zeros((CHUNK, X.shape[1]))
-            padded[: len(chunk)] = chunk
-            chunk = padded
-        yield rows, chunk

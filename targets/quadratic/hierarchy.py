@@ -46,14 +46,14 @@ DEGREE_PRESERVING = {
 
 
 def skip_sets(skips: Any, depth: int, default_lowest: int) -> tuple[tuple[int, ...], ...]:
-    """J_2, ..., J_L: the default {lowest..l-1} for None, else ``given``."""
+    """J_2, ..., J_L: the default {lowest..l-1} for None, else ``skips``."""
     if skips is None:
         return tuple(tuple(range(default_lowest, level)) for level in range(2, depth + 1))
     return tuple(tuple(j) for j in skips)
 
 
 def checked_skips(skips: Any, depth: int) -> tuple[tuple[int, ...], ...] | None:
-    """``given`` as sorted tuples (None stays None); ValueError on a set that no target can have."""
+    """``skips`` as sorted tuples (None stays None); ValueError on a set that no target can have."""
     if skips is None:
         return None
     lists = isinstance(skips, (tuple, list)) and all(isinstance(j, (tuple, list)) for j in skips)

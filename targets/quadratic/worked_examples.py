@@ -15,8 +15,8 @@ from hierbench.targets.base import Certificate, Estimate, Size
 from hierbench.targets.certificates.certify import certify, condition_numbers, sampled_scale
 from hierbench.targets.certificates.contamination import subspace_sine
 from hierbench.targets.certificates.spectrum import Spectrum, spectrum_of
+from hierbench.targets.laws.padded_rows import CHUNK
 from hierbench.targets.laws.weights import haar, stream
-from hierbench.targets.polynomials.polynomial import CHUNK
 from hierbench.targets.quadratic.cascade import Cascade
 from hierbench.targets.quadratic.hierarchy import CascadeTarget, cascade_model
 from hierbench.targets.quadratic.normalise import Blueprint

@@ -37,6 +37,16 @@ def test_fit_refuses_what_is_past_them(name):
                 make_learner(name, **{key: value}).fit(X, y)
 
 
+@pytest.mark.parametrize("name", CLASSES.values())
+def test_fit_refuses_a_text_where_numbers_stand_and_names_the_parameter(name):
+    X = np.random.default_rng(0).standard_normal((40, 4))
+    unused = {"length_scale"} if name == "krr_polynomial_cg" else set()  # another kernel's
+    for key in set(inspect.signature(load(name)).parameters) - TEXTS_AND_FLAGS - unused:
+        says = "'fast' cannot be used to seed" if key == "random_state" else f"{key} = 'fast': allowed"
+        with pytest.raises(ValueError, match=f"^{says}"):
+            make_learner(name, **{key: "fast"}).fit(X, X[:, 0])
+
+
 @pytest.mark.parametrize(
     ("params", "says"),
     [

@@ -250,6 +250,11 @@ def test_files_that_are_no_saved_learners_are_refused(tmp_path):
     (tmp_path / "text").write_text("no archive")
     with pytest.raises(ValueError, match="is no saved learner"):
         persist.load(tmp_path / "text")
+    for header in ({}, {"format": 2, "class": 5}, {"format": 2, "class": "RFMRegressor"}):
+        with zipfile.ZipFile(tmp_path / "text", "w") as archive:
+            archive.writestr("header.json", json.dumps(header))
+        with pytest.raises(ValueError, match="is no saved learner"):
+            persist.load(tmp_path / "text")
     with pytest.raises(ValueError, match="not fitted: call fit"):
         persist.save(create("krr_rbf"), tmp_path / "unfitted")
     with pytest.raises(ValueError, match="no learner of this package"):

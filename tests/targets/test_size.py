@@ -90,7 +90,7 @@ def test_rows_of_the_identity():
 
 def test_a_kernel_floor_ends_where_float64_does():
     """C(1700, 700) is past 1e308."""
-    certificate = make_target("parity", 8, 0).certificate()
+    certificate = make_target("parity", 8, 0, inputs="gaussian").certificate()
     steps = dataclasses.replace(certificate, degree_share={700: Estimate(1.0)}).kernel_floor(1000)
     assert 0 < len(steps) < 700 and all(math.isfinite(n) for n, _ in steps)
     assert math.comb(1000 + len(steps), len(steps)).bit_length() > 1024

@@ -194,6 +194,10 @@ TARGETS = [
     ("multi-index", 6, {}),
     ("squares", 16, {"depth": 3}),
     ("projected", 9, {"depth": 2, "control": "rerandomised"}),
+    # harmonic: their Laplacian is 0
+    ("parity", 8, {"inputs": "gaussian"}),
+    ("staircase", 8, {"inputs": "gaussian", "rotated": True}),
+    ("merged-staircase", 8, {"inputs": "gaussian"}),
 ]
 
 

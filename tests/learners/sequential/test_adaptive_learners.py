@@ -12,6 +12,7 @@ from hierbench.learners.sequential.lifted_kernel import LiftedKernel, products, 
 from hierbench.learners.sequential.sequential_chain import Chain, Work, leading, tuned
 from hierbench.learners.sequential.sequential_fits import SequentialFitsRegressor
 from hierbench.learners.sequential.sequential_kernels import SequentialKernelsRegressor
+from hierbench.learners.sequential.spectral_layerwise import SpectralLayerwiseRegressor
 from hierbench.targets.registry import make_target
 
 
@@ -200,3 +201,12 @@ def test_bad_parameters_say_what_is_allowed(learner):
     X = np.random.default_rng(0).standard_normal((20, 3))
     with pytest.raises(ValueError, match="allowed are"):
         learner.fit(X, X[:, 0])
+
+
+def test_spectral_levels_of_data_without_a_finite_error_are_those_of_the_first_ranks():
+    """A row far out: held-out errors overflow, and a choice was looked for that nobody had made."""
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    X[3] = 1e80
+    with np.errstate(all="ignore"):
+        fitted = SpectralLayerwiseRegressor(depth=2).fit(X, np.arange(40.0))
+    assert len(fitted.levels_) == 2

@@ -11,7 +11,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from hierbench.targets.algebra import terms
 from hierbench.targets.algebra.orthogonal import HERMITE
 from hierbench.targets.algebra.terms import Polynomial, mapped, merged
-from hierbench.targets.base import Certificate, Estimate
+from hierbench.targets.base import Certificate, Estimate, polynomial_dimension
 from hierbench.targets.certificates.certify import certify, known_shares
 from hierbench.targets.certificates.contamination import independent_form, subspace_sine
 from hierbench.targets.laws.measures import Product
@@ -344,6 +344,16 @@ def test_the_kernel_floor_steps_at_the_dimensions_of_the_polynomials(inputs):
         assert n == np.linalg.matrix_rank(PolynomialFeatures(k).fit_transform(X))
         assert floor == pytest.approx(sum(e.value for p, e in certificate.degree_share.items() if p > k))
     assert steps[0] == (1.0, pytest.approx(1.0))
+
+
+def test_the_dimension_of_the_polynomials_on_the_hypercube_is_their_rank():
+    """Squares of coordinates are 1 there: 1, 9, 37, 93 at d = 8, and not C(8 + k, k)."""
+    X = np.array(list(itertools.product([-1.0, 1.0], repeat=8)))
+    for k, wanted in enumerate((1, 9, 37, 93)):
+        rank = np.linalg.matrix_rank(PolynomialFeatures(k).fit_transform(X))
+        assert polynomial_dimension(8, k, "hypercube") == rank == wanted
+    steps = make_target("staircase", 8, 0).certificate().kernel_floor(8)
+    assert [n for n, _ in steps[:4]] == [1.0, 9.0, 37.0, 93.0]
 
 
 def test_shares_that_samples_do_not_tell_are_unknown():
