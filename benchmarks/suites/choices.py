@@ -18,6 +18,9 @@ from hierbench.checks import plain
 from hierbench.errors import UserError, refusal, unknown
 from hierbench.learners import registry
 
+WORDS = {"none": None, "null": None, "true": True, "false": False}
+"""What is meant by a word on the command line, in whatever case: as a text ``False`` would count as true."""
+
 
 def choose(
     suite: Suite,
@@ -56,7 +59,10 @@ def choose(
         for name in learners:
             suite, selected = _select(suite, name)
             labels += selected
-        for setting in settings:
+        names = [setting.partition("=")[0].strip() for setting in settings]
+        for setting, name in zip(settings, names, strict=True):
+            if names.count(name) > 1:
+                raise UserError(f"--set {setting}: {name} is given {names.count(name)} times, give one")
             suite = _set(suite, setting)
     except ValueError as error:
         raise UserError(str(error)) from error
@@ -118,9 +124,9 @@ def _set(suite: Suite, setting: str) -> Suite:
 
 
 def parse_value(text: str) -> Any:
-    """A TOML value (number, true, list, ...) but no date, ``none``, or else the text itself."""
-    if text.lower() in ("none", "null"):
-        return None
+    """A TOML value (number, list, ...) but no date, one of ``WORDS``, or else the text itself."""
+    if text.lower() in WORDS:
+        return WORDS[text.lower()]
     try:
         parsed = tomllib.loads(f"value = {text}")
         plain("value of --set", parsed["value"])

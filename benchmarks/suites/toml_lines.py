@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
 import tomllib
@@ -17,6 +18,9 @@ from hierbench.errors import UserError, printable, refusal, unknown
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([\w.\-]+)\s*\]\]?")
 _DIGITS = re.compile(r"[\d_]{4000}|[\da-fA-F_]{4000}")
 _KEY = re.compile(r"^\s*([\w\-]+)\s*=")
+
+MISSPELT = 0.8
+"""Likeness (``difflib``) from which on a key that nobody has asked for yet explains a missing one."""
 
 T = TypeVar("T")
 
@@ -94,7 +98,9 @@ class Table:
         self.keys_read.add(key)
         if key not in self.data:
             if default is ...:
-                self.done()  # a misspelt key explains a missing one
+                others = [other for other in self.data if other not in self.keys_read]
+                for misspelt in difflib.get_close_matches(key, others, 1, MISSPELT):
+                    self.fail(misspelt, unknown("key", misspelt, [key]))
                 self.fail(key, f"missing ({kind} needed)")
             return default
         return self.data[key]

@@ -215,6 +215,8 @@ def test_describe_copes_with_what_a_certificate_lacks(status):
         ("1", 1),
         ("0.5", 0.5),
         ("true", True),
+        ("False", False),
+        ("TRUE", True),
         ("[1, 2]", [1, 2]),
         ("none", None),
         ("rbf", "rbf"),

@@ -147,13 +147,29 @@ def test_experiments_are_counted_before_one_is_made(tmp_path):
         (b"a = 1\nb = \x00\n", "2: not valid TOML"),
         (b"\xff\xfea\x00", "1: not UTF-8"),
         ("#" * 300_000, " larger than 262144 bytes"),
-        ('"a\\u001b[2J" = 1\n', "1: a\\x1b[2J: unknown key"),
+        ('"a\\u001b[2J" = 1\n' + GOOD, "1: a\\x1b[2J: unknown key"),
         ("", "1: name: missing"),
     ],
 )
 def test_a_file_that_breaks_its_parser_is_one_line(tmp_path, content, says):
     text = refused(tmp_path, content)
     assert says in text and text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("test = {min = 64, max = 128}\n", "", "test: missing"),
+        ("timeout_seconds = 60\n", "", "timeout_seconds: missing"),
+        ("epsilons =", "epsilon =", "epsilon: unknown key 'epsilon': did you mean 'epsilons'?"),
+        ('summary = "a test"\n', "", "summary: missing"),
+        ('family = "squares"\n', "", "target.family: missing"),
+        ("scale =", "scal =", "run.sizes.scal: unknown key 'scal': did you mean 'scale'?"),
+    ],
+)
+def test_a_missing_key_is_not_blamed_on_another_that_is_right(tmp_path, old, new, says):
+    assert old in GOOD
+    assert says in refused(tmp_path, GOOD.replace(old, new, 1))
 
 
 def test_a_byte_order_mark_is_read_over(tmp_path):
