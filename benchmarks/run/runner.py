@@ -22,6 +22,9 @@ from hierbench.benchmarks.suites.plan import Plan
 from hierbench.benchmarks.units.unit import CurveUnit, Result, Unit, UnitStatus
 from hierbench.errors import UserError, refusal
 
+KEPT = "what it had before is kept"
+"""Of a unit that was to be computed again, and was not."""
+
 
 class Progress(Protocol):
     """Hears of the run as it goes (see hierbench.benchmarks.run.progress)."""
@@ -44,7 +47,8 @@ class Outcome:
     """How a run ended.
 
     computed : units that were stored.
-    failed : units without numbers, and why: failed, timeout, and skipped for want of memory (not stored).
+    failed : units without numbers, and why: failed, timeout, and skipped for want of memory. Not stored are
+        those that were skipped, and those that had numbers before.
     stopped_by : number of the signal that ended the run early; 0 for none.
     compiling : core-seconds that went into compilation by jax.
     """
@@ -108,7 +112,7 @@ def run(
     logs : Path, optional
         Folder of what the units print, a file each; by default it is dropped.
     fresh : collection of str
-        Labels of learners whose units are computed again; what they had is kept until then.
+        Labels of learners whose units are computed again; what they had is kept where that fails.
     minutes : float
         After which no unit is started any more.
     compiled : Path, optional
@@ -117,7 +121,8 @@ def run(
         Opens the pool of workers, which are then not processes of this machine.
     """
     workers = workers_of(workers)
-    todo = missing(plan, store.done(), fresh)
+    before = store.done()
+    todo = missing(plan, before, fresh)
     # more may be asked for than is waiting now
     workers = workers if follow and todo else min(workers, max(len(todo), 1))
     limit = timeout or plan.suite.timeout_seconds
@@ -126,7 +131,7 @@ def run(
     seen = set(waiting)
     failed: list[tuple[Unit, Result]] = []
     end = time.monotonic() + 60.0 * minutes
-    computed = 0
+    computed = untouched = 0
     compiling = 0.0
     stopped_by = 0
     arrived: queue.SimpleQueue[Flight | int] = queue.SimpleQueue()
@@ -143,7 +148,12 @@ def run(
                     progress.start(todo, present, pool.size())
                     for unit, result in results:
                         compiling += result.compiling
-                        if result.status != UnitStatus.SKIPPED:
+                        if result.status != UnitStatus.DONE and unit.key in before:
+                            result = dataclasses.replace(result, reason=f"{result.reason}; {KEPT}")
+                            untouched += 1
+                        elif result.status == UnitStatus.SKIPPED:
+                            untouched += 1
+                        else:
                             store.commit(unit, result)
                             _keep_log(logs, unit, result)
                             computed += 1
@@ -165,8 +175,7 @@ def run(
         stopped_by = signal.SIGINT
     finally:
         progress.close()
-    skipped = sum(result.status == UnitStatus.SKIPPED for _, result in failed)
-    left = len(seen) - computed - skipped
+    left = len(seen) - computed - untouched
     return Outcome(computed, present, left, tuple(failed), int(stopped_by), compiling)
 
 

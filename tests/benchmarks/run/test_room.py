@@ -144,6 +144,18 @@ def test_a_skip_takes_nothing_away_that_is_stored(tmp_path, monkeypatch):
         assert [r.status for _, r in outcome.failed] == ["skipped"] and store.rows() == rows != []
 
 
+def test_a_failure_takes_nothing_away_that_is_stored(tmp_path):
+    """``--fresh`` of a learner that is late, or has lost its licence, since."""
+    plan = plan_of(suite_file(tmp_path, {"Mean": "seconds = 0.5"}))
+    with Store.writable(tmp_path) as store:
+        runner.run(plan, store, Silent(), workers=1)
+        rows = store.rows()
+        outcome = runner.run(plan, store, Silent(), workers=1, fresh=["Mean"], timeout=0.2)
+        assert [r.status for _, r in outcome.failed] == ["timeout"] and store.rows() == rows != []
+        assert outcome.failed[0][1].reason.endswith("what it had before is kept")
+        assert runner.missing(plan, store.done()) == ()
+
+
 def test_a_dry_run_of_an_adaptive_suite_counts_what_is_known_by_now(tmp_path, capsys):
     show(load_suite("default"), tmp_path, workers=2)
     without = capsys.readouterr().out.splitlines()
