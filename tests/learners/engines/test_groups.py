@@ -168,7 +168,7 @@ def test_outputs_on_a_gpu_are_those_of_numpy(monkeypatch):
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     np.testing.assert_array_equal(outputs_on("cpu", NETWORK, parameters, X), expected)
-    monkeypatch.setattr(outputs, "_ENTRIES", 16 * max(NETWORK.sizes()))
+    monkeypatch.setattr(outputs, "_ENTRIES", 16 * NETWORK.floats_per_sample())
     outputs._compiled.cache_clear()
     traced, forward = [], DenseNetwork.forward
     monkeypatch.setattr(
