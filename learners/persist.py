@@ -85,7 +85,6 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         "parameters": _plain(parameters, arrays, "parameters"),
         "state": _plain(state, arrays, type(estimator).__name__),
     }
-    path = Path(path)
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("header.json", json.dumps(header))

@@ -140,8 +140,8 @@ def _short(criterion: Criterion) -> str:
 def n_star_ratios(evidence: SuiteResults, criterion: Criterion, confidence: float) -> list[IntervalEstimate]:
     """n* over that of the reference, or at the second of two (target, epsilon) over the first, at each d.
 
-    A learner and its reference are compared on the replicates that both have: on one target n* scatters by
-    more than most learners differ.
+    A learner and its reference are compared on the replicates that both have: n* differs by more between
+    targets than between most learners.
     """
     ratios = []
     for learner in criterion.learners:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hierbench.benchmarks.commands.listing import print_parameters, value_text
-from hierbench.benchmarks.suites.choices import parse_value
+from hierbench.benchmarks.suites.choices import check_given_once, parse_value
 from hierbench.benchmarks.suites.suite_file import check_target
 from hierbench.benchmarks.units.plain import one_line_of
 from hierbench.benchmarks.units.vocabulary import Parameters
@@ -96,6 +96,7 @@ def _cost_said(family: str, d: int, size: Size) -> Iterator[None]:
 
 def parsed(settings: Sequence[str]) -> Parameters:
     """Parameters of ``--set parameter=value``."""
+    check_given_once(settings)
     params = {}
     for setting in settings:
         name, equals, value = setting.partition("=")

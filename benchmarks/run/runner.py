@@ -148,14 +148,15 @@ def run(
                     progress.start(todo, present, pool.size())
                     for unit, result in results:
                         compiling += result.compiling
-                        if result.status != UnitStatus.DONE and unit.key in before:
+                        kept = result.status != UnitStatus.DONE and unit.key in before
+                        if kept:
                             result = dataclasses.replace(result, reason=f"{result.reason}; {KEPT}")
-                            untouched += 1
-                        elif result.status == UnitStatus.SKIPPED:
+                        if result.status != UnitStatus.SKIPPED:
+                            _keep_log(logs, unit, result)
+                        if kept or result.status == UnitStatus.SKIPPED:
                             untouched += 1
                         else:
                             store.commit(unit, result)
-                            _keep_log(logs, unit, result)
                             computed += 1
                         if result.status != UnitStatus.DONE:
                             failed.append((unit, result))

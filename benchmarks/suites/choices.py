@@ -59,10 +59,8 @@ def choose(
         for name in learners:
             suite, selected = _select(suite, name)
             labels += selected
-        names = [setting.partition("=")[0].strip() for setting in settings]
-        for setting, name in zip(settings, names, strict=True):
-            if names.count(name) > 1:
-                raise UserError(f"--set {setting}: {name} is given {names.count(name)} times, give one")
+        check_given_once(settings)
+        for setting in settings:
             suite = _set(suite, setting)
     except ValueError as error:
         raise UserError(str(error)) from error
@@ -121,6 +119,14 @@ def _set(suite: Suite, setting: str) -> Suite:
         names = {e.label for e in suite.learners} | {t.label for t in suite.targets}
         raise UserError(f"--set {setting}: {unknown('learner or target', label, names)}")
     return dataclasses.replace(suite, learners=tuple(learners), targets=tuple(targets))
+
+
+def check_given_once(settings: Sequence[str]) -> None:
+    """Raise UserError if two settings, ``name=value``, are of one name: of two values one would be lost."""
+    names = [setting.partition("=")[0].strip() for setting in settings]
+    for setting, name in zip(settings, names, strict=True):
+        if names.count(name) > 1:
+            raise UserError(f"--set {setting}: {name} is given {names.count(name)} times, give one")
 
 
 def parse_value(text: str) -> Any:

@@ -228,6 +228,14 @@ def test_values_on_the_command_line(text, value):
     assert parse_value(text) == value
 
 
+@pytest.mark.parametrize("command", [("describe", "squares", "--d", 8), ("run", "smoke", "--dry-run")])
+def test_a_name_that_is_set_twice_is_refused(status, command, tmp_path):
+    name = "depth" if command[0] == "describe" else "krr_rbf.ridge"
+    where = () if command[0] == "describe" else ("--results", tmp_path)
+    code, out, err = status(*command, "--set", f"{name}=2", "--set", f"{name} = 3", *where)
+    assert (code, out) == (2, "") and f"--set {name}=2: {name} is given 2 times, give one" in err
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run with one learner that fails: what it printed, and its exit status."""
