@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -73,10 +74,16 @@ def load_family(name: str) -> type[Target]:
     """Import and return the class of a family; ValueError if that fails, whatever it raises."""
     module, attribute = family(name).path.split(":")
     try:
-        loaded: type[Target] = getattr(importlib.import_module(module), attribute)
+        with _aside():
+            loaded: type[Target] = getattr(importlib.import_module(module), attribute)
     except (Exception, SystemExit) as error:  # anything may happen in a researcher's own module
         raise ValueError(f"cannot import target {name!r}: {type(error).__name__}: {error}") from error
     return loaded
+
+
+def _aside() -> contextlib.AbstractContextManager[object]:
+    """Send what a researcher's own module prints to the stream of errors: the other one may be a table."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def parameters(name: str) -> Mapping[str, tuple[Any, str]]:
@@ -123,8 +130,19 @@ def make_target(name: str, d: int, seed: int, **params: Any) -> Target:
         remedy = "the data are taken as they are"
         refused = refusal(used, modifiers[used], f"one value, {default}, for this family", remedy)
         raise ValueError(f"target {name}: {refused}")
+    # the registry imports no numerics
+    from hierbench.targets import held
+
+    def build(size: int) -> Target:
+        if name in FAMILIES:
+            return loaded(size, seed, **fields)  # type: ignore[call-arg]
+        with _aside():
+            own: Target = held.held(loaded)(size, seed, **fields)  # type: ignore[call-arg]
+            held.check(own, size)
+            return own
+
     try:
-        target = modified(lambda size: loaded(size, seed, **fields), d, modifiers)  # type: ignore[call-arg]
+        target = modified(build, d, modifiers)
         drawn = target.size.drawn
     except ValueError as error:
         raise ValueError(f"target {name}: {error}") from None
@@ -133,7 +151,7 @@ def make_target(name: str, d: int, seed: int, **params: Any) -> Target:
             raise
         said = " ".join(str(error).split())
         raise ValueError(f"target {name} cannot be made: {type(error).__name__}: {said}") from error
-    from hierbench.targets.base import LARGEST_TARGET  # the registry imports no numerics
+    from hierbench.targets.base import LARGEST_TARGET  # as above
 
     if drawn > LARGEST_TARGET:
         allowed = f"integers up to {LARGEST_TARGET} ({8 * LARGEST_TARGET / 2**30:g} GiB)"

@@ -154,6 +154,11 @@ def fingerprint(*roots: str) -> tuple[str, dict[str, str]]:
     return digest(sorted(code.items())), versions
 
 
+def followed(*roots: str) -> set[Path]:
+    """Sources of the modules that ``roots`` import, transitively: those in their fingerprint."""
+    return {source for name in closure(roots)[0] if (source := modules.source_of(name))}
+
+
 def forget() -> None:
     """Forget what was read: sources on disk may have changed."""
     fingerprint.cache_clear()

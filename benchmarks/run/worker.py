@@ -10,14 +10,16 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 
+from hierbench.benchmarks.isolation import footprint
 from hierbench.benchmarks.isolation.host import LONGEST_LOG, Process, There
 from hierbench.benchmarks.provenance import fingerprint, loaded, machine
-from hierbench.benchmarks.suites.plan import key_of
+from hierbench.benchmarks.suites.plan import key_of, roots_of
 from hierbench.benchmarks.units.experiment_unit import ExperimentUnit
 from hierbench.benchmarks.units.fitting import LateError, LearnerGoneError
 from hierbench.benchmarks.units.plain import DescribedError, one_line_of
 from hierbench.benchmarks.units.unit import CertificateUnit, CurveUnit, Result, Unit, UnitStatus
 from hierbench.learners.engines import compiling
+from hierbench.targets.registry import FAMILIES
 
 
 def compute(unit: Unit, limit: float) -> Result:
@@ -38,9 +40,9 @@ def compute(unit: Unit, limit: float) -> Result:
             return _compute_apart(unit, limit)
         log: list[str] = []
         before = compiling.seconds()
-        with _printing_to(log):
+        with _printing_to(log), _watched(unit):
             result = compute_here(unit)
-        held = _held_to_key(unit, result, {})
+        held = _depending(unit, _held_to_key(unit, result, {}), {})
         return dataclasses.replace(held, log="".join(log), compiling=compiling.seconds() - before)
     except BaseException as error:
         return unit.without_numbers(UnitStatus.FAILED, one_line_of(error))
@@ -88,14 +90,44 @@ def _compute_apart(unit: CurveUnit, limit: float) -> Result:
     with Process(limit) as process:
         try:
             learner = There(process, spec["name"], spec["parameters"], sys.path)
-            result = run_curves(unit, learner)
+            with _watched(unit):
+                result = run_curves(unit, learner)
             sources, dependencies = learner.footprint()
             result = dataclasses.replace(result, dependencies=dependencies)
         except LateError as error:
             result = unit.without_numbers(UnitStatus.TIMEOUT, str(error), limit)
         except (LearnerGoneError, DescribedError) as error:
             result = unit.without_numbers(UnitStatus.FAILED, str(error))
-    return dataclasses.replace(_held_to_key(unit, result, sources), log=process.log())
+    held = _depending(unit, _held_to_key(unit, result, sources), sources)
+    return dataclasses.replace(held, log=process.log())
+
+
+_files = footprint.Files()
+
+
+def _has_own_target(unit: Unit) -> bool:
+    return isinstance(unit, CurveUnit | CertificateUnit) and unit.target_spec["family"] not in FAMILIES
+
+
+def _watched(unit: Unit) -> contextlib.AbstractContextManager[None]:
+    """Watch which files are read if the target is one by import path, which reads them in this process."""
+    return _files.watched() if _has_own_target(unit) else contextlib.nullcontext()
+
+
+def _depending(unit: Unit, result: Result, sources: Mapping[str, bytes]) -> Result:
+    """The result with what it depends on besides the key.
+
+    Targets by import path share this process: each depends on what any of them has read or loaded.
+    """
+    if result.status != UnitStatus.DONE:
+        return result
+    files, texts = dict(result.dependencies.get("files", {})), dict(sources)
+    if _has_own_target(unit):
+        files |= _files.digests()
+        texts |= loaded.texts()
+    if texts:
+        files |= footprint.unnamed(texts, fingerprint.followed(*roots_of(unit.axes)))
+    return dataclasses.replace(result, dependencies=result.dependencies | ({"files": files} if files else {}))
 
 
 _recorded = 0

@@ -65,17 +65,21 @@ def key_of(axes: Axes) -> tuple[str, str, dict[str, str]]:
     ValueError
         The learner, the target family or the experiment no longer exists.
     """
+    code, versions = fingerprint(*roots_of(axes))
+    return digest([axes, code, versions]), code, versions
+
+
+def roots_of(axes: Axes) -> list[str]:
+    """Modules whose code, with all that they import, a unit's key covers."""
     if axes["kind"] == UnitKind.EXPERIMENT:
         module = experiments.module_of(axes["experiment"])
-        code, versions = fingerprint(module, *experiments.EXPERIMENTS[axes["experiment"]].code)
-        return digest([axes, code, versions]), code, versions
+        return [module, *experiments.EXPERIMENTS[axes["experiment"]].code]
     roots = [target_module(axes["target"]["family"]), *modifier_modules(axes["target"]["parameters"])]
     if "learner" in axes:
         roots += [learner_module(axes["learner"]["name"]), CURVE_CODE]
     else:
         roots.append(CERTIFICATE_CODE)
-    code, versions = fingerprint(*roots)
-    return digest([axes, code, versions]), code, versions
+    return roots
 
 
 def learner_module(name: str) -> str:

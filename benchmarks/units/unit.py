@@ -187,7 +187,8 @@ class Result:
     log : what the unit printed.
     compiling : seconds of ``seconds`` that went into compilation by jax.
     dependencies : what the numbers depend on besides the key (``{}``: nothing). ``versions`` of the
-        distributions that a foreign learner had loaded, ``files`` by path with their sha256.
+        distributions that a foreign learner had loaded, ``files`` by path with their sha256: those that it or
+        a foreign target read, sources that no import names among them.
     """
 
     status: str

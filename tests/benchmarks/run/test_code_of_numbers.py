@@ -6,7 +6,9 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 from machinery import Silent, here, plan_of, stored, suite_file
 
@@ -18,9 +20,12 @@ from hierbench.benchmarks.store.store import Store
 WORKERS = True
 
 SOURCE = """
+import sys
 from pathlib import Path
 import numpy as np
 import helper_of_mine
+sys.path.insert(0, str(Path(__file__).parent / "elsewhere"))
+__import__("fou" + "nd")
 from sklearn.base import BaseEstimator, RegressorMixin
 
 class Constant(RegressorMixin, BaseEstimator):
@@ -37,14 +42,80 @@ class Constant(RegressorMixin, BaseEstimator):
 def lab(tmp_path, monkeypatch):
     """A researcher's folder: a learner, a module that it imports, a file that it reads."""
     folder = tmp_path / "lab"
-    folder.mkdir()
+    (folder / "elsewhere").mkdir(parents=True)
     (folder / "learner_of_mine.py").write_text(SOURCE)
+    (folder / "elsewhere" / "found.py").write_text("FACTOR = 1\n")
     (folder / "helper_of_mine.py").write_text("FACTOR = 1\n")
     (folder / "weights.txt").write_text("0.5\n")
     monkeypatch.syspath_prepend(str(folder))
     fingerprint.forget()
     yield folder
     fingerprint.forget()
+
+
+TARGET_SOURCE = """
+import dataclasses, importlib.util
+from pathlib import Path
+import numpy as np
+from own_targets import Own
+
+HERE = Path(__file__).parent
+
+@dataclasses.dataclass(frozen=True)
+class Weighed(Own):
+    def evaluate(self, X):
+        spec = importlib.util.spec_from_file_location("found", HERE / "elsewhere" / "found.py")
+        found = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(found)
+        scope = {}
+        exec((HERE / "executed.py").read_text(), scope)
+        return super().evaluate(X) * np.load(HERE / "weights.npy") * found.SIGN * scope["SIGN"]
+"""
+
+
+@pytest.fixture
+def own_target(tmp_path, monkeypatch):
+    """A folder with a target that reads a file and runs two sources that no import names; its suite."""
+    folder = tmp_path / "lab"
+    (folder / "elsewhere").mkdir(parents=True)
+    (folder / "target_of_mine.py").write_text(TARGET_SOURCE)
+    np.save(folder / "weights.npy", np.array(1.0))
+    for source in ("elsewhere/found.py", "executed.py"):
+        (folder / source).write_text("SIGN = 1.0\n")
+    monkeypatch.syspath_prepend(str(folder))
+    fingerprint.forget()
+    path = Path(suite_file(tmp_path, {"Mean": "", "FastMean": ""}, count=1))
+    ours = 'family = "squares"\nparams = {depth = 2, width = 2}'
+    assert ours in (text := path.read_text())
+    path.write_text(text.replace(ours, 'family = "target_of_mine:Weighed"'))
+    yield folder, str(path)
+    fingerprint.forget()
+
+
+@pytest.mark.parametrize("file", ["weights.npy", "elsewhere/found.py", "executed.py"])
+def test_what_a_target_reads_or_runs_is_computed_with_again_where_it_changes(own_target, tmp_path, file):
+    folder, path = own_target
+    plan = plan_of(path)
+    with Store.writable(tmp_path / "r") as store:
+        assert not runner.run(plan, store, Silent(), workers=1).failed
+        assert not runner.missing(plan, store.done())
+        if file.endswith(".npy"):
+            np.save(folder / file, np.array(-1.0))
+        else:
+            (folder / file).write_text("SIGN = -1.0\n")
+    units = {u.key for u in plan.curves}  # its certificate reads nothing
+    with Store.writable(tmp_path / "r") as store:
+        assert {u.key for u in runner.missing(plan, store.done())} == units
+        assert {reason.split(",")[0] for reason in store.changed().values()} == {str(folder / file)}
+
+
+def test_a_comment_in_a_target_s_source_changes_nothing(own_target, tmp_path):
+    folder, path = own_target
+    with Store.writable(tmp_path / "r") as store:
+        assert not runner.run(plan_of(path), store, Silent(), workers=1).failed
+        (folder / "target_of_mine.py").write_text(f"{TARGET_SOURCE}# said\n")
+        fingerprint.forget()
+        assert not runner.missing(plan_of(path), store.done())
 
 
 def test_an_edit_in_the_middle_of_a_run_is_refused_and_said(lab, tmp_path):
@@ -64,14 +135,17 @@ def test_an_edit_in_the_middle_of_a_run_is_refused_and_said(lab, tmp_path):
     assert {row.status for row in rows} <= {"ok", "unreliable"}
 
 
-def test_a_weights_file_that_changes_is_computed_with_again(lab, tmp_path, monkeypatch):
+@pytest.mark.parametrize("file", ["weights.txt", "elsewhere/found.py"])
+def test_what_a_learner_reads_or_finds_is_computed_with_again_where_it_changes(
+    lab, tmp_path, monkeypatch, file
+):
     monkeypatch.setattr(local_pool, "opened", here)  # the learner has a process of its own all the same
     path = suite_file(tmp_path, {"Constant": ""}, count=1, module="learner_of_mine")
     plan = plan_of(path)
     with Store.writable(tmp_path / "r") as store:
         assert not runner.run(plan, store, Silent(), workers=1).failed
         assert not runner.missing(plan, store.done())
-        (lab / "weights.txt").write_text("0.25\n")
+        (lab / file).write_text("FACTOR = 2\n")
     with Store.writable(tmp_path / "r") as store:
         assert [u.key for u in runner.missing(plan, store.done())] == [u.key for u in plan.curves]
 
@@ -79,8 +153,6 @@ def test_a_weights_file_that_changes_is_computed_with_again(lab, tmp_path, monke
 def test_what_a_learner_has_loaded_and_read_is_stated(lab):
     with Process(60) as process:
         learner = There(process, "learner_of_mine:Constant", {}, sys.path)
-        import numpy as np
-
         from hierbench.learners.base import Curve
 
         fitted = learner.fit([Curve(np.ones((4, 2)), np.ones(4), (4,), 0)])
