@@ -20,6 +20,7 @@ from hierbench.benchmarks.suites.epsilon import Scale, epsilons_of
 from hierbench.benchmarks.suites.suite import Suite
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.benchmarks.units.rows import FITTED
+from hierbench.learners.registry import LEARNERS
 
 SUITE = "quick"
 
@@ -49,7 +50,8 @@ def check(name: str, settings: Sequence[str], results: Path, workers: int | None
     entry = next(e for e in to_run.learners if e.label == label)
     print(f"{label} ({entry.learner})")
     kept = show_contract(outcomes(entry.learner, entry.params, SECONDS))
-    print("test labels: never in its process")
+    ours = entry.learner in LEARNERS
+    print(f"test labels: {'in the process of all learners of hierbench' if ours else 'never in its process'}")
     called = [SUITE, f"--learner={name}", "--against=reference"]
     status = execute(
         to_run, to_show, results, called, workers, wait=True, figures=figures, against=reference.SUITE,

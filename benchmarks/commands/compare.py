@@ -68,9 +68,14 @@ def show_comparison(
         From the suite file or the store; no row of the suite; a file that cannot be written.
     """
     suite, evidence = measured(name, results, learners, against)
-    blocks = comparison(
-        suite.name, evidence, epsilons_of(suite), f"hierbench run {shlex.quote(name)}{option_of(results)}"
-    )
+    entries = {entry.label: entry.learner for entry in suite.learners}
+    lacking = {label: entries.get(label, label) for label, _, _ in evidence.missing}
+    beside = [x for x in learners if x in {*lacking, *lacking.values()}]
+    command = f"hierbench run {shlex.quote(name)}{option_of(results)}"
+    chosen = command + "".join(f" --learner={shlex.quote(x)}" for x in beside)
+    if beside:
+        command = f"{command} and {chosen}" if len(lacking) > len(beside) else chosen
+    blocks = comparison(suite.name, evidence, epsilons_of(suite), command)
     deliver(FORMATS[form](blocks), output)
 
 

@@ -14,12 +14,12 @@ from rich.table import Table
 
 from hierbench.benchmarks.commands.run import check_fresh
 from hierbench.benchmarks.results import stages
-from hierbench.benchmarks.run import progress, room, runner
+from hierbench.benchmarks.run import probe, progress, room, runner
 from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.store.store import NAME, Store
 from hierbench.benchmarks.suites.plan import make_plan
 from hierbench.benchmarks.suites.suite import Suite
-from hierbench.benchmarks.units.unit import Unit
+from hierbench.benchmarks.units.unit import CurveUnit, Unit
 
 
 def show(
@@ -31,6 +31,8 @@ def show(
     here: bool = True,
 ) -> None:
     """Print the units that a run would compute, by learner, the longest of them, and what would not fit.
+
+    What a run would refuse before its first unit is refused.
 
     Times are estimates: those of the learners' cost laws, times what the store's finished units of the
     same learner took over what their laws said. Of an adaptive suite only the units that are known by now
@@ -49,6 +51,8 @@ def show(
             estimator.finished(unit, seconds[unit.key])
     console = make_console()
     present = len({unit.key for unit in plan.units}) - len(waiting)
+    if here:
+        probe.refuse_unfit((unit for unit in waiting if isinstance(unit, CurveUnit)), workers)
     if not waiting:
         console.print(f"nothing to compute: all {present} units are present", soft_wrap=True)
         return

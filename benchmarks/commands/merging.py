@@ -12,11 +12,13 @@ from hierbench.benchmarks.results.reference import Reference
 from hierbench.benchmarks.results.restored import restore
 from hierbench.benchmarks.show.output import say
 from hierbench.benchmarks.store import lock
+from hierbench.benchmarks.store.encoding import ill_formed
 from hierbench.benchmarks.store.merging import merge
 from hierbench.benchmarks.store.store import NAME, Store
 from hierbench.benchmarks.suites.suite import Suite
-from hierbench.benchmarks.suites.suite_file import load_suite
-from hierbench.errors import UserError
+from hierbench.benchmarks.suites.suite_file import known_suites, load_suite
+from hierbench.errors import UserError, refusal
+from hierbench.targets.held import plain_certificate
 
 SHIPPED = f"{reference.NAME}:"
 """What stands before a suite whose results ship."""
@@ -77,10 +79,33 @@ def _of_file(path: Path, suite: str | None) -> _Source | None:
             packed = reference.unpacked(path.read_bytes())
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error}") from error
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+        _check(packed, path)
     else:
         return None
-    known = load_suite(suite or packed.header["suite"])
+    known = _suite(suite, packed.header["suite"], path)
     return lambda store: f"{path}: {_restored(packed, known, store, str(path))}"
+
+
+def _suite(named: str | None, packed: str, path: Path) -> Suite:
+    if not named and packed not in known_suites():
+        of = f"{path} is of suite {packed!r}, which does not come with hierbench"
+        raise UserError(f"{of}: give its file, --suite FILE.toml")
+    return load_suite(named or packed)
+
+
+def _check(packed: Reference, path: Path) -> None:
+    """Refuse rows that no run makes, whoever wrote the file; those that ship are held to it by a test."""
+    allowed = "what hierbench export writes"
+    for number, row in enumerate(packed.rows):
+        if wrong := ill_formed(row):
+            raise UserError(refusal(f"{path}: row {number}: {wrong}", getattr(row, wrong), allowed))
+    for (target, d, _), certificate in packed.certificates.items():
+        try:
+            plain_certificate(certificate)
+        except ValueError as error:
+            raise UserError(f"{path}: certificate of {target}, d = {d}: {error}") from error
 
 
 def _restored(packed: Reference, suite: Suite, store: Store, name: str) -> str:

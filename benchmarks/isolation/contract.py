@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 import unittest
 import warnings
 from collections.abc import Mapping
@@ -52,6 +53,12 @@ def _seeded(name: str, parameters: Mapping[str, Any]) -> Any:
     return learner
 
 
+def _line_of(error: AssertionError) -> str:
+    """What was asserted, of an assertion without words."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return frame.line or frame.name
+
+
 def learner_checks() -> list[str]:
     """Names of the checks of a learner."""
     return [check.__name__ for check in _Checked.checks()]
@@ -80,7 +87,7 @@ def outcome(name: str, parameters: Mapping[str, Any], check: str, d: int | None)
     except unittest.SkipTest as reason:
         return {"outcome": "skipped", "reason": str(reason)}
     except AssertionError as error:
-        return {"outcome": "fails", "reason": one_line(" ".join(str(error).split()))}
+        return {"outcome": "fails", "reason": one_line(" ".join(str(error).split()) or _line_of(error))}
     except Exception as error:  # whatever a learner raises is an outcome
         return {"outcome": "fails", "reason": one_line_of(error)}
     return {"outcome": "holds", "reason": ""}

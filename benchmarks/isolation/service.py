@@ -11,6 +11,7 @@ import numpy as np
 
 from hierbench.benchmarks.isolation.footprint import Files, distributions, sources
 from hierbench.benchmarks.units.fitting import Fit, Fits, Here
+from hierbench.errors import unknown
 from hierbench.learners.base import Curve
 from hierbench.learners.registry import load
 
@@ -47,6 +48,7 @@ class Service:
         sys.path[:] = head["path"]
         self.files.watch()
         self.fitting = Here(head["name"], head["parameters"])
+        _check_kept(self.fitting.learner, head["parameters"])
         flags = {"is_classifier": self.fitting.is_classifier, "fits_curves": self.fitting.fits_curves}
         return {**flags, "kind": _kind(self.fitting.learner)}, []
 
@@ -83,6 +85,17 @@ class Service:
 def _curves(head: dict[str, Any], arrays: list[np.ndarray]) -> list[Curve]:
     pairs = zip(arrays[::2], arrays[1::2], head["sizes"], head["states"], strict=True)
     return [Curve(X.copy(), y.copy(), tuple(sizes), state) for X, y, sizes, state in pairs]
+
+
+def _check_kept(learner: Any, parameters: dict[str, Any]) -> None:
+    """Raise ValueError for a parameter that a constructor with ``**kwargs`` took and does not have."""
+    try:
+        has = set(learner.get_params())
+    except Exception:  # it has no such method, or one that does not work: nothing is known
+        return
+    for name in parameters:
+        if name not in has:
+            raise ValueError(unknown(f"parameter of {type(learner).__name__}", name, has))
 
 
 def _kind(learner: Any) -> str:

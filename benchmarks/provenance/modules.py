@@ -187,19 +187,32 @@ def constructor_parameters(path: str) -> dict[str, str] | None:
     """
     module, _, name = path.partition(":")
     located_class = find_class(module, name)
-    for _ in range(8):
-        if located_class is None:
-            return None
-        module, definition = located_class
+    for _, definition in _resolution_order(located_class) if located_class else ():
         for node in definition.body:
             if isinstance(node, ast.FunctionDef) and node.name == "__init__":
                 return None if node.args.kwarg or node.args.vararg else _defaults(node.args)
         if definition.decorator_list:
             return None
-        located_class = next(
-            (f for b in definition.bases if isinstance(b, ast.Name) and (f := find_class(module, b.id))), None
-        )
     return None
+
+
+_Located = tuple[str, ast.ClassDef]
+
+
+def _resolution_order(located: _Located) -> list[_Located]:
+    """Classes in the order in which Python looks for a method, of those that sources show."""
+    module, definition = located
+    named = (b.id for b in definition.bases if isinstance(b, ast.Name))
+    bases = [found for name in named if (found := find_class(module, name)) and found != located]
+    waiting = [*(_resolution_order(base) for base in bases), bases]
+    order = [located]
+    while waiting := [line for line in waiting if line]:
+        # first that no other line has further back; where there is none Python refuses the class
+        free = (line[0] for line in waiting if not any(line[0] in other[1:] for other in waiting))
+        first = next(free, waiting[0][0])
+        order.append(first)
+        waiting = [[one for one in line if one != first] for line in waiting]
+    return order
 
 
 def _defaults(arguments: ast.arguments) -> dict[str, str]:

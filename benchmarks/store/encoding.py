@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import numbers
 from collections.abc import Sequence
 from typing import Any
 
-from hierbench.benchmarks.store.schema import COLUMNS, is_mapping
+from hierbench.benchmarks.store.schema import COLUMNS, is_mapping, misfits
 from hierbench.benchmarks.units.experiment_unit import ExperimentResult, ExperimentUnit
-from hierbench.benchmarks.units.rows import Row
+from hierbench.benchmarks.units.rows import STATUSES, Metric, Row
 from hierbench.benchmarks.units.unit import CertificateUnit, Result, Unit
 
 ROW_FIELDS = tuple(COLUMNS["rows"])
 MAPPINGS = frozenset(name for name, annotation in COLUMNS["rows"].items() if is_mapping(annotation))
 """Fields of a row that are mappings."""
+_ERRORS = ("error", "error_se", "train_error")
+_COUNTS = ("n_test", "steps", "flops", "fit_seconds", "predict_seconds")
 
 
 @functools.singledispatch
@@ -62,6 +65,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, numbers.Integral):
         return int(value)
     return float(value) if isinstance(value, numbers.Real) else value
+
+
+def ill_formed(row: Row) -> str:
+    """Name of the first column that does not hold what it should; empty where all do."""
+    wrong = misfits("rows", encoded(row))
+    if not wrong:
+        numbers_of = {name: getattr(row, name) for name in (*_ERRORS, *_COUNTS)}
+        wrong = [name for name, x in numbers_of.items() if x is not None and not 0.0 <= x < math.inf]
+        wrong += ["n"] * (row.n < 1) + ["d"] * (row.d < 1)
+        wrong += ["status"] * (row.status not in STATUSES) + ["metric"] * (row.metric not in tuple(Metric))
+    return wrong[0] if wrong else ""
 
 
 def decoded(values: Sequence[Any]) -> Row:

@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
 MINIMUM_REFINE = 1.1
 """Narrower brackets than this say more of one replicate than replicates differ."""
+SEED = "random_state"
+"""Parameter of learners that is a replicate's, and no suite's."""
 SUITES = Path(__file__).parent
 
 
@@ -92,7 +94,7 @@ def load_suite(name: str) -> Suite:
 
 
 def check_learner(learner: str, params: Mapping[str, Any]) -> None:
-    """Refuse an unknown learner, or a parameter that its constructor does not have.
+    """Refuse an unknown learner, a parameter that its constructor does not have, and ``random_state``.
 
     Raises
     ------
@@ -108,6 +110,8 @@ def check_learner(learner: str, params: Mapping[str, Any]) -> None:
     for key, value in params.items():
         if allowed is not None and key not in allowed:
             raise ValueError(unknown(f"parameter of {name}", key, allowed))
+        if key == SEED:
+            raise ValueError(f"{key} is no parameter of a suite: each replicate has its own; leave {key} out")
         plain(key, value)
     if learner in learner_registry.LEARNERS:
         check_bounds(params)

@@ -53,6 +53,17 @@ class FastMean(Mean):
         return fitted
 
 
+class Swallows(Mean):
+    """Takes whatever it is given, and has one parameter."""
+
+    def __init__(self, **anything):
+        super().__init__()
+        self.level = anything.get("level", 0)
+
+    def get_params(self, deep=True):
+        return {"level": self.level}
+
+
 class Noisy(Mean):
     """Draws from the global generator, as a careless foreign estimator may."""
 

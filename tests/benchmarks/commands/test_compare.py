@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import synthetic_rows
 
 from hierbench.benchmarks import options
+from hierbench.benchmarks.commands import compare
 from hierbench.benchmarks.commands.compare import FORMATS, comparison, markdown, ratio_cells, text
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.table import PIPE_WIDTH
@@ -18,6 +20,7 @@ from hierbench.benchmarks.statistics.ranks import Comparison, rank
 from hierbench.benchmarks.statistics.sample_complexity import n_stars
 from hierbench.benchmarks.store.store import NAME, Store
 from hierbench.benchmarks.suites.epsilon import Epsilon, Scale
+from hierbench.benchmarks.suites.suite_file import load_suite
 
 EPSILONS = (Epsilon(0.3), Epsilon(0.1), Epsilon(0.03), Epsilon(0.1, Scale.UPPER_HALF))
 
@@ -188,3 +191,19 @@ def test_errors_are_one_line_and_status_2(finished, tmp_path, status):
 
 def test_formats_of_the_command_are_those_of_the_module():
     assert {f.value for f in options.BlockFormat} == FORMATS.keys()
+
+
+@pytest.mark.parametrize(
+    ("lacking", "makes"),
+    [
+        (["odd:B"], "hierbench run smoke --learner=odd:B makes them"),
+        (["krr_rbf"], "hierbench run smoke makes them"),
+        (["krr_rbf", "odd:B"], "hierbench run smoke and hierbench run smoke --learner=odd:B makes them"),
+    ],
+)
+def test_what_is_missing_comes_with_the_command_that_makes_it(monkeypatch, capsys, lacking, makes):
+    rows, certificates = synthetic_rows.suite()
+    found = SuiteResults(rows, certificates, {(label, "sq", 4): 1 for label in lacking})
+    monkeypatch.setattr(compare, "measured", lambda *_: (load_suite("smoke"), found))
+    compare.show_comparison("smoke", Path("results"), "markdown", None, ["odd:B"])
+    assert makes in capsys.readouterr().out

@@ -1,5 +1,8 @@
 """Contracts held to in another process, whatever a learner or a target does there."""
 
+import dataclasses
+
+import own_targets
 import pytest
 import stub_learners
 
@@ -60,3 +63,10 @@ def test_what_is_printed_of_a_contract(capsys):
     assert capsys.readouterr().out == "contract: 1 checks hold, 0 fail (1 s)\n  2 not asked: no d\n"
     assert not show_contract([*kept, ("check_f_g", "fails", "because", 2.0)])
     assert "fails: f g: because\n" in capsys.readouterr().out
+
+
+def test_an_assertion_without_words_is_said_by_its_line(monkeypatch):
+    nameless = dataclasses.replace(own_targets.Own(4, 0).certificate(), n_parameters=0)
+    monkeypatch.setattr(own_targets.Own, "certificate", lambda self: nameless)
+    found = outcome("own_targets:Own", {}, "check_certificate", 4)
+    assert found["outcome"] == "fails" and "certificate.n_parameters > 0" in found["reason"]

@@ -174,6 +174,32 @@ def test_constructor_parameters_without_a_default(tmp_path, monkeypatch):
     assert modules.constructor_parameters("bare:It") == expected
 
 
+DIAMOND = """
+class Root:
+    def __init__(self, root=0): ...
+class Left(Root): ...
+class Right(Root):
+    def __init__(self, right=1): ...
+class Bottom(Left, Right): ...
+class Loop(Loop): ...
+"""
+
+
+def test_constructor_parameters_of_several_bases_are_those_that_python_finds(tmp_path, monkeypatch):
+    import inspect
+
+    (tmp_path / "diamond.py").write_text(DIAMOND)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert modules.constructor_parameters("diamond:Bottom") == {"right": "1"}
+    assert modules.constructor_parameters("diamond:Loop") is None
+    from hierbench.benchmarks.studies import wide_search
+
+    for name, twin in vars(wide_search).items():
+        if isinstance(twin, type) and issubclass(twin, wide_search.Wide):
+            read = modules.constructor_parameters(f"{wide_search.__name__}:{name}")
+            assert list(read or ()) == list(inspect.signature(twin).parameters), name
+
+
 @pytest.mark.parametrize("module", [fp, ast, pytest])
 def test_the_canonical_text_is_that_of_ast(module):
     """Of sources with and without strings among their statements."""

@@ -12,14 +12,16 @@ from machinery import plan_of, stored, without_cost
 from hierbench.benchmarks.commands.export import write
 from hierbench.benchmarks.commands.merging import merge_into
 from hierbench.benchmarks.commands.run import execute
-from hierbench.benchmarks.results import restored
+from hierbench.benchmarks.results import reference, restored
 from hierbench.benchmarks.results.reference import unpacked
 from hierbench.benchmarks.results.stages import resolved
 from hierbench.benchmarks.store.check import damages
+from hierbench.benchmarks.store.encoding import ill_formed
 from hierbench.benchmarks.store.store import Store
 from hierbench.benchmarks.suites import plan as plans
 from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.errors import UserError
+from hierbench.targets.held import plain_certificate
 
 SUITE = """\
 name = "mine"
@@ -167,6 +169,40 @@ def test_bad_sources_are_one_line(exported, tmp_path, status):
         code, out, err = status("merge", source, "--results", tmp_path / "new")
         assert (code, out, err.count("\n")) == (2, "", 1) and said in err, err
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("n", "a"), ("n", -1), ("status", "splendid"), ("error", -0.5), ("error", float("nan")), ("metric", "luck")],
+)
+def test_rows_that_no_run_makes_are_refused(exported, tmp_path, status, column, value):
+    path, _, packed = exported
+
+    def spoil(content):
+        content["columns"][column][3] = value
+
+    file = changed(packed, tmp_path / "spoilt.json.gz", spoil)
+    code, out, err = status("merge", file, "--suite", path, "--results", tmp_path / "new")
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert f"{file}: row 3: {column} = {value!r}" in err and not (tmp_path / "new").exists()
+
+
+def test_certificates_that_no_target_has_are_refused(exported, tmp_path, status):
+    path, _, packed = exported
+
+    def spoil(content):
+        content["certificates"][0][3]["degree_share"] = {"1": {"value": 0.5, "stderr": 0.0}}
+
+    file = changed(packed, tmp_path / "spoilt.json.gz", spoil)
+    code, out, err = status("merge", file, "--suite", path, "--results", tmp_path / "new")
+    assert (code, out, err.count("\n")) == (2, "", 1) and "sum of degree_share of the certificate = 0.5" in err
+
+
+def test_what_ships_would_be_merged():
+    for suite in reference.shipped():
+        packed = reference.read(suite)
+        assert not {column for row in packed.rows if (column := ill_formed(row))}, suite
+        assert all(plain_certificate(one) == one for one in packed.certificates.values()), suite
 
 
 @pytest.mark.slow

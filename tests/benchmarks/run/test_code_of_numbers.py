@@ -86,7 +86,8 @@ def own_target(tmp_path, monkeypatch):
     fingerprint.forget()
     path = Path(suite_file(tmp_path, {"Mean": "", "FastMean": ""}, count=1))
     ours = 'family = "squares"\nparams = {depth = 2, width = 2}'
-    assert ours in (text := path.read_text())
+    text = path.read_text()
+    assert ours in text
     path.write_text(text.replace(ours, 'family = "target_of_mine:Weighed"'))
     yield folder, str(path)
     fingerprint.forget()

@@ -7,8 +7,10 @@ import sys
 import pytest
 from machinery import plan_of, suite_file
 
+from hierbench.benchmarks.commands import dry_run
 from hierbench.benchmarks.isolation.ask import parameters_of
 from hierbench.benchmarks.run.probe import refuse_unfit
+from hierbench.benchmarks.suites.suite_file import load_suite
 from hierbench.errors import UserError
 
 
@@ -42,6 +44,24 @@ def test_a_foreign_module_is_asked_elsewhere(name, message):
     with pytest.raises(ValueError, match=message):
         parameters_of(name)
     assert "nowhere_at_all" not in sys.modules
+
+
+def test_a_parameter_that_a_constructor_only_swallows_is_refused(tmp_path):
+    plan = plan_of(suite_file(tmp_path, {"Swallows": "level = 1, levle = 2"}))
+    with pytest.raises(UserError, match="unknown parameter of Swallows 'levle': did you mean 'level'"):
+        refuse_unfit(plan.curves, 1)
+
+
+def test_a_seed_is_no_suite_s(tmp_path):
+    path = suite_file(tmp_path, {"Mean": "random_state = 3"})
+    with pytest.raises(UserError, match="random_state is no parameter of a suite: each replicate has its own"):
+        plan_of(path)
+
+
+def test_a_dry_run_refuses_what_a_run_refuses(tmp_path):
+    path = suite_file(tmp_path, {"KMeans": ""}, module="sklearn.cluster")
+    with pytest.raises(UserError, match="'clusterer'"):
+        dry_run.show(load_suite(path), tmp_path / "r", 1)
 
 
 def test_a_learner_is_let_through(tmp_path):
