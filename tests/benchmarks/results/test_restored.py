@@ -173,7 +173,14 @@ def test_bad_sources_are_one_line(exported, tmp_path, status):
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("n", "a"), ("n", -1), ("status", "splendid"), ("error", -0.5), ("error", float("nan")), ("metric", "luck")],
+    [
+        ("n", "a"),
+        ("n", -1),
+        ("status", "great"),
+        ("error", -0.5),
+        ("error", float("nan")),
+        ("metric", "luck"),
+    ],
 )
 def test_rows_that_no_run_makes_are_refused(exported, tmp_path, status, column, value):
     path, _, packed = exported
@@ -195,7 +202,7 @@ def test_certificates_that_no_target_has_are_refused(exported, tmp_path, status)
 
     file = changed(packed, tmp_path / "spoilt.json.gz", spoil)
     code, out, err = status("merge", file, "--suite", path, "--results", tmp_path / "new")
-    assert (code, out, err.count("\n")) == (2, "", 1) and "sum of degree_share of the certificate = 0.5" in err
+    assert (code, out, err.count("\n")) == (2, "", 1) and "sum of degree_share of the certificate" in err
 
 
 def test_what_ships_would_be_merged():

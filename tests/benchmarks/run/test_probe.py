@@ -54,7 +54,7 @@ def test_a_parameter_that_a_constructor_only_swallows_is_refused(tmp_path):
 
 def test_a_seed_is_no_suite_s(tmp_path):
     path = suite_file(tmp_path, {"Mean": "random_state = 3"})
-    with pytest.raises(UserError, match="random_state is no parameter of a suite: each replicate has its own"):
+    with pytest.raises(UserError, match="random_state is no parameter of a suite: each replicate"):
         plan_of(path)
 
 
