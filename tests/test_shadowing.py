@@ -62,7 +62,7 @@ def test_rows_are_computed_and_stay_current_beside_strangers(kind, tmp_path):
     fill(tmp_path, kind)
     beside = {"cwd": tmp_path, "path": tmp_path}
     smoke = ("smoke", "--results", tmp_path / "results")
-    run(*COMMAND, "run", *smoke, "--learner", "ridge", "--d", "4", "--workers", "1", **beside)
+    run(*COMMAND, "run", *smoke, "--learner", "ridge", "--d", "4", "--workers", "1", "--no-figures", **beside)
     status = run(*COMMAND, "status", *smoke, **beside)
     assert status == run(*COMMAND, "status", *smoke, cwd=ROOT)
     assert "ridge on squares-L2, d = 4: 1 done" in status and "stale" not in status

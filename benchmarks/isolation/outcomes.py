@@ -7,10 +7,19 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hierbench.benchmarks.isolation import contract
 from hierbench.benchmarks.isolation.host import Process
 from hierbench.benchmarks.units.fitting import LateError, LearnerGoneError
 from hierbench.benchmarks.units.plain import DescribedError
+
+CONTRACT = ("hierbench.benchmarks.isolation.contract",)
+"""Loaded in the processes that ask for it, with torch: this one does without."""
+
+
+def checks_of(target: bool, seconds: float) -> list[str]:
+    """Names of the checks of a target, or of a learner."""
+    with Process(seconds, CONTRACT) as process:
+        answer, _ = process.ask({"ask": "checks", "target": target})
+    return list(map(str, answer["checks"]))
 
 
 def outcomes(
@@ -32,14 +41,14 @@ def outcomes(
     seconds : float
     """
     late = False
-    for check in contract.learner_checks() if d is None else contract.target_checks():
+    for check in checks_of(d is not None, seconds):
         if late:
             yield check, "skipped", "a check before it did not end", 0.0
             continue
         began = time.perf_counter()
         question = {"ask": "check", "name": name, "parameters": dict(parameters), "check": check, "d": d}
         try:
-            with Process(seconds, (contract.__name__,)) as process:
+            with Process(seconds, CONTRACT) as process:
                 answer, _ = process.ask({**question, "path": sys.path})
             found, reason = str(answer["outcome"]), str(answer["reason"])
         except (LearnerGoneError, LateError, DescribedError) as error:

@@ -26,13 +26,14 @@ class Service:
         self.fits: list[Fit] = []
 
     def answer(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
-        """Do what is asked: make, fit, fit_curves, predict, check or end."""
+        """Do what is asked: make, fit, fit_curves, predict, checks, check or end."""
         action = {
             "parameters": self._parameters,
             "make": self._make,
             "fit": self._fit,
             "fit_curves": self._fit_curves,
             "predict": self._predict,
+            "checks": self._checks,
             "check": self._check,
             "end": self._end,
         }[head["ask"]]
@@ -69,6 +70,12 @@ class Service:
         fit = self.fits[head["fit"]]
         predicted = fit.predict(arrays[0])
         return {"warning": fit.warning, "peak": self.fitting.peak_memory()}, [predicted]
+
+    def _checks(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
+        # as below
+        from hierbench.benchmarks.isolation import contract
+
+        return {"checks": contract.target_checks() if head["target"] else contract.learner_checks()}, []
 
     def _check(self, head: dict[str, Any], arrays: list[np.ndarray]) -> Answer:
         sys.path[:] = head["path"]

@@ -3,7 +3,7 @@
 A process of its own, because the peak is that of a process; one for all learners, because
 importing torch and jax takes longer than most of the fits.
 
-    python tests/helpers/memory_of_fits.py N D NAME...
+    python tests/helpers/memory_of_fits.py N,D[:N,D...] NAME...
 """
 
 import ctypes
@@ -52,9 +52,10 @@ def growth(name, n, d):
 
 if __name__ == "__main__":
     machine.one_thread()
-    n, d = map(int, sys.argv[1:3])
-    found = {}
-    for name in sys.argv[3:]:
-        growth(name, 100, d)  # code compiled and pools of threads are no memory of a fit
-        found[name] = growth(name, n, d)
+    cells = [tuple(map(int, cell.split(","))) for cell in sys.argv[1].split(":")]
+    found = {name: [] for name in sys.argv[2:]}
+    for n, d in cells:
+        for name in found:
+            growth(name, 100, d)  # code compiled and pools of threads are no memory of a fit
+            found[name].append(growth(name, n, d))
     print(json.dumps(found))

@@ -14,15 +14,16 @@ from hierbench.learners.registry import LEARNERS
 PROGRAM = Path(__file__).parents[1] / "helpers" / "memory_of_fits.py"
 CELLS = ((800, 6), (400, 24))
 PARTS = 4
-"""Processes to a cell: they can run side by side."""
+"""Processes: they can run side by side."""
 QUICKLY = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 """Compiled so, code has the same peaks to a few MB, in two thirds of the time; the first part is not."""
 NOISE = 8e6
 """Bytes that allocator and interpreter come and go by: below them a law cannot be held from below."""
 
 
-def measured(n, d, names, quickly):
-    command = [sys.executable, str(PROGRAM), str(n), str(d), *names]
+def measured(names, quickly):
+    """Peaks in every cell, by name."""
+    command = [sys.executable, str(PROGRAM), ":".join(f"{n},{d}" for n, d in CELLS), *names]
     folder = PROGRAM.parents[2]
     steady = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}  # else glibc learns to keep what is freed
     single = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": QUICKLY if quickly else ""}
@@ -39,13 +40,13 @@ def measured(n, d, names, quickly):
 def test_peak_memory_is_what_the_descriptors_declare(part):
     """At most, and within a factor of five in the cell that comes closest."""
     names = list(LEARNERS)[part::PARTS]
-    peaks = {cell: measured(*cell, names, quickly=part > 0) for cell in CELLS}
+    peaks = measured(names, quickly=part > 0)
     for name in names:
         spec = LEARNERS[name]
         assert spec.memory is not None, f"{name} declares no memory law"
         slack = []
-        for cell in CELLS:
-            peak, declared = peaks[cell][name], spec.memory(*cell)
+        for cell, peak in zip(CELLS, peaks[name], strict=True):
+            declared = spec.memory(*cell)
             assert peak <= declared, f"{name} at n, d = {cell}: {peak / 1e6:.1f} MB of {declared / 1e6:.1f}"
             slack.append(declared / max(peak, NOISE))
         assert min(slack) <= 5, f"{name} declares {min(slack):.1f} times what it needs"

@@ -13,7 +13,7 @@ from hierbench.benchmarks.isolation.contract import (
     outcome,
     target_checks,
 )
-from hierbench.benchmarks.isolation.outcomes import outcomes
+from hierbench.benchmarks.isolation.outcomes import checks_of, outcomes
 from hierbench.learners.testing import LearnerContract
 
 REPEATS = "test_two_fits_with_one_random_state_are_equal"
@@ -22,6 +22,7 @@ REPEATS = "test_two_fits_with_one_random_state_are_equal"
 def test_the_checks_are_those_of_the_contract_and_of_a_twin():
     assert set(learner_checks()) == {c.__name__ for c in LearnerContract.checks()} | {TWIN_CHECK}
     assert "check_moments" in target_checks()
+    assert checks_of(False, 60.0) == learner_checks() and checks_of(True, 60.0) == target_checks()
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_a_target_is_held_to_its_contract():
 
 @pytest.mark.parametrize("name", ["Dies", "Sleeps"])
 def test_one_that_dies_or_never_ends_fails(name, monkeypatch):
-    monkeypatch.setattr("hierbench.benchmarks.isolation.outcomes.contract.learner_checks", lambda: [REPEATS])
+    monkeypatch.setattr("hierbench.benchmarks.isolation.outcomes.checks_of", lambda *_: [REPEATS])
     ((_, found, reason, _),) = outcomes(f"stub_learners:{name}", {}, seconds=5.0)
     assert found == "fails" and ("SIGKILL" in reason or "not finished within 5 s" in reason)
     assert hasattr(stub_learners, name)
