@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hierbench.benchmarks.gate.baseline_files import Cells
-from hierbench.benchmarks.provenance.modules import constructor_parameters
+from hierbench.benchmarks.provenance.modules import takes
 from hierbench.benchmarks.suites.plan import Plan, make_plan
 from hierbench.benchmarks.suites.suite import (
     LearnerEntry,
@@ -83,8 +83,8 @@ def exact_suite(learners: Iterable[str] | None = None, first: int = 0) -> Suite:
     names = tuple(LEARNERS if learners is None else learners)
     entries = []
     for name in names:
-        parameters = constructor_parameters(LEARNERS[name].path) or ()
-        entries.append(LearnerEntry(name, name, {k: v for k, v in SHORT.items() if k in parameters}))
+        short = {k: v for k, v in SHORT.items() if takes(LEARNERS[name].path, k)}
+        entries.append(LearnerEntry(name, name, short))
     target = TargetEntry("squares-noisy", "squares", {"depth": 2, "width": 2, "noise": 0.3})
     replicates = plain_replicates(2, first)
     sizes = SizePlan(scale=10, power=1, ratio=3, count=2, max=400)
@@ -167,7 +167,7 @@ def tolerance_of(cell: str) -> float:
     learner = cell.partition(",")[0]
     if learner in OPTIMISED:
         return OPTIMISED[learner][1]
-    if learner in LEARNERS and "steps" in (constructor_parameters(LEARNERS[learner].path) or ()):
+    if learner in LEARNERS and takes(LEARNERS[learner].path, "steps"):
         return NETS
     return KERNELS
 

@@ -9,6 +9,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from hierbench import learners, targets
 from hierbench.benchmarks.provenance import loaded
@@ -194,6 +195,20 @@ def constructor_parameters(path: str) -> dict[str, str] | None:
         if definition.decorator_list:
             return None
     return None
+
+
+def takes(path: str, parameter: str) -> bool:
+    """Whether the constructor at ``module:Class`` has a parameter, as far as its source shows."""
+    return parameter in (constructor_parameters(path) or {})
+
+
+def default_of(path: str, parameter: str, otherwise: Any = None) -> Any:
+    """Default of a parameter of the constructor at ``module:Class``, where its source writes a literal."""
+    written = (constructor_parameters(path) or {}).get(parameter)
+    try:
+        return ast.literal_eval(written) if written else otherwise
+    except (ValueError, SyntaxError):  # no literal
+        return otherwise
 
 
 _Located = tuple[str, ast.ClassDef]

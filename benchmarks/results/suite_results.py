@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from hierbench.benchmarks.provenance.modules import constructor_parameters
+from hierbench.benchmarks.provenance.modules import default_of
 from hierbench.benchmarks.results.prices import prices_of
 from hierbench.benchmarks.results.readings import apart, suite_certificates, suite_measurements, suite_rows
 from hierbench.benchmarks.results.stages import resolved
@@ -158,10 +157,6 @@ def optimizers_of(plan: Plan) -> dict[str, str]:
 
 def _optimizer(spec: LearnerSpec) -> str | None:
     """The optimiser that a learner is trained by, given or by default; from the source, unimported."""
-    declared = constructor_parameters(resolve(spec["name"]).path) or {}
-    try:
-        chosen = ast.literal_eval(declared.get("optimizer") or "None")
-    except ValueError:  # no constant
-        chosen = None
-    chosen = spec["parameters"].get("optimizer", chosen)
+    default = default_of(resolve(spec["name"]).path, "optimizer")
+    chosen = spec["parameters"].get("optimizer", default)
     return None if chosen is None else OPTIMIZERS.get(str(chosen), str(chosen))

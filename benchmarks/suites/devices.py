@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import re
 from collections import Counter
 from collections.abc import Iterable
 
-from hierbench.benchmarks.provenance.modules import constructor_parameters
+from hierbench.benchmarks.provenance.modules import default_of, takes
 from hierbench.benchmarks.suites.suite import LearnerEntry, Suite
 from hierbench.benchmarks.units.vocabulary import LearnerSpec
 from hierbench.errors import UserError, refusal
@@ -67,11 +66,8 @@ def _run(suite: Suite) -> list[LearnerEntry]:
 
 def _default(entry: LearnerEntry) -> str | None:
     """The device that a learner is on unless told otherwise; None where it takes none."""
-    written = (constructor_parameters(resolve(entry.learner).path) or {}).get(PARAMETER)
-    try:
-        return None if written is None else str(ast.literal_eval(written or "''"))
-    except ValueError:  # no constant
-        return ""
+    path = resolve(entry.learner).path
+    return str(default_of(path, PARAMETER, "")) if takes(path, PARAMETER) else None
 
 
 def as_run(suite: Suite, specs: Iterable[LearnerSpec]) -> Suite:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hierbench.benchmarks.provenance.fingerprint import digest, fingerprint
-from hierbench.benchmarks.provenance.modules import constructor_parameters
+from hierbench.benchmarks.provenance.modules import default_of, takes
 from hierbench.benchmarks.suites.fixed_sizes import STAGE, sizes_of_cell
 from hierbench.benchmarks.suites.suite import LearnerEntry, Suite, facts_of, learner_spec
 from hierbench.benchmarks.units import experiments
@@ -291,21 +290,13 @@ def _candidates(path: str, parameters: Mapping[str, Any]) -> float:
 
     Of those whose default lists candidates, and of widths and rates that nets settle one of by default.
     """
-    defaults, ratio = constructor_parameters(path) or {}, 1.0
+    ratio = 1.0
     for name, values in parameters.items():
-        usual = _length(defaults.get(name, "")) or (name in _SETTLED and name in defaults)
+        default = default_of(path, name)
+        usual = len(default) if isinstance(default, tuple) else name in _SETTLED and takes(path, name)
         if usual:
             ratio *= max(1, len(values) if isinstance(values, list | tuple) else 1) / usual
     return ratio
-
-
-def _length(default: str) -> int:
-    """Number of values of a default that is a tuple of numbers; 0 of another."""
-    try:
-        value = ast.literal_eval(default)
-    except (ValueError, SyntaxError):
-        return 0
-    return len(value) if isinstance(value, tuple) else 0
 
 
 def _memory(
