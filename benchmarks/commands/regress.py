@@ -196,7 +196,8 @@ class _Statistical(_Tier):
 
     def read(self) -> None:
         head, records = baseline_files.read_rows(self.path)
-        self.records, self.new = baseline_files.match(self.plan, head, records, self.path)
+        self.records = records
+        self.new = baseline_files.without_baseline(self.plan, head, records, self.path)
         self.origin = f"{head['recorded']} ({head['reason']})"
 
     def measured(self, store: Store) -> tuple[list[Row], Any]:

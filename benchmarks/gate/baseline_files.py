@@ -145,10 +145,8 @@ def definitions(plan: Plan) -> dict[str, CurveDefinition]:
     return curves
 
 
-def match(
-    plan: Plan, head: RowsHeader, records: Sequence[RecordedRow], path: Path
-) -> tuple[list[RecordedRow], list[Curve]]:
-    """The baseline's rows that the plan asks for, and the curves that have none.
+def without_baseline(plan: Plan, head: RowsHeader, records: Sequence[RecordedRow], path: Path) -> list[Curve]:
+    """Curves of the plan of which the baseline has no row; all others are the baseline's.
 
     Raises
     ------
@@ -175,8 +173,7 @@ def match(
             f"suite {plan.suite.name} no longer asks for what {path} holds ({changed[0]}{more}: other "
             'parameters, sizes or replicates): record anew with hierbench regress --update --reason "..."'
         )
-    planned_rows = [r for r in records if (r["learner"], r["target"]) in planned_cells]
-    return planned_rows, [curve for curve in planned_cells if curve not in held]
+    return [curve for curve in planned_cells if curve not in held]
 
 
 def cell_of(record: RecordedRow) -> tuple[int, int, int, int, int]:
