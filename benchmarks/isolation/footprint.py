@@ -8,6 +8,7 @@ import os
 import sys
 import sysconfig
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,16 +64,17 @@ class Files:
     """
 
     def __init__(self) -> None:
-        self._digests: dict[str, str] = {}
+        self._read: dict[str, tuple[str, tuple[int, int]]] = {}
         self._written: set[str] = set()
-        self._watches = self._busy = False
+        self._busy = threading.local()
+        self._watches = self._of_targets = False
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Watch until the end of the block."""
+        """Watch until the end of the block what is opened on behalf of sources that are not ours."""
         if not hasattr(self, "_aside"):
             self.watch()
-        self._watches = True
+        self._watches = self._of_targets = True
         try:
             yield
         finally:
@@ -82,42 +84,75 @@ class Files:
         """Begin; the end is that of the process."""
         paths = (sysconfig.get_path(p) for p in ("stdlib", "platstdlib", "purelib", "platlib"))
         compiled = os.environ.get("JAX_COMPILATION_CACHE_DIR", "/proc")
+        system = ("/proc", "/sys", "/dev", "/etc", "/usr/share", "/usr/lib")
         self._aside = _OURS + tuple(
-            os.path.realpath(p) + os.sep
-            for p in {*paths, sys.prefix, sys.base_prefix, compiled, "/proc", "/sys", "/dev", "/etc"}
+            os.path.realpath(p) + os.sep for p in {*paths, sys.prefix, sys.base_prefix, compiled, *system}
         )
         self._watches = True
         sys.addaudithook(self._hear)
 
     def digests(self) -> dict[str, str]:
-        """Content, as sha256, by path."""
-        imported = {os.path.realpath(path) for path in loaded.texts()}
-        return {path: content for path, content in self._digests.items() if path not in imported}
+        """Content, as sha256, by path; without what this process has changed after reading it."""
+        imported = {os.path.realpath(path) for path in list(loaded.texts())}
+        return {
+            path: content
+            for path, (content, _) in list(self._read.items())
+            if os.path.realpath(path) not in imported
+            and not (path in self._written and _digest(path) != content)
+        }
 
     def _hear(self, event: str, details: tuple[Any, ...]) -> None:
-        if event != "open" or self._busy or not self._watches:
+        if event != "open" or not self._watches or getattr(self._busy, "now", False):
             return
-        self._busy = True  # what follows opens files too
+        self._busy.now = True  # what follows opens files too
         try:
             self._note(details)
-        except (OSError, ValueError, TypeError):
+        except Exception:  # of whatever kind: the file is not ours to refuse
             pass
         finally:
-            self._busy = False
+            self._busy.now = False
 
     def _note(self, details: tuple[Any, ...]) -> None:
         file, mode, flags = details
         if isinstance(file, int):
             return
-        path = os.path.realpath(os.fsdecode(file))
-        if path in self._digests or path in self._written or path.startswith(self._aside):
+        path = os.path.abspath(os.fsdecode(file))
+        real = os.path.realpath(path)
+        sources = list(loaded.texts())
+        if real.startswith(self._aside) or (self._of_targets and not _asked_by_others(sources)):
             return
-        temporary = path.startswith(os.path.realpath(tempfile.gettempdir()) + os.sep)
-        if temporary and not any(path.startswith(os.path.dirname(s) + os.sep) for s in loaded.texts()):
+        temporary = real.startswith(os.path.realpath(tempfile.gettempdir()) + os.sep)
+        if temporary and not any(real.startswith(os.path.dirname(s) + os.sep) for s in sources):
             return
-        writes = any(m in (mode or "") for m in "wax+") or (flags or 0) & (os.O_WRONLY | os.O_RDWR)
-        if writes:
+        of_its_own = path in self._written
+        anew = any(m in (mode or "") for m in "wax")
+        if anew or "+" in (mode or "") or (flags or 0) & (os.O_WRONLY | os.O_RDWR):
             self._written.add(path)
-        elif not path.endswith(".pyc") and os.path.isfile(path) and len(self._digests) < MOST_FILES:
-            with open(path, "rb") as stream:
-                self._digests[path] = hashlib.file_digest(stream, "sha256").hexdigest()
+        if anew or path.endswith(".pyc") or not os.path.isfile(path):
+            return
+        about = os.stat(path)
+        seen = about.st_mtime_ns, about.st_size
+        known = self._read.get(path)
+        if known is None and of_its_own:
+            return
+        if (known is None and len(self._read) < MOST_FILES) or (known is not None and known[1] != seen):
+            self._read[path] = _digest(path), seen
+
+
+def _digest(path: str) -> str:
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _asked_by_others(sources: Iterable[str]) -> bool:
+    """Whether one of these sources that is not ours is among the callers."""
+    others = {path for path in sources if not os.path.realpath(path).startswith(_OURS)}
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename in others:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False

@@ -100,7 +100,7 @@ def _check_kept(learner: Any, parameters: dict[str, Any]) -> None:
         has = set(learner.get_params())
     except Exception:  # it has no such method, or one that does not work: nothing is known
         return
-    for name in parameters:
+    for name in parameters if has else ():
         if name not in has:
             raise ValueError(unknown(f"parameter of {type(learner).__name__}", name, has))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from hierbench.benchmarks.store.schema import COLUMNS, is_mapping, misfits
 from hierbench.benchmarks.units.experiment_unit import ExperimentResult, ExperimentUnit
-from hierbench.benchmarks.units.rows import STATUSES, Metric, Row
+from hierbench.benchmarks.units.rows import FITTED, STATUSES, Metric, Row
 from hierbench.benchmarks.units.unit import CertificateUnit, Result, Unit
 
 ROW_FIELDS = tuple(COLUMNS["rows"])
@@ -75,6 +75,7 @@ def ill_formed(row: Row) -> str:
         wrong = [name for name, x in numbers_of.items() if x is not None and not 0.0 <= x < math.inf]
         wrong += ["n"] * (row.n < 1) + ["d"] * (row.d < 1)
         wrong += ["status"] * (row.status not in STATUSES) + ["metric"] * (row.metric not in tuple(Metric))
+        wrong += ["error"] * ((row.status in FITTED) != (row.error is not None))
     return wrong[0] if wrong else ""
 
 

@@ -73,7 +73,10 @@ def roots_of(axes: Axes) -> list[str]:
     if axes["kind"] == UnitKind.EXPERIMENT:
         module = experiments.module_of(axes["experiment"])
         return [module, *experiments.EXPERIMENTS[axes["experiment"]].code]
-    roots = [target_module(axes["target"]["family"]), *modifier_modules(axes["target"]["parameters"])]
+    family = axes["target"]["family"]
+    roots = [target_module(family), *modifier_modules(axes["target"]["parameters"])]
+    if family not in target_registry.FAMILIES:
+        roots.append("hierbench.targets.held")  # makes float64 of what others give
     if "learner" in axes:
         roots += [learner_module(axes["learner"]["name"]), CURVE_CODE]
     else:

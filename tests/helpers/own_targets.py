@@ -42,6 +42,41 @@ def _product(X):
     return X[:, 0] * X[:, 1]
 
 
+@dataclasses.dataclass(frozen=True)
+class DegreeField(Own):
+    degree: int = 2
+
+
+class SamplesForTests(Own):
+    def sample_test(self, n, rng):
+        return self.sample(n, rng)
+
+
+class LongTails(Own):
+    """Of a sample the mean square is 0.004, as that of a product of 20 Gaussians."""
+
+    def evaluate(self, X):
+        return 0.06 * X.prod(axis=1)
+
+
+class Rare(Own):
+    """Labels of one point in a thousand are others."""
+
+    def evaluate(self, X):
+        return np.where(X[:, 0] > 3.09, 31.6, -0.0316)
+
+
+class SingleClasses(Own):
+    classes = (0.1, 0.9)
+
+    def evaluate(self, X):
+        return np.where(X[:, 0] > 0, 0.9, 0.1).astype(np.float32)
+
+
+class NumpyDegree(Own):
+    degree = np.int64(2)
+
+
 class Listed(Own):
     def evaluate(self, X):
         return list(_product(X))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,7 @@ from machinery import Silent, here, plan_of, stored, suite_file
 from hierbench.benchmarks.isolation.host import Process, There
 from hierbench.benchmarks.provenance import fingerprint, loaded
 from hierbench.benchmarks.run import local_pool, runner
-from hierbench.benchmarks.store.store import Store
+from hierbench.benchmarks.store.store import NAME, Store
 
 WORKERS = True
 
@@ -108,6 +110,68 @@ def test_what_a_target_reads_or_runs_is_computed_with_again_where_it_changes(own
     with Store.writable(tmp_path / "r") as store:
         assert {u.key for u in runner.missing(plan, store.done())} == units
         assert {reason.split(",")[0] for reason in store.changed().values()} == {str(folder / file)}
+
+
+def test_what_libraries_read_is_no_target_s(tmp_path):
+    path = Path(suite_file(tmp_path, {"FastMean": ""}, count=1))
+    text = path.read_text().replace('learner = "stub_learners:FastMean"', 'learner = "krr_rbf"')
+    ours = 'family = "squares"\nparams = {depth = 2, width = 2}'
+    path.write_text(text.replace(ours, 'family = "own_targets:Own"'))
+    with Store.writable(tmp_path / "r") as store:
+        assert not runner.run(plan_of(str(path)), store, Silent(), workers=1).failed
+    with contextlib.closing(sqlite3.connect(tmp_path / "r" / NAME)) as connection:
+        stated = connection.execute("SELECT DISTINCT dependencies FROM units").fetchall()
+    assert stated == [("{}",)]
+
+
+WATCHED = """if 1:
+    import os, sys
+    from pathlib import Path
+    import numpy as np
+    from hierbench.benchmarks.provenance import loaded
+    loaded.record()
+    from hierbench.benchmarks.isolation.footprint import Files
+    import reader_of_mine as reader
+    files = Files()
+    here = Path(sys.argv[1])
+    with files.watched():
+        (here / "not_mine.txt").read_text()
+        reader.read(here / "link.txt")
+        reader.many([here / f"{i}.txt" for i in range(8)])
+        reader.mapped(here / "mapped.bin")
+        reader.changes(here / "state.txt")
+    print(*sorted(Path(p).name for p in files.digests()))
+"""
+READER = """
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+
+def read(path):
+    return path.read_text()
+
+def many(paths):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(read, paths))
+
+def mapped(path):
+    return np.memmap(path, dtype=np.uint8, shape=(4,)).sum()
+
+def changes(path):
+    path.write_text(path.read_text() + "more")
+"""
+
+
+def test_files_behind_links_in_threads_and_in_memory_count_and_what_is_changed_does_not(tmp_path):
+    (tmp_path / "reader_of_mine.py").write_text(READER)
+    for name in ("not_mine", "target", "state", *range(8)):
+        (tmp_path / f"{name}.txt").write_text("some text")
+    (tmp_path / "mapped.bin").write_bytes(b"1234")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "target.txt")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", WATCHED, str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [*(f"{i}.txt" for i in range(8)), "link.txt", "mapped.bin"]
 
 
 def test_a_comment_in_a_target_s_source_changes_nothing(own_target, tmp_path):
