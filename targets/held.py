@@ -50,6 +50,8 @@ def held(cls: type[Target]) -> type[Target]:
 def check(target: Target, d: int) -> None:
     """Refuse what says of itself what no target of dimension ``d`` says; nothing is drawn.
 
+    From here on its points are looked at: what a constructor draws, to find a scale, is not yet the target's.
+
     Raises
     ------
     ValueError
@@ -62,8 +64,12 @@ def check(target: Target, d: int) -> None:
             isinstance(target.d, numbers.Integral) and target.d == d,
             f"one value, {d}, which was asked for",
         ),
-        ("degree", type(target.degree) is int and target.degree >= 0, "integers from 0"),
-        ("nominal", isinstance(target.nominal, bool), "true and false"),
+        (
+            "degree",
+            type(target.degree) is int and target.degree >= 0,
+            "integers from 0, of Python's own type",
+        ),
+        ("nominal", isinstance(target.nominal, bool), "true and false, of Python's own type"),
         ("size", isinstance(target.size, Size), "a hierbench.targets.base.Size"),
     ):
         if not sound:
@@ -71,6 +77,7 @@ def check(target: Target, d: int) -> None:
     if not isinstance(target.classes, tuple):
         raise ValueError(refusal("classes of the target", target.classes, "a tuple of numbers"))
     _classes("classes of the target", target.classes)
+    target.__dict__["_held_built"] = True
 
 
 def _new(cls: type[Target]) -> Target:
@@ -143,7 +150,8 @@ class Held(Target):
 
     def _held_look(self) -> None:
         """Look at test points once; what is called for that looks no more."""
-        if self.__dict__.get("_held_seen") or isinstance(self, DataTarget):
+        seen = self.__dict__.get("_held_seen") or not self.__dict__.get("_held_built")
+        if seen or isinstance(self, DataTarget):
             return
         self.__dict__["_held_seen"] = True
         try:

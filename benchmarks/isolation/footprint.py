@@ -83,7 +83,7 @@ class Files:
     def watch(self) -> None:
         """Begin; the end is that of the process."""
         paths = (sysconfig.get_path(p) for p in ("stdlib", "platstdlib", "purelib", "platlib"))
-        compiled = os.environ.get("JAX_COMPILATION_CACHE_DIR", "/proc")
+        compiled = os.environ.get("JAX_COMPILATION_CACHE_DIR") or "/proc"
         system = ("/proc", "/sys", "/dev", "/etc", "/usr/share", "/usr/lib")
         self._aside = _OURS + tuple(
             os.path.realpath(p) + os.sep for p in {*paths, sys.prefix, sys.base_prefix, compiled, *system}
@@ -122,7 +122,8 @@ class Files:
         if real.startswith(self._aside) or (self._of_targets and not _asked_by_others(sources)):
             return
         temporary = real.startswith(os.path.realpath(tempfile.gettempdir()) + os.sep)
-        if temporary and not any(real.startswith(os.path.dirname(s) + os.sep) for s in sources):
+        beside = (os.path.dirname(os.path.realpath(source)) + os.sep for source in sources)
+        if temporary and not real.startswith(tuple(beside)):
             return
         of_its_own = path in self._written
         anew = any(m in (mode or "") for m in "wax")

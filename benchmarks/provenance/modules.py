@@ -184,15 +184,17 @@ def constructor_parameters(path: str) -> dict[str, str] | None:
     -------
     dict of str to str, or None
         Name to default, as the source writes it ("" for none). None when the source does not show the
-        parameters (no such class, a dataclass, ``**kwargs``).
+        parameters (no such class, a dataclass, ``**kwargs``, a base that is no name of a module's).
     """
     module, _, name = path.partition(":")
     located_class = find_class(module, name)
     for _, definition in _resolution_order(located_class) if located_class else ():
+        if not isinstance(definition, ast.ClassDef):
+            return None
         for node in definition.body:
             if isinstance(node, ast.FunctionDef) and node.name == "__init__":
                 return None if node.args.kwarg or node.args.vararg else _defaults(node.args)
-        if definition.decorator_list:
+        if definition.decorator_list or any(map(_may_name_init, definition.body)):
             return None
     return None
 
@@ -211,14 +213,36 @@ def default_of(path: str, parameter: str, otherwise: Any = None) -> Any:
         return otherwise
 
 
-_Located = tuple[str, ast.ClassDef]
+def _may_name_init(node: ast.stmt) -> bool:
+    """Whether a statement of a class, no method of it, gives it a constructor."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return False
+    return any(
+        (isinstance(part, ast.Name) and part.id == "__init__")
+        or (isinstance(part, ast.FunctionDef) and part.name == "__init__")
+        for part in ast.walk(node)
+    )
+
+
+_Located = tuple[str, ast.ClassDef | ast.expr]
+_WITHOUT_INIT = ("object", "Generic", "Protocol")
+
+
+def _located_base(located: _Located, base: ast.expr) -> _Located:
+    """Where a base of a class is defined; the base as it is written where sources do not show it."""
+    named = base.value if isinstance(base, ast.Subscript) else base
+    found = find_class(located[0], named.id) if isinstance(named, ast.Name) else None
+    return found if found and found != located else (located[0], base)
 
 
 def _resolution_order(located: _Located) -> list[_Located]:
-    """Classes in the order in which Python looks for a method, of those that sources show."""
-    module, definition = located
-    named = (b.id for b in definition.bases if isinstance(b, ast.Name))
-    bases = [found for name in named if (found := find_class(module, name)) and found != located]
+    """Classes in the order in which Python looks for a method, and what sources do not show in its place."""
+    written = located[1].bases if isinstance(located[1], ast.ClassDef) else []
+    bases = [
+        _located_base(located, base)
+        for base in written
+        if ast.unparse(base).partition("[")[0] not in _WITHOUT_INIT
+    ]
     waiting = [*(_resolution_order(base) for base in bases), bases]
     order = [located]
     while waiting := [line for line in waiting if line]:

@@ -66,6 +66,27 @@ class Rare(Own):
         return np.where(X[:, 0] > 3.09, 31.6, -0.0316)
 
 
+@dataclasses.dataclass(frozen=True)
+class Scaled(Own):
+    """Finds its scale by drawing from what it is without."""
+
+    def __post_init__(self):
+        X, y = self.sample(4096, np.random.default_rng(self.seed))
+        object.__setattr__(self, "scale", self._final(y.std()))
+
+    def _final(self, spread):
+        return 1.0 / spread
+
+    def evaluate(self, X):
+        return self.__dict__.get("scale", 1.0) * 1e6 * _product(X)
+
+
+@dataclasses.dataclass(frozen=True)
+class ScaledToNothing(Scaled):
+    def _final(self, spread):
+        return 0.0
+
+
 class SingleClasses(Own):
     classes = (0.1, 0.9)
 

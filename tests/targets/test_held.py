@@ -16,7 +16,7 @@ from hierbench.targets.polynomials.polynomial import PolynomialTarget
 from hierbench.targets.polynomials.single_index import SingleIndex
 from hierbench.targets.registry import make_target
 
-RIGHT = ("Own", "DegreeField", "SamplesForTests", "LongTails", "Rare")
+RIGHT = ("Own", "DegreeField", "SamplesForTests", "LongTails", "Rare", "Scaled")
 
 
 def rng():
@@ -63,6 +63,13 @@ def test_long_tails_and_rare_labels_are_honest():
     assert len(drawn("LongTails")[1]) == len(drawn("Rare")[1]) == 50
 
 
+def test_a_constructor_may_draw_to_find_a_scale():
+    assert drawn("Scaled")[1].std() == pytest.approx(1.0, abs=0.5)
+    copy = pickle.loads(pickle.dumps(made("ScaledToNothing")))
+    with pytest.raises(ValueError, match="mean square of the labels of 4096 test points = 0"):
+        copy.sample(50, rng())
+
+
 def test_labels_of_float32_are_the_classes():
     assert set(drawn("SingleClasses")[1]) == {0.1, 0.9}
 
@@ -97,6 +104,7 @@ def test_numbers_of_every_type_become_float64(name):
         ("NanLabels", "labels of evaluate: nan: allowed are finite"),
         ("NanInputs", "inputs of sample_inputs: nan"),
         ("Constant", "mean square of the labels of 4096 test points = 1.0"),
+        ("ScaledToNothing", "mean square of the labels of 4096 test points = 0.0"),
         ("Zero", "mean square of the labels of 4096 test points = 0.0"),
         ("Large", "mean square of the labels of 256 test points"),
         ("Erases", "evaluate of the target changed its argument"),
@@ -124,7 +132,7 @@ def test_weights_that_are_not_positive_are_refused():
         ("FloatDegree", "degree of the target = 2.0: allowed are integers from 0"),
         ("NegativeDegree", "degree of the target = -1"),
         ("RaisingDegree", "cannot be made: RuntimeError: no degree"),
-        ("NumpyDegree", "degree of the target = "),
+        ("NumpyDegree", r"degree of the target = .*2.*: allowed are integers from 0, of Python's own type"),
         ("Falling", r"classes of the target = \(1.0, -1.0\): allowed is a tuple"),
         ("OneClass", "two classes or more"),
         ("TextClasses", "classes of the target = 'ab'"),

@@ -200,6 +200,41 @@ def test_constructor_parameters_of_several_bases_are_those_that_python_finds(tmp
             assert list(read or ()) == list(inspect.signature(twin).parameters), name
 
 
+UNSHOWN = """
+import collections
+from typing import Generic
+class Mixin:
+    def __init__(self, mixed=0): ...
+class Plain(Generic[int], Mixin): ...
+class Dotted(collections.UserDict, Mixin): ...
+class BuiltIn(dict, Mixin): ...
+class Behind(BuiltIn, Mixin): ...
+class Assigned(Mixin):
+    __init__ = lambda self, other=1: None
+class Conditional(Mixin):
+    if True:
+        def __init__(self, other=1): ...
+class Own(collections.UserDict, Mixin):
+    def __init__(self, own=2): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Plain", {"mixed": "0"}),
+        ("Own", {"own": "2"}),
+        *((name, None) for name in ("Dotted", "BuiltIn", "Behind", "Assigned", "Conditional")),
+    ],
+)
+def test_constructor_parameters_are_not_guessed_past_what_a_source_does_not_show(
+    name, expected, tmp_path, monkeypatch
+):
+    (tmp_path / "unshown.py").write_text(UNSHOWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert modules.constructor_parameters(f"unshown:{name}") == expected
+
+
 @pytest.mark.parametrize("module", [fp, ast, pytest])
 def test_the_canonical_text_is_that_of_ast(module):
     """Of sources with and without strings among their statements."""

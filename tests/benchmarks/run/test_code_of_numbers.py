@@ -167,9 +167,15 @@ def test_files_behind_links_in_threads_and_in_memory_count_and_what_is_changed_d
         (tmp_path / f"{name}.txt").write_text("some text")
     (tmp_path / "mapped.bin").write_bytes(b"1234")
     (tmp_path / "link.txt").symlink_to(tmp_path / "target.txt")
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "linked").symlink_to(tmp_path)  # the source is imported by another path
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tmp_path / "elsewhere" / "linked"),
+        "JAX_COMPILATION_CACHE_DIR": "",  # is none, and not the working directory
+    }
     command = [sys.executable, "-c", WATCHED, str(tmp_path)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [*(f"{i}.txt" for i in range(8)), "link.txt", "mapped.bin"]
 
