@@ -48,7 +48,7 @@ OPEN: Mapping[str, Ends] = {
     "ntk_erf": _DEEP,
     "nngp": _DEEP,
 }
-"""Learners with axes of a few values. Length scales and offsets span three decades and more."""
+"""Learners with axes of a few values; length scales and offsets span three decades and are left out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,14 +94,16 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """A fit of a cell: the steps beyond the ends at which it was chosen, by none if there is no such end."""
+    """A fit of a cell: its test error, and the steps beyond the ends at which it was chosen."""
 
+    error: float
     steps: tuple[Step, ...]
 
     @property
-    def pays(self) -> bool:
-        """Whether a step lowers the inner error by more than ``PAYS``."""
-        return any(step.inner < 1.0 - PAYS for step in self.steps)
+    def paying(self) -> Step | None:
+        """The step that lowers the inner error most, if by more than ``PAYS``."""
+        best = min(self.steps, key=lambda step: step.inner, default=None)
+        return best if best and best.inner < 1.0 - PAYS else None
 
 
 def beyond(chosen: Mapping[str, Any], ends: Ends) -> Iterator[tuple[str, list[float]]]:
@@ -137,28 +139,42 @@ def examine(learner: str, cell: Cell, index: int, test_points: int = TEST_POINTS
     for parameter, values in beyond(chosen, ends):
         inner_with, test_with, _ = errors(**{parameter: values})
         steps.append(Step(parameter, inner_with / inner, test_with / test))
-    return Found(tuple(steps))
+    return Found(test, tuple(steps))
 
 
-HEADINGS = ("learner", "target", "at an end", "a step beyond pays", "which", "inner error", "test error")
+HEADINGS = (
+    "learner",
+    "target",
+    "test error",
+    "at an end",
+    "a step beyond pays",
+    "which",
+    "inner error with it",
+    "test error with it",
+)
 
 
 def row(learner: str, cell: Cell, found: Sequence[Found]) -> tuple[str, ...]:
-    """A line of the table: errors are geometric means, with the step over without, where it pays."""
-    paying = [step for one in found for step in one.steps if step.inner < 1.0 - PAYS]
-    mean = [_geometric([getattr(s, which) for s in paying]) for which in ("inner", "test")]
+    """A line of the table, of geometric means: test errors of all fits, then of those in which a step pays.
+
+    The latter are ratios, with the step over without; of several steps of a fit the one that lowers its inner
+    error most counts.
+    """
+    paying = [step for one in found if (step := one.paying)]
     return (
         learner,
         cell.title(),
+        _geometric([one.error for one in found]),
         f"{sum(bool(one.steps) for one in found)} of {len(found)}",
-        f"{sum(one.pays for one in found)} of {len(found)}",
+        f"{len(paying)} of {len(found)}",
         ", ".join(sorted({step.parameter for step in paying})) or "-",
-        *("-" if math.isnan(m) else f"{m:.2g}" for m in mean),
+        _geometric([step.inner for step in paying]),
+        _geometric([step.test for step in paying]),
     )
 
 
-def _geometric(values: Sequence[float]) -> float:
-    return math.exp(sum(map(math.log, values)) / len(values)) if values else math.nan
+def _geometric(values: Sequence[float]) -> str:
+    return f"{math.exp(sum(map(math.log, values)) / len(values)):.2g}" if values else "-"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -71,7 +71,7 @@ class Scaled(Own):
     """Finds its scale by drawing from what it is without."""
 
     def __post_init__(self):
-        X, y = self.sample(4096, np.random.default_rng(self.seed))
+        y = self.sample(4096, np.random.default_rng(self.seed))[1]
         object.__setattr__(self, "scale", self._final(y.std()))
 
     def _final(self, spread):

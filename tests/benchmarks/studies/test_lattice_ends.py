@@ -1,7 +1,6 @@
 """The study of what lies beyond the ends of lattices: which ends it looks past, and what it makes of it."""
 
 import inspect
-import math
 
 import pytest
 
@@ -46,18 +45,18 @@ def test_a_step_that_pays_is_seen(monkeypatch):
 
     monkeypatch.setattr(lattice_ends, "make_learner", narrow)
     found = [examine("compositional", CELL, index, 256) for index in range(2)]
-    assert any(one.pays for one in found)
-    assert row("compositional", CELL, found)[4] == "homogeneity"
+    assert any(one.paying for one in found)
+    assert row("compositional", CELL, found)[5] == "homogeneity"
 
 
 def test_the_table_counts_ends_and_what_pays():
     found = [
-        Found(()),
-        Found((Step("bias", 0.99, 2.0),)),
-        Found((Step("bias", 0.5, 0.25), Step("depth", 1.0, 1.0))),
-        Found((Step("bias", 0.5, 1.0),)),
+        Found(0.1, ()),
+        Found(0.2, (Step("bias", 0.99, 2.0),)),
+        Found(0.4, (Step("bias", 0.5, 0.25), Step("depth", 0.9, 1.0))),
+        Found(0.8, (Step("bias", 0.5, 1.0),)),
     ]
     cells = row("ntk", CELL, found)
     assert cells[1] == "squares, degree 4, d = 4, n = 120"
-    assert cells[2:] == ("3 of 4", "2 of 4", "bias", "0.5", f"{math.sqrt(0.25):.2g}")
-    assert row("ntk", CELL, found[:2])[3:] == ("0 of 2", "-", "-", "-")
+    assert cells[2:] == (f"{0.0064**0.25:.2g}", "3 of 4", "2 of 4", "bias", "0.5", "0.5")
+    assert row("ntk", CELL, found[:2])[3:] == ("1 of 2", "0 of 2", "-", "-", "-")
