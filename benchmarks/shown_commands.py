@@ -49,12 +49,32 @@ def table(
     form: Annotated[TableFormat, typer.Option("--format", help="How to print.")] = TableFormat.text,
     output: Output = None,
     against: Against = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only of this target: a label of the suite, such as squares-L2. May be repeated.",
+            metavar="TARGET",
+        ),
+    ] = None,
+    error: Annotated[
+        list[str] | None,
+        typer.Option(help="Only at this error, such as eps_top=0.3. May be repeated.", metavar="ERROR"),
+    ] = None,
 ) -> None:
     """Print n* and exponents at every error that a suite asks for, from the stored rows."""
     # the command imports what it runs: the others start without it
     from hierbench.benchmarks.commands.table import show
 
-    show(suite, learner or [], results, form.value, output, behind(learner, against))
+    show(
+        suite,
+        learner or [],
+        results,
+        form.value,
+        output,
+        behind(learner, against),
+        target or [],
+        error or [],
+    )
 
 
 def export(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hierbench.benchmarks.claims.claims_file import CLAIMS, choose, load_claims, moved
 from hierbench.benchmarks.claims.verdicts import Finding, Verdict, verdicts_of
-from hierbench.benchmarks.results.beside import option_of
+from hierbench.benchmarks.results.beside import folder_of, option_of
 from hierbench.benchmarks.show.output import LATEX, deliver, escaped, markdown_row
 from hierbench.benchmarks.statistics.line_fits import kept_fits
 from hierbench.benchmarks.suites.suite import Suite
@@ -43,7 +43,7 @@ def show_claims(ids: Iterable[str], results: Path, form: str, output: Path | Non
     chosen = choose(load_claims(CLAIMS), ids)
     if on is not None:
         chosen = moved(chosen, load_suite(on))
-    with kept_fits(results):
+    with kept_fits(folder_of(results)):
         verdicts = verdicts_of(chosen, results)
     deliver(FORMATS[form](verdicts, results), output)
 

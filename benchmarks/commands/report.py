@@ -11,7 +11,7 @@ from hierbench.benchmarks.commands.claims import estimate_texts, verdict_text
 from hierbench.benchmarks.report.columns import Data
 from hierbench.benchmarks.report.content import content
 from hierbench.benchmarks.report.page import html_page, plotly_script
-from hierbench.benchmarks.results.beside import evidence_of
+from hierbench.benchmarks.results.beside import evidence_of, folder_of
 from hierbench.benchmarks.show.output import deliver
 from hierbench.benchmarks.statistics.line_fits import kept_fits
 from hierbench.benchmarks.suites.choices import choose
@@ -45,10 +45,10 @@ def write_report(
     evidence = evidence_of(suite, results, against)
     own = {row.learner for row in evidence.rows} - evidence.reference or evidence.measurements
     where = [] if results == Path("results") else [f"--results={results}"]
-    with kept_fits(results):
+    with kept_fits(folder_of(results)):
         claims = claims_of(suite, results) if own else []
         made = content(name, suite, evidence, claims, learners, where=where)
-    deliver(html_page(made, plotly), output or results / f"report_{suite.name}.html")
+    deliver(html_page(made, plotly), output or folder_of(results) / f"report_{suite.name}.html")
 
 
 def claims_of(suite: Suite, results: Path) -> list[Data]:

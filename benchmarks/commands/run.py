@@ -13,7 +13,7 @@ from hierbench.benchmarks.commands import claims
 from hierbench.benchmarks.isolation import signals
 from hierbench.benchmarks.provenance import machine
 from hierbench.benchmarks.results import reference, stages
-from hierbench.benchmarks.results.beside import beside, evidence_of
+from hierbench.benchmarks.results.beside import beside, evidence_of, folder_of
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.run import probe, progress, runner
 from hierbench.benchmarks.run.pool import Pool
@@ -234,6 +234,7 @@ def _cluster(scheduler: str, plan: Plan) -> Callable[[], AbstractContextManager[
 
 def figures_of(suite: Suite, results: Path, against: str | None = None) -> None:
     """Draw the figures of what the store has of a suite, beside reference results if such are named."""
-    with kept_fits(results):
-        for path in draw.draw_figures(suite, evidence_of(suite, results, against), results):
+    folder = folder_of(results)
+    with kept_fits(folder):
+        for path in draw.draw_figures(suite, evidence_of(suite, results, against), folder):
             print(path)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from hierbench.benchmarks.commands.compare import Block, markdown, measured, text
+from hierbench.benchmarks.results.beside import folder_of
 from hierbench.benchmarks.results.suite_results import SuiteResults
 from hierbench.benchmarks.show.console import make_console
 from hierbench.benchmarks.show.labels import relabelled
-from hierbench.benchmarks.show.output import LATEX, deliver, escaped
-from hierbench.benchmarks.show.table import LEGEND, left_out, sections, show_table
+from hierbench.benchmarks.show.output import LATEX, deliver, escaped, say
+from hierbench.benchmarks.show.table import LEGEND, left_out, print_table, sections, show_table
 from hierbench.benchmarks.statistics.exponents import exponents
 from hierbench.benchmarks.statistics.line_fits import kept_fits
 from hierbench.benchmarks.statistics.sample_complexity import n_stars, summarise
 from hierbench.benchmarks.suites.epsilon import Epsilon, epsilons_of
+from hierbench.benchmarks.suites.suite import Suite
+from hierbench.errors import UserError, unknown
+
+MANY = 60
+"""Exponents to be fitted from which a command says so."""
 
 CSV = (
     *("target", "learner", "scale", "epsilon", "d", "n_star", "lower", "upper", "censoring"),
@@ -32,6 +39,8 @@ def show(
     form: str,
     output: Path | None,
     against: str | None = None,
+    targets: Sequence[str] = (),
+    errors: Sequence[str] = (),
 ) -> None:
     """Print the table of a suite's rows, or write it to a file; nothing is computed.
 
@@ -42,20 +51,53 @@ def show(
     form : "text", "markdown", "latex" or "csv"
     against : str, optional
         Suite of the reference results that are shown beside the rows; by default none are.
+    targets : sequence of str
+        Labels of those that are shown; by default all are.
+    errors : sequence of str
+        Those that are shown, such as ``eps_top=0.3``; by default all that the suite asks for are.
 
     Raises
     ------
     UserError
-        As of ``measured``; a file that cannot be written.
+        As of ``measured``; a target or an error that the suite has none of; a file that cannot be written.
     """
     suite, evidence = measured(name, results, learners, against)
-    epsilons = epsilons_of(suite)
-    with kept_fits(results):
-        if form == "text" and output is None:
-            kept = results / "tables" / f"{suite.name}.json"
+    evidence, epsilons = _chosen(suite, evidence, targets, errors)
+    folder = folder_of(results)
+    if not (folder / "tables").exists() and (fits := _fits(evidence, epsilons)) > MANY:
+        say(
+            f"{fits} exponents are fitted, once for {folder / 'tables'}: minutes (--target, --error: of less)"
+        )
+    with kept_fits(folder):
+        if form == "text" and output is None and not (targets or errors):
+            kept = folder / "tables" / f"{suite.name}.json"
             show_table(suite, evidence.rows, evidence.certificates, make_console(), kept)
-            return
-        deliver(FORMATS[form](suite.name, evidence, epsilons), output)
+        elif form == "text" and output is None:
+            print_table(list(evidence.rows), evidence.certificates, epsilons, make_console())
+        else:
+            deliver(FORMATS[form](suite.name, evidence, epsilons), output)
+
+
+def _chosen(
+    suite: Suite, evidence: SuiteResults, targets: Sequence[str], errors: Sequence[str]
+) -> tuple[SuiteResults, list[Epsilon]]:
+    """What is shown of the rows, and at which errors."""
+    by_label = {epsilon.label.replace(" ", ""): epsilon for epsilon in epsilons_of(suite)}
+    asked = [error.replace(" ", "") for error in errors]
+    for what, names, known in (
+        ("target of the suite", targets, {entry.label for entry in suite.targets}),
+        ("error of the suite", asked, by_label),
+    ):
+        for one in names:
+            if one not in known:
+                raise UserError(unknown(what, one, known))
+    rows = [row for row in evidence.rows if not targets or row.target in targets]
+    epsilons = [by_label[one] for one in dict.fromkeys(asked)] or list(by_label.values())
+    return dataclasses.replace(evidence, rows=rows), epsilons
+
+
+def _fits(evidence: SuiteResults, epsilons: Sequence[Epsilon]) -> int:
+    return len({(row.target, row.learner) for row in evidence.rows}) * len(epsilons)
 
 
 def _blocks(name: str, evidence: SuiteResults, epsilons: Sequence[Epsilon]) -> Iterator[Block]:

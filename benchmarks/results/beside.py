@@ -50,6 +50,11 @@ def are_shipped(results: Path) -> bool:
     return results == Path(NAME) and not (results / NAME_OF_STORE).exists()
 
 
+def folder_of(results: Path) -> Path:
+    """Where figures and kept fits of results go: below ``results`` where the results are those that ship."""
+    return Path("results") / NAME if are_shipped(results) else results
+
+
 def option_of(results: Path) -> str:
     """Return what makes a command compute into a folder; nothing for the usual one, nor for what ships."""
     usual = results == Path("results") or are_shipped(results)

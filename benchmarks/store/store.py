@@ -115,7 +115,8 @@ class Store:
         """
         path = folder / NAME
         if not path.is_file():
-            raise UserError(f"no results in {folder}: hierbench run SUITE makes them")
+            makes = "hierbench run SUITE makes them, --results reference has those that ship"
+            raise UserError(f"no results in {folder}: {makes}")
         return cls(opening.for_reading(path), path, writes=False)
 
     def close(self) -> None:

@@ -110,7 +110,15 @@ def test_reference_stands_where_a_folder_of_results_may_stand(tmp_path, monkeypa
     with monkeypatch.context() as patch:  # of all rows there are a hundred exponents
         patch.setattr(beside_module, "read", {"default": less}.__getitem__)
         code, out, _ = status("table", "default", "--results", "reference", "--format", "csv")
-    assert code == 0 and "densenet" in out
+        assert code == 0 and "densenet" in out
+        one = ("table", "default", "--results", "reference", "--error", "eps_top = 0.3")
+        code, out, _ = status(*one, "--target", "squares-L2")
+        assert code == 0 and "eps_top = 0.3 (asks for degree 4)" in out and "eps_rel" not in out
+        code, _, err = status(*one[:-1], "eps_top=0.31")
+        assert code == 2 and "unknown error of the suite 'eps_top=0.31': did you mean 'eps_top=0.3'?" in err
+        code, _, err = status(*one, "--target", "squares-L4")
+        assert code == 2 and "unknown target of the suite 'squares-L4'" in err and err.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["results"], "what is kept goes where results go"
     with pytest.raises(UserError, match="no reference results of suite 'smoke' ship"):
         evidence_of(load_suite("smoke"), Path("reference"))
     with pytest.raises(UserError, match="no results in"):
