@@ -20,6 +20,7 @@ from hierbench.benchmarks.claims.claims_file import load_claims
 from hierbench.benchmarks.cli import app, main
 from hierbench.benchmarks.run import local_pool
 from hierbench.benchmarks.suites.choices import choose, parse_value
+from hierbench.benchmarks.suites.plan import make_plan
 from hierbench.benchmarks.suites.suite_file import check_target, known_suites, load_suite
 from hierbench.errors import UserError
 from hierbench.learners.registry import LEARNERS
@@ -282,6 +283,16 @@ def test_the_target_of_the_guide_keeps_the_contract(product, check):
 def test_the_target_of_the_guide_is_of_degree_two(product):
     shares = product(8, 0).certificate().degree_share
     assert {degree: round(share.value, 12) for degree, share in shares.items()} == {2: 1.0}
+
+
+def test_the_suite_of_the_guide_runs_the_target_of_the_guide(tmp_path, monkeypatch):
+    page = text_of("docs/add_target.md")
+    (tmp_path / "mine.py").write_text(blocks(page, "python")[0])
+    (suite,) = blocks(page, "toml")
+    (tmp_path / "product.toml").write_text(suite)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plan = make_plan(load_suite(str(tmp_path / "product.toml")))
+    assert {u.target_spec["family"] for u in plan.curves} == {"mine:ProductOfTwo"}
 
 
 def test_the_net_of_the_page_on_gpus():

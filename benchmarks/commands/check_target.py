@@ -63,6 +63,10 @@ def check(name: str, d: int, settings: Sequence[str], results: Path, workers: in
     if not kept:
         return 1  # numbers of a target that is none would mean nothing
     print_certificate(name, d, settings, 0)
+    if (sizes := sorted({x for run in suite.runs for x in run.d})) != [d]:
+        print(
+            f"n* is measured at d = {', '.join(map(str, sizes))}: --d is that of the contract and certificate"
+        )
     return execute(suite, suite, results, [], workers, wait=True, figures=False)
 
 

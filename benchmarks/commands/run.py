@@ -122,7 +122,7 @@ def _show(
     bad = any(not v.met for v in verdicts)
     if figures and shown:
         try:
-            drawn = draw.draw_figures(to_show, shown, results)
+            drawn = draw.draw_figures(to_show, shown, results, None if quiet else say)
             where = f" in {drawn[0].parent}" if drawn else ": no row has an error to draw"
             count = sum(path.suffix == ".pdf" for path in drawn)
             console.print(f"{count} figures{where}", soft_wrap=True, highlight=False)
@@ -236,5 +236,5 @@ def figures_of(suite: Suite, results: Path, against: str | None = None) -> None:
     """Draw the figures of what the store has of a suite, beside reference results if such are named."""
     folder = folder_of(results)
     with kept_fits(folder):
-        for path in draw.draw_figures(suite, evidence_of(suite, results, against), folder):
+        for path in draw.draw_figures(suite, evidence_of(suite, results, against), folder, say):
             print(path)

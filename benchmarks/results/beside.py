@@ -96,7 +96,8 @@ def beside(shown: SuiteResults, suite: Suite, reference: Reference) -> SuiteResu
     """The results with those reference rows that are of the same targets and d, behind the own ones.
 
     A target is the same if its family and all its parameters are, whatever it is called. Of a learner that
-    has rows of its own nothing is added; where only the label is the same, the reference's says so.
+    has rows of its own nothing is added; where only the label is the same, the reference's says so. What the
+    reference has is not missing.
     """
     dims: dict[str, set[int]] = defaultdict(set)
     for run in suite.runs:
@@ -125,8 +126,10 @@ def beside(shown: SuiteResults, suite: Suite, reference: Reference) -> SuiteResu
         if target in renamed and d in dims[renamed[target]]
     }
     behind = frozenset(row.learner for row in added)
+    covered = {(row.learner, row.target, row.d) for row in added}
     return dataclasses.replace(
         shown,
+        missing={cell: count for cell, count in shown.missing.items() if cell not in covered},
         rows=[*shown.rows, *added],
         fixed=[*shown.fixed, *fixed],
         certificates={**certificates, **shown.certificates},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from hierbench import plots
@@ -57,10 +57,17 @@ def write_curve_figures(
     return plots.write_figures(data, out_dir, processes)
 
 
-def draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path]:
+def draw_figures(
+    suite: Suite, shown: SuiteResults, results: Path, announce: Callable[[str], None] | None = None
+) -> list[Path]:
     """Write the figures of a suite's rows and measurements to ``figures/SUITE`` in the results folder.
 
     Those that are there already, of the same rows and the same code, stay.
+
+    Parameters
+    ----------
+    announce : callable, optional
+        Is told, in a line, before any is drawn.
 
     Raises
     ------
@@ -68,7 +75,7 @@ def draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path]
         The folder cannot be written.
     """
     with _no_backend():
-        return _draw_figures(suite, shown, results)
+        return _draw_figures(suite, shown, results, announce)
 
 
 @contextlib.contextmanager
@@ -82,7 +89,9 @@ def _no_backend() -> Iterator[None]:
             os.environ["MPLBACKEND"] = before
 
 
-def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path]:
+def _draw_figures(
+    suite: Suite, shown: SuiteResults, results: Path, announce: Callable[[str], None] | None
+) -> list[Path]:
     folder = results / "figures" / suite.name
     version = importlib.metadata.version("hierbench")
     drawn: list[Path] = []
@@ -98,6 +107,8 @@ def _draw_figures(suite: Suite, shown: SuiteResults, results: Path) -> list[Path
     )
     if there := unchanged(folder, state):
         return there
+    if announce:
+        announce(f"drawing the figures of {suite.name}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if shown.rows:

@@ -304,8 +304,9 @@ def screen(
             lines.append((f"  ... and {len(one.standings) - count} more", "dim"))
     if len(every) > len(found):
         lines.append((f"... and {len(every) - len(found)} more targets", "dim"))
-    if unsound := sum(row.status != RowStatus.OK for row in rows):
-        told.append(f"{unsound} of {len(rows)} rows are not ok: the table of every error says which.")
+    own = [row for row in rows if row.learner not in reference]
+    if unsound := sum(row.status != RowStatus.OK for row in own):
+        told.append(f"{unsound} of {len(own)} rows are not ok: the table of every error says which.")
     return [*lines, ("", ""), *((line, "") for line in told), *((line, "dim") for line in last)]
 
 

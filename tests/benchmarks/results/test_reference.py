@@ -137,6 +137,15 @@ def test_only_the_same_targets_and_d_stand_beside_own_rows():
     assert both.reference == {r.learner for r in rows} and "suite s" in both.reference_source
 
 
+def test_what_the_reference_has_is_not_missing():
+    quick = load_suite("quick")
+    rows, certificates = rows_of()
+    shipped = Reference(tuple(rows), certificates, {"suite": "s", "version": "1", "machine": {}})
+    cells = {("densenet", "squares-L2", 8): 2, ("densenet", "squares-L2", 6): 1, ("mine", "squares-L2", 8): 1}
+    both = beside(SuiteResults(rows=[], certificates={}, missing=cells), quick, shipped)
+    assert set(both.missing) == {("densenet", "squares-L2", 6), ("mine", "squares-L2", 8)}
+
+
 def test_a_target_is_known_by_what_it_is_and_not_by_its_label():
     rows, certificates = rows_of()
     renamed = [dataclasses.replace(r, target="another name") for r in rows]

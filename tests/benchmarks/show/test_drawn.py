@@ -74,8 +74,10 @@ def test_a_second_drawing_of_the_same_rows_draws_nothing(tmp_path, monkeypatch):
         return [path]
 
     monkeypatch.setattr(draw, "write_curve_figures", write)
-    assert draw.draw_figures(smoke, shown, tmp_path) == draw.draw_figures(smoke, shown, tmp_path) == [path]
-    assert len(calls) == 1
+    said = []
+    assert draw.draw_figures(smoke, shown, tmp_path, said.append) == [path]
+    assert draw.draw_figures(smoke, shown, tmp_path, said.append) == [path]
+    assert len(calls) == 1 and said == ["drawing the figures of smoke"]
     draw.draw_figures(smoke, SuiteResults(rows[:-1], certificates), tmp_path)
     assert len(calls) == 2
 

@@ -117,6 +117,8 @@ def test_what_was_not_measured_is_not_said_to_fail():
     ]
     lines = [text for text, _ in screen(failed, certificates, EPSILONS, {"hierbench table x": "all"})]
     assert any(line.startswith(f"{len(failed)} of {len(failed)} rows are not ok") for line in lines)
+    behind = screen(failed, certificates, EPSILONS, {}, reference={"densenet"}, source="elsewhere")
+    assert not any("not ok" in text for text, _ in behind), "rows of the reference are not one's own"
 
 
 def test_a_learner_that_stops_below_the_d_of_the_table_is_no_best_there():
